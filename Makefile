@@ -1,0 +1,58 @@
+# Cloche: a thin front. Meson and Ninja build the host, tools/image/build.sh builds the guest image.
+# `make help` lists the targets.
+
+BUILD ?= build
+JOBS  ?= $(shell nproc)
+NINJA := ninja -C $(BUILD) -j $(JOBS)
+CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
+
+.DEFAULT_GOAL := build
+.PHONY: help deps host image build demo test test-all test-hw bench lint fmt install clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+deps: ## install the Debian packages that are missing (root or sudo)
+	@tools/deps.sh build image
+
+host: deps ## the program: build/cloche
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=debugoptimized
+	@$(NINJA)
+
+image: host ## the Python image: build/python.image, cached by the hash of its inputs
+	@tools/image.sh $(BUILD)
+
+build: host image ## program and image
+
+demo: build ## start the host, send the example request, print the answer
+	@tools/demo.sh $(BUILD)
+
+test: build ## the test suite (at most 15 minutes with a cached image)
+	@tools/deps.sh test
+	@tests/run.py --build $(BUILD) quick
+
+test-all: build ## the suite and all that is long (at most 60 minutes)
+	@tools/deps.sh test lint
+	@tests/run.py --build $(BUILD) all
+
+test-hw: build ## the micro-VM's tests under emulated SVM (QEMU), at most 8 minutes
+	@tools/deps.sh test
+	@tests/hw/run.sh $(BUILD)
+
+bench: build ## measure; writes bench/results/ (a table and a plot)
+	@tools/deps.sh bench
+	@bench/run.py --build $(BUILD)
+
+lint: host ## clang-format, clang-tidy, cppcheck, gcc and clang without warnings
+	@tools/deps.sh lint
+	@tools/lint.sh $(BUILD)
+
+fmt: ## format the C sources
+	@tools/deps.sh lint
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: build ## install below DESTDIR and prefix
+	@meson install -C $(BUILD)
+
+clean: ## remove the build; the cached image stays
+	rm -rf $(BUILD) $(BUILD)-*

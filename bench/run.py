@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+"""Measure Cloche on this machine: `make bench`.
+
+Everything is timed in one run; ratios are taken side by side, the two sides in turn. Writes
+results.md (a table), results.json and results.svg (a plot) into bench/results/.
+"""
+
+import argparse
+import json
+import math
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROUNDS = 7  # of each CPU-bound script, both sides in turn; the best counts
+PROCESSES = 40  # whole-process runs of each side
+NATIVE = "/usr/bin/python3"  # Debian's own, not another that PATH may find first
+
+TARGETS = {
+    "creation to first printed result": 1700,
+    "restore and run print(1)": 100,
+    "call_tool, C tool in process": 50,
+    "CPU-bound scripts against python3, geomean": 1.3,
+    "whole process against python3 -c": 0.8,
+}
+
+FOOTER = """
+import time as _time
+_best = 1e9
+for _ in range(3):
+    _start = _time.perf_counter()
+    main()
+    _best = min(_best, _time.perf_counter() - _start)
+print(_best * 1000)
+"""
+
+
+def inside(build):
+    words = [f"{build}/bench/measure", f"{build}/python.image"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            row = json.loads(line)
+            print(f"  {row['name']}: {row['median']:.1f} {row['unit']} (p99 {row['p99']:.1f})", flush=True)
+            yield row
+    if process.returncode:
+        sys.exit("bench: measure failed")
+
+
+def milliseconds(words, code):
+    done = subprocess.run(words, input=code, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        sys.exit(f"bench: {' '.join(words)} failed: {done.stderr}")
+    return float(done.stdout)
+
+
+def scripts(build):
+    guest = [f"{build}/cloche", "run", "--time", "120s", "--cpu-time", "120s", "-"]
+    for path in sorted((HERE / "scripts").glob("*.py")):
+        code = path.read_text() + FOOTER
+        pairs = [(milliseconds(guest, code), milliseconds([NATIVE, "-S", "-"], code)) for _ in range(ROUNDS)]
+        ours, native = (min(side) for side in zip(*pairs))
+        print(f"  {path.stem}: {ours:.1f} ms, python3 {native:.1f} ms, ratio {ours / native:.2f}", flush=True)
+        yield {"name": path.stem, "guest_ms": ours, "native_ms": native, "ratio": ours / native}
+
+
+def wall(words):
+    start = time.perf_counter()
+    subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
+    return (time.perf_counter() - start) * 1000
+
+
+def whole_process(build):
+    ours, native = [f"{build}/cloche", "run", "-c", "print(1)"], [NATIVE, "-c", "print(1)"]
+    wall(ours), wall(native)
+    pairs = [(wall(ours), wall(native)) for _ in range(PROCESSES)]
+    a, b = (statistics.median(side) for side in zip(*pairs))
+    ratio = statistics.median(x / y for x, y in pairs)
+    print(f"  cloche run -c 'print(1)': {a:.2f} ms, python3 -c 'print(1)': {b:.2f} ms, ratio {ratio:.2f}")
+    return {"cloche_ms": a, "python3_ms": b, "ratio": ratio}
+
+
+def verdict(name, value):
+    target = TARGETS.get(name)
+    return "" if target is None else f"≤ {target:g}: {'met' if value <= target else 'MISSED'}"
+
+
+def table(rows, cpu, geomean, process):
+    lines = ["| what | median | p99 | target |", "|---|---|---|---|"]
+    for row in rows:
+        lines.append(f"| {row['name']} | {row['median']:.1f} µs | {row['p99']:.1f} µs "
+                     f"| {verdict(row['name'], row['median'])} |")
+    name = "CPU-bound scripts against python3, geomean"
+    lines.append(f"| {name} | {geomean:.2f} × | | {verdict(name, geomean)} |")
+    name = "whole process against python3 -c"
+    lines.append(f"| `cloche run -c 'print(1)'` {name} | {process['ratio']:.2f} × "
+                 f"({process['cloche_ms']:.1f} against {process['python3_ms']:.1f} ms) | | "
+                 f"{verdict(name, process['ratio'])} |")
+    lines += ["", "| script | in the sandbox, ms | python3, ms | ratio |", "|---|---|---|---|"]
+    lines += [f"| {c['name']} | {c['guest_ms']:.1f} | {c['native_ms']:.1f} | {c['ratio']:.2f} |" for c in cpu]
+    return "\n".join(lines) + "\n"
+
+
+def plot(rows, cpu, folder):
+    (folder / "times.dat").write_text("".join(f'"{r["name"]}" {r["median"]} {r["p99"]}\n' for r in rows))
+    (folder / "ratios.dat").write_text("".join(f'"{c["name"]}" {c["ratio"]}\n' for c in cpu))
+    script = f"""
+set terminal svg size 900,760 background 'white' font 'sans,12'
+set output '{folder}/results.svg'
+set multiplot layout 2,1
+set style fill solid 0.8
+set boxwidth 0.6
+set title 'Times, median with p99 (µs, logarithmic)'
+set logscale y
+set grid y
+unset key
+set xtics rotate by -20 font ',9'
+set rmargin 12
+plot '{folder}/times.dat' using 0:2:xtic(1) with boxes lc rgb '#3b6ea5', '' using 0:2:2:3 with yerrorbars lc rgb '#222222' pt 0
+unset logscale y
+set yrange [0:*]
+set title 'CPU-bound scripts: time in the sandbox over time of native python3'
+plot '{folder}/ratios.dat' using 0:2:xtic(1) with boxes lc rgb '#5a9e6f', 1 lc rgb '#222222'
+"""
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+    for name in ("times.dat", "ratios.dat"):
+        (folder / name).unlink()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--out", default=str(HERE / "results"))
+    arguments = parser.parse_args()
+    folder = Path(arguments.out)
+    folder.mkdir(parents=True, exist_ok=True)
+
+    print("from the inside:")
+    rows = list(inside(arguments.build))
+    print("whole process:")
+    process = whole_process(arguments.build)
+    print("CPU-bound scripts:")
+    cpu = list(scripts(arguments.build))
+    geomean = math.exp(statistics.fmean(math.log(c["ratio"]) for c in cpu))
+
+    text = table(rows, cpu, geomean, process)
+    native = subprocess.run([NATIVE, "--version"], capture_output=True, text=True).stdout.strip()
+    head = (f"Measured {time.strftime('%Y-%m-%d')} by `make bench` on Linux {platform.release()}, "
+            f"native python3 is {native}. Medians; these machines are noisy.\n\n")
+    (folder / "results.md").write_text(head + text)
+    (folder / "results.json").write_text(json.dumps(
+        {"inside": rows, "whole_process": process, "scripts": cpu, "geomean": geomean}, indent=1) + "\n")
+    plot(rows, cpu, folder)
+    print("\n" + text)
+    print(f"written: {folder}/results.md, results.json, results.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""Integers of thousands of digits and decimals."""
+from decimal import Decimal, getcontext
+
+
+def main():
+    product = 1
+    for n in range(1, 4000):
+        product *= n
+    getcontext().prec = 200
+    root = Decimal(2)
+    guess = Decimal(1)
+    for _ in range(1500):
+        guess = (guess + root / guess) / 2
+    return len(str(product)), str(guess)[:20]

@@ -1,0 +1,315 @@
+/* executor.c - guest_init and guest_run (see executor.h): one program, from request to outcome. */
+#define Py_BUILD_CORE 1
+#include "executor.h"
+
+#include <string.h>
+
+#include "cbor.h"
+#include "request.h"
+
+#define RESULT_MAX 65536 /* characters of a result's repr that are handed back */
+
+struct clo_prelude clo_prelude;
+
+static PyObject *main_globals; /* of __main__ */
+static PyObject *default_name; /* what most programs are called */
+
+struct outcome {
+    PyObject *result; /* text, or NULL */
+    PyObject *error;  /* a dict, or NULL */
+    long exit_code;
+};
+
+/* ---- the program ---- */
+
+/* Tracebacks and warnings show source lines through linecache; an entry without a time is taken as
+ * it is. The lines are split here because a file of the same name may appear later. */
+static int remember_source(const char *code, PyObject *name)
+{
+    PyObject *text = PyUnicode_DecodeUTF8(code, (Py_ssize_t)strlen(code), "replace");
+    PyObject *lines = text != NULL ? PyUnicode_Splitlines(text, 1) : NULL;
+    PyObject *entry = NULL;
+    int error = -1;
+
+    if (lines != NULL) {
+        entry = Py_BuildValue("nOOO", PyUnicode_GET_LENGTH(text), Py_None, lines, name);
+    }
+    if (entry != NULL) {
+        error = PyDict_SetItem(clo_prelude.sources, name, entry);
+    }
+    Py_XDECREF(entry);
+    Py_XDECREF(lines);
+    Py_XDECREF(text);
+    return error;
+}
+
+static int install_tools(const struct clo_request *request)
+{
+    for (size_t i = 0; i < request->tool_count; i++) {
+        PyObject *name = request->tools[i].name, *tool;
+        PyObject *there = PyDict_GetItemWithError(main_globals, name);
+
+        if (there != NULL && (PyObject *)Py_TYPE(there) != clo_prelude.tool_type) {
+            continue; /* in a session: an earlier program gave the name another meaning */
+        }
+        tool = PyObject_CallFunctionObjArgs(clo_prelude.tool_type, name,
+                                            request->tools[i].specification, NULL);
+        if (tool == NULL || PyDict_SetItem(main_globals, name, tool) < 0) {
+            Py_XDECREF(tool);
+            return -1;
+        }
+        Py_DECREF(tool);
+    }
+    return 0;
+}
+
+static int set_argv(PyObject *name)
+{
+    PyObject *argv;
+    int error;
+
+    if (PyUnicode_Compare(name, default_name) == 0) {
+        return 0; /* as the image has it */
+    }
+    argv = Py_BuildValue("[O]", name);
+    error = argv != NULL ? PySys_SetObject("argv", argv) : -1;
+    Py_XDECREF(argv);
+    return error;
+}
+
+static PyObject *execute(PyObject *code)
+{
+    PyObject *value = PyEval_EvalCode(code, main_globals, main_globals);
+
+    if (value != NULL && PyCoro_CheckExact(value)) { /* it awaits at the top level */
+        Py_SETREF(value, PyObject_CallOneArg(clo_prelude.run_coroutine, value));
+    }
+    return value;
+}
+
+/* The repr of the last expression's value, which execute() has left in the globals. */
+static int take_result(struct outcome *outcome)
+{
+    PyObject *value, *text, *start;
+    int found = PyDict_Pop(main_globals, clo_program_result_name, &value);
+
+    if (found <= 0) {
+        return found;
+    }
+    if (value == Py_None) {
+        Py_DECREF(value);
+        return 0;
+    }
+    text = PyObject_Repr(value);
+    Py_DECREF(value);
+    if (text != NULL && PyUnicode_GET_LENGTH(text) > RESULT_MAX) {
+        start = PyUnicode_Substring(text, 0, RESULT_MAX);
+        Py_SETREF(text, start == NULL ? NULL : PyUnicode_FromFormat(
+            "%U ... [cut: the first %d of %zd characters]", start, RESULT_MAX,
+            PyUnicode_GET_LENGTH(text)));
+        Py_XDECREF(start);
+    }
+    outcome->result = text;
+    return text != NULL ? 0 : -1;
+}
+
+static int run_program(const struct clo_request *request, struct outcome *outcome)
+{
+    PyObject *code, *value;
+
+    if (strlen(request->code) != request->code_length) {
+        PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
+        return -1;
+    }
+    if (remember_source(request->code, request->name) < 0 || set_argv(request->name) < 0 ||
+        install_tools(request) < 0) {
+        return -1;
+    }
+    code = clo_program_compile(request->code, request->name);
+    if (code == NULL) {
+        return -1;
+    }
+    value = execute(code);
+    Py_DECREF(code);
+    if (value == NULL) {
+        return -1;
+    }
+    Py_DECREF(value);
+    return take_result(outcome);
+}
+
+/* ---- how it ended ---- */
+
+/* The last resort, when the report in Python fails too: memory is at its end, or the program has
+ * broken the library. */
+static void report_plainly(PyObject *exception, struct outcome *outcome)
+{
+    const char *type = exception != NULL ? Py_TYPE(exception)->tp_name : "SystemError";
+
+    PyErr_Clear();
+    outcome->exit_code = 1;
+    outcome->error = Py_BuildValue("{ssssssso}", "type", type, "message", "", "traceback", "",
+                                   "line", Py_None);
+    PyErr_Clear();
+}
+
+/* Tell of the exception that is set: on stderr for the program's reader, in the outcome for the
+ * host. SystemExit only sets the exit code. */
+static void report(PyObject *name, struct outcome *outcome)
+{
+    PyObject *exception = PyErr_GetRaisedException(), *answer, *code, *error;
+
+    answer = PyObject_CallFunctionObjArgs(clo_prelude.report, exception, name, NULL);
+    if (answer == NULL || !PyArg_ParseTuple(answer, "OO", &code, &error)) {
+        report_plainly(exception, outcome);
+    } else {
+        outcome->exit_code = PyLong_AsLong(code);
+        if (error != Py_None) {
+            Py_XSETREF(outcome->error, Py_NewRef(error));
+        }
+        PyErr_Clear();
+    }
+    Py_XDECREF(answer);
+    Py_XDECREF(exception);
+}
+
+static int flush(const char *stream)
+{
+    PyObject *file = PySys_GetObject(stream), *done;
+
+    if (file == NULL || file == Py_None) {
+        return 0;
+    }
+    done = PyObject_CallMethod(file, "flush", NULL);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
+/* What the end of a process would do, without ending the interpreter. */
+static void finish(PyObject *name, struct outcome *outcome)
+{
+    PyObject *done = PyObject_CallNoArgs(clo_prelude.finish);
+
+    if (done == NULL) {
+        report(name, outcome);
+    }
+    Py_XDECREF(done);
+    if (flush("stdout") < 0) {
+        report(name, outcome);
+    }
+    if (flush("stderr") < 0) {
+        PyErr_Clear();
+    }
+}
+
+static int put_outcome(struct clo_cbor_writer *writer, const struct outcome *outcome)
+{
+    PyObject *null = Py_None;
+
+    if (clo_cbor_put_head(writer, 5, 3) < 0 || clo_cbor_put_literal(writer, "result") < 0 ||
+        clo_cbor_put(writer, outcome->result != NULL ? outcome->result : null, "the result") < 0 ||
+        clo_cbor_put_literal(writer, "exit_code") < 0 ||
+        clo_cbor_put_head(writer, outcome->exit_code < 0, (uint64_t)(
+            outcome->exit_code < 0 ? -1 - outcome->exit_code : outcome->exit_code)) < 0 ||
+        clo_cbor_put_literal(writer, "error") < 0) {
+        return -1;
+    }
+    return clo_cbor_put(writer, outcome->error != NULL ? outcome->error : null, "the error");
+}
+
+static void send_outcome(struct outcome *outcome)
+{
+    struct clo_cbor_writer writer;
+
+    clo_cbor_start(&writer);
+    if (put_outcome(&writer, outcome) < 0) { /* no memory even for this: the least that is valid */
+        static const uint8_t least[] = "\xa3" "\x66result\xf6" "\x69" "exit_code\x01" "\x65" "error"
+            "\xa4" "\x64type\x6bMemoryError" "\x67message\x60" "\x69traceback\x60" "\x64line\xf6";
+        PyErr_Clear();
+        cloche_outcome(least, sizeof least - 1);
+    } else {
+        cloche_outcome(writer.data, (uint32_t)writer.length);
+    }
+    clo_cbor_clear(&writer);
+    Py_CLEAR(outcome->result);
+    Py_CLEAR(outcome->error);
+}
+
+static void run_request(const uint8_t *data, size_t length)
+{
+    struct outcome outcome = {0};
+    struct clo_request request;
+    PyObject *name = default_name;
+
+    if (clo_request_parse(&request, data, length, default_name) < 0) {
+        report(name, &outcome);
+    } else {
+        name = request.name;
+        if (run_program(&request, &outcome) < 0) {
+            report(name, &outcome);
+        }
+    }
+    finish(name, &outcome);
+    send_outcome(&outcome);
+    clo_request_clear(&request);
+}
+
+EXPORT("guest_run") void guest_run(void)
+{
+    uint8_t small[4096], *data = small;
+    uint32_t length = cloche_request(small, sizeof small);
+
+    if (length > sizeof small) {
+        data = PyMem_RawMalloc(length);
+        if (data == NULL) {
+            data = small;
+            length = sizeof small; /* malformed then, and reported as such */
+        } else {
+            length = cloche_request(data, length);
+        }
+    }
+    run_request(data, length);
+    if (data != small) {
+        PyMem_RawFree(data);
+    }
+}
+
+/* ---- for init.c and host.c ---- */
+
+/* _cloche.rehearse(request): run a request while the image is built, so that a real one finds the
+ * paths it takes warm: caches filled, bytecode specialised. */
+PyObject *clo_executor_rehearse(PyObject *self, PyObject *request)
+{
+    (void)self;
+    if (!PyBytes_Check(request)) {
+        PyErr_SetString(PyExc_TypeError, "rehearse(bytes)");
+        return NULL;
+    }
+    run_request((const uint8_t *)PyBytes_AS_STRING(request), (size_t)PyBytes_GET_SIZE(request));
+    Py_RETURN_NONE;
+}
+
+static PyObject *attribute(PyObject *module, const char *name)
+{
+    return module != NULL ? PyObject_GetAttrString(module, name) : NULL;
+}
+
+int clo_executor_start(void)
+{
+    PyObject *errors = PyImport_ImportModule("cloche.errors");
+    PyObject *tools = errors != NULL ? PyImport_ImportModule("cloche.tools") : NULL;
+    PyObject *run = tools != NULL ? PyImport_ImportModule("cloche.run") : NULL;
+    PyObject *linecache = run != NULL ? PyImport_ImportModule("linecache") : NULL;
+    PyObject *main = linecache != NULL ? PyImport_AddModule("__main__") : NULL;
+
+    default_name = PyUnicode_InternFromString("main.py");
+    main_globals = main != NULL ? Py_XNewRef(PyModule_GetDict(main)) : NULL;
+    clo_prelude.tool_error = attribute(errors, "ToolError");
+    clo_prelude.limit_error = attribute(errors, "LimitExceeded");
+    clo_prelude.tool_type = attribute(tools, "Tool");
+    clo_prelude.report = attribute(run, "report");
+    clo_prelude.run_coroutine = attribute(run, "run_coroutine");
+    clo_prelude.finish = attribute(run, "finish");
+    clo_prelude.sources = attribute(linecache, "cache");
+    return PyErr_Occurred() ? -1 : 0;
+}

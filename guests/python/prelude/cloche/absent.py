@@ -1,0 +1,69 @@
+"""What a process has and a sandbox has not: threads, processes, sockets.
+
+Each ends in an error that says so, with what to do instead. Thread pools work: what is handed to
+one runs at once, in the caller's only thread.
+"""
+
+import concurrent.futures.thread
+import errno
+import os
+import queue
+import socket
+import subprocess
+import threading
+
+_NO_THREADS = ("there are no threads in this sandbox: call the function directly, or use asyncio "
+               "with call_tool_async to wait for several tools at once")
+_NO_PROCESSES = ("there are no processes in this sandbox: do the work in Python, or call a tool")
+_NO_NETWORK = "there is no network in this sandbox: call a tool to reach other machines"
+
+
+def _no_thread(*args, **options):
+    raise RuntimeError(_NO_THREADS)
+
+
+def _no_process(*args, **options):
+    raise OSError(errno.ENOTSUP, _NO_PROCESSES)
+
+
+def _no_network(*args, **options):
+    raise OSError(errno.ENETUNREACH, _NO_NETWORK)
+
+
+def _run_queue(pool):
+    """Take the place of ThreadPoolExecutor's method that starts a thread for what is queued."""
+    while True:
+        try:
+            item = pool._work_queue.get_nowait()
+        except queue.Empty:
+            return
+        if item is not None:
+            item.run()
+
+
+class _Popen(subprocess.Popen):
+    def __init__(self, *args, **options):
+        self.returncode = None
+        _no_process()
+
+    def __del__(self, *args, **options):
+        pass
+
+
+class _Socket(socket.socket):
+    def __init__(self, *args, **options):
+        _no_network()
+
+
+def install():
+    threading._start_joinable_thread = _no_thread
+    concurrent.futures.thread.ThreadPoolExecutor._adjust_thread_count = _run_queue
+    _Popen.__name__ = _Popen.__qualname__ = "Popen"
+    _Popen.__module__ = "subprocess"
+    subprocess.Popen = _Popen
+    os.system = os.popen = _no_process
+    _Socket.__name__ = _Socket.__qualname__ = "socket"
+    _Socket.__module__ = "socket"
+    socket.socket = _Socket
+    socket.create_connection = socket.create_server = _no_network
+    socket.getaddrinfo = socket.gethostbyname = _no_network

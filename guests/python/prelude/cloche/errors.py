@@ -1,0 +1,50 @@
+"""The exceptions that come from the host."""
+
+import _cloche
+
+
+class ToolError(RuntimeError):
+    """A tool failed, refused its arguments, or does not exist."""
+
+
+class LimitExceeded(BaseException):
+    """A limit of the run was reached. What goes on after it is stopped a moment later.
+
+    The host sets it as the thread's pending exception and says why in the control page, as
+    "ClassName: what happened" or just what happened.
+    """
+
+    def __new__(cls, *arguments):
+        if cls is LimitExceeded and not arguments:
+            name, colon, _ = _cloche.reason().partition(": ")
+            if colon and name in _kinds:
+                return _kinds[name].__new__(_kinds[name])
+        return super().__new__(cls, *arguments)
+
+    def __str__(self):
+        if self.args:
+            return super().__str__()
+        reason = _cloche.reason()
+        name, colon, text = reason.partition(": ")
+        return text if colon and name in _kinds else reason or "a limit of the run was reached"
+
+
+class TimeLimitExceeded(LimitExceeded):
+    """The run's wall or processor time is over."""
+
+
+class OutputLimitExceeded(LimitExceeded):
+    """The run has printed more than it may."""
+
+
+class HostCallLimitExceeded(LimitExceeded):
+    """The run has called the host more often than it may."""
+
+
+_kinds = {
+    kind.__name__: kind
+    for kind in (LimitExceeded, TimeLimitExceeded, OutputLimitExceeded, HostCallLimitExceeded)
+}
+
+for _kind in (ToolError, *_kinds.values()):
+    _kind.__module__ = "builtins"

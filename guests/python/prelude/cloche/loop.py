@@ -1,0 +1,123 @@
+"""The event loop of asyncio. It waits in the host: for a time, for the answer of a tool, or both.
+
+There are no sockets, pipes, processes or threads to wait for, so this is all that a loop needs
+beside what asyncio's own base class does. While it waits the processor is free.
+"""
+
+import asyncio
+from asyncio import base_events, events
+
+import _cloche
+
+from cloche.errors import ToolError
+
+# A look at the host is an exit from the micro-VM. While tasks are ready to run, one in this many
+# turns of the loop looks for answers.
+_TURNS_BETWEEN_LOOKS = 16
+
+
+class Loop(base_events.BaseEventLoop):
+    """An event loop whose only events are time and the answers of tools."""
+
+    def __init__(self):
+        super().__init__()
+        self._selector = self
+        self._calls = {}  # id -> future
+        self._turns = 0
+
+    # What the base class asks of a selector.
+
+    def select(self, timeout=None):
+        if timeout is not None and timeout <= 0:
+            self._turns += 1
+            if not self._calls or self._turns % _TURNS_BETWEEN_LOOKS:
+                return ()
+        elif timeout is None and not self._calls:
+            raise RuntimeError(
+                "deadlock: every task waits for another one, and no timer or tool can wake any")
+        answer = _cloche.wait(timeout)
+        return () if answer is None else (answer,)
+
+    def _process_events(self, answers):
+        for call, succeeded, value in answers:
+            future = self._calls.pop(call, None)
+            if future is None or future.done():
+                continue  # nobody waits any more
+            if succeeded:
+                future.set_result(value)
+            else:
+                future.set_exception(ToolError(value))
+
+    def _write_to_self(self):
+        pass  # there is no other thread that could have to wake the loop
+
+    def close(self):
+        if not self.is_running():
+            self._calls.clear()
+        super().close()
+
+    def call_tool(self, name, arguments):
+        """Start a call of a tool; the future gets its answer."""
+        future = self.create_future()
+        self._calls[_cloche.submit(name, arguments)] = future
+        return future
+
+    # Threads do not exist: what would run in one runs here and now.
+
+    def run_in_executor(self, executor, func, *args):
+        self._check_closed()
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except StopIteration as error:
+            raised = RuntimeError("function raised StopIteration")
+            raised.__cause__ = error
+            future.set_exception(raised)
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    async def shutdown_default_executor(self, timeout=None):
+        pass
+
+    def add_signal_handler(self, sig, callback, *args):
+        pass  # no signal ever comes
+
+    def remove_signal_handler(self, sig):
+        return False
+
+    # What cannot be.
+
+    async def create_connection(self, *args, **options):
+        raise OSError("there is no network in this sandbox")
+
+    async def create_server(self, *args, **options):
+        raise OSError("there is no network in this sandbox")
+
+    async def create_datagram_endpoint(self, *args, **options):
+        raise OSError("there is no network in this sandbox")
+
+    async def subprocess_exec(self, *args, **options):
+        raise OSError("there are no processes in this sandbox")
+
+    async def subprocess_shell(self, *args, **options):
+        raise OSError("there are no processes in this sandbox")
+
+
+class Policy(events.BaseDefaultEventLoopPolicy):
+    _loop_factory = Loop
+
+
+def install():
+    asyncio.set_event_loop_policy(Policy())
+    asyncio.EventLoop = asyncio.SelectorEventLoop = Loop
+
+
+def run(coroutine):
+    """Run the coroutine of a program that awaits at its top level."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(_only_value(coroutine))
+
+
+async def _only_value(coroutine):
+    return await coroutine

@@ -1,0 +1,71 @@
+/* cloche/agent.h - an agent: a model, instructions, and one tool, execute_code, whose Python reaches
+ * your tools by call_tool(...).
+ *
+ * An agent is immutable once created and may be used from any thread; every string and tool of the
+ * configuration is copied. It owns its image, its pool of sandboxes and its model client.
+ */
+#ifndef CLOCHE_AGENT_H
+#define CLOCHE_AGENT_H
+
+#include "cloche/cancel.h"
+#include "cloche/error.h"
+#include "cloche/sandbox.h"
+#include "cloche/tool.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum clo_model_kind {
+    CLO_MODEL_AUTO = 0,  /* RESPONSES if OPENAI_API_KEY or OPENAI_BASE_URL is set, else SCRIPT */
+    CLO_MODEL_RESPONSES, /* an OpenAI Responses server */
+    CLO_MODEL_CHAT,      /* an OpenAI-compatible chat-completions server */
+    CLO_MODEL_SCRIPT,    /* offline: plays turns from a YAML file (docs/models.md) */
+};
+
+struct clo_model_config {
+    enum clo_model_kind kind;
+    const char *name;     /* NULL: OPENAI_MODEL, else "gpt-4.1-mini" */
+    const char *base_url; /* NULL: OPENAI_BASE_URL, else OpenAI's own; with or without /v1 as given */
+    const char *api_key;  /* NULL: OPENAI_API_KEY; may stay empty for servers that want none */
+    const char *script;   /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
+    unsigned timeout_ms;  /* [120,000] without a byte from the server */
+};
+
+struct clo_agent_config {
+    const char *name;         /* [agent] */
+    const char *instructions; /* what the model is told besides how to use execute_code; or NULL */
+    struct clo_model_config model;
+    const struct clo_tool *tools;
+    size_t tool_count;
+    const char *image;        /* NULL: found as clo_image_open does */
+    struct clo_limits limits; /* of one run */
+    enum clo_isolation isolation;
+    unsigned sandboxes;       /* [8] runs at once */
+    unsigned max_iterations;  /* [40] model calls in one turn; then a last one without tools */
+    unsigned tool_output_max; /* [16,384] bytes of a run's output that the model is shown */
+};
+
+struct clo_agent;
+
+/* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_EIMAGE, CLO_ENOTFOUND, CLO_ENOMEMORY, CLO_ESYSTEM. */
+CLO_API CLO_MUST_USE int clo_agent_create(struct clo_agent **agent,
+                                          const struct clo_agent_config *config,
+                                          struct clo_error *error);
+
+/* From an agent.yaml (docs/agent-yaml.md). Relative paths in it are relative to the file; a .env
+ * beside it is read first and never overrides the environment. */
+CLO_API CLO_MUST_USE int clo_agent_load(struct clo_agent **agent, const char *path,
+                                        struct clo_error *error);
+CLO_API void clo_agent_destroy(struct clo_agent *agent);
+
+/* One question, one answer, no history. *answer is freed by the caller. */
+CLO_API CLO_MUST_USE int clo_agent_ask(struct clo_agent *agent, const char *question,
+                                       struct clo_cancel *cancel, char **answer,
+                                       struct clo_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

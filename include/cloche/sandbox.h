@@ -1,0 +1,133 @@
+/* cloche/sandbox.h - run untrusted code in a clean interpreter inside a micro-VM.
+ *
+ * A sandbox belongs to the thread that made it: create, run and destroy it there. A pool may be used
+ * from any thread. Every run starts from the image's
+ * state, byte for byte, whatever the run before did.
+ */
+#ifndef CLOCHE_SANDBOX_H
+#define CLOCHE_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cloche/cancel.h"
+#include "cloche/error.h"
+#include "cloche/image.h"
+#include "cloche/tool.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Limits of one run. 0 means the default, which is given in brackets. Each that is reached is a
+ * structured error naming it (clo_run_error.limit). */
+struct clo_limits {
+    uint64_t wall_ms;         /* [30,000] from start to end, waiting for tools included */
+    uint64_t cpu_ms;          /* [10,000] processor time of the guest */
+    uint64_t memory;          /* [256 MiB] bytes of guest memory; 32 MiB to 4 GiB */
+    uint64_t output;          /* [1 MiB] bytes of stdout and stderr together */
+    uint64_t host_calls;      /* [10,000] */
+    uint64_t host_call_bytes; /* [8 MiB, also the most] one message of a host call */
+};
+
+enum clo_isolation {
+    CLO_ISOLATION_THREAD = 0, /* the micro-VM lives in this process */
+    CLO_ISOLATION_WORKER = 1, /* in a worker process of its own */
+};
+
+struct clo_sandbox_config {
+    const struct clo_image *image;
+    struct clo_limits limits;
+    const struct clo_tool *tools; /* copied (the strings too); contexts are kept */
+    size_t tool_count;
+    enum clo_isolation isolation;
+};
+
+enum clo_stream { CLO_STDOUT = 1, CLO_STDERR = 2 };
+
+struct clo_run {
+    const char *code; /* UTF-8 source */
+    size_t code_length;
+    const char *name; /* file name in tracebacks; NULL: "main.py" */
+    struct clo_limits limits; /* 0: the sandbox's; a memory limit above the sandbox's is refused */
+    bool keep_state;  /* do not restore before this run: a session whose state lasts */
+    /* Called on the sandbox's thread with output as it comes; may be NULL. Not NUL-terminated. */
+    void (*on_output)(void *context, enum clo_stream stream, const char *data, size_t length);
+    void *context;
+    struct clo_cancel *cancel; /* once triggered the run ends with CLO_RUN_CANCELLED; may be NULL */
+};
+
+enum clo_run_error_kind {
+    CLO_RUN_OK = 0,
+    CLO_RUN_EXCEPTION,  /* an exception that nothing caught */
+    CLO_RUN_LIMIT,      /* a limit was reached: see limit, limit_value */
+    CLO_RUN_FAULT,      /* the guest faulted or trapped: out of bounds, stack overflow … */
+    CLO_RUN_GUEST,      /* the guest broke the contract across the wall */
+    CLO_RUN_CANCELLED,
+    CLO_RUN_WORKER,     /* the worker process died */
+};
+
+struct clo_run_error {
+    enum clo_run_error_kind kind;
+    char *type;      /* "ZeroDivisionError", "TimeLimitExceeded", "StackOverflow" … */
+    char *message;
+    char *traceback; /* with the user's source lines; may be NULL */
+    int line;        /* in the user's code; 0: not known */
+    const char *limit; /* "wall_ms", "cpu_ms", "memory", "output", "host_calls" …; else NULL */
+    uint64_t limit_value;
+};
+
+struct clo_usage {
+    uint64_t wall_us;
+    uint64_t cpu_us;
+    uint64_t memory_peak; /* bytes of guest memory granted at the end */
+    uint64_t host_calls;
+    uint64_t output_bytes; /* produced, before any cut */
+};
+
+struct clo_run_result {
+    char *out; /* stdout; NUL-terminated; may contain NUL bytes */
+    size_t out_length;
+    char *err; /* stderr, the traceback included */
+    size_t err_length;
+    char *result; /* repr of the last expression's value; NULL: none */
+    size_t result_length;
+    int exit_code;
+    struct clo_run_error error;
+    struct clo_usage usage;
+};
+
+struct clo_sandbox;
+struct clo_pool;
+
+CLO_API const char *clo_run_error_name(enum clo_run_error_kind kind);
+
+/* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_ENOMEMORY, CLO_ESYSTEM. */
+CLO_API CLO_MUST_USE int clo_sandbox_create(struct clo_sandbox **sandbox,
+                                            const struct clo_sandbox_config *config,
+                                            struct clo_error *error);
+CLO_API void clo_sandbox_destroy(struct clo_sandbox *sandbox);
+
+/* Run code to its end. 0: it ran, and *result says how it went (an exception or a limit is a
+ * result, not an error). Negative: it could not be run; *result is NULL. */
+CLO_API CLO_MUST_USE int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
+                                         struct clo_run_result **result, struct clo_error *error);
+CLO_API void clo_run_result_free(struct clo_run_result *result);
+
+/* A pool of warm sandboxes of one configuration: at most `size` run at once (1 to 1024). */
+CLO_API CLO_MUST_USE int clo_pool_create(struct clo_pool **pool,
+                                         const struct clo_sandbox_config *config, size_t size,
+                                         struct clo_error *error);
+CLO_API void clo_pool_destroy(struct clo_pool *pool); /* waits for runs in progress */
+
+/* Like clo_sandbox_run on any free sandbox; waits for one for `wait_ms` at most (CLO_EBUSY). */
+CLO_API CLO_MUST_USE int clo_pool_run(struct clo_pool *pool, const struct clo_run *run,
+                                      uint64_t wait_ms, struct clo_run_result **result,
+                                      struct clo_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

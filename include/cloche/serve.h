@@ -1,0 +1,39 @@
+/* cloche/serve.h - host an agent over HTTP by the OpenAI Responses protocol. */
+#ifndef CLOCHE_SERVE_H
+#define CLOCHE_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cloche/agent.h"
+#include "cloche/error.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct clo_serve_config {
+    const char *address;   /* [127.0.0.1] address to listen on; "0.0.0.0" or "::" for all */
+    uint16_t port;         /* 0: $PORT, else 8088 */
+    bool any_port;         /* with port 0: let the system pick a free one; see on_ready */
+    unsigned turns;        /* [64] turns in progress at once; further requests wait in a queue */
+    unsigned queue;        /* [1024] waiting turns; beyond that 429 */
+    unsigned connections;  /* [1024] open HTTP connections */
+    const char *store;     /* SQLite file for responses; NULL: a private file in memory */
+    unsigned grace_ms;     /* [10,000] after SIGTERM for turns in progress, then they are cancelled */
+    unsigned keepalive_ms; /* [15,000] between comments on a quiet event stream */
+    /* Called once when requests are accepted, with the port in use; may be NULL. */
+    void (*on_ready)(void *context, const char *address, uint16_t port);
+    void *context;
+};
+
+/* Serve until SIGTERM or SIGINT (both are handled while this runs), then finish within the grace
+ * time. Blocks. Errors: CLO_EINVALID, CLO_ESYSTEM (address in use …), CLO_ENOMEMORY. */
+CLO_API CLO_MUST_USE int clo_serve(struct clo_agent *agent, const struct clo_serve_config *config,
+                                   struct clo_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

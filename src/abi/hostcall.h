@@ -1,0 +1,144 @@
+/* hostcall.h - the messages that cross the wall.
+ *
+ * A host call is `out %al, $CLO_PORT_CALL` at CPL3 with `struct clo_control` filled in. While the
+ * host looks at it the one vCPU stands still; the host still copies what it uses once, checks the
+ * copy and never looks again. The guest may be hostile: every field it writes is an accusation, not
+ * a fact. What the host wrote is never read back.
+ *
+ * At every host call, whatever its operation, the host first takes `output_length` bytes of output
+ * records from the output area; the guest then sets output_length to 0 before it goes on.
+ *
+ * Output records: [u32 header][bytes...], no padding; header = stream << 24 | length, stream is 1
+ * (stdout) or 2 (stderr), length < 2^24 and within the area.
+ *
+ * Calls have an id chosen by the guest (not 0, not CLO_WAIT_NONE, not in use). Submitting and waiting are separate:
+ * a synchronous call does both in one exit. Replies to submitted calls come in any order.
+ */
+#ifndef CLOCHE_ABI_HOSTCALL_H
+#define CLOCHE_ABI_HOSTCALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/layout.h"
+
+enum clo_op {
+    CLO_OP_READY = 1, /* image build only: initialised; args[0] = address of the run entry.
+                         interrupt_count, interrupts[], region_size[] are valid */
+    CLO_OP_FLUSH = 2, /* nothing but the output */
+    CLO_OP_CALL = 3,  /* see `struct clo_control`, submit and wait */
+    CLO_OP_GROW = 4,  /* args[0] = enum clo_region, args[1] = wanted size in bytes, a multiple of
+                         64 KiB, larger than now; status 0 = granted and mapped, zero-filled */
+    CLO_OP_DONE = 5,  /* the run ended; its outcome is a CBOR message in the call area */
+    CLO_OP_EXIT = 6,  /* proc_exit: args[0] = exit code */
+    CLO_OP_TRAP = 7,  /* a Wasm trap: args[0] = enum clo_trap */
+};
+
+enum clo_region { CLO_REGION_LINEAR = 0, CLO_REGION_HEAP = 1, CLO_REGION_COUNT = 2 };
+
+enum clo_trap { /* Wasm core specification, section 4.4 and appendix on traps */
+    CLO_TRAP_NONE = 0,
+    CLO_TRAP_OUT_OF_BOUNDS,
+    CLO_TRAP_INTEGER_OVERFLOW,
+    CLO_TRAP_DIVIDE_BY_ZERO,
+    CLO_TRAP_INVALID_CONVERSION,
+    CLO_TRAP_UNREACHABLE,
+    CLO_TRAP_INDIRECT_CALL,
+    CLO_TRAP_EXCEPTION,
+    CLO_TRAP_UNALIGNED,
+    CLO_TRAP_STACK_OVERFLOW,
+    CLO_TRAP_COUNT
+};
+
+/* flags of CLO_OP_CALL */
+#define CLO_CALL_SUBMIT 1u /* start the call whose message is in the call area */
+#define CLO_CALL_WAIT 2u   /* wait for wait_id (0: whichever ends first; CLO_WAIT_NONE: nothing, a
+                              sleep) for timeout_ns at most */
+
+/* kinds of call */
+enum clo_call_kind {
+    CLO_CALL_TOOL = 1, /* message: CBOR array [name, {argument: value, ...}]; reply: CBOR value */
+};
+
+#define CLO_TIMEOUT_NONE UINT64_MAX
+#define CLO_WAIT_NONE UINT32_MAX /* wait_id: no call; only the time passes, replies stay queued */
+
+/* status of a wait, or of a submit without wait */
+enum clo_call_status {
+    CLO_CALL_OK = 0,          /* the reply is a CBOR value; after a bare submit: accepted */
+    CLO_CALL_ERROR = 1,       /* the reply is a CBOR map {"message": text}: the tool failed */
+    CLO_CALL_PENDING = 2,     /* the timeout came first; no reply */
+    CLO_CALL_INTERRUPTED = 3, /* a limit of the run was reached; go back to the interpreter, which
+                                 raises; no reply */
+    CLO_CALL_REFUSED = 4,     /* not carried out; the reply is a CBOR map {"message": text} */
+};
+
+/* How a limit reaches the code that runs: the host makes these stores to linear memory while the
+ * vCPU stands still. The guest registers them once, while the image is built. For CPython they set
+ * the thread's pending exception and its eval breaker. */
+struct clo_interrupt_store {
+    uint32_t address; /* in linear memory, 4-byte aligned */
+    uint32_t value;
+    uint32_t mode; /* 0: store value, 1: or value into what is there */
+    uint32_t reserved;
+};
+#define CLO_INTERRUPT_STORES_MAX 4
+#define CLO_INTERRUPT_REASON_MAX 128
+
+/* The control page.
+ *
+ *   [written by the guest: 256 bytes][written by the host, read by the guest][zero to 4096]
+ */
+struct clo_control {
+    /* guest to host */
+    uint32_t op;
+    uint32_t output_length;
+    uint64_t args[2];
+    uint32_t flags;          /* CLO_CALL_*                                      (CLO_OP_CALL) */
+    uint32_t kind;           /* enum clo_call_kind                              (SUBMIT) */
+    uint32_t call_id;        /* of the call being submitted                     (SUBMIT) */
+    uint32_t message_offset; /* in the call area                                (SUBMIT, DONE) */
+    uint32_t message_length; /* at most CLO_MESSAGE_MAX - message_offset        (SUBMIT, DONE) */
+    uint32_t wait_id;        /* 0: any                                          (WAIT) */
+    uint64_t timeout_ns;     /* wait this long at most, 0: only look; CLO_TIMEOUT_NONE (WAIT) */
+    uint64_t region_size[CLO_REGION_COUNT];                           /* READY: bytes in use */
+    uint32_t interrupt_count;                                         /* READY */
+    uint32_t guest_reserved;
+    struct clo_interrupt_store interrupts[CLO_INTERRUPT_STORES_MAX]; /* READY */
+    uint8_t guest_pad[256 - 80 - 16 * CLO_INTERRUPT_STORES_MAX];
+
+    /* host to guest: the answer to the last host call */
+    uint32_t status;       /* enum clo_call_status; GROW: 0 granted, 1 refused */
+    uint32_t reply_id;     /* whose reply this is */
+    uint32_t reply_length; /* bytes at the start of the reply area */
+    uint32_t answer_reserved;
+
+    /* host to guest: set before the run starts */
+    uint32_t request_length; /* bytes of the run request (CBOR) at the start of the reply area */
+    uint32_t run_flags;      /* CLO_RUN_* */
+    uint64_t realtime_ns;    /* clocks at the start of the run */
+    uint64_t monotonic_ns;
+    uint64_t ns_per_tick;     /* of the time-stamp counter, 32.32 fixed point */
+    uint64_t memory_limit;    /* bytes of linear memory and heap together that may be granted */
+    uint8_t seed[32];         /* fresh entropy for random_get */
+    char interrupt_reason[CLO_INTERRUPT_REASON_MAX]; /* NUL-terminated; set before the stores */
+};
+
+/* run_flags */
+#define CLO_RUN_WRITE_THROUGH 1u /* flush after every write, so that output is seen as it comes */
+
+_Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");
+_Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page");
+
+/* The run request, a CBOR map:
+ *   "code"  text, the program                 "name"  text, the file name shown in tracebacks
+ *   "tools" array of maps {"name": text, "description": text, "parameters": JSON Schema as a map}
+ *
+ * The outcome in CLO_OP_DONE, a CBOR map:
+ *   "result"    text: repr of the last expression's value, or null
+ *   "exit_code" integer
+ *   "error"     null, or a map {"type": text, "message": text, "traceback": text,
+ *                               "line": integer or null}
+ */
+
+#endif

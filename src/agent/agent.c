@@ -1,0 +1,172 @@
+/* agent.c - putting an agent together from its configuration, and taking it apart. */
+#include "agent/agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/internal.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "codeact/codeact.h"
+#include "sandbox/limits.h"
+
+#define DEFAULT_NAME "agent"
+#define DEFAULT_SANDBOXES 8
+#define DEFAULT_ITERATIONS 40
+#define DEFAULT_OUTPUT 16384
+#define NAME_MAX_BYTES 256
+#define ITERATIONS_MAX 10000
+#define OUTPUT_MIN 256
+#define OUTPUT_MAX (16u << 20)
+
+static int take_text(char **copy, const char *what, const char *text, size_t most,
+                     struct clo_error *error)
+{
+    if (!text)
+        return 0;
+    size_t length = strlen(text);
+    if (length > most)
+        return clo_fail(error, CLO_EINVALID,
+                        "the agent's %s is %zu bytes long; at most %zu are "
+                        "allowed",
+                        what, length, most);
+    if (!clo_text_valid(text, length))
+        return clo_fail(error, CLO_EINVALID, "the agent's %s is not UTF-8", what);
+    *copy = strdup(text);
+    return *copy ? 0 : clo_fail_memory(error);
+}
+
+static int take_texts(struct clo_agent *agent, const struct clo_agent_config *config,
+                      struct clo_error *error)
+{
+    const char *name = config->name && *config->name ? config->name : DEFAULT_NAME;
+    int status = take_text(&agent->name, "name", name, NAME_MAX_BYTES, error);
+    if (!status)
+        status = take_text(&agent->instructions, "instructions", config->instructions,
+                           CLO_AGENT_TEXT_MAX, error);
+    if (status)
+        return status;
+    struct clo_buffer prompt = CLO_BUFFER(2 * CLO_AGENT_TEXT_MAX);
+    if (agent->instructions && *agent->instructions) {
+        clo_buffer_text(&prompt, agent->instructions);
+        clo_buffer_text(&prompt, "\n\n");
+    }
+    clo_buffer_text(&prompt, clo_codeact_instructions);
+    agent->prompt = clo_buffer_take(&prompt, NULL);
+    clo_buffer_free(&prompt);
+    return agent->prompt ? 0 : clo_fail_memory(error);
+}
+
+static int take_number(unsigned *to, const char *what, unsigned value, unsigned standard,
+                       unsigned least, unsigned most, struct clo_error *error)
+{
+    *to = value ? value : standard;
+    if (*to >= least && *to <= most)
+        return 0;
+    return clo_fail(error, CLO_EINVALID, "%s is %u; it must be from %u to %u", what, *to, least,
+                    most);
+}
+
+static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config *config,
+                          struct clo_error *error)
+{
+    struct clo_limits limits;
+    int status = clo_limits_resolve(&limits, &config->limits, NULL, error);
+    if (!status)
+        status = clo_image_open(&agent->image, config->image, CLO_IMAGE_COPY, error);
+    if (status)
+        return status;
+    struct clo_sandbox_config sandbox = {.image = agent->image,
+                                         .limits = limits,
+                                         .tools = config->tools,
+                                         .tool_count = config->tool_count,
+                                         .isolation = config->isolation};
+    status = clo_pool_create(&agent->pool, &sandbox,
+                             config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES, error);
+    if (status)
+        return status;
+    struct clo_codeact_config words = {.runtime = clo_image_runtime(agent->image),
+                                       .tools = config->tools,
+                                       .tool_count = config->tool_count,
+                                       .limits = limits,
+                                       .output_max = agent->tool_output_max};
+    return clo_codeact_tool(&agent->tool, &words, error);
+}
+
+int clo_agent_create(struct clo_agent **out, const struct clo_agent_config *config,
+                     struct clo_error *error)
+{
+    *out = NULL;
+    struct clo_agent *agent = calloc(1, sizeof *agent);
+    if (!agent)
+        return clo_fail_memory(error);
+    int status = take_texts(agent, config, error);
+    if (!status)
+        status = take_number(&agent->max_iterations, "max_iterations", config->max_iterations,
+                             DEFAULT_ITERATIONS, 1, ITERATIONS_MAX, error);
+    if (!status)
+        status = take_number(&agent->tool_output_max, "tool_output_max", config->tool_output_max,
+                             DEFAULT_OUTPUT, OUTPUT_MIN, OUTPUT_MAX, error);
+    if (!status)
+        status = clo_model_create(&agent->model, &config->model, error);
+    if (!status)
+        status = make_sandboxes(agent, config, error);
+    if (status) {
+        clo_agent_destroy(agent);
+        return status;
+    }
+    *out = agent;
+    return 0;
+}
+
+void clo_agent_destroy(struct clo_agent *agent)
+{
+    if (!agent)
+        return;
+    clo_pool_destroy(agent->pool);
+    clo_image_close(agent->image);
+    for (size_t i = 0; i < agent->library_count; i++)
+        clo_tool_library_close(agent->libraries[i]);
+    clo_model_destroy(agent->model);
+    json_decref(agent->tool);
+    free(agent->name);
+    free(agent->instructions);
+    free(agent->prompt);
+    free(agent->serve_address);
+    free(agent->serve_store);
+    free(agent);
+}
+
+const char *clo_agent_name(const struct clo_agent *agent)
+{
+    return agent->name;
+}
+
+const char *clo_agent_instructions(const struct clo_agent *agent)
+{
+    return agent->instructions;
+}
+
+const char *clo_agent_model_name(const struct clo_agent *agent)
+{
+    return clo_model_name(agent->model);
+}
+
+const char *clo_agent_model_description(const struct clo_agent *agent)
+{
+    return clo_model_description(agent->model);
+}
+
+void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_config *config)
+{
+    const struct clo_serve_config *said = &agent->serve;
+    config->address = said->address ? said->address : config->address;
+    config->port = said->port ? said->port : config->port;
+    config->turns = said->turns ? said->turns : config->turns;
+    config->queue = said->queue ? said->queue : config->queue;
+    config->connections = said->connections ? said->connections : config->connections;
+    config->store = said->store ? said->store : config->store;
+    config->grace_ms = said->grace_ms ? said->grace_ms : config->grace_ms;
+    config->keepalive_ms = said->keepalive_ms ? said->keepalive_ms : config->keepalive_ms;
+}

@@ -1,0 +1,66 @@
+/* agent/agent.h - the loop: model, execute_code, model …, until there is an answer.
+ *
+ * A turn is one request's work: it blocks the calling thread and keeps no state in the agent. The
+ * caller owns the history and passes it whole in `input`. A turn that waits for a model holds no
+ * micro-VM. Whatever happens, result->output is a list of items that is valid as later input: every
+ * function_call in it that the agent made has its function_call_output.
+ */
+#ifndef CLO_AGENT_AGENT_H
+#define CLO_AGENT_AGENT_H
+
+#include <jansson.h>
+
+#include "cloche/agent.h"
+#include "model/model.h"
+
+struct clo_turn {
+    const json_t *input;        /* array of items: history, then what is new */
+    const char *instructions;   /* of the request, added to the agent's; or NULL */
+    const json_t *options;      /* see struct clo_model_request; or NULL */
+    const json_t *client_tools; /* the client's own function tools; calls to them end the turn and
+                                   go back to the client; array or NULL */
+    unsigned max_tool_calls;    /* 0: no limit */
+    struct clo_item_sink sink;  /* every item as it happens: ids set, function_call_output too */
+    struct clo_cancel *cancel;
+};
+
+enum clo_turn_status {
+    CLO_TURN_COMPLETED,
+    CLO_TURN_INCOMPLETE,
+    CLO_TURN_FAILED,
+    CLO_TURN_CANCELLED
+};
+
+struct clo_turn_result {
+    enum clo_turn_status status;
+    json_t *output;                /* array of items, in order; owned by the result */
+    struct clo_usage_tokens usage; /* summed over the model calls */
+    const char *incomplete;        /* static; INCOMPLETE */
+    char error_code[32];           /* FAILED: "server_error", "model_error" … */
+    char error_message[512];       /* FAILED: fit for a client; no internals of the host */
+    char model[128];
+    struct clo_error trouble; /* for the operator's log, never for clients: the first failure of the
+                                 model or of a sandbox, in full; code CLO_OK: none */
+};
+
+/* Always fills the result; never fails. */
+void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
+                    struct clo_turn_result *result);
+void clo_turn_result_clear(struct clo_turn_result *result);
+
+const char *clo_agent_name(const struct clo_agent *agent);
+const char *clo_agent_instructions(const struct clo_agent *agent); /* may be NULL */
+const char *clo_agent_model_name(const struct clo_agent *agent);
+const char *clo_agent_model_description(const struct clo_agent *agent);
+
+/* What the agent's YAML file says under "serve:" (docs/agent-yaml.md), put over the fields of
+ * *config that it names. The strings live as long as the agent. */
+struct clo_serve_config;
+void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_config *config);
+
+/* A fresh id: prefix ("msg", "fc", "fco", "rs", "resp"), underscore, 32 random hex digits or more.
+ */
+#define CLO_ID_MAX 64
+void clo_id_make(char id[CLO_ID_MAX], const char *prefix);
+
+#endif

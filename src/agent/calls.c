@@ -1,0 +1,85 @@
+/* calls.c - a batch of execute_code calls, carried out by several threads at once. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/internal.h"
+#include "base/error.h"
+#include "codeact/codeact.h"
+
+struct batch {
+    struct clo_agent *agent;
+    struct clo_cancel *cancel;
+    struct clo_code_call *calls;
+    size_t count;
+    atomic_size_t next;
+};
+
+/* What the model is told when the host could not run code: its own part in it, no inner details. */
+static const char *explain(const struct clo_error *error)
+{
+    switch (error->code) {
+    case CLO_ECANCELLED: return "the run was cancelled";
+    case CLO_EBUSY: return "no sandbox was free in time; try again";
+    case CLO_ELIMIT:
+    case CLO_EINVALID: return error->message; /* about the code itself: too long … */
+    case CLO_ENOMEMORY: return "the host has no memory for another sandbox now; try again";
+    default: return "the sandbox failed on the host; the code did not run";
+    }
+}
+
+static void execute(const struct batch *batch, struct clo_code_call *call)
+{
+    char *code = NULL;
+    size_t length = 0;
+    struct clo_run_result *result = NULL;
+    struct clo_error error = {0};
+    if (clo_codeact_arguments(json_object_get(call->item, "arguments"), &code, &length, &error)) {
+        call->output = clo_codeact_refusal(error.message);
+        return;
+    }
+    struct clo_run run = {.code = code, .code_length = length, .cancel = batch->cancel};
+    if (clo_pool_run(batch->agent->pool, &run, CLO_AGENT_SANDBOX_WAIT_MS, &result, &error)) {
+        call->output = clo_codeact_refusal(explain(&error));
+        if (error.code != CLO_ECANCELLED)
+            call->trouble = error;
+    } else {
+        call->output = clo_codeact_outcome(result, batch->agent->tool_output_max);
+        clo_run_result_free(result);
+    }
+    free(code);
+}
+
+static void *work(void *context)
+{
+    struct batch *batch = context;
+    for (size_t i; (i = atomic_fetch_add(&batch->next, 1)) < batch->count;) {
+        struct clo_code_call *call = &batch->calls[i];
+        if (call->client)
+            continue;
+        if (call->refusal)
+            call->output = clo_codeact_refusal(call->refusal);
+        else
+            execute(batch, call);
+    }
+    return NULL;
+}
+
+void clo_calls_run(struct clo_agent *agent, struct clo_cancel *cancel, struct clo_code_call *calls,
+                   size_t count)
+{
+    struct batch batch = {.agent = agent, .cancel = cancel, .calls = calls, .count = count};
+    pthread_t threads[CLO_AGENT_BATCH_THREADS];
+    size_t wanted = 0, started = 0;
+    for (size_t i = 0; i < count; i++)
+        wanted += !calls[i].client && !calls[i].refusal;
+    if (wanted > CLO_AGENT_BATCH_THREADS)
+        wanted = CLO_AGENT_BATCH_THREADS;
+    /* this thread works too; where no further one can be had, it does the work of all */
+    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, &batch) == 0)
+        started++;
+    work(&batch);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+}

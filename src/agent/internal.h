@@ -1,0 +1,57 @@
+/* agent/internal.h - what the files of this folder share.
+ *
+ * A struct clo_agent does not change after it is created, so turns on any number of threads read it
+ * without locks. The pool goes before the image and the libraries, because it uses both.
+ */
+#ifndef CLO_AGENT_INTERNAL_H
+#define CLO_AGENT_INTERNAL_H
+
+#include "agent/agent.h"
+#include "cloche/image.h"
+#include "cloche/sandbox.h"
+#include "cloche/serve.h"
+#include "cloche/tool.h"
+
+#define CLO_AGENT_LIBRARIES_MAX 16
+#define CLO_AGENT_TEXT_MAX (256u << 10)   /* bytes of instructions */
+#define CLO_AGENT_SANDBOX_WAIT_MS 120000u /* for a free sandbox */
+#define CLO_AGENT_BATCH_MAX 64            /* calls of one reply that are carried out */
+#define CLO_AGENT_BATCH_THREADS 16
+
+struct clo_agent {
+    char *name;
+    char *instructions; /* as configured; NULL: none */
+    char *prompt;       /* the instructions and how to use execute_code */
+    struct clo_model *model;
+    struct clo_image *image;
+    struct clo_pool *pool;
+    json_t *tool; /* execute_code */
+    unsigned max_iterations, tool_output_max;
+    struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
+    size_t library_count;
+    struct clo_serve_config serve; /* 0 and NULL: not said */
+    char *serve_address, *serve_store;
+};
+
+/* One function_call of a reply and what becomes of it. */
+struct clo_code_call {
+    const json_t *item;  /* borrowed */
+    bool client;         /* the client's: left alone */
+    const char *refusal; /* why it is not carried out; NULL: carry it out */
+    char *output;        /* what the model reads; owned; NULL: out of memory, or the client's */
+    struct clo_error trouble;
+};
+
+/* Carry out those that are to be, several at once; fills output of all but the client's. */
+void clo_calls_run(struct clo_agent *agent, struct clo_cancel *cancel, struct clo_code_call *calls,
+                   size_t count);
+
+/* Read KEY=VALUE lines into the environment, leaving alone what is set. A file that is not there is
+ * no error. CLO_EINVALID names file and line. */
+int clo_dotenv_load(const char *path, struct clo_error *error);
+
+/* `path` as seen from the folder of the file `base`; an absolute one as it is. The caller frees it;
+ * NULL: out of memory. */
+char *clo_path_beside(const char *base, const char *path);
+
+#endif

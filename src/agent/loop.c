@@ -1,0 +1,314 @@
+/* loop.c - a turn: the model answers, its calls are carried out, the model sees the results, and so
+ * on until it makes no call.
+ *
+ * Every item passes `relay` on its way to the turn's sink and into the result, so that what was
+ * streamed and what is returned are the same, also after a failure.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/internal.h"
+#include "base/buffer.h"
+#include "base/doc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "codeact/codeact.h"
+
+struct loop {
+    struct clo_agent *agent;
+    const struct clo_turn *turn;
+    struct clo_turn_result *result;
+    json_t *history; /* what the model is shown: the turn's input and the result's output */
+    json_t *tools;
+    char *instructions;
+    unsigned tool_calls;
+    char id[CLO_ID_MAX]; /* of the item that is open */
+    bool broken;         /* the last reply broke off: nobody acts on its calls */
+    bool failed;         /* out of memory */
+};
+
+static void fail(struct loop *loop, const char *code, const char *message)
+{
+    struct clo_turn_result *result = loop->result;
+    result->status = CLO_TURN_FAILED;
+    clo_text_copy(result->error_code, sizeof result->error_code, code);
+    clo_text_copy(result->error_message, sizeof result->error_message, message);
+}
+
+static void note_trouble(struct loop *loop, const struct clo_error *error)
+{
+    if (error->code != CLO_OK && loop->result->trouble.code == CLO_OK)
+        loop->result->trouble = *error;
+}
+
+static void fail_by(struct loop *loop, const struct clo_error *error)
+{
+    if (error->code == CLO_ECANCELLED) {
+        loop->result->status = CLO_TURN_CANCELLED;
+        return;
+    }
+    note_trouble(loop, error);
+    if (error->code == CLO_EMODEL || error->code == CLO_ELIMIT)
+        fail(loop, "model_error", error->message);
+    else if (error->code == CLO_EINVALID)
+        fail(loop, "invalid_request", error->message);
+    else
+        fail(loop, "server_error", "The agent failed on the host.");
+}
+
+/* Ids are ours, so that they are unique and tell nothing; only reasoning keeps the one under which
+ * its server knows it. */
+static void name_item(struct loop *loop, const json_t *item)
+{
+    const char *given = clo_doc_text(item, "id");
+    if (clo_doc_is(item, "type", "reasoning") && given && *given && strlen(given) < CLO_ID_MAX)
+        snprintf(loop->id, sizeof loop->id, "%s", given);
+    else
+        clo_id_make(loop->id, clo_doc_is(item, "type", "function_call") ? "fc"
+                              : clo_doc_is(item, "type", "reasoning")   ? "rs"
+                              : clo_doc_is(item, "type", "message")     ? "msg"
+                                                                        : "fco");
+}
+
+static void relay(void *context, const struct clo_item_event *event)
+{
+    struct loop *loop = context;
+    struct clo_item_event copy = *event;
+    json_t *item = event->item ? json_copy((json_t *)event->item) : NULL;
+    if (event->kind == CLO_ITEM_ADDED)
+        name_item(loop, event->item);
+    if (event->item && (!item || json_object_set_new(item, "id", json_string(loop->id))))
+        loop->failed = true;
+    if (event->kind == CLO_ITEM_DONE &&
+        (json_array_append(loop->result->output, item) || json_array_append(loop->history, item)))
+        loop->failed = true;
+    copy.item = item;
+    if (loop->turn->sink.event && (item || !event->item))
+        loop->turn->sink.event(loop->turn->sink.context, &copy);
+    json_decref(item);
+}
+
+/* The result of a call, as an item. */
+static void add_output(struct loop *loop, const struct clo_code_call *call)
+{
+    json_t *id = json_object_get(call->item, "call_id");
+    json_t *item = json_pack("{s:s, s:O, s:s, s:s}", "type", "function_call_output", "call_id", id,
+                             "output", "", "status", "in_progress");
+    if (!item || !call->output) {
+        loop->failed = true;
+        json_decref(item);
+        return;
+    }
+    relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_ADDED, .item = item});
+    if (json_object_set_new(item, "output", json_string(call->output)) ||
+        json_object_set_new(item, "status", json_string("completed")))
+        loop->failed = true;
+    relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_DONE, .item = item});
+    json_decref(item);
+}
+
+static bool is_clients(const struct loop *loop, const char *name)
+{
+    size_t index;
+    const json_t *tool;
+    json_array_foreach(loop->turn->client_tools, index, tool)
+    {
+        if (clo_doc_is(tool, "name", name))
+            return true;
+    }
+    return false;
+}
+
+/* Why the reply's calls are not carried out; NULL: they are. */
+static const char *general_refusal(const struct loop *loop, bool last,
+                                   const struct clo_model_reply *reply)
+{
+    if (loop->broken)
+        return clo_cancel_is_set(loop->turn->cancel)
+                   ? "not carried out: the turn was cancelled"
+                   : "not carried out: the reply with this call broke off";
+    if (reply->incomplete)
+        return "not carried out: the reply was cut off";
+    return last ? "not carried out: the limit of model calls in one turn is reached" : NULL;
+}
+
+static void judge_call(struct loop *loop, struct clo_code_call *call, const char *refusal,
+                       size_t place)
+{
+    const char *name = clo_doc_text(call->item, "name");
+    bool ours = name && strcmp(name, CLO_CODEACT_TOOL) == 0;
+    bool whole = clo_doc_is(call->item, "status", "completed");
+    if (!ours && name && is_clients(loop, name) && whole && !loop->broken) {
+        call->client = true;
+    } else if (refusal) {
+        call->refusal = refusal;
+    } else if (!ours) {
+        call->refusal = "there is no function of that name; call " CLO_CODEACT_TOOL;
+    } else if (loop->turn->max_tool_calls && loop->tool_calls >= loop->turn->max_tool_calls) {
+        call->refusal = "not carried out: the limit max_tool_calls of this request is reached";
+        loop->result->status = CLO_TURN_INCOMPLETE;
+        loop->result->incomplete = "max_tool_calls";
+    } else if (place >= CLO_AGENT_BATCH_MAX) {
+        call->refusal = "not carried out: too many calls at once; call again";
+    } else {
+        loop->tool_calls++;
+    }
+}
+
+/* Every call among the output's items from `first` on gets its result, unless it is the client's.
+ * *calls and *client count them. */
+static void answer_calls(struct loop *loop, size_t first, const char *refusal, size_t *count,
+                         size_t *client)
+{
+    json_t *output = loop->result->output;
+    size_t end = json_array_size(output);
+    struct clo_code_call *calls = calloc(end - first + 1, sizeof *calls);
+    *count = *client = 0;
+    if (!calls) {
+        loop->failed = true;
+        return;
+    }
+    for (size_t i = first; i < end; i++) {
+        const json_t *item = json_array_get(output, i);
+        if (!clo_doc_is(item, "type", "function_call"))
+            continue;
+        calls[*count].item = item;
+        judge_call(loop, &calls[*count], refusal, *count);
+        *client += calls[*count].client;
+        ++*count;
+    }
+    clo_calls_run(loop->agent, loop->turn->cancel, calls, *count);
+    for (size_t i = 0; i < *count; i++) {
+        if (!calls[i].client)
+            add_output(loop, &calls[i]);
+        note_trouble(loop, &calls[i].trouble);
+        free(calls[i].output);
+    }
+    free(calls);
+}
+
+/* The request's options; a call that was demanded is demanded once, and the last reply has none. */
+static json_t *make_options(const struct loop *loop, unsigned iteration, bool last)
+{
+    json_t *options =
+        loop->turn->options ? json_copy((json_t *)loop->turn->options) : json_object();
+    const json_t *choice = json_object_get(options, "tool_choice");
+    bool demanded = json_is_object(choice) ||
+                    (json_is_string(choice) && strcmp(json_string_value(choice), "required") == 0);
+    if (last && json_object_set_new(options, "tool_choice", json_string("none"))) {
+        json_decref(options);
+        return NULL;
+    }
+    if (!last && iteration > 0 && demanded)
+        json_object_del(options, "tool_choice");
+    return options;
+}
+
+static void add_usage(struct clo_usage_tokens *sum, const struct clo_usage_tokens *more)
+{
+    sum->input += more->input;
+    sum->cached += more->cached;
+    sum->output += more->output;
+    sum->reasoning += more->reasoning;
+}
+
+/* One reply of the model and its calls. False: the turn is over. */
+static bool step(struct loop *loop, unsigned iteration)
+{
+    struct clo_turn_result *result = loop->result;
+    bool last = iteration == loop->agent->max_iterations;
+    size_t first = json_array_size(result->output), calls = 0, client = 0;
+    struct clo_model_reply reply = {0};
+    struct clo_error error = {0};
+    json_t *options = make_options(loop, iteration, last);
+    if (!options) {
+        loop->failed = true;
+        return false;
+    }
+    struct clo_model_request request = {.instructions = loop->instructions,
+                                        .input = loop->history,
+                                        .tools = loop->tools,
+                                        .options = options,
+                                        .cancel = loop->turn->cancel};
+    struct clo_item_sink sink = {relay, loop};
+    int status = clo_model_call(loop->agent->model, &request, &sink, &reply, &error);
+    json_decref(options);
+    add_usage(&result->usage, &reply.usage);
+    clo_text_copy(result->model, sizeof result->model, reply.served);
+    loop->broken = status != 0;
+    if (status)
+        fail_by(loop, &error);
+    answer_calls(loop, first, general_refusal(loop, last, &reply), &calls, &client);
+    if (!status && reply.incomplete) {
+        result->status = CLO_TURN_INCOMPLETE;
+        result->incomplete = reply.incomplete;
+    } else if (!status && last && calls > client) {
+        result->status = CLO_TURN_INCOMPLETE;
+        result->incomplete = "max_iterations";
+    } else if (!status && clo_cancel_is_set(loop->turn->cancel) && calls > client) {
+        result->status = CLO_TURN_CANCELLED;
+    }
+    clo_model_reply_clear(&reply);
+    return result->status == CLO_TURN_COMPLETED && calls > 0 && client == 0 && !loop->failed;
+}
+
+static char *join_instructions(const struct clo_agent *agent, const char *more)
+{
+    struct clo_buffer text = CLO_BUFFER(4 * CLO_AGENT_TEXT_MAX);
+    clo_buffer_text(&text, agent->prompt);
+    if (more && *more) {
+        clo_buffer_text(&text, "\n\n");
+        clo_buffer_text(&text, more);
+    }
+    char *taken = clo_buffer_take(&text, NULL);
+    clo_buffer_free(&text);
+    return taken;
+}
+
+static json_t *gather_tools(const struct clo_agent *agent, const json_t *clients)
+{
+    json_t *tools = json_array(), *tool;
+    size_t index;
+    int bad = !tools || json_array_append(tools, agent->tool);
+    json_array_foreach((json_t *)clients, index, tool) bad |= json_array_append(tools, tool);
+    if (!bad)
+        return tools;
+    json_decref(tools);
+    return NULL;
+}
+
+void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
+                    struct clo_turn_result *result)
+{
+    *result = (struct clo_turn_result){.status = CLO_TURN_COMPLETED, .output = json_array()};
+    clo_text_copy(result->model, sizeof result->model, clo_model_name(agent->model));
+    struct loop loop = {.agent = agent,
+                        .turn = turn,
+                        .result = result,
+                        .history = json_copy((json_t *)turn->input),
+                        .tools = gather_tools(agent, turn->client_tools),
+                        .instructions = join_instructions(agent, turn->instructions)};
+    if (turn->instructions && strlen(turn->instructions) > CLO_AGENT_TEXT_MAX)
+        fail(&loop, "invalid_request", "The instructions are longer than 256 KiB.");
+    else if (is_clients(&loop, CLO_CODEACT_TOOL))
+        fail(&loop, "invalid_request",
+             "The name " CLO_CODEACT_TOOL " is the agent's own tool's; "
+             "give yours another.");
+    else if (!result->output || !loop.history || !loop.tools || !loop.instructions)
+        loop.failed = true;
+    else
+        for (unsigned i = 0; step(&loop, i); i++)
+            continue;
+    if (loop.failed && result->status != CLO_TURN_CANCELLED)
+        fail(&loop, "server_error", "The agent's host is out of memory.");
+    json_decref(loop.history);
+    json_decref(loop.tools);
+    free(loop.instructions);
+}
+
+void clo_turn_result_clear(struct clo_turn_result *result)
+{
+    json_decref(result->output);
+    result->output = NULL;
+}

@@ -1,0 +1,77 @@
+/* error.c - struct clo_error: one place where messages are formatted and cut to size. */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void set_message(struct clo_error *error, enum clo_status code, const char *format,
+                        va_list arguments)
+{
+    if (!error)
+        return;
+    error->code = code;
+    error->hint[0] = '\0';
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+}
+
+int clo_fail(struct clo_error *error, enum clo_status code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    set_message(error, code, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int clo_fail_errno(struct clo_error *error, enum clo_status code, const char *format, ...)
+{
+    int saved = errno;
+    va_list arguments;
+    va_start(arguments, format);
+    set_message(error, code, format, arguments);
+    va_end(arguments);
+    if (error) {
+        size_t used = strlen(error->message);
+        snprintf(error->message + used, sizeof error->message - used, ": %s", strerror(saved));
+    }
+    errno = saved;
+    return code;
+}
+
+int clo_hint(struct clo_error *error, enum clo_status code, const char *format, ...)
+{
+    if (!error)
+        return code;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->hint, sizeof error->hint, format, arguments);
+    va_end(arguments);
+    return error->code;
+}
+
+int clo_fail_memory(struct clo_error *error)
+{
+    return clo_fail(error, CLO_ENOMEMORY, "out of memory");
+}
+
+const char *clo_status_name(enum clo_status status)
+{
+    switch (status) {
+    case CLO_OK: return "ok";
+    case CLO_EINVALID: return "invalid";
+    case CLO_ENOMEMORY: return "no_memory";
+    case CLO_ESYSTEM: return "system";
+    case CLO_ENOHYPERVISOR: return "no_hypervisor";
+    case CLO_EIMAGE: return "image";
+    case CLO_ELIMIT: return "limit";
+    case CLO_ECANCELLED: return "cancelled";
+    case CLO_ENOTFOUND: return "not_found";
+    case CLO_EBUSY: return "busy";
+    case CLO_EMODEL: return "model";
+    case CLO_EGUEST: return "guest";
+    case CLO_EINTERNAL: return "internal";
+    }
+    return "unknown";
+}

@@ -1,0 +1,69 @@
+/* main.c - `cloche COMMAND …`: find the command and hand it its arguments. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const char help[] =
+    "cloche runs Python that you must not trust, in a micro-VM that is ready in a millisecond,\n"
+    "and hosts agents whose model writes that Python.\n"
+    "\n"
+    "Usage: cloche COMMAND [OPTION…]\n"
+    "\n"
+    "  run      run Python code in the sandbox        cloche run -c 'print(sum(range(1000)))'\n"
+    "  serve    host an agent over HTTP               cloche serve agent.yaml\n"
+    "  image    inspect, verify or build an image     cloche image inspect build/python.image\n"
+    "  doctor   say what this machine offers          cloche doctor\n"
+    "  version  print the version\n"
+    "\n"
+    "`cloche COMMAND --help` explains a command with examples.\n";
+
+static const struct {
+    const char *name;
+    int (*main)(int argc, char **argv);
+} commands[] = {
+    {"run", clo_cli_run},
+    {"serve", clo_cli_serve},
+    {"image", clo_cli_image},
+    {"doctor", clo_cli_doctor},
+};
+
+int clo_cli_fail(const struct clo_error *error)
+{
+    fprintf(stderr, "cloche: %s\n", error->message);
+    if (error->hint[0])
+        fprintf(stderr, "  %s\n", error->hint);
+    return CLI_FAILED;
+}
+
+int clo_cli_usage(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "cloche %s: ", command);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, "\n  See: cloche %s --help\n", command);
+    va_end(arguments);
+    return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "--help";
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].main(argc - 1, argv + 1);
+    }
+    if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
+        puts("cloche " CLO_VERSION);
+        return CLI_OK;
+    }
+    if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        fputs(help, argc > 1 ? stdout : stderr);
+        return argc > 1 ? CLI_OK : CLI_USAGE;
+    }
+    fprintf(stderr, "cloche: \"%s\" is no command; there are run, serve, image, doctor, version\n",
+            name);
+    return CLI_USAGE;
+}

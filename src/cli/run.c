@@ -1,0 +1,235 @@
+/* run.c - `cloche run`: one piece of code, in one sandbox, once. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/quantity.h"
+#include "cli/cli.h"
+#include "cli/run_json.h"
+#include "cloche/sandbox.h"
+
+#define CODE_MAX (4u << 20) /* bytes of source */
+#define LIBRARIES_MAX 16
+
+static const char help[] =
+    "Usage: cloche run [OPTION…] FILE.py      run a file\n"
+    "       cloche run [OPTION…] -c CODE      run CODE\n"
+    "       cloche run [OPTION…] -            run standard input\n"
+    "\n"
+    "Runs Python in a fresh micro-VM: no files of yours, no network, no processes. Prints the\n"
+    "code's stdout and stderr as they come and exits with its exit code: 0 well, 1 an exception,\n"
+    "124 the time was up, 125 another limit or a fault, 126 cloche itself could not run it.\n"
+    "\n"
+    "  -c CODE             the code\n"
+    "  --tools LIB.so      offer the tools of this shared library to call_tool(); repeatable\n"
+    "  --time DURATION     wall-clock limit (30s); also limits processor time unless --cpu-time\n"
+    "  --cpu-time DURATION processor-time limit (10s)\n"
+    "  --memory SIZE       guest memory limit (256MiB; 32MiB to 4GiB)\n"
+    "  --output-limit SIZE limit of stdout and stderr together (1MiB)\n"
+    "  --json              print one JSON object: stdout, stderr, result, error, exit_code, usage\n"
+    "  --worker            put the micro-VM into a worker process of its own, as serve does\n"
+    "  --image FILE        the image (else $CLOCHE_IMAGE, else python.image beside the program)\n"
+    "\n"
+    "Durations: 200ms, 5s, 2m. Sizes: 64MiB, 1GiB.\n"
+    "\n"
+    "Examples:\n"
+    "  cloche run -c 'print(sum(range(1000)))'\n"
+    "  cloche run --time 200ms -c 'while True: pass'\n"
+    "  cloche run --json -c '6 * 7'\n"
+    "  echo 'import sys; sys.exit(3)' | cloche run - ; echo $?\n"
+    "  cloche run --tools build/examples/example_tools.so -c 'print(call_tool(\"fetch_data\", "
+    "table=\"users\"))'\n";
+
+enum { EXIT_CLOCHE = 126 }; /* cloche could not run the code: told apart from the code's own 1 */
+
+struct job {
+    const char *code; /* of -c */
+    const char *file; /* else this; "-" is standard input */
+    const char *image;
+    const char *libraries[LIBRARIES_MAX];
+    size_t library_count;
+    struct clo_limits limits;
+    bool json, worker;
+};
+
+static int parse_limit(struct job *job, int option, struct clo_error *error)
+{
+    switch (option) {
+    case 't': return clo_duration_parse(optarg, &job->limits.wall_ms, error);
+    case 'p': return clo_duration_parse(optarg, &job->limits.cpu_ms, error);
+    case 'm': return clo_size_parse(optarg, &job->limits.memory, error);
+    default: return clo_size_parse(optarg, &job->limits.output, error);
+    }
+}
+
+static int parse(int argc, char **argv, struct job *job)
+{
+    static const struct option options[] = {
+        {"tools", required_argument, NULL, 'l'},    {"time", required_argument, NULL, 't'},
+        {"cpu-time", required_argument, NULL, 'p'}, {"memory", required_argument, NULL, 'm'},
+        {"output-limit", required_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'},
+        {"worker", no_argument, NULL, 'w'},         {"image", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},           {0},
+    };
+    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        struct clo_error error;
+        switch (option) {
+        case 'c': job->code = optarg; break;
+        case 'j': job->json = true; break;
+        case 'w': job->worker = true; break;
+        case 'i': job->image = optarg; break;
+        case 'l':
+            if (job->library_count == LIBRARIES_MAX)
+                return clo_cli_usage("run", "more than %d times --tools", LIBRARIES_MAX);
+            job->libraries[job->library_count++] = optarg;
+            break;
+        case 'h': fputs(help, stdout); exit(CLI_OK);
+        case '?': return clo_cli_usage("run", "unknown option");
+        default:
+            if (parse_limit(job, option, &error))
+                return clo_cli_usage("run", "%s", error.message);
+        }
+    }
+    if (optind < argc)
+        job->file = argv[optind++];
+    if (optind < argc)
+        return clo_cli_usage("run", "\"%s\" is one argument too many", argv[optind]);
+    if (!job->code == !job->file)
+        return clo_cli_usage("run", job->code ? "give either -c CODE or a file, not both"
+                                              : "give a file, \"-\" or -c CODE");
+    if (job->limits.wall_ms && !job->limits.cpu_ms)
+        job->limits.cpu_ms = job->limits.wall_ms;
+    return CLI_OK;
+}
+
+static int read_code(const struct job *job, struct clo_buffer *code, struct clo_error *error)
+{
+    if (job->code)
+        return clo_buffer_text(code, job->code);
+    bool standard_input = strcmp(job->file, "-") == 0;
+    FILE *file = standard_input ? stdin : fopen(job->file, "rb");
+    if (!file)
+        return clo_fail_errno(error, CLO_ENOTFOUND, "cannot read \"%s\"", job->file);
+    char block[65536];
+    int status = 0;
+    for (size_t n; !status && (n = fread(block, 1, sizeof block, file)) > 0;)
+        status = clo_buffer_append(code, block, n);
+    if (!status && ferror(file))
+        status = clo_fail_errno(error, CLO_ESYSTEM, "cannot read \"%s\"", job->file);
+    else if (status)
+        status = clo_fail(error, status, "\"%s\" is longer than the %u bytes code may have",
+                          job->file, CODE_MAX);
+    if (!standard_input)
+        fclose(file);
+    return status;
+}
+
+struct tool_box {
+    struct clo_tool_library *libraries[LIBRARIES_MAX];
+    size_t library_count;
+    struct clo_tool tools[CLO_TOOLS_MAX];
+    size_t tool_count;
+};
+
+static int open_tools(const struct job *job, struct tool_box *box, struct clo_error *error)
+{
+    for (size_t i = 0; i < job->library_count; i++) {
+        int status = clo_tool_library_open(&box->libraries[i], job->libraries[i], error);
+        if (status)
+            return status;
+        box->library_count++;
+        const struct clo_plugin *plugin = clo_tool_library_plugin(box->libraries[i]);
+        if (plugin->tool_count > CLO_TOOLS_MAX - box->tool_count)
+            return clo_fail(error, CLO_ELIMIT, "%s brings the tools above %d", job->libraries[i],
+                            CLO_TOOLS_MAX);
+        memcpy(box->tools + box->tool_count, plugin->tools,
+               plugin->tool_count * sizeof *plugin->tools);
+        box->tool_count += plugin->tool_count;
+    }
+    return 0;
+}
+
+static void close_tools(struct tool_box *box)
+{
+    while (box->library_count)
+        clo_tool_library_close(box->libraries[--box->library_count]);
+}
+
+static void pass_on(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    (void)context;
+    int out = stream == CLO_STDOUT ? STDOUT_FILENO : STDERR_FILENO;
+    while (length) {
+        ssize_t n = write(out, data, length);
+        if (n < 0 && errno != EINTR)
+            return; /* a closed pipe: the code runs on, as under a shell that ignores SIGPIPE */
+        if (n > 0) {
+            data += n;
+            length -= (size_t)n;
+        }
+    }
+}
+
+static int execute(const struct job *job, const struct clo_buffer *code,
+                   struct clo_run_result **result, struct clo_error *error)
+{
+    static struct tool_box box;
+    struct clo_image *image = NULL;
+    struct clo_sandbox *sandbox = NULL;
+    int status = open_tools(job, &box, error);
+    if (!status)
+        status = clo_image_open(&image, job->image, CLO_IMAGE_MAP, error);
+    if (!status) {
+        struct clo_sandbox_config config = {
+            .image = image,
+            .limits = job->limits,
+            .tools = box.tools,
+            .tool_count = box.tool_count,
+            .isolation = job->worker ? CLO_ISOLATION_WORKER : CLO_ISOLATION_THREAD,
+        };
+        status = clo_sandbox_create(&sandbox, &config, error);
+    }
+    if (!status) {
+        struct clo_run run = {
+            .code = code->data ? code->data : "",
+            .code_length = code->length,
+            .name = job->code ? "<code>" : strcmp(job->file, "-") ? job->file : "<stdin>",
+            .on_output = job->json ? NULL : pass_on,
+        };
+        status = clo_sandbox_run(sandbox, &run, result, error);
+    }
+    clo_sandbox_destroy(sandbox);
+    clo_image_close(image);
+    close_tools(&box);
+    return status;
+}
+
+int clo_cli_run(int argc, char **argv)
+{
+    struct job job = {0};
+    int status = parse(argc, argv, &job);
+    if (status)
+        return status;
+    struct clo_error error = {0};
+    struct clo_buffer code = CLO_BUFFER(CODE_MAX);
+    struct clo_run_result *result = NULL;
+    status = read_code(&job, &code, &error);
+    if (!status)
+        status = execute(&job, &code, &result, &error);
+    clo_buffer_free(&code);
+    if (status) {
+        clo_cli_fail(&error);
+        return EXIT_CLOCHE;
+    }
+    status = result->exit_code;
+    if (job.json && clo_run_print_json(result, stdout))
+        status = EXIT_CLOCHE;
+    clo_run_result_free(result);
+    return status;
+}

@@ -1,0 +1,79 @@
+/* run_json.c - a run's result as one JSON object, for `cloche run --json`. */
+#include "cli/run_json.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* Guest text may hold what JSON strings may not (lone surrogates, stray bytes): each such byte
+ * becomes U+FFFD, so that the document is always valid. */
+static json_t *text(const char *data, size_t length)
+{
+    json_t *string = json_stringn(data ? data : "", data ? length : 0);
+    if (string || !data)
+        return string;
+    char *clean = malloc(length * 3 + 1);
+    if (!clean)
+        return NULL;
+    size_t used = 0;
+    for (size_t i = 0; i < length;) {
+        size_t step = 1;
+        while (step < 4 && i + step < length && ((unsigned char)data[i + step] & 0xC0) == 0x80)
+            step++;
+        json_t *piece = json_stringn(data + i, step);
+        if (piece) {
+            memcpy(clean + used, data + i, step);
+            used += step;
+        } else {
+            for (size_t bad = 0; bad < step; bad++, used += 3)
+                memcpy(clean + used, "\xEF\xBF\xBD", 3);
+        }
+        json_decref(piece);
+        i += step;
+    }
+    string = json_stringn(clean, used);
+    free(clean);
+    return string;
+}
+
+static json_t *text_or_null(const char *data)
+{
+    return data ? text(data, strlen(data)) : json_null();
+}
+
+static json_t *error_object(const struct clo_run_error *error)
+{
+    if (error->kind == CLO_RUN_OK)
+        return json_null();
+    json_t *object = json_object();
+    json_object_set_new(object, "kind", json_string(clo_run_error_name(error->kind)));
+    json_object_set_new(object, "type", text_or_null(error->type));
+    json_object_set_new(object, "message", text_or_null(error->message));
+    json_object_set_new(object, "traceback", text_or_null(error->traceback));
+    json_object_set_new(object, "line", error->line ? json_integer(error->line) : json_null());
+    json_object_set_new(object, "limit", text_or_null(error->limit));
+    json_object_set_new(object, "limit_value",
+                        error->limit ? json_integer((json_int_t)error->limit_value) : json_null());
+    return object;
+}
+
+int clo_run_print_json(const struct clo_run_result *result, FILE *out)
+{
+    const struct clo_usage *usage = &result->usage;
+    json_t *object = json_object();
+    json_object_set_new(object, "stdout", text(result->out, result->out_length));
+    json_object_set_new(object, "stderr", text(result->err, result->err_length));
+    json_object_set_new(
+        object, "result", result->result ? text(result->result, result->result_length) : json_null());
+    json_object_set_new(object, "exit_code", json_integer(result->exit_code));
+    json_object_set_new(object, "error", error_object(&result->error));
+    json_object_set_new(object, "usage",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "wall_us",
+                                  (json_int_t)usage->wall_us, "cpu_us", (json_int_t)usage->cpu_us,
+                                  "memory_peak", (json_int_t)usage->memory_peak, "host_calls",
+                                  (json_int_t)usage->host_calls, "output_bytes",
+                                  (json_int_t)usage->output_bytes));
+    int status = json_dumpf(object, out, JSON_INDENT(2));
+    json_decref(object);
+    fputc('\n', out);
+    return status;
+}

@@ -1,0 +1,95 @@
+/* serve.c - `cloche serve agent.yaml`: an agent over HTTP until SIGTERM. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "base/quantity.h"
+#include "cli/cli.h"
+#include "cloche/agent.h"
+#include "cloche/serve.h"
+
+static const char help[] =
+    "Usage: cloche serve [OPTION…] agent.yaml\n"
+    "\n"
+    "Hosts the agent by the OpenAI Responses protocol: POST /responses (plain and streaming), GET\n"
+    "/responses/{id}, /readiness, /liveness; every path also below /v1. A .env file beside\n"
+    "agent.yaml is read first. SIGTERM finishes what runs, within a grace time.\n"
+    "\n"
+    "  --listen ADDRESS  address to listen on (127.0.0.1: this machine only)\n"
+    "  --port PORT       port ($PORT, else 8088; 0 picks a free one)\n"
+    "  --store FILE      SQLite file that keeps responses (else they end with the process)\n"
+    "  --grace DURATION  time for running turns after SIGTERM (10s)\n"
+    "\n"
+    "The model: OPENAI_API_KEY or OPENAI_BASE_URL choose a server, OPENAI_MODEL its model; without\n"
+    "them the agent's offline script answers. See docs/models.md and docs/agent-yaml.md.\n"
+    "\n"
+    "Example:\n"
+    "  cloche serve examples/hyperlight-codeact/agent.yaml\n"
+    "  curl http://localhost:8088/responses -H 'Content-Type: application/json' \\\n"
+    "       -d '{\"input\": \"What is 2 to the power of 100?\"}'\n";
+
+static void announce(void *context, const char *address, uint16_t port)
+{
+    const struct clo_agent *agent = context;
+    const char *open = strchr(address, ':') ? "[" : "", *close = *open ? "]" : "";
+    fprintf(stderr, "cloche: agent \"%s\", model: %s\n", clo_agent_name(agent),
+            clo_agent_model_description(agent));
+    fprintf(stderr, "cloche: listening on http://%s%s%s:%u\n", open, address, close, port);
+}
+
+static int parse_port(const char *text, struct clo_serve_config *config)
+{
+    char *end;
+    unsigned long port = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || port > 65535)
+        return clo_cli_usage("serve", "--port \"%s\" is not a number from 0 to 65535", text);
+    config->port = (uint16_t)port;
+    config->any_port = port == 0;
+    return CLI_OK;
+}
+
+int clo_cli_serve(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
+        {"store", required_argument, NULL, 's'},  {"grace", required_argument, NULL, 'g'},
+        {"help", no_argument, NULL, 'h'},         {0},
+    };
+    const char *listen = NULL, *port = NULL, *store = NULL;
+    uint64_t grace_ms = 0;
+    struct clo_error error = {0};
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        switch (option) {
+        case 'l': listen = optarg; break;
+        case 'p': port = optarg; break;
+        case 's': store = optarg; break;
+        case 'g':
+            if (clo_duration_parse(optarg, &grace_ms, &error))
+                return clo_cli_usage("serve", "%s", error.message);
+            break;
+        case 'h': fputs(help, stdout); return CLI_OK;
+        default: return clo_cli_usage("serve", "unknown option");
+        }
+    }
+    if (optind + 1 != argc)
+        return clo_cli_usage("serve", "give one agent.yaml");
+
+    struct clo_agent *agent;
+    if (clo_agent_load(&agent, argv[optind], &error))
+        return clo_cli_fail(&error);
+    struct clo_serve_config config = {.on_ready = announce, .context = agent};
+    clo_agent_serve_defaults(agent, &config);
+    if (listen)
+        config.address = listen;
+    if (store)
+        config.store = store;
+    if (grace_ms)
+        config.grace_ms = (unsigned)(grace_ms < 3600000 ? grace_ms : 3600000);
+    int status = port ? parse_port(port, &config) : CLI_OK;
+    if (!status && clo_serve(agent, &config, &error))
+        status = clo_cli_fail(&error);
+    clo_agent_destroy(agent);
+    return status;
+}

@@ -1,0 +1,147 @@
+/* description.c - execute_code as the model is shown it. */
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/doc.h"
+#include "base/error.h"
+#include "base/quantity.h"
+#include "base/text.h"
+#include "codeact/codeact.h"
+#include "codeact/signature.h"
+
+const char clo_codeact_instructions[] =
+    "You have a tool, " CLO_CODEACT_TOOL ", that runs Python you write in a sealed sandbox. Reach "
+    "for it whenever an answer needs calculation, data or a function that its description lists, "
+    "and let one piece of code do the whole job where that is possible: fetch, combine, compute, "
+    "print. You see what the code prints, the value of its last expression, and any exception; "
+    "after an exception, correct the code and run it again. Each run starts from nothing, so put "
+    "everything it needs into the code. State as a fact only what a run has shown you.";
+
+/* Text of several lines, each moved in. */
+static void write_indented(struct clo_buffer *out, const char *text, const char *indent)
+{
+    size_t length = strlen(text);
+    while (length && (text[length - 1] == '\n' || text[length - 1] == ' '))
+        length--;
+    const char *end = text + length;
+    while (text < end) {
+        const char *line = memchr(text, '\n', (size_t)(end - text));
+        line = line ? line : end;
+        clo_buffer_text(out, indent);
+        clo_text_clean(out, text, (size_t)(line - text));
+        clo_buffer_text(out, "\n");
+        text = line < end ? line + 1 : end;
+    }
+}
+
+static int write_tool(struct clo_buffer *out, const struct clo_tool *tool, struct clo_error *error)
+{
+    json_t *schema = NULL, *parameter;
+    const char *name;
+    if (tool->parameters) {
+        json_error_t why;
+        schema = json_loads(tool->parameters, 0, &why);
+        if (!schema)
+            return clo_fail(error, CLO_EINVALID, "the parameters of tool %s are not JSON: %s",
+                            tool->name, why.text);
+    }
+    clo_buffer_text(out, "\n");
+    clo_signature_write(out, tool->name, schema);
+    clo_buffer_text(out, "\n");
+    if (tool->description)
+        write_indented(out, tool->description, "    ");
+    json_object_foreach(json_object_get(schema, "properties"), name, parameter)
+    {
+        const char *text = clo_doc_text(parameter, "description");
+        if (!text || !*text)
+            continue;
+        clo_buffer_format(out, "    %s: ", name);
+        clo_text_clean(out, text, strlen(text));
+        clo_buffer_text(out, "\n");
+    }
+    json_decref(schema);
+    return 0;
+}
+
+static int write_tools(struct clo_buffer *out, const struct clo_codeact_config *config,
+                       struct clo_error *error)
+{
+    if (config->tool_count == 0) {
+        clo_buffer_text(out, "\nThere are no host functions: the code can only compute.\n");
+        return 0;
+    }
+    clo_buffer_text(
+        out, "\nHost functions\n"
+             "These are already defined; call them with keyword arguments. They are the only way "
+             "out of the sandbox. call_tool(\"NAME\", ...) does the same by name. To run several "
+             "at the same time:\n"
+             "    import asyncio\n"
+             "    first, second = await asyncio.gather(call_tool_async(\"NAME\", ...), "
+             "call_tool_async(\"NAME\", ...))\n"
+             "They return plain Python values. One that fails raises ToolError, which is a "
+             "RuntimeError.\n");
+    int status = 0;
+    for (size_t i = 0; i < config->tool_count && !status; i++)
+        status = write_tool(out, &config->tools[i], error);
+    return status;
+}
+
+static void write_head(struct clo_buffer *out, const struct clo_codeact_config *config)
+{
+    char shown[CLO_QUANTITY_TEXT_MAX];
+    clo_size_format(shown, config->output_max);
+    clo_buffer_format(
+        out,
+        "Run Python in a sealed sandbox and read what comes out.\n"
+        "\n"
+        "- The interpreter is %s with the complete standard library. There are no other packages, "
+        "no network, no subprocesses and no threads; input() fails. /tmp can be written.\n"
+        "- Back come stdout, stderr and the value of the last expression, so printing is not "
+        "needed for a single value. Of long output the first and last parts are shown, %s in all: "
+        "print summaries, not bulk.\n"
+        "- An uncaught exception comes back as its traceback. Fix the code and run it again.\n"
+        "- await may be used at top level.\n"
+        "- Nothing is kept from one run to the next, neither variables nor files.\n",
+        config->runtime, shown);
+}
+
+static void write_limits(struct clo_buffer *out, const struct clo_limits *limits)
+{
+    char wall[CLO_QUANTITY_TEXT_MAX], cpu[CLO_QUANTITY_TEXT_MAX];
+    char memory[CLO_QUANTITY_TEXT_MAX], output[CLO_QUANTITY_TEXT_MAX];
+    clo_duration_format(wall, limits->wall_ms);
+    clo_duration_format(cpu, limits->cpu_ms);
+    clo_size_format(memory, limits->memory);
+    clo_size_format(output, limits->output);
+    clo_buffer_format(out,
+                      "\nLimits of one run: %s in all, %s of processor time, %s of memory, %s of "
+                      "output, %llu calls of host functions.",
+                      wall, cpu, memory, output, (unsigned long long)limits->host_calls);
+}
+
+static json_t *make_tool(const struct clo_buffer *description)
+{
+    return json_pack("{s:s, s:s, s:s%, s:{s:s, s:{s:{s:s, s:s}}, s:[s], s:b}, s:b}", "type",
+                     "function", "name", CLO_CODEACT_TOOL, "description", description->data,
+                     description->length, "parameters", "type", "object", "properties", "code",
+                     "type", "string", "description", "The Python source to run.", "required",
+                     "code", "additionalProperties", 0, "strict", 0);
+}
+
+int clo_codeact_tool(json_t **tool, const struct clo_codeact_config *config,
+                     struct clo_error *error)
+{
+    struct clo_buffer text = CLO_BUFFER(CLO_CODEACT_DESCRIPTION_MAX);
+    *tool = NULL;
+    write_head(&text, config);
+    int status = write_tools(&text, config, error);
+    write_limits(&text, &config->limits);
+    if (!status && text.failed)
+        status = clo_fail(error, CLO_ELIMIT,
+                          "the tools' descriptions and parameters together are larger than %u KiB",
+                          CLO_CODEACT_DESCRIPTION_MAX >> 10);
+    if (!status && !(*tool = make_tool(&text)))
+        status = clo_fail_memory(error);
+    clo_buffer_free(&text);
+    return status;
+}

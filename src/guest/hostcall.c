@@ -1,0 +1,103 @@
+/* hostcall.c - the way out: one control page, one output area, one `out` instruction.
+ *
+ * output_length in the control page is the truth about the output area at every moment: the host
+ * may stop the guest between any two instructions and still reads whole records. So a record is
+ * written first and counted after, with the compiler kept from changing that order.
+ */
+#include <string.h>
+
+#include "runtime.h"
+
+#define RECORD_HEADER 4u
+#define RECORD_MAX (CLO_OUTPUT_AREA_SIZE - RECORD_HEADER)
+/* A record shorter than this is not worth splitting a write for: flush first. */
+#define RECORD_WORTHWHILE 512u
+
+_Static_assert(RECORD_MAX < (1u << 24), "a record's length has 24 bits");
+
+static uint64_t region_size[CLO_REGION_COUNT];
+
+static inline void barrier(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
+void clo_host(enum clo_op op)
+{
+    CLO_CONTROL->op = op;
+    __asm__ volatile("outb %%al, %0" : : "i"(CLO_PORT_CALL), "a"(0) : "memory");
+    CLO_CONTROL->output_length = 0;
+}
+
+_Noreturn void clo_host_end(enum clo_op op, uint64_t argument)
+{
+    CLO_CONTROL->args[0] = argument;
+    for (;;) { /* the host does not come back; if it does, the answer is the same */
+        clo_host(op);
+    }
+}
+
+_Noreturn void clo_trap(enum clo_trap trap)
+{
+    clo_host_end(CLO_OP_TRAP, trap);
+}
+
+bool clo_host_grow(enum clo_region region, uint64_t size)
+{
+    CLO_CONTROL->args[0] = region;
+    CLO_CONTROL->args[1] = size;
+    clo_host(CLO_OP_GROW);
+    if (CLO_CONTROL->status != 0) {
+        return false;
+    }
+    region_size[region] = size;
+    return true;
+}
+
+uint64_t clo_region_size(enum clo_region region)
+{
+    return region_size[region];
+}
+
+bool clo_host_sleep(uint64_t ns)
+{
+    uint64_t since = clo_clock_monotonic();
+
+    CLO_CONTROL->flags = CLO_CALL_WAIT;
+    CLO_CONTROL->wait_id = CLO_WAIT_NONE;
+    CLO_CONTROL->timeout_ns = ns;
+    clo_host(CLO_OP_CALL);
+    clo_clock_waited(since);
+    return CLO_CONTROL->status != CLO_CALL_INTERRUPTED;
+}
+
+void clo_output_write(uint32_t stream, const uint8_t *data, uint64_t length)
+{
+    uint8_t *area = (uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_OUTPUT);
+
+    while (length > 0) {
+        uint32_t used = CLO_CONTROL->output_length;
+        uint64_t part = length < RECORD_MAX ? length : RECORD_MAX;
+
+        if (used + RECORD_HEADER + part > CLO_OUTPUT_AREA_SIZE) {
+            if (CLO_OUTPUT_AREA_SIZE - used < RECORD_WORTHWHILE || length <= RECORD_MAX) {
+                clo_host(CLO_OP_FLUSH);
+                continue;
+            }
+            part = CLO_OUTPUT_AREA_SIZE - used - RECORD_HEADER;
+        }
+        *(clo_u32 *)(area + used) = stream << 24 | (uint32_t)part;
+        memcpy(area + used + RECORD_HEADER, data, part);
+        barrier();
+        CLO_CONTROL->output_length = used + RECORD_HEADER + (uint32_t)part;
+        data += part;
+        length -= part;
+    }
+}
+
+void clo_output_written(void)
+{
+    if (CLO_CONTROL->run_flags & CLO_RUN_WRITE_THROUGH && CLO_CONTROL->output_length > 0) {
+        clo_host(CLO_OP_FLUSH);
+    }
+}

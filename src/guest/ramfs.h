@@ -1,0 +1,105 @@
+/* ramfs.h - the file system that lives in the guest's memory and ends with the run.
+ *
+ * Invariants
+ * - A node is a file, a directory or a symbolic link. It lives while a directory names it (`links`)
+ *   or a descriptor holds it (`opens`); the last of the two to go frees it and its blocks.
+ * - Every directory but the root has one parent; there are no hard links to directories, and a
+ *   directory never becomes its own ancestor.
+ * - Names are 1 to CLO_NAME_MAX bytes without '/' and NUL; no two are equal in one directory.
+ * - A block that is not there reads as zeros. Bytes beyond `size` in the last block are zero.
+ * - Functions return 0 or a WASI errno (wasi.h).
+ *
+ * Blocks of a file, as in the first Unix: direct[8] -> block
+ *                                         indirect -> 512 pointers -> block
+ *                                         twice    -> 512 pointers -> 512 pointers -> block
+ */
+#ifndef CLO_GUEST_RAMFS_H
+#define CLO_GUEST_RAMFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime.h"
+
+#define CLO_NAME_MAX 255u
+#define CLO_PATH_MAX 4096u
+#define CLO_SYMLINKS_MAX 40u    /* followed in one path */
+#define CLO_DEPTH_MAX 256u      /* directories above a new one */
+#define CLO_NODES_MAX 65536u    /* in the whole file system */
+
+#define CLO_DIRECT 8u
+#define CLO_POINTERS (CLO_BLOCK_SIZE / 8u)
+#define CLO_FILE_MAX ((CLO_DIRECT + CLO_POINTERS + (uint64_t)CLO_POINTERS * CLO_POINTERS) * \
+                      CLO_BLOCK_SIZE)
+
+enum clo_node_type { CLO_NODE_DIRECTORY = 3, CLO_NODE_FILE = 4, CLO_NODE_SYMLINK = 7 }; /* WASI's */
+
+struct clo_entry;
+
+struct clo_node {
+    enum clo_node_type type;
+    uint32_t links;
+    uint32_t opens;
+    uint64_t inode;
+    uint64_t size;
+    uint64_t accessed_ns, modified_ns, changed_ns;
+    union {
+        struct {
+            struct clo_node *parent; /* the root's is itself */
+            struct clo_entry *first, *last;
+            uint64_t next_cookie;
+        } directory;
+        uint8_t *direct[CLO_DIRECT]; /* file, symbolic link */
+    };
+    uint8_t **indirect;
+    uint8_t ***twice;
+};
+
+/* A name in a directory: in the directory's list, in order of creation, and in the hash table. */
+struct clo_entry {
+    struct clo_node *directory, *node;
+    struct clo_entry *previous, *next;
+    struct clo_entry *next_in_bucket;
+    uint64_t cookie; /* ascending along the list; 1 and 2 are "." and ".." */
+    uint32_t hash;
+    uint32_t length;
+    char name[];
+};
+
+void clo_ramfs_start(void); /* while the image is built: "/" and "/tmp" */
+struct clo_node *clo_ramfs_root(void);
+
+/* directories: ramfs.c */
+struct clo_entry *clo_ramfs_find(struct clo_node *directory, const char *name, uint32_t length);
+uint16_t clo_ramfs_create(struct clo_node *directory, const char *name, uint32_t length,
+                          enum clo_node_type type, struct clo_node **node);
+uint16_t clo_ramfs_link(struct clo_node *directory, const char *name, uint32_t length,
+                        struct clo_node *node);
+uint16_t clo_ramfs_unlink(struct clo_entry *entry);
+uint16_t clo_ramfs_remove(struct clo_entry *entry); /* an empty directory */
+uint16_t clo_ramfs_rename(struct clo_entry *from, struct clo_node *directory, const char *name,
+                          uint32_t length);
+struct clo_entry *clo_ramfs_after(struct clo_node *directory, uint64_t cookie);
+void clo_node_hold(struct clo_node *node);
+void clo_node_release(struct clo_node *node);
+
+/* contents: ramfs_data.c */
+uint64_t clo_node_read(struct clo_node *node, uint64_t offset, uint8_t *out, uint64_t length);
+uint16_t clo_node_write(struct clo_node *node, uint64_t offset, const uint8_t *in, uint64_t length,
+                        uint64_t *written);
+uint16_t clo_node_resize(struct clo_node *node, uint64_t size);
+
+/* names: ramfs_path.c. Walk a path from a directory. The last component is left in *last (inside
+ * the caller's struct); `node` is what it names, or NULL when there is nothing. */
+struct clo_path {
+    struct clo_node *directory; /* that holds the last component */
+    struct clo_entry *entry;    /* NULL: nothing there, or the path names a directory by "." etc. */
+    struct clo_node *node;
+    bool slash;                 /* the path ended in '/': it means a directory */
+    uint32_t length;            /* of the last component; 0: ".", "..", "/" */
+    char name[CLO_NAME_MAX + 1];
+};
+uint16_t clo_path_walk(struct clo_path *path, struct clo_node *from, const char *text,
+                       uint32_t length, bool follow);
+
+#endif

@@ -1,0 +1,283 @@
+/* wasi_io.c - data through descriptors: reads, writes, positions, listings.
+ *
+ * Standard output and error go to the output area, standard input is at its end from the start.
+ */
+#include <string.h>
+
+#include "wasi.h"
+
+struct vector { /* ciovec, iovec */
+    uint32_t address, length;
+};
+
+static uint16_t load_vector(uint32_t vectors, uint32_t index, struct vector *vector)
+{
+    uint64_t at = (uint64_t)vectors + 8ull * index;
+
+    if (at > UINT32_MAX) {
+        clo_trap(CLO_TRAP_OUT_OF_BOUNDS);
+    }
+    vector->address = clo_load32((uint32_t)at);
+    vector->length = clo_load32((uint32_t)at + 4);
+    return 0;
+}
+
+/* The descriptor of a file, opened for what `right` says. */
+static uint16_t file_for(uint32_t fd, uint64_t right, struct clo_descriptor **descriptor)
+{
+    *descriptor = clo_descriptor_get(fd);
+    if (*descriptor == NULL) {
+        return CLO_E_BADF;
+    }
+    if ((*descriptor)->kind == CLO_FD_NODE && (*descriptor)->node->type == CLO_NODE_DIRECTORY) {
+        return CLO_E_ISDIR;
+    }
+    return (*descriptor)->rights & right ? 0 : CLO_E_BADF;
+}
+
+static uint16_t read_vectors(struct clo_node *node, uint64_t offset, uint32_t vectors,
+                             uint32_t count, uint64_t *total)
+{
+    *total = 0;
+    if (count > CLO_VECTORS_MAX) {
+        return CLO_E_INVAL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct vector vector;
+        load_vector(vectors, i, &vector);
+        if (*total + vector.length > UINT32_MAX) {
+            break;
+        }
+        uint8_t *out = clo_linear(vector.address, vector.length);
+        uint64_t got = clo_node_read(node, offset + *total, out, vector.length);
+        *total += got;
+        if (got < vector.length) {
+            break;
+        }
+    }
+    return 0;
+}
+
+static uint16_t write_vectors(struct clo_node *node, uint64_t offset, uint32_t vectors,
+                              uint32_t count, uint64_t *total)
+{
+    *total = 0;
+    if (count > CLO_VECTORS_MAX) {
+        return CLO_E_INVAL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct vector vector;
+        uint64_t done;
+        load_vector(vectors, i, &vector);
+        if (*total + vector.length > UINT32_MAX) {
+            break;
+        }
+        const uint8_t *in = clo_linear(vector.address, vector.length);
+        uint16_t error = clo_node_write(node, offset + *total, in, vector.length, &done);
+        if (error != 0) {
+            return *total > 0 ? 0 : error; /* what was written counts */
+        }
+        *total += done;
+        if (done < vector.length) {
+            break;
+        }
+    }
+    return 0;
+}
+
+uint32_t CLO_WASI(fd_read)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_t count,
+                           uint32_t out)
+{
+    struct clo_descriptor *descriptor;
+    uint64_t total = 0;
+    uint16_t error = file_for(fd, CLO_RIGHT_READ, &descriptor);
+
+    (void)self;
+    if (error == 0 && descriptor->kind == CLO_FD_NODE) {
+        error = read_vectors(descriptor->node, descriptor->offset, vectors, count, &total);
+        descriptor->offset += total;
+    }
+    if (error == 0) {
+        clo_store32(out, (uint32_t)total);
+    }
+    return error;
+}
+
+uint32_t CLO_WASI(fd_pread)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_t count,
+                            uint64_t offset, uint32_t out)
+{
+    struct clo_descriptor *descriptor;
+    uint64_t total;
+    uint16_t error = file_for(fd, CLO_RIGHT_READ, &descriptor);
+
+    (void)self;
+    if (error == 0 && descriptor->kind != CLO_FD_NODE) {
+        error = CLO_E_SPIPE;
+    }
+    if (error == 0) {
+        error = read_vectors(descriptor->node, offset, vectors, count, &total);
+    }
+    if (error == 0) {
+        clo_store32(out, (uint32_t)total);
+    }
+    return error;
+}
+
+static uint16_t write_stream(uint32_t stream, uint32_t vectors, uint32_t count, uint64_t *total)
+{
+    *total = 0;
+    if (count > CLO_VECTORS_MAX) {
+        return CLO_E_INVAL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct vector vector;
+        load_vector(vectors, i, &vector);
+        if (*total + vector.length > UINT32_MAX) {
+            break;
+        }
+        clo_output_write(stream, clo_linear(vector.address, vector.length), vector.length);
+        *total += vector.length;
+    }
+    clo_output_written();
+    return 0;
+}
+
+uint32_t CLO_WASI(fd_write)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_t count,
+                            uint32_t out)
+{
+    struct clo_descriptor *descriptor;
+    uint64_t total = 0;
+    uint16_t error = file_for(fd, CLO_RIGHT_WRITE, &descriptor);
+
+    (void)self;
+    if (error != 0) {
+        return error;
+    }
+    if (descriptor->kind == CLO_FD_STREAM) {
+        error = write_stream(descriptor->stream, vectors, count, &total);
+    } else {
+        if (descriptor->flags & CLO_FDFLAG_APPEND) {
+            descriptor->offset = descriptor->node->size;
+        }
+        error = write_vectors(descriptor->node, descriptor->offset, vectors, count, &total);
+        descriptor->offset += total;
+    }
+    if (error == 0) {
+        clo_store32(out, (uint32_t)total);
+    }
+    return error;
+}
+
+uint32_t CLO_WASI(fd_pwrite)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_t count,
+                             uint64_t offset, uint32_t out)
+{
+    struct clo_descriptor *descriptor;
+    uint64_t total;
+    uint16_t error = file_for(fd, CLO_RIGHT_WRITE, &descriptor);
+
+    (void)self;
+    if (error == 0 && descriptor->kind != CLO_FD_NODE) {
+        error = CLO_E_SPIPE;
+    }
+    if (error == 0) {
+        error = write_vectors(descriptor->node, offset, vectors, count, &total);
+    }
+    if (error == 0) {
+        clo_store32(out, (uint32_t)total);
+    }
+    return error;
+}
+
+uint32_t CLO_WASI(fd_seek)(clo_wasi self, uint32_t fd, uint64_t offset, uint32_t whence,
+                           uint32_t out)
+{
+    struct clo_descriptor *descriptor = clo_descriptor_get(fd);
+    uint64_t base;
+
+    (void)self;
+    if (descriptor == NULL) {
+        return CLO_E_BADF;
+    }
+    if (descriptor->kind != CLO_FD_NODE) {
+        return CLO_E_SPIPE;
+    }
+    switch (whence) { /* WASI: 0 from the start, 1 from here, 2 from the end */
+    case 0:
+        base = 0;
+        break;
+    case 1:
+        base = descriptor->offset;
+        break;
+    case 2:
+        base = descriptor->node->size;
+        break;
+    default:
+        return CLO_E_INVAL;
+    }
+    uint64_t position = base + offset; /* the offset is signed: two's complement addition */
+    if ((int64_t)position < 0 || (int64_t)offset > INT64_MAX - (int64_t)base) {
+        return CLO_E_INVAL;
+    }
+    descriptor->offset = position;
+    clo_store64(out, position);
+    return 0;
+}
+
+uint32_t CLO_WASI(fd_tell)(clo_wasi self, uint32_t fd, uint32_t out)
+{
+    return CLO_WASI(fd_seek)(self, fd, 0, 1, out);
+}
+
+/* One listing: [next cookie u64][inode u64][length of the name u32][type u8][pad] name.
+ * The last one may be cut: that tells the caller to come again with a larger buffer. */
+struct listing {
+    uint32_t buffer, capacity, used;
+};
+
+static void list(struct listing *listing, uint64_t next, const struct clo_node *node,
+                 const char *name, uint32_t length)
+{
+    uint8_t record[24 + CLO_NAME_MAX] = {0};
+    uint32_t size = 24 + length, room = listing->capacity - listing->used;
+
+    *(clo_u64 *)record = next;
+    *(clo_u64 *)(record + 8) = node->inode;
+    *(clo_u32 *)(record + 16) = length;
+    record[20] = (uint8_t)node->type;
+    memcpy(record + 24, name, length);
+    if (size > room) {
+        size = room;
+    }
+    memcpy(clo_linear(listing->buffer + listing->used, size), record, size);
+    listing->used += size;
+}
+
+uint32_t CLO_WASI(fd_readdir)(clo_wasi self, uint32_t fd, uint32_t buffer, uint32_t capacity,
+                              uint64_t cookie, uint32_t out)
+{
+    struct clo_descriptor *descriptor;
+    struct listing listing = {buffer, capacity, 0};
+    uint16_t error = clo_descriptor_node(fd, &descriptor);
+
+    (void)self;
+    if (error != 0) {
+        return CLO_E_BADF;
+    }
+    struct clo_node *directory = descriptor->node;
+    if (directory->type != CLO_NODE_DIRECTORY) {
+        return CLO_E_NOTDIR;
+    }
+    clo_linear(buffer, capacity);
+    if (cookie < 1) {
+        list(&listing, 1, directory, ".", 1);
+    }
+    if (cookie < 2) {
+        list(&listing, 2, directory->directory.parent, "..", 2);
+    }
+    struct clo_entry *entry = clo_ramfs_after(directory, cookie);
+    for (; entry != NULL && listing.used < capacity; entry = entry->next) {
+        list(&listing, entry->cookie, entry->node, entry->name, entry->length);
+    }
+    clo_store32(out, listing.used);
+    return 0;
+}

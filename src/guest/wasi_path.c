@@ -1,0 +1,258 @@
+/* wasi_path.c - WASI's path functions on the RAM file system. */
+#include <string.h>
+
+#include "wasi.h"
+
+static uint16_t walk(uint32_t fd, uint32_t path, uint32_t length, bool follow,
+                     struct clo_path *found)
+{
+    struct clo_descriptor *descriptor;
+    uint16_t error = clo_descriptor_node(fd, &descriptor);
+
+    if (error != 0) {
+        return error == CLO_E_INVAL ? CLO_E_NOTDIR : error;
+    }
+    if (descriptor->node->type != CLO_NODE_DIRECTORY) {
+        return CLO_E_NOTDIR;
+    }
+    return clo_path_walk(found, descriptor->node, (const char *)clo_linear(path, length), length,
+                         follow);
+}
+
+/* A path whose last component is to be made: it must not be there yet. */
+static uint16_t walk_to_new(uint32_t fd, uint32_t path, uint32_t length, struct clo_path *found)
+{
+    uint16_t error = walk(fd, path, length, false, found);
+
+    if (error != 0) {
+        return error;
+    }
+    return found->node != NULL ? CLO_E_EXIST : 0;
+}
+
+/* A path to something that is there. */
+static uint16_t walk_to_node(uint32_t fd, uint32_t path, uint32_t length, bool follow,
+                             struct clo_path *found)
+{
+    uint16_t error = walk(fd, path, length, follow, found);
+
+    if (error != 0) {
+        return error;
+    }
+    return found->node == NULL ? CLO_E_NOENT : 0;
+}
+
+uint32_t CLO_WASI(path_create_directory)(clo_wasi self, uint32_t fd, uint32_t path,
+                                         uint32_t length)
+{
+    struct clo_path found;
+    struct clo_node *node;
+    uint16_t error = walk_to_new(fd, path, length, &found);
+
+    (void)self;
+    if (error != 0) {
+        return error;
+    }
+    return clo_ramfs_create(found.directory, found.name, found.length, CLO_NODE_DIRECTORY, &node);
+}
+
+uint32_t CLO_WASI(path_filestat_get)(clo_wasi self, uint32_t fd, uint32_t flags, uint32_t path,
+                                     uint32_t length, uint32_t out)
+{
+    struct clo_path found;
+    uint16_t error = walk_to_node(fd, path, length, flags & CLO_LOOKUP_FOLLOW, &found);
+
+    (void)self;
+    if (error == 0) {
+        clo_filestat_store(out, found.node);
+    }
+    return error;
+}
+
+uint32_t CLO_WASI(path_filestat_set_times)(clo_wasi self, uint32_t fd, uint32_t flags,
+                                           uint32_t path, uint32_t length, uint64_t accessed,
+                                           uint64_t modified, uint32_t which)
+{
+    struct clo_path found;
+    uint16_t error = walk_to_node(fd, path, length, flags & CLO_LOOKUP_FOLLOW, &found);
+
+    (void)self;
+    return error != 0 ? error : clo_node_set_times(found.node, accessed, modified, which);
+}
+
+uint32_t CLO_WASI(path_link)(clo_wasi self, uint32_t from_fd, uint32_t flags, uint32_t from,
+                             uint32_t from_length, uint32_t to_fd, uint32_t to,
+                             uint32_t to_length)
+{
+    struct clo_path source, target;
+    uint16_t error =
+        walk_to_node(from_fd, from, from_length, flags & CLO_LOOKUP_FOLLOW, &source);
+
+    (void)self;
+    if (error == 0) {
+        error = walk_to_new(to_fd, to, to_length, &target);
+    }
+    if (error == 0 && target.slash) {
+        error = CLO_E_NOENT;
+    }
+    if (error != 0) {
+        return error;
+    }
+    return clo_ramfs_link(target.directory, target.name, target.length, source.node);
+}
+
+static uint16_t open_new(struct clo_path *found, uint32_t how)
+{
+    if (!(how & CLO_OPEN_CREATE)) {
+        return CLO_E_NOENT;
+    }
+    if (found->slash || (how & CLO_OPEN_DIRECTORY)) {
+        return CLO_E_ISDIR;
+    }
+    return clo_ramfs_create(found->directory, found->name, found->length, CLO_NODE_FILE,
+                            &found->node);
+}
+
+static uint16_t open_old(struct clo_path *found, uint32_t how, uint64_t rights)
+{
+    bool directory = found->node->type == CLO_NODE_DIRECTORY;
+
+    if ((how & CLO_OPEN_CREATE) && (how & CLO_OPEN_EXCLUSIVE)) {
+        return CLO_E_EXIST;
+    }
+    if (found->node->type == CLO_NODE_SYMLINK) {
+        return CLO_E_LOOP; /* the caller wanted no link followed */
+    }
+    if ((how & CLO_OPEN_DIRECTORY) && !directory) {
+        return CLO_E_NOTDIR;
+    }
+    if (directory && ((rights & CLO_RIGHT_WRITE) || (how & (CLO_OPEN_TRUNCATE | CLO_OPEN_CREATE)))) {
+        return CLO_E_ISDIR;
+    }
+    return how & CLO_OPEN_TRUNCATE ? clo_node_resize(found->node, 0) : 0;
+}
+
+uint32_t CLO_WASI(path_open)(clo_wasi self, uint32_t fd, uint32_t lookup, uint32_t path,
+                             uint32_t length, uint32_t how, uint64_t rights, uint64_t inheriting,
+                             uint32_t flags, uint32_t out)
+{
+    struct clo_path found;
+    uint32_t opened;
+    /* O_EXCL looks at the name itself, whatever it points to. */
+    bool follow = (lookup & CLO_LOOKUP_FOLLOW) && !(how & CLO_OPEN_EXCLUSIVE);
+    uint16_t error = walk(fd, path, length, follow, &found);
+
+    (void)self;
+    if (error == 0) {
+        error = found.node == NULL ? open_new(&found, how) : open_old(&found, how, rights);
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (found.node->type == CLO_NODE_DIRECTORY) {
+        inheriting = CLO_RIGHTS_ALL; /* what is opened below may be written */
+    }
+    error = clo_descriptor_open(found.node, rights, inheriting, (uint16_t)flags, &opened);
+    if (error == 0) {
+        clo_store32(out, opened);
+    }
+    return error;
+}
+
+uint32_t CLO_WASI(path_readlink)(clo_wasi self, uint32_t fd, uint32_t path, uint32_t length,
+                                 uint32_t buffer, uint32_t capacity, uint32_t out)
+{
+    struct clo_path found;
+    uint16_t error = walk_to_node(fd, path, length, false, &found);
+
+    (void)self;
+    if (error != 0) {
+        return error;
+    }
+    if (found.node->type != CLO_NODE_SYMLINK) {
+        return CLO_E_INVAL;
+    }
+    uint64_t size = clo_node_read(found.node, 0, clo_linear(buffer, capacity), capacity);
+    clo_store32(out, (uint32_t)size);
+    return 0;
+}
+
+/* Unlink and rmdir need the name, not what "." or "/" stand for. */
+static uint16_t walk_to_entry(uint32_t fd, uint32_t path, uint32_t length, struct clo_path *found)
+{
+    uint16_t error = walk_to_node(fd, path, length, false, found);
+
+    if (error != 0) {
+        return error;
+    }
+    return found->entry == NULL ? CLO_E_INVAL : 0;
+}
+
+uint32_t CLO_WASI(path_remove_directory)(clo_wasi self, uint32_t fd, uint32_t path,
+                                         uint32_t length)
+{
+    struct clo_path found;
+    uint16_t error = walk_to_entry(fd, path, length, &found);
+
+    (void)self;
+    return error != 0 ? error : clo_ramfs_remove(found.entry);
+}
+
+uint32_t CLO_WASI(path_unlink_file)(clo_wasi self, uint32_t fd, uint32_t path, uint32_t length)
+{
+    struct clo_path found;
+    uint16_t error = walk_to_entry(fd, path, length, &found);
+
+    (void)self;
+    return error != 0 ? error : clo_ramfs_unlink(found.entry);
+}
+
+uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from,
+                               uint32_t from_length, uint32_t to_fd, uint32_t to,
+                               uint32_t to_length)
+{
+    struct clo_path source, target;
+    uint16_t error = walk_to_entry(from_fd, from, from_length, &source);
+
+    (void)self;
+    if (error == 0) {
+        error = walk(to_fd, to, to_length, false, &target);
+    }
+    if (error != 0) {
+        return error;
+    }
+    if (target.length == 0) {
+        return CLO_E_INVAL;
+    }
+    if (target.slash && source.node->type != CLO_NODE_DIRECTORY) {
+        return CLO_E_NOTDIR;
+    }
+    return clo_ramfs_rename(source.entry, target.directory, target.name, target.length);
+}
+
+uint32_t CLO_WASI(path_symlink)(clo_wasi self, uint32_t target, uint32_t target_length,
+                                uint32_t fd, uint32_t path, uint32_t length)
+{
+    struct clo_path found;
+    struct clo_node *node;
+    uint64_t written;
+    uint16_t error = walk_to_new(fd, path, length, &found);
+
+    (void)self;
+    if (error == 0 && (target_length == 0 || target_length > CLO_PATH_MAX)) {
+        error = target_length == 0 ? CLO_E_NOENT : CLO_E_NAMETOOLONG;
+    }
+    if (error == 0) {
+        error = clo_ramfs_create(found.directory, found.name, found.length, CLO_NODE_SYMLINK,
+                                 &node);
+    }
+    if (error != 0) {
+        return error;
+    }
+    error = clo_node_write(node, 0, clo_linear(target, target_length), target_length, &written);
+    if (error == 0 && written == target_length) {
+        return 0;
+    }
+    (void)clo_ramfs_unlink(clo_ramfs_find(found.directory, found.name, found.length));
+    return CLO_E_NOSPC;
+}

@@ -1,0 +1,38 @@
+/* model/client.h - what a client for one protocol is, and what the clients share. */
+#ifndef CLO_MODEL_CLIENT_H
+#define CLO_MODEL_CLIENT_H
+
+#include "model/draft.h"
+#include "model/endpoint.h"
+#include "model/model.h"
+#include "model/script.h"
+
+struct clo_model {
+    enum clo_model_kind kind; /* never AUTO */
+    char *name;
+    char *description;
+    struct clo_endpoint *endpoint; /* RESPONSES, CHAT */
+    struct clo_script *script;     /* SCRIPT */
+};
+
+/* One call each, as clo_model_call; `items` is started and closed by clo_model_call, reply->output
+ * is filled there from it. */
+int clo_responses_call(struct clo_model *model, const struct clo_model_request *request,
+                       struct clo_draft *draft, struct clo_model_reply *reply,
+                       struct clo_error *error);
+int clo_chat_call(struct clo_model *model, const struct clo_model_request *request,
+                  struct clo_draft *draft, struct clo_model_reply *reply, struct clo_error *error);
+int clo_script_call(struct clo_model *model, const struct clo_model_request *request,
+                    struct clo_draft *draft, struct clo_model_reply *reply,
+                    struct clo_error *error);
+
+/* The arguments of a function_call of the history as text that every server can read back: itself
+ * where it is a JSON object, else {"unreadable": text}. A new string, NULL: out of memory. */
+json_t *clo_client_arguments(const json_t *call);
+
+/* Copy the named options (NULL-terminated list) that are there and not null. */
+int clo_client_options(json_t *body, const json_t *options, const char *const *names);
+
+void clo_client_served(struct clo_model_reply *reply, const json_t *answer);
+
+#endif

@@ -1,0 +1,199 @@
+/* model.c - choosing the client from the configuration, and the frame around each call. */
+#include "model/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/doc.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "model/client.h"
+
+#define DEFAULT_NAME "gpt-4.1-mini"
+#define DEFAULT_URL "https://api.openai.com/v1"
+#define DEFAULT_TIMEOUT_MS 120000
+#define TEXT_MAX 16384 /* of a description */
+
+static const char *given(const char *configured, const char *variable)
+{
+    if (configured && *configured)
+        return configured;
+    const char *value = getenv(variable);
+    return value && *value ? value : NULL;
+}
+
+static char *describe(const char *first, const char *middle, const char *last)
+{
+    struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
+    clo_buffer_format(&text, "%s%s%s", first, middle, last);
+    return clo_buffer_take(&text, NULL);
+}
+
+static int open_server(struct clo_model *model, const struct clo_model_config *config,
+                       struct clo_error *error)
+{
+    const char *url = given(config->base_url, "OPENAI_BASE_URL");
+    const char *key = given(config->api_key, "OPENAI_API_KEY");
+    const char *name = given(config->name, "OPENAI_MODEL");
+    if (!url && !key)
+        return clo_hint(error,
+                        clo_fail(error, CLO_EINVALID,
+                                 "no API key for OpenAI's server, and no other "
+                                 "server is named"),
+                        "Set OPENAI_API_KEY (api_key), or OPENAI_BASE_URL (base_url) of a server "
+                        "that needs none.");
+    int status =
+        clo_endpoint_create(&model->endpoint, url ? url : DEFAULT_URL, key,
+                            config->timeout_ms ? config->timeout_ms : DEFAULT_TIMEOUT_MS, error);
+    if (status)
+        return status;
+    model->name = strdup(name ? name : DEFAULT_NAME);
+    if (!model->name)
+        return clo_fail_memory(error);
+    model->description = describe(model->name,
+                                  model->kind == CLO_MODEL_CHAT ? " by chat completions at "
+                                                                : " by the Responses API at ",
+                                  clo_endpoint_address(model->endpoint));
+    return model->description ? 0 : clo_fail_memory(error);
+}
+
+static int open_script(struct clo_model *model, const struct clo_model_config *config,
+                       struct clo_error *error)
+{
+    int status = clo_script_open(&model->script, config->script, error);
+    if (status)
+        return status;
+    model->name = strdup(config->name && *config->name ? config->name : "script");
+    model->description = describe("the offline script model", config->script ? ", playing " : "",
+                                  config->script ? config->script : "");
+    return model->name && model->description ? 0 : clo_fail_memory(error);
+}
+
+int clo_model_create(struct clo_model **out, const struct clo_model_config *config,
+                     struct clo_error *error)
+{
+    *out = NULL;
+    struct clo_model *model = calloc(1, sizeof *model);
+    if (!model)
+        return clo_fail_memory(error);
+    model->kind = config->kind;
+    if (model->kind == CLO_MODEL_AUTO)
+        model->kind =
+            given(config->api_key, "OPENAI_API_KEY") || given(config->base_url, "OPENAI_BASE_URL")
+                ? CLO_MODEL_RESPONSES
+                : CLO_MODEL_SCRIPT;
+    int status;
+    switch (model->kind) {
+    case CLO_MODEL_RESPONSES:
+    case CLO_MODEL_CHAT: status = open_server(model, config, error); break;
+    case CLO_MODEL_SCRIPT: status = open_script(model, config, error); break;
+    default: status = clo_fail(error, CLO_EINVALID, "model kind %d is unknown", config->kind);
+    }
+    if (status) {
+        clo_model_destroy(model);
+        return status;
+    }
+    *out = model;
+    return 0;
+}
+
+void clo_model_destroy(struct clo_model *model)
+{
+    if (!model)
+        return;
+    clo_endpoint_destroy(model->endpoint);
+    clo_script_close(model->script);
+    free(model->name);
+    free(model->description);
+    free(model);
+}
+
+static int dispatch(struct clo_model *model, const struct clo_model_request *request,
+                    struct clo_draft *draft, struct clo_model_reply *reply, struct clo_error *error)
+{
+    switch (model->kind) {
+    case CLO_MODEL_CHAT: return clo_chat_call(model, request, draft, reply, error);
+    case CLO_MODEL_SCRIPT: return clo_script_call(model, request, draft, reply, error);
+    default: return clo_responses_call(model, request, draft, reply, error);
+    }
+}
+
+int clo_model_call(struct clo_model *model, const struct clo_model_request *request,
+                   const struct clo_item_sink *sink, struct clo_model_reply *reply,
+                   struct clo_error *error)
+{
+    struct clo_draft draft;
+    *reply = (struct clo_model_reply){0};
+    clo_text_copy(reply->served, sizeof reply->served, model->name);
+    if (clo_cancel_is_set(request->cancel))
+        return clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");
+    clo_draft_start(&draft, sink);
+    int status = dispatch(model, request, &draft, reply, error);
+    clo_draft_close(&draft, !status && !reply->incomplete);
+    if (!status && draft.status)
+        status = draft.status == CLO_ENOMEMORY
+                     ? clo_fail_memory(error)
+                     : clo_fail(error, draft.status,
+                                "the model's reply has more than %d items or "
+                                "is larger than %u MiB",
+                                CLO_MODEL_ITEMS_MAX, CLO_MODEL_REPLY_MAX >> 20);
+    if (!status) {
+        reply->output = draft.output;
+        draft.output = NULL;
+    }
+    clo_draft_clear(&draft);
+    return status;
+}
+
+void clo_model_reply_clear(struct clo_model_reply *reply)
+{
+    json_decref(reply->output);
+    reply->output = NULL;
+}
+
+const char *clo_model_name(const struct clo_model *model)
+{
+    return model->name;
+}
+
+const char *clo_model_description(const struct clo_model *model)
+{
+    return model->description;
+}
+
+json_t *clo_client_arguments(const json_t *call)
+{
+    json_t *text = json_object_get(call, "arguments");
+    json_t *parsed = json_is_string(text)
+                         ? clo_doc_load(json_string_value(text), json_string_length(text), NULL)
+                         : NULL;
+    bool good = json_is_object(parsed);
+    json_decref(parsed);
+    if (good)
+        return json_incref(text);
+    json_t *wrapped = json_pack("{s:O}", "unreadable", json_is_string(text) ? text : json_null());
+    char *dump = wrapped ? json_dumps(wrapped, JSON_COMPACT) : NULL;
+    json_t *result = dump ? json_string(dump) : NULL;
+    json_decref(wrapped);
+    free(dump);
+    return result;
+}
+
+int clo_client_options(json_t *body, const json_t *options, const char *const *names)
+{
+    for (; *names; names++) {
+        json_t *value = json_object_get(options, *names);
+        if (value && !json_is_null(value) && json_object_set(body, *names, value))
+            return CLO_ENOMEMORY;
+    }
+    return 0;
+}
+
+void clo_client_served(struct clo_model_reply *reply, const json_t *answer)
+{
+    const char *name = clo_doc_text(answer, "model");
+    if (name && *name)
+        clo_text_copy(reply->served, sizeof reply->served, name);
+}

@@ -1,0 +1,83 @@
+/* model/model.h - every model behind one interface.
+ *
+ * The lingua franca is the Responses protocol's items as jansson values: `input` is an array of
+ * input items (message, function_call, function_call_output, reasoning), replies are output items.
+ * A client for another protocol translates on its own side. A model client is immutable and may be
+ * used from many threads at once; each call blocks its thread.
+ *
+ * While it answers, a model reports its items in order to a sink: ADDED (the skeleton), deltas,
+ * DONE (the whole item). Items do not overlap. Every ADDED is followed by a DONE, also on failure
+ * (status "incomplete").
+ */
+#ifndef CLO_MODEL_MODEL_H
+#define CLO_MODEL_MODEL_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cloche/agent.h"
+#include "cloche/cancel.h"
+#include "cloche/error.h"
+
+#define CLO_MODEL_REPLY_MAX (32u << 20) /* bytes of one reply */
+
+enum clo_item_event_kind {
+    CLO_ITEM_ADDED,     /* item: type, id if known, role or name and call_id; content empty */
+    CLO_ITEM_TEXT,      /* delta of a message's output_text */
+    CLO_ITEM_REFUSAL,   /* delta of a message's refusal */
+    CLO_ITEM_ARGUMENTS, /* delta of a function_call's arguments */
+    CLO_ITEM_REASONING, /* delta of a reasoning item's summary text */
+    CLO_ITEM_DONE,      /* item: complete */
+};
+
+struct clo_item_event {
+    enum clo_item_event_kind kind;
+    const json_t *item; /* ADDED, DONE; borrowed */
+    const char *delta;  /* the others; UTF-8, whole characters, not NUL-terminated */
+    size_t length;
+};
+
+struct clo_item_sink {
+    void (*event)(void *context, const struct clo_item_event *event); /* may be NULL */
+    void *context;
+};
+
+struct clo_model_request {
+    const char *instructions; /* may be NULL */
+    const json_t *input;      /* array of items, never empty */
+    const json_t *tools;   /* array of {type: "function", name, description, parameters, strict} */
+    const json_t *options; /* object or NULL: temperature, top_p, max_output_tokens, tool_choice,
+                              parallel_tool_calls, reasoning, text … passed on where they exist */
+    struct clo_cancel *cancel;
+};
+
+struct clo_usage_tokens {
+    uint64_t input, cached, output, reasoning;
+};
+
+struct clo_model_reply {
+    json_t *output; /* array of items, owned by the reply: message, function_call, reasoning */
+    struct clo_usage_tokens usage;
+    const char *incomplete; /* static: "max_output_tokens", "content_filter"; NULL: complete */
+    char served[128];       /* the model's name as the server gave it */
+};
+
+struct clo_model;
+
+/* Errors: CLO_EINVALID (naming what is missing), CLO_ENOTFOUND (the script), CLO_ENOMEMORY. */
+int clo_model_create(struct clo_model **model, const struct clo_model_config *config,
+                     struct clo_error *error);
+void clo_model_destroy(struct clo_model *model);
+
+/* One call. Errors: CLO_EMODEL (status and message of the server, without secrets),
+ * CLO_ECANCELLED, CLO_ELIMIT, CLO_ENOMEMORY. reply->output is NULL on failure. */
+int clo_model_call(struct clo_model *model, const struct clo_model_request *request,
+                   const struct clo_item_sink *sink, struct clo_model_reply *reply,
+                   struct clo_error *error);
+void clo_model_reply_clear(struct clo_model_reply *reply);
+
+const char *clo_model_name(const struct clo_model *model);        /* as configured */
+const char *clo_model_description(const struct clo_model *model); /* for people, at start-up */
+
+#endif

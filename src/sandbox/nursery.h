@@ -1,0 +1,28 @@
+/* sandbox/nursery.h - the process that worker processes are forked from.
+ *
+ *   this program ──fork once──▶ nursery ──fork for each──▶ worker
+ *        └────────────── socket to each worker ───────────────┘
+ *
+ * The nursery has one thread and next to nothing open, so that a fork of it is cheap and safe,
+ * however many threads and descriptors the program has; no second executable is needed. It has the
+ * image, the tools' descriptions and /dev/kvm because it is a fork of a process that has them. It
+ * ends when its socket does; its workers are killed when it ends.
+ */
+#ifndef CLO_SANDBOX_NURSERY_H
+#define CLO_SANDBOX_NURSERY_H
+
+#include "sandbox/setup.h"
+
+struct clo_nursery;
+
+/* `setup` must stay as it is while the nursery lives. */
+int clo_nursery_create(struct clo_nursery **nursery, const struct clo_setup *setup,
+                       struct clo_error *error);
+void clo_nursery_destroy(struct clo_nursery *nursery); /* ends the workers too */
+
+/* A new worker: a stream socket to it, and a pidfd of it. Thread-safe. A nursery that was killed is
+ * made anew. */
+int clo_nursery_spawn(struct clo_nursery *nursery, int *socket, int *pidfd,
+                      struct clo_error *error);
+
+#endif

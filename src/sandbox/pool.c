@@ -1,0 +1,365 @@
+/* pool.c - sandboxes of one configuration, each on a thread of its own, serving one queue.
+ *
+ * Members are made when they are needed, up to the pool's size, one ahead of the need: the one that
+ * takes a run while nobody else is idle has the next one made. A member that has made its micro-VM
+ * warms it before it counts as idle. Requests wait in the order in which they came. One lock guards
+ * everything here; runs happen outside it.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "sandbox/engine.h"
+
+#define POOL_SIZE_MAX 1024
+#define NS_PER_MS 1000000ull
+
+struct request { /* on the stack of the caller, who waits for it */
+    const struct clo_run *run;
+    struct clo_run_result *result;
+    struct clo_error error;
+    int status;
+    bool taken, done;
+    struct request *next;
+    struct clo_pool *pool;
+    pthread_cond_t change;
+};
+
+struct clo_pool {
+    struct clo_setup setup;
+    struct clo_nursery *nursery;
+    size_t size;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* a request is waiting, or the end has come */
+    pthread_cond_t born; /* a member was made, or could not be */
+    struct request *first, *last;
+    size_t waiting;
+    size_t members, idle, starting; /* members: all that live, the other two included */
+    bool ending;
+    struct clo_error failure; /* why the last member could not be made */
+    size_t thread_count;      /* threads that were started and not joined */
+    pthread_t threads[POOL_SIZE_MAX];
+    bool finished[POOL_SIZE_MAX]; /* the thread's member could not be made */
+};
+
+struct birth { /* handed to a member's thread */
+    struct clo_pool *pool;
+    size_t place;
+};
+
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+/* ---- the queue; all with the lock held ---- */
+
+static void push(struct clo_pool *pool, struct request *request)
+{
+    request->next = NULL;
+    if (pool->last)
+        pool->last->next = request;
+    else
+        pool->first = request;
+    pool->last = request;
+    pool->waiting++;
+}
+
+static void unlink_request(struct clo_pool *pool, struct request *request)
+{
+    struct request *before = NULL;
+    for (struct request *at = pool->first; at != request; at = at->next)
+        before = at;
+    if (before)
+        before->next = request->next;
+    else
+        pool->first = request->next;
+    if (pool->last == request)
+        pool->last = before;
+    pool->waiting--;
+}
+
+static struct request *pop(struct clo_pool *pool)
+{
+    struct request *request = pool->first;
+    if (request) {
+        unlink_request(pool, request);
+        request->taken = true;
+    }
+    return request;
+}
+
+static void finish(struct request *request)
+{
+    request->done = true;
+    pthread_cond_signal(&request->change);
+}
+
+/* ---- members ---- */
+
+static int start_member(struct clo_pool *pool, struct clo_error *error);
+
+/* Have one more member than is needed now, if there may be one. */
+static void keep_ahead(struct clo_pool *pool)
+{
+    if (!pool->ending && pool->idle + pool->starting <= pool->waiting &&
+        pool->members < pool->size)
+        start_member(pool, NULL);
+}
+
+static void serve_requests(struct clo_pool *pool, struct clo_engine *engine)
+{
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->ending) {
+        struct request *request = pop(pool);
+        if (!request) {
+            pool->idle++;
+            pthread_cond_wait(&pool->work, &pool->lock);
+            pool->idle--;
+            continue;
+        }
+        keep_ahead(pool);
+        pthread_mutex_unlock(&pool->lock);
+        request->status = clo_engine_run(engine, request->run, &request->result, &request->error);
+        pthread_mutex_lock(&pool->lock);
+        finish(request);
+        pthread_mutex_unlock(&pool->lock);
+        clo_engine_settle(engine); /* while the caller already has the result */
+        pthread_mutex_lock(&pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* No member could be made. Whoever waits is told, if nobody is left who could serve. */
+static void member_failed(struct clo_pool *pool, size_t place, const struct clo_error *error)
+{
+    pool->failure = *error;
+    pool->members--;
+    pool->finished[place] = true;
+    struct request *request;
+    while (!pool->members && (request = pop(pool))) {
+        request->status = error->code;
+        request->error = *error;
+        finish(request);
+    }
+}
+
+static void *live(void *argument)
+{
+    struct birth birth = *(struct birth *)argument;
+    struct clo_pool *pool = birth.pool;
+    struct clo_engine *engine;
+    struct clo_error error = {0};
+    free(argument);
+    int status = clo_engine_create(&engine, &pool->setup, pool->nursery, &error);
+    pthread_mutex_lock(&pool->lock);
+    pool->starting--;
+    if (status)
+        member_failed(pool, birth.place, &error);
+    else
+        pool->idle++; /* as good as idle: it is being warmed */
+    pthread_cond_broadcast(&pool->born);
+    pthread_mutex_unlock(&pool->lock);
+    if (status)
+        return NULL;
+    clo_engine_warm(engine);
+    pthread_mutex_lock(&pool->lock);
+    pool->idle--;
+    pthread_mutex_unlock(&pool->lock);
+    serve_requests(pool, engine);
+    clo_engine_destroy(engine);
+    return NULL;
+}
+
+/* A place in the table of threads: a new one, or that of a member that was never made. */
+static size_t find_place(struct clo_pool *pool)
+{
+    for (size_t i = 0; i < pool->thread_count; i++) {
+        if (pool->finished[i]) {
+            pthread_join(pool->threads[i], NULL); /* it has left the lock for the last time */
+            pool->finished[i] = false;
+            return i;
+        }
+    }
+    return pool->thread_count;
+}
+
+static int start_member(struct clo_pool *pool, struct clo_error *error)
+{
+    sigset_t all, before;
+    struct birth *birth = malloc(sizeof *birth);
+    if (!birth)
+        return clo_fail_memory(error);
+    birth->pool = pool;
+    birth->place = find_place(pool);
+    sigfillset(&all); /* the program's signals are for the program's own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&pool->threads[birth->place], NULL, live, birth);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        if (birth->place < pool->thread_count) { /* an emptied place in the middle: close the gap */
+            pool->threads[birth->place] = pool->threads[--pool->thread_count];
+            pool->finished[birth->place] = pool->finished[pool->thread_count];
+        }
+        free(birth);
+        return clo_fail(error, CLO_ESYSTEM, "a thread for a sandbox cannot be started: %s",
+                        strerror(failed));
+    }
+    if (birth->place == pool->thread_count)
+        pool->thread_count++;
+    pool->members++;
+    pool->starting++;
+    return 0;
+}
+
+/* ---- the public side ---- */
+
+static int start_first(struct clo_pool *pool, struct clo_error *error)
+{
+    pthread_mutex_lock(&pool->lock);
+    int status = start_member(pool, error);
+    while (!status && pool->starting)
+        pthread_cond_wait(&pool->born, &pool->lock);
+    if (!status && !pool->members) {
+        status = pool->failure.code;
+        if (error)
+            *error = pool->failure;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return status;
+}
+
+int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *config, size_t size,
+                    struct clo_error *error)
+{
+    *result = NULL;
+    if (size < 1 || size > POOL_SIZE_MAX)
+        return clo_fail(error, CLO_EINVALID, "a pool of %zu sandboxes; it must be from 1 to %d",
+                        size, POOL_SIZE_MAX);
+    struct clo_pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
+        return clo_fail_memory(error);
+    pool->size = size;
+    pthread_mutex_init(&pool->lock, NULL);
+    init_condition(&pool->work);
+    init_condition(&pool->born);
+    int status = clo_setup_open(&pool->setup, config, true, error);
+    if (!status && config->isolation == CLO_ISOLATION_WORKER)
+        status = clo_nursery_create(&pool->nursery, &pool->setup, error);
+    if (!status)
+        status = start_first(pool, error);
+    if (status) {
+        clo_pool_destroy(pool);
+        return status;
+    }
+    *result = pool;
+    return 0;
+}
+
+void clo_pool_destroy(struct clo_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->ending = true;
+    struct request *request;
+    while ((request = pop(pool))) {
+        request->status = clo_fail(&request->error, CLO_ECANCELLED, "the pool was destroyed");
+        finish(request);
+    }
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (size_t i = 0; i < pool->thread_count; i++)
+        pthread_join(pool->threads[i], NULL);
+    clo_nursery_destroy(pool->nursery);
+    clo_setup_close(&pool->setup);
+    pthread_cond_destroy(&pool->born);
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+static void wake_request(void *context)
+{
+    struct request *request = context;
+    pthread_mutex_lock(&request->pool->lock);
+    pthread_cond_signal(&request->change);
+    pthread_mutex_unlock(&request->pool->lock);
+}
+
+/* With the lock held: wait until the request is done; before it is taken, its wait may end. */
+static void await(struct clo_pool *pool, struct request *request, uint64_t deadline_ns,
+                  uint64_t wait_ms)
+{
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    while (!request->done) {
+        if (request->taken) {
+            pthread_cond_wait(&request->change, &pool->lock);
+            continue;
+        }
+        if (clo_cancel_is_set(request->run->cancel)) {
+            request->status = clo_fail(&request->error, CLO_ECANCELLED,
+                                       "the run was cancelled before it began");
+            break;
+        }
+        if (clo_monotonic_ns() >= deadline_ns) {
+            request->status = clo_fail(&request->error, CLO_EBUSY, "no sandbox became free within "
+                                       "%llu ms; all %zu are in use",
+                                       (unsigned long long)wait_ms, pool->size);
+            break;
+        }
+        pthread_cond_timedwait(&request->change, &pool->lock, &until);
+    }
+    if (!request->taken && !request->done)
+        unlink_request(pool, request);
+}
+
+static uint64_t deadline_after(uint64_t wait_ms)
+{
+    const uint64_t most = 365ull * 24 * 3600 * 1000; /* a year: what a timespec surely holds */
+    return clo_monotonic_ns() + (wait_ms < most ? wait_ms : most) * NS_PER_MS;
+}
+
+int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait_ms,
+                 struct clo_run_result **result, struct clo_error *error)
+{
+    *result = NULL;
+    if (run->keep_state)
+        return clo_fail(error, CLO_EINVALID, "keep_state needs a sandbox of its own; a pool's runs "
+                        "share no state");
+    struct request request = {.run = run, .pool = pool};
+    struct clo_cancel_watch watch = {.wake = wake_request, .context = &request};
+    init_condition(&request.change);
+    clo_cancel_add(run->cancel, &watch);
+    uint64_t deadline = deadline_after(wait_ms);
+
+    pthread_mutex_lock(&pool->lock);
+    if (pool->idle + pool->starting <= pool->waiting && pool->members < pool->size)
+        request.status = start_member(pool, &request.error);
+    if (!request.status || pool->members) {
+        request.status = 0;
+        push(pool, &request);
+        pthread_cond_signal(&pool->work);
+        await(pool, &request, deadline, wait_ms);
+    }
+    pthread_mutex_unlock(&pool->lock);
+
+    clo_cancel_remove(run->cancel, &watch);
+    pthread_cond_destroy(&request.change);
+    if (request.status && error)
+        *error = request.error;
+    *result = request.result;
+    return request.status;
+}

@@ -1,0 +1,65 @@
+/* sandbox.c - the public functions of a single sandbox. */
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sandbox/engine.h"
+
+struct clo_sandbox {
+    struct clo_setup setup;
+    struct clo_nursery *nursery;
+    struct clo_engine *engine;
+    pid_t owner; /* thread id: a micro-VM belongs to the thread that made it */
+};
+
+static pid_t this_thread(void)
+{
+    static __thread pid_t cached, process;
+    if (process != getpid()) { /* a forked child is another thread */
+        process = getpid();
+        cached = (pid_t)syscall(SYS_gettid);
+    }
+    return cached;
+}
+
+int clo_sandbox_create(struct clo_sandbox **result, const struct clo_sandbox_config *config,
+                       struct clo_error *error)
+{
+    *result = NULL;
+    struct clo_sandbox *sandbox = calloc(1, sizeof *sandbox);
+    if (!sandbox)
+        return clo_fail_memory(error);
+    sandbox->owner = this_thread();
+    int status = clo_setup_open(&sandbox->setup, config, false, error);
+    if (!status && config->isolation == CLO_ISOLATION_WORKER)
+        status = clo_nursery_create(&sandbox->nursery, &sandbox->setup, error);
+    if (!status)
+        status = clo_engine_create(&sandbox->engine, &sandbox->setup, sandbox->nursery, error);
+    if (status) {
+        clo_sandbox_destroy(sandbox);
+        return status;
+    }
+    *result = sandbox;
+    return 0;
+}
+
+void clo_sandbox_destroy(struct clo_sandbox *sandbox)
+{
+    if (!sandbox)
+        return;
+    clo_engine_destroy(sandbox->engine);
+    clo_nursery_destroy(sandbox->nursery);
+    clo_setup_close(&sandbox->setup);
+    free(sandbox);
+}
+
+int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
+                    struct clo_run_result **result, struct clo_error *error)
+{
+    *result = NULL;
+    if (this_thread() != sandbox->owner)
+        return clo_fail(error, CLO_EINVALID, "a sandbox runs only on the thread that made it (%d); "
+                        "this is thread %d", (int)sandbox->owner, (int)this_thread());
+    return clo_engine_run(sandbox->engine, run, result, error);
+}

@@ -1,0 +1,176 @@
+/* responses.c - reading, cancelling and deleting stored responses.
+ *
+ * A foreground response in flight is not in the store, so it does not exist here until it is
+ * finished; only its cancellation is answered otherwise, with the reason why it cannot be.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve/http.h"
+#include "serve/items.h"
+#include "serve/store.h"
+
+/* The record, or the exchange answered. */
+static bool load(struct clo_exchange *exchange, const char *id, struct clo_record *record)
+{
+    struct clo_problem problem;
+    int status = clo_store_get(exchange->server->store, id, record);
+    if (status < 0) {
+        if (status == CLO_ENOTFOUND)
+            clo_problem_response_missing(&problem, id);
+        else
+            clo_problem_internal(&problem);
+        clo_exchange_fault(exchange, &problem);
+        return false;
+    }
+    strcpy(exchange->response_id, record->id);
+    strcpy(exchange->session, record->session);
+    return true;
+}
+
+/* 1 for true, 0 for false or absent, negative: the problem is filled. */
+static int wants_stream(const struct clo_exchange *exchange, struct clo_problem *problem)
+{
+    const char *stream = clo_exchange_query(exchange, "stream");
+    if (!stream || strcmp(stream, "false") == 0)
+        return 0;
+    if (strcmp(stream, "true") == 0)
+        return 1;
+    return clo_problem_set(problem, 400, "invalid_value", "stream",
+                         "'stream' is '%.32s'; it must be true or false.", stream);
+}
+
+static int parse_starting_after(const struct clo_exchange *exchange, uint64_t *from,
+                                struct clo_problem *problem)
+{
+    const char *text = clo_exchange_query(exchange, "starting_after");
+    char *end;
+    *from = 0;
+    if (!text)
+        return 0;
+    errno = 0;
+    long long after = strtoll(text, &end, 10);
+    if (end == text || *end || errno || after < 0)
+        return clo_problem_set(problem, 400, "invalid_value", "starting_after",
+                             "'starting_after' is '%.32s'; it must be the sequence_number of an "
+                             "event, from 0.", text);
+    *from = (uint64_t)after + 1;
+    return 0;
+}
+
+static int replay(struct clo_exchange *exchange, const struct clo_record *record,
+                  struct clo_problem *problem)
+{
+    uint64_t from;
+    if (!record->background)
+        return clo_problem_set(problem, 400, "invalid_value", "stream",
+                             "Response '%s' has no events to replay; only responses created with "
+                             "\"background\": true can be streamed again.", record->id);
+    if (parse_starting_after(exchange, &from, problem) < 0)
+        return CLO_EINVALID;
+    struct clo_reply *reply = clo_replies_find(exchange->server->replies, record->id);
+    struct clo_feed *stream =
+        clo_reply_replay(exchange->server, reply, record->id, from, exchange->connection);
+    clo_reply_release(reply);
+    if (!stream)
+        return clo_problem_internal(problem);
+    clo_exchange_stream(exchange, stream);
+    return 0;
+}
+
+void clo_handle_get(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_record record;
+    struct clo_problem problem;
+    if (!load(exchange, id, &record))
+        return;
+    int stream = wants_stream(exchange, &problem);
+    if (stream > 0)
+        stream = replay(exchange, &record, &problem);
+    else if (stream == 0)
+        clo_exchange_json(exchange, 200, json_incref(record.response));
+    if (stream < 0)
+        clo_exchange_fault(exchange, &problem);
+    clo_record_clear(&record);
+}
+
+void clo_handle_delete(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_record record;
+    struct clo_problem problem;
+    if (!load(exchange, id, &record))
+        return;
+    int status = 0;
+    if (!clo_status_final(record.status))
+        status = clo_problem_set(&problem, 400, "invalid_value", NULL,
+                               "Response '%s' is still %s; an in-flight response cannot be "
+                               "deleted. Cancel it first.", id, record.status);
+    else if (clo_store_delete(exchange->server->store, id) < 0)
+        status = clo_problem_internal(&problem);
+    if (status < 0)
+        clo_exchange_fault(exchange, &problem);
+    else
+        clo_exchange_json(exchange, 200, json_pack("{s:s, s:s, s:b}", "id", id, "object",
+                                                   "response", "deleted", 1));
+    clo_record_clear(&record);
+}
+
+static int cannot_cancel(struct clo_problem *problem, const char *what)
+{
+    return clo_problem_set(problem, 400, "invalid_value", NULL, "Cannot cancel %s response.", what);
+}
+
+static int check_cancelled(const struct clo_record *record, struct clo_problem *problem)
+{
+    if (!record->background)
+        return cannot_cancel(problem, "a synchronous");
+    if (strcmp(record->status, "cancelled") == 0)
+        return 0;
+    return cannot_cancel(problem, strcmp(record->status, "incomplete") == 0 ? "an incomplete"
+                                : strcmp(record->status, "failed") == 0   ? "a failed"
+                                                                          : "a completed");
+}
+
+void clo_handle_cancel(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_record record;
+    struct clo_problem problem;
+    struct clo_reply *reply = clo_replies_find(exchange->server->replies, id);
+    bool synchronous = reply && !reply->request.background;
+    if (reply && !synchronous)
+        clo_reply_cancel(reply, CLO_REPLY_CANCELLED);
+    clo_reply_release(reply);
+    if (synchronous) {
+        cannot_cancel(&problem, "a synchronous");
+        clo_exchange_fault(exchange, &problem);
+        return;
+    }
+    if (!load(exchange, id, &record))
+        return;
+    if (check_cancelled(&record, &problem) < 0)
+        clo_exchange_fault(exchange, &problem);
+    else
+        clo_exchange_json(exchange, 200, json_incref(record.response));
+    clo_record_clear(&record);
+}
+
+void clo_handle_input_items(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_record record;
+    struct clo_problem problem;
+    json_t *list;
+    struct clo_items_query query = {
+        .limit = clo_exchange_query(exchange, "limit"),
+        .order = clo_exchange_query(exchange, "order"),
+        .after = clo_exchange_query(exchange, "after"),
+        .before = clo_exchange_query(exchange, "before"),
+    };
+    if (!load(exchange, id, &record))
+        return;
+    if (clo_items_list(exchange->server->store, id, &query, &list, &problem) < 0)
+        clo_exchange_fault(exchange, &problem);
+    else
+        clo_exchange_json(exchange, 200, list);
+    clo_record_clear(&record);
+}

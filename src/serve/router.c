@@ -1,0 +1,172 @@
+/* router.c - paths to handlers, and who may not come in at all.
+ *
+ * A page in a browser can be made to talk to a server on the user's own machine (by its address, or
+ * by a name that is rebound to it). Browsers then say whose page it is in the Origin header, so a
+ * request with an Origin that is not this machine's own is refused.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/agent.h"
+#include "serve/http.h"
+
+#define SHUTTING_DOWN "The server is shutting down; try another replica or try again later."
+
+static void handle_readiness(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_problem problem;
+    (void)id;
+    if (!atomic_load(&exchange->server->stopping)) {
+        clo_exchange_json(exchange, 200, json_pack("{s:s}", "status", "healthy"));
+        return;
+    }
+    clo_problem_set(&problem, 503, "shutting_down", NULL, SHUTTING_DOWN);
+    clo_exchange_fault(exchange, &problem);
+}
+
+static void handle_liveness(struct clo_exchange *exchange, const char *id)
+{
+    (void)id;
+    clo_exchange_json(exchange, 200, json_pack("{s:s}", "status", "healthy"));
+}
+
+static void handle_root(struct clo_exchange *exchange, const char *id)
+{
+    (void)id;
+    clo_exchange_json(
+        exchange, 200,
+        json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "server", "cloche", "version", CLO_VERSION, "agent",
+                  clo_agent_name(exchange->server->agent), "protocol", "responses", "endpoints",
+                  "POST /v1/responses"));
+}
+
+static void handle_create_unless_stopping(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_problem problem;
+    if (!atomic_load(&exchange->server->stopping)) {
+        clo_handle_create(exchange, id);
+        return;
+    }
+    clo_problem_set(&problem, 503, "shutting_down", NULL, SHUTTING_DOWN);
+    problem.retry_after = 5;
+    clo_exchange_fault(exchange, &problem);
+}
+
+/* '*' in a pattern is one path segment, the id. */
+static const struct route {
+    const char *method, *pattern;
+    void (*handle)(struct clo_exchange *exchange, const char *id);
+} routes[] = {
+    {"POST", "/responses", handle_create_unless_stopping},
+    {"GET", "/responses/*", clo_handle_get},
+    {"DELETE", "/responses/*", clo_handle_delete},
+    {"POST", "/responses/*/cancel", clo_handle_cancel},
+    {"GET", "/responses/*/input_items", clo_handle_input_items},
+    {"GET", "/readiness", handle_readiness},
+    {"GET", "/liveness", handle_liveness},
+    {"GET", "/", handle_root},
+};
+
+static bool matches(const char *pattern, const char *path, char id[CLO_SERVE_NAME_MAX + 1])
+{
+    const char *star = strchr(pattern, '*');
+    size_t fixed = star ? (size_t)(star - pattern) : strlen(pattern);
+    if (strncmp(pattern, path, fixed) != 0)
+        return false;
+    path += fixed;
+    if (!star)
+        return *path == '\0' || (path[0] == '/' && path[1] == '\0');
+    size_t length = strcspn(path, "/");
+    if (length < 1 || length > CLO_SERVE_NAME_MAX)
+        return false;
+    memcpy(id, path, length);
+    id[length] = '\0';
+    path += length;
+    size_t rest = strlen(star + 1);
+    return strncmp(path, star + 1, rest) == 0 && (!path[rest] || !strcmp(path + rest, "/"));
+}
+
+/* A HEAD is a GET whose body the library leaves out. */
+static bool same_method(const char *wanted, const char *method)
+{
+    return strcmp(wanted, method) == 0 ||
+           (strcmp(wanted, "GET") == 0 && strcmp(method, "HEAD") == 0);
+}
+
+static const char *allow_text(bool get, bool post, bool delete)
+{
+    if (get)
+        return delete ? "GET, HEAD, DELETE" : post ? "GET, HEAD, POST" : "GET, HEAD";
+    return delete ? "DELETE" : "POST";
+}
+
+void clo_router_dispatch(struct clo_exchange *exchange)
+{
+    char id[CLO_SERVE_NAME_MAX + 1] = "";
+    bool known = false, get = false, post = false, delete = false;
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        const struct route *route = &routes[i];
+        if (!matches(route->pattern, exchange->path, id))
+            continue;
+        if (same_method(route->method, exchange->method)) {
+            route->handle(exchange, id);
+            return;
+        }
+        known = true;
+        get |= strcmp(route->method, "GET") == 0;
+        post |= strcmp(route->method, "POST") == 0;
+        delete |= strcmp(route->method, "DELETE") == 0;
+    }
+    struct clo_problem problem;
+    if (known) {
+        exchange->allow = allow_text(get, post, delete);
+        clo_problem_set(&problem, 405, "method_not_allowed", NULL,
+                      "'%.16s' is not allowed on '%.128s'; allowed is %s.", exchange->method,
+                      exchange->path, exchange->allow);
+    } else {
+        clo_problem_set(&problem, 404, "not_found", NULL,
+                      "There is nothing at '%.128s'; responses are made by POST /responses.",
+                      exchange->path);
+    }
+    clo_exchange_fault(exchange, &problem);
+}
+
+static bool is_loopback_host(const char *host)
+{
+    struct in_addr address;
+    size_t length = strlen(host);
+    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+        return true;
+    if (length > 10 && strcasecmp(host + length - 10, ".localhost") == 0)
+        return true;
+    return inet_pton(AF_INET, host, &address) == 1 && (ntohl(address.s_addr) >> 24) == 127;
+}
+
+static bool is_loopback_origin(const char *origin)
+{
+    char host[256];
+    const char *start = strstr(origin, "://");
+    if (!start || (strncasecmp(origin, "http://", 7) && strncasecmp(origin, "https://", 8)))
+        return false;
+    start += 3;
+    size_t length = *start == '[' ? strcspn(start, "]") + 1 : strcspn(start, ":/");
+    if (length >= sizeof host || length > strlen(start))
+        return false;
+    memcpy(host, start, length);
+    host[length] = '\0';
+    return is_loopback_host(host);
+}
+
+bool clo_router_refuses(const struct clo_exchange *exchange, struct clo_problem *problem)
+{
+    const char *origin = clo_exchange_header(exchange, "Origin");
+    if (!origin || is_loopback_origin(origin))
+        return false;
+    clo_problem_set(problem, 403, "origin_not_allowed", NULL,
+                  "Pages of the origin '%.128s' may not use this server; call it from a program, "
+                  "or put a proxy of your own in front of it.", origin);
+    return true;
+}

@@ -1,0 +1,225 @@
+/* serve.c - clo_serve: set up, wait for a signal, end well.
+ *
+ * The end, in order: no new turns (POST answers 503, /readiness too); turns in progress get the
+ * grace time; then they are cancelled and their clients told; last events get a moment to reach
+ * their clients; then connections are closed. A second signal ends the process at once.
+ */
+#include "serve/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "base/error.h"
+#include "serve/http.h"
+#include "serve/log.h"
+#include "serve/reply.h"
+#include "serve/store.h"
+#include "serve/turns.h"
+#include "serve/watch.h"
+
+#define TURNS_MAX 1024u
+#define QUEUE_MAX 65536u
+#define CONNECTIONS_MAX 65536u
+#define CONNECTIONS_MIN 8u
+#define GRACE_MS_MAX 3600000u
+
+/* The handlers' only way to the server; one server a process handles signals at a time. */
+static atomic_int signal_event = -1;
+
+static void on_signal(int number)
+{
+    int saved = errno;
+    uint64_t one = 1;
+    (void)number;
+    if (write(atomic_load(&signal_event), &one, sizeof one) < 0) {
+        /* only a full counter refuses, and then the end is on its way */
+    }
+    errno = saved;
+}
+
+struct handlers {
+    struct sigaction term, interrupt, pipe;
+    int event;
+};
+
+static int install_handlers(struct handlers *saved, struct clo_error *error)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    int none = -1;
+    saved->event = eventfd(0, EFD_CLOEXEC);
+    if (saved->event < 0)
+        return clo_fail_errno(error, CLO_ESYSTEM, "signals cannot be handled");
+    if (!atomic_compare_exchange_strong(&signal_event, &none, saved->event)) {
+        close(saved->event);
+        return clo_fail(error, CLO_EINVALID, "clo_serve is running already in this process");
+    }
+    sigemptyset(&action.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGTERM, &action, &saved->term);
+    sigaction(SIGINT, &action, &saved->interrupt);
+    sigaction(SIGPIPE, &ignore, &saved->pipe);
+    return 0;
+}
+
+static void give_back_signals(const struct handlers *saved)
+{
+    sigaction(SIGTERM, &saved->term, NULL);
+    sigaction(SIGINT, &saved->interrupt, NULL);
+}
+
+static void remove_handlers(const struct handlers *saved)
+{
+    give_back_signals(saved);
+    sigaction(SIGPIPE, &saved->pipe, NULL);
+    atomic_store(&signal_event, -1);
+    close(saved->event);
+}
+
+static int default_port(uint16_t *port, struct clo_error *error)
+{
+    const char *text = getenv("PORT");
+    char *end;
+    *port = 8088;
+    if (!text || !*text)
+        return 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end || *text == '-' || value > UINT16_MAX) {
+        clo_fail(error, CLO_EINVALID, "the environment's PORT is '%.32s', which is not a port",
+                 text);
+        return clo_hint(error, CLO_EINVALID, "set it to a number from 1 to 65535, or unset it");
+    }
+    *port = (uint16_t)value; /* 0: any free one */
+    return 0;
+}
+
+static int check(const char *what, unsigned *value, unsigned otherwise, unsigned low, unsigned high,
+                 struct clo_error *error)
+{
+    if (*value == 0)
+        *value = otherwise;
+    if (*value >= low && *value <= high)
+        return 0;
+    return clo_fail(error, CLO_EINVALID, "%s is %u; it must be from %u to %u", what, *value, low,
+                    high);
+}
+
+static int fill_config(struct clo_server *server, const struct clo_serve_config *given,
+                       struct clo_error *error)
+{
+    struct clo_serve_config *config = &server->config;
+    if (given)
+        *config = *given;
+    if (!config->address || !*config->address)
+        config->address = "127.0.0.1";
+    if (config->port == 0 && !config->any_port && default_port(&config->port, error) < 0)
+        return CLO_EINVALID;
+    if (check("the number of turns", &config->turns, 64, 1, TURNS_MAX, error) < 0 ||
+        check("the number of waiting turns", &config->queue, 1024, 1, QUEUE_MAX, error) < 0 ||
+        check("the number of connections", &config->connections, 1024, CONNECTIONS_MIN,
+              CONNECTIONS_MAX, error) < 0 ||
+        check("grace_ms", &config->grace_ms, 10000, 1, GRACE_MS_MAX, error) < 0 ||
+        check("keepalive_ms", &config->keepalive_ms, 15000, 10, GRACE_MS_MAX, error) < 0)
+        return CLO_EINVALID;
+    return 0;
+}
+
+/* Each connection and each turn takes a descriptor or two; the usual soft limit is 1,024. */
+static void raise_descriptors(const struct clo_serve_config *config)
+{
+    struct rlimit limit;
+    rlim_t wanted = config->connections + (rlim_t)4 * config->turns + config->queue + 256;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
+        clo_log_event("warning", "serve",
+                      "only %llu file descriptors are allowed, %llu may be needed; raise the limit "
+                      "or allow fewer connections",
+                      (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+}
+
+static int start(struct clo_server *server, uint16_t *port, struct clo_error *error)
+{
+    const struct clo_serve_config *config = &server->config;
+    int status = clo_store_open(&server->store, config->store, error);
+    if (status == 0)
+        status = clo_replies_create(&server->replies, error);
+    if (status == 0)
+        status = clo_turns_create(&server->turns, config->turns, config->queue, error);
+    if (status == 0)
+        status = clo_watch_create(&server->watch, config->connections, config->keepalive_ms, error);
+    if (status == 0)
+        status = clo_http_start(server, port, error);
+    return status;
+}
+
+static void finish_turns(struct clo_server *server)
+{
+    atomic_store(&server->stopping, true);
+    if (clo_turns_wait_idle(server->turns, server->config.grace_ms))
+        return;
+    clo_log_event("warning", "serve", "the grace time of %u ms is over; turns are cancelled",
+                  server->config.grace_ms);
+    clo_replies_cancel_all(server->replies, CLO_REPLY_SHUTDOWN);
+    if (!clo_turns_wait_idle(server->turns, CLO_SERVE_FLUSH_MS)) {
+        clo_watch_cut(server->watch); /* a turn may be waiting for a client that does not read */
+        clo_turns_wait_idle(server->turns, CLO_SERVE_FLUSH_MS);
+    }
+}
+
+static void stop(struct clo_server *server)
+{
+    clo_turns_destroy(server->turns);
+    if (server->http) {
+        clo_http_quiesce(server->http);
+        clo_http_drain(server->http, CLO_SERVE_FLUSH_MS);
+        clo_watch_cut(server->watch);
+        clo_http_stop(server->http);
+    }
+    clo_watch_destroy(server->watch);
+    clo_replies_destroy(server->replies);
+    clo_store_close(server->store);
+}
+
+static void wait_for_signal(int event)
+{
+    uint64_t count;
+    while (read(event, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
+int clo_serve(struct clo_agent *agent, const struct clo_serve_config *given,
+              struct clo_error *error)
+{
+    struct clo_server server = {.agent = agent};
+    struct handlers handlers;
+    uint16_t port = 0;
+    if (!agent)
+        return clo_fail(error, CLO_EINVALID, "there is no agent to serve");
+    int status = fill_config(&server, given, error);
+    if (status == 0)
+        status = install_handlers(&handlers, error);
+    if (status < 0)
+        return status;
+    raise_descriptors(&server.config);
+    status = start(&server, &port, error);
+    if (status == 0) {
+        if (server.config.on_ready)
+            server.config.on_ready(server.config.context, server.config.address, port);
+        wait_for_signal(handlers.event);
+        give_back_signals(&handlers);
+        clo_log_event("info", "serve", "stopping: turns in progress have %u ms to finish",
+                      server.config.grace_ms);
+        finish_turns(&server);
+    }
+    stop(&server);
+    remove_handlers(&handlers);
+    return status;
+}

@@ -1,0 +1,164 @@
+/* run.c - entering the guest, and why it came out: one loop, one switch.
+ *
+ * A new run starts with all registers set; going on after a host call is entering again, KVM itself
+ * completes the OUT. RIP is never looked at where it matters: at an I/O exit some flavours of KVM
+ * have it behind the instruction and some at it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "vm/internal.h"
+
+void clo_vm_start(struct clo_vm *vm)
+{
+    if (vm->pid != getpid()) /* resume says so */
+        return;
+    clo_alarm_forget(vm);
+    clo_state_start(vm);
+    /* a session: the run before was not restored */
+    if (vm->used && clo_state_clean_vectors(vm, NULL))
+        vm->spent = true;
+}
+
+static int violation(struct clo_vm *vm, struct clo_vm_exit *exit)
+{
+    vm->spent = true;
+    exit->kind = CLO_VM_VIOLATION;
+    return 0;
+}
+
+/* A stub's OUT: the payload faulted. Or the payload used the stubs' port itself, which the host sees
+ * by the privilege level. */
+static int fault(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
+{
+    vm->spent = true;
+    uint64_t frame[7], address = 0;
+    int supervisor = clo_state_is_supervisor(vm, &address, error);
+    if (supervisor < 0)
+        return supervisor;
+    if (!supervisor) {
+        snprintf(exit->reason, sizeof exit->reason, "the guest wrote to port %#x",
+                 CLO_PORT_FAULT);
+        return violation(vm, exit);
+    }
+    clo_system_fault_frame(vm, frame);
+    exit->kind = CLO_VM_FAULT;
+    exit->vector = (uint8_t)frame[0];
+    exit->error_code = frame[1];
+    exit->rip = frame[2];
+    exit->rsp = frame[5];
+    exit->fault_address = exit->vector == 14 ? address : 0;
+    return 0;
+}
+
+static int port_io(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
+{
+    bool out = vm->run->io.direction == KVM_EXIT_IO_OUT;
+    unsigned size = vm->run->io.size, count = vm->run->io.count, port = vm->run->io.port;
+    if (out && size == 1 && count == 1 && port == CLO_PORT_CALL) {
+        exit->kind = CLO_VM_HOST_CALL;
+        return 0;
+    }
+    if (out && size == 1 && count == 1 && port == CLO_PORT_FAULT)
+        return fault(vm, exit, error);
+    snprintf(exit->reason, sizeof exit->reason,
+             "the guest %s port %#x (%u bytes, %u times)", out ? "wrote to" : "read from", port,
+             size, count);
+    return violation(vm, exit);
+}
+
+static int memory_io(struct clo_vm *vm, struct clo_vm_exit *exit)
+{
+    snprintf(exit->reason, sizeof exit->reason, "the guest %s physical address %#llx, where no "
+             "memory is", vm->run->mmio.is_write ? "wrote to" : "read from",
+             (unsigned long long)vm->run->mmio.phys_addr);
+    return violation(vm, exit);
+}
+
+static int internal(struct clo_vm *vm, struct clo_vm_exit *exit)
+{
+    snprintf(exit->reason, sizeof exit->reason, "KVM could not carry out what the guest did "
+             "(internal error %u)", vm->run->internal.suberror);
+    return violation(vm, exit);
+}
+
+static int other(struct clo_vm *vm, struct clo_vm_exit *exit, const char *what)
+{
+    snprintf(exit->reason, sizeof exit->reason, "%s (exit reason %u)", what,
+             vm->run->exit_reason);
+    return violation(vm, exit);
+}
+
+static int entry_failed(struct clo_vm *vm, struct clo_error *error)
+{
+    int cause = errno;
+    vm->spent = true;
+    if (cause == ENOMEM)
+        return clo_fail_errno(error, CLO_ENOMEMORY, "entering the guest");
+    clo_fail_errno(error, CLO_ESYSTEM, "entering the guest");
+    if (cause == EFAULT)
+        return clo_hint(error, CLO_ESYSTEM, "the image file %s may have been cut short while it "
+                        "was in use", vm->image->path);
+    return CLO_ESYSTEM;
+}
+
+int clo_vm_resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
+{
+    if (vm->spent)
+        return clo_fail(error, CLO_EINVALID, "a micro-VM cannot go on after a fault");
+    /* KVM refuses, and the page shared with it is not inherited */
+    if (vm->pid != getpid())
+        return clo_fail(error, CLO_EINVALID, "a micro-VM cannot be used in a child process");
+    exit->reason[0] = '\0';
+    vm->used = true;
+    for (;;) {
+        if (clo_alarm_taken(vm)) {
+            exit->kind = CLO_VM_KICKED;
+            return 0;
+        }
+        if (ioctl(vm->vcpu, KVM_RUN, 0) < 0) {
+            if (errno == EINTR)
+                continue;
+            return entry_failed(vm, error);
+        }
+        switch (vm->run->exit_reason) {
+        case KVM_EXIT_IO: return port_io(vm, exit, error);
+        case KVM_EXIT_MMIO: return memory_io(vm, exit);
+        case KVM_EXIT_INTERNAL_ERROR: return internal(vm, exit);
+        case KVM_EXIT_SHUTDOWN: return other(vm, exit, "the guest's vCPU shut down");
+        case KVM_EXIT_HLT: return other(vm, exit, "the guest halted");
+        case KVM_EXIT_INTR: continue;
+        default: return other(vm, exit, "the guest left in a way that is not allowed");
+        }
+    }
+}
+
+int clo_run_settle(struct clo_vm *vm, struct clo_error *error)
+{
+    clo_vm_start(vm);
+    __atomic_store_n(&vm->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    int result = ioctl(vm->vcpu, KVM_RUN, 0);
+    __atomic_store_n(&vm->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+    if (result < 0 && errno == EINTR)
+        return 0;
+    return clo_fail_errno(error, CLO_ESYSTEM, "loading registers");
+}
+
+bool clo_vm_interrupt(struct clo_vm *vm)
+{
+    const struct clo_image_header *header = &vm->image->header;
+    for (uint32_t i = 0; i < header->interrupt_count; i++) {
+        const struct clo_interrupt_store *store = &header->interrupts[i];
+        uint8_t *at = clo_memory_at(vm, CLO_LINEAR_VA + store->address);
+        uint32_t value = store->value, old;
+        memcpy(&old, at, sizeof old);
+        if (store->mode == 1)
+            value |= old;
+        memcpy(at, &value, sizeof value);
+    }
+    return header->interrupt_count > 0;
+}

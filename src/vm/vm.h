@@ -1,0 +1,116 @@
+/* vm/vm.h - one micro-VM on /dev/kvm: one vCPU, no devices, no operating system.
+ *
+ * Invariants
+ * - A micro-VM is used by the thread that made it, for its whole life; only clo_vm_kick may be
+ *   called from another thread or a signal handler.
+ * - This layer knows nothing of Wasm, Python or messages: it maps memory, enters the guest, and says
+ *   why the guest stopped. What a host call means is decided above (src/sandbox).
+ * - The payload runs at CPL3. CPL0 holds fault stubs only and runs only on a fault; after a fault or
+ *   a broken contract the micro-VM is spent: destroy it.
+ * - Guest page tables only gain entries after the first entry into the guest. What a restore takes
+ *   back is taken away on the host side too.
+ * - After clo_vm_restore every byte of guest memory, the page tables, registers and vector state
+ *   equal a fresh micro-VM's.
+ */
+#ifndef CLO_VM_VM_H
+#define CLO_VM_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/hostcall.h"
+#include "cloche/error.h"
+#include "cloche/image.h"
+
+struct clo_vm;
+
+struct clo_vm_config {
+    uint64_t memory_limit; /* bytes of linear memory and runtime heap together that may be granted;
+                              sizes the memory slots; 2 MiB multiples up to 4 GiB */
+    bool one_shot;         /* will run once: do not prepare for restores (clo_vm_restore refuses) */
+    bool scan_fallback;    /* act as on a kernel before 6.7, which lacks PAGEMAP_SCAN */
+};
+
+enum clo_vm_exit_kind {
+    CLO_VM_HOST_CALL,  /* `out` on CLO_PORT_CALL; the control page says what is wanted */
+    CLO_VM_FAULT,      /* a CPU exception: see vector … */
+    CLO_VM_KICKED,     /* clo_vm_kick or an alarm; clo_vm_resume continues where it was */
+    CLO_VM_VIOLATION,  /* wrong port, width, string I/O, MMIO, shutdown …: see reason */
+};
+
+struct clo_vm_exit {
+    enum clo_vm_exit_kind kind;
+    uint8_t vector;          /* FAULT: 0 #DE, 6 #UD, 13 #GP, 14 #PF … */
+    uint64_t error_code;     /* FAULT */
+    uint64_t fault_address;  /* FAULT 14: CR2 */
+    uint64_t rip, rsp;       /* FAULT: where */
+    char reason[128];        /* VIOLATION: what the guest did, with values */
+};
+
+/* Errors: CLO_ENOHYPERVISOR ("No Hypervisor was found for Sandbox", with the remedy),
+ * CLO_ENOMEMORY, CLO_ESYSTEM, CLO_EINVALID (memory_limit smaller than the image needs). */
+int clo_vm_create(struct clo_vm **vm, const struct clo_image *image,
+                  const struct clo_vm_config *config, struct clo_error *error);
+void clo_vm_destroy(struct clo_vm *vm);
+
+/* Set all registers for a new run from the image's entry; the next resume enters there. */
+void clo_vm_start(struct clo_vm *vm);
+
+/* Enter the guest until it stops. 0, with *exit filled, or CLO_ESYSTEM when KVM itself fails. */
+int clo_vm_resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error);
+
+/* Make the current or next clo_vm_resume return CLO_VM_KICKED. Async-signal-safe. From another
+ * thread the guest stops within about 0.1 ms. A kick belongs to the run that clo_vm_start began:
+ * the next clo_vm_start forgets it, so let nothing kick before it is called. Kicks and alarms use a
+ * real-time signal; a system call of the owning thread may return EINTR. */
+void clo_vm_kick(struct clo_vm *vm);
+
+/* Kick by itself when `wall_ns` (from now) have passed or the calling thread has used `cpu_ns` more
+ * of processor time; 0: no such alarm. Replaces the alarm before it; 28-65 us late here. */
+int clo_vm_alarm(struct clo_vm *vm, uint64_t wall_ns, uint64_t cpu_ns, struct clo_error *error);
+
+/* Bring memory and state back to the image's, for the next run. After a fault or violation, or with
+ * one_shot: CLO_EINVALID. *pages, if not NULL: pages written back. */
+int clo_vm_restore(struct clo_vm *vm, size_t *pages, struct clo_error *error);
+
+/* Grant memory: make region `size` bytes long (page-table entries are added, the memory is zero).
+ * CLO_ELIMIT beyond memory_limit, CLO_EGUEST for a size that is no multiple of 64 KiB or shrinks. */
+int clo_vm_grow(struct clo_vm *vm, enum clo_region region, uint64_t size, struct clo_error *error);
+uint64_t clo_vm_region_size(const struct clo_vm *vm, enum clo_region region);
+
+/* The window as the host sees it, CLO_WINDOW_SIZE bytes at layout.h's offsets. The guest may write it
+ * whenever it runs: copy, then check, then use. */
+struct clo_control *clo_vm_control(struct clo_vm *vm);
+const uint8_t *clo_vm_output_area(const struct clo_vm *vm);
+const uint8_t *clo_vm_call_area(const struct clo_vm *vm);
+uint8_t *clo_vm_reply_area(struct clo_vm *vm);
+
+/* Note how much of the call and reply area a message used, so that a restore clears it. */
+void clo_vm_used_call(struct clo_vm *vm, size_t length);
+void clo_vm_used_reply(struct clo_vm *vm, size_t length);
+
+/* Make the image's interrupt stores in linear memory (hostcall.h). False: the image has none. */
+bool clo_vm_interrupt(struct clo_vm *vm);
+
+/* For tests: compare everything with a fresh micro-VM of the same image; the number of pages and
+ * state words that differ, 0 when clean. Says where on stderr. */
+size_t clo_vm_compare(struct clo_vm *vm);
+
+/* Is there a usable hypervisor? 0, or CLO_ENOHYPERVISOR with reason and remedy. Opens /dev/kvm,
+ * creates and drops an empty VM. */
+int clo_kvm_probe(struct clo_error *error);
+
+/* For a process that will give up its rights: open now what clo_vm_create needs of the file system.
+ * *fd, if not NULL: the descriptor of /dev/kvm (still owned here), which a child process may be
+ * given and must then adopt before anything else of this header. After a fork, the child calls
+ * clo_kvm_prepare itself before it gives up its rights. Errors: CLO_ENOHYPERVISOR. */
+int clo_kvm_prepare(int *fd, struct clo_error *error);
+void clo_kvm_adopt(int fd);
+
+/* The open descriptors that clo_vm_create needs for this image: their number. For the child of a
+ * fork that closes all others; call clo_kvm_prepare there first. */
+#define CLO_VM_DESCRIPTORS_MAX 4
+size_t clo_vm_descriptors(const struct clo_image *image, int descriptors[CLO_VM_DESCRIPTORS_MAX]);
+
+#endif

@@ -1,0 +1,164 @@
+"""`cloche run` as a user types it, on the real image in the real micro-VM."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
+CLOCHE = str(BUILD / "cloche")
+TOOLS = str(BUILD / "examples" / "example_tools.so")
+GENEROUS = 60
+
+
+def cloche(*words, stdin=None, env=None):
+    return subprocess.run([CLOCHE, *words], input=stdin, capture_output=True, text=True,
+                          timeout=GENEROUS, env={**os.environ, **(env or {})})
+
+
+def run(code, *words):
+    return cloche("run", *words, "-c", code)
+
+
+def run_json(code, *words):
+    done = run(code, "--json", *words)
+    return json.loads(done.stdout), done
+
+
+@unittest.skipUnless(os.access("/dev/kvm", os.R_OK | os.W_OK), "NO /dev/kvm HERE")
+class Run(unittest.TestCase):
+    def test_prints(self):
+        done = run("print(sum(range(1000)))")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("499500\n", "", 0))
+
+    def test_file_and_standard_input(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+            file.write("def f(x):\n    return x / 0\n\nf(1)\n")
+            file.flush()
+            done = cloche("run", file.name)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("ZeroDivisionError: division by zero", done.stderr)
+        self.assertIn("return x / 0", done.stderr)
+        self.assertIn("line 4", done.stderr)
+        self.assertEqual(cloche("run", "-", stdin="print('in')").stdout, "in\n")
+
+    def test_exit_codes(self):
+        self.assertEqual(run("import sys; sys.exit(3)").returncode, 3)
+        self.assertEqual(run("import sys; sys.exit()").returncode, 0)
+        self.assertEqual(run("raise SystemExit('why')").returncode, 1)
+        self.assertEqual(run("import os; os._exit(4)").returncode, 4)
+        self.assertEqual(run("print(").returncode, 1)
+        self.assertIn("SyntaxError", run("print(").stderr)
+
+    def test_output_comes_as_it_is_made(self):
+        process = subprocess.Popen(
+            [CLOCHE, "run", "-c", "import time\nprint('first')\ntime.sleep(3)\nprint('second')"],
+            stdout=subprocess.PIPE)
+        start = time.monotonic()
+        self.assertEqual(process.stdout.readline(), b"first\n")
+        self.assertLess(time.monotonic() - start, 2.9)
+        self.assertEqual(process.communicate(timeout=GENEROUS)[0], b"second\n")
+
+    def test_result_is_the_last_expression(self):
+        result, _ = run_json("x = 6\nx * 7")
+        self.assertEqual((result["result"], result["stdout"], result["error"]), ("42", "", None))
+        self.assertIsNone(run_json("x = 1")[0]["result"])
+
+    def test_endless_loop_ends_at_its_limit_with_the_line(self):
+        result, done = run_json("x = 1\nwhile True:\n    pass", "--time", "200ms")
+        self.assertEqual(done.returncode, 124)
+        error = result["error"]
+        self.assertEqual((error["kind"], error["limit"]), ("limit", "wall_ms"))
+        self.assertEqual(error["limit_value"], 200)
+        self.assertIn(error["line"], (2, 3))
+        self.assertIn("200 ms", result["stderr"])
+
+    def test_code_that_swallows_the_limit_is_stopped(self):
+        code = "print('before')\nwhile True:\n try:\n  while True: pass\n except BaseException: pass"
+        result, done = run_json(code, "--time", "200ms")
+        self.assertEqual((done.returncode, result["stdout"]), (124, "before\n"))
+        self.assertEqual(result["error"]["limit"], "wall_ms")
+
+    def test_one_long_c_call_is_stopped(self):
+        result, _ = run_json("10 ** 10 ** 8", "--time", "200ms")
+        self.assertEqual(result["error"]["limit"], "wall_ms")
+
+    def test_sleep_ends_at_the_limit(self):
+        result, _ = run_json("import time\ntime.sleep(1000)", "--time", "200ms")
+        self.assertEqual(result["error"]["limit"], "wall_ms")
+        self.assertLess(result["usage"]["wall_us"], 30_000_000)
+
+    def test_memory_limit_is_a_memory_error(self):
+        result, _ = run_json("try:\n    bytearray(10**9)\nexcept MemoryError:\n    print('refused')")
+        self.assertEqual((result["stdout"], result["error"]), ("refused\n", None))
+        result, _ = run_json("bytearray(10**9)")
+        self.assertEqual((result["error"]["type"], result["error"]["limit"]), ("MemoryError", "memory"))
+        self.assertEqual(run("x = bytearray(400 << 20); print(len(x))", "--memory", "512MiB").stdout,
+                         "419430400\n")
+
+    def test_output_flood_stops_with_a_note(self):
+        result, _ = run_json("for i in range(1_000_000): print('line', i)")
+        self.assertEqual(result["error"]["limit"], "output")
+        self.assertTrue(result["stdout"].startswith("line 0\nline 1\n"))
+        self.assertLessEqual(len(result["stdout"]), 1 << 20)
+        self.assertIn("output limit", result["stderr"])
+
+    def test_recursion(self):
+        result, _ = run_json("def f(): f()\nf()")
+        self.assertEqual(result["error"]["type"], "RecursionError")
+
+    def test_no_input(self):
+        result, _ = run_json("input('name? ')")
+        self.assertEqual(result["error"]["type"], "EOFError")
+
+    def test_tools(self):
+        code = "users = call_tool('fetch_data', table='users')\n" \
+               "print([u['name'] for u in users if u['role'] == 'admin'], compute('divide', 1, 0))\n" \
+               "print(fetch_data('nothing'), compute(operation='multiply', a=7, b=6))"
+        done = run(code, "--tools", TOOLS)
+        self.assertEqual(done.stdout, "['Alice', 'Charlie'] inf\n[] 42.0\n", done.stderr)
+
+    def test_tool_errors_can_be_caught(self):
+        code = "try:\n    call_tool('compute', operation='modulo', a=1, b=2)\n" \
+               "except RuntimeError as e:\n    print(type(e).__name__, e)"
+        done = run(code, "--tools", TOOLS)
+        self.assertIn("ToolError", done.stdout)
+        self.assertIn("modulo", done.stdout)
+
+    def test_worker(self):
+        done = run("print(compute('add', 1, 2))", "--worker", "--tools", TOOLS)
+        self.assertEqual((done.stdout, done.returncode), ("3.0\n", 0), done.stderr)
+
+
+class Usage(unittest.TestCase):
+    def test_help(self):
+        for command in ([], ["run"], ["serve"], ["image"], ["doctor"]):
+            done = cloche(*command, "--help")
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("Usage: cloche", done.stdout)
+
+    def test_wrong_usage_names_the_value(self):
+        for words, say in (
+            (["frob"], "frob"), (["run"], "-c CODE"), (["run", "--time", "soon", "-c", "1"], "soon"),
+            (["run", "--memory", "12q", "-c", "1"], "12q"), (["run", "-c", "1", "x.py"], "not both"),
+            (["image", "polish"], "polish"), (["serve"], "agent.yaml"),
+            (["serve", "--port", "99999", "x.yaml"], "99999"),
+        ):
+            done = cloche(*words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(say, done.stderr)
+
+    def test_missing_things_are_named(self):
+        for words, say in ((["run", "/nowhere.py"], "/nowhere.py"),
+                           (["run", "--tools", "/nowhere.so", "-c", "1"], "/nowhere.so"),
+                           (["run", "--image", "/nowhere.image", "-c", "1"], "/nowhere.image")):
+            done = cloche(*words)
+            self.assertEqual(done.returncode, 126, words)
+            self.assertIn(say, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

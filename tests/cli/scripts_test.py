@@ -1,0 +1,37 @@
+"""Every script in tests/scripts prints in the guest what Debian 13's Python 3.13 prints natively."""
+
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
+CLOCHE = str(BUILD / "cloche")
+SCRIPTS = sorted((Path(__file__).resolve().parent.parent / "scripts").glob("*.py"))
+CACHE = Path(os.environ.get("CLOCHE_CACHE") or Path.home() / ".cache" / "cloche")
+NATIVE = CACHE / "work" / "toolchain" / "bin" / "python3.13"
+GENEROUS = 120
+
+
+def outcome(words, path):
+    done = subprocess.run([*words, str(path)], capture_output=True, text=True, timeout=GENEROUS)
+    return done.returncode, done.stdout, done.stderr
+
+
+@unittest.skipUnless(os.access("/dev/kvm", os.R_OK | os.W_OK), "NO /dev/kvm HERE")
+class Scripts(unittest.TestCase):
+    def test_there_are_fifty(self):
+        self.assertGreaterEqual(len(SCRIPTS), 50)
+
+    def test_each_prints_what_native_python_prints(self):
+        self.assertTrue(NATIVE.exists(), f"{NATIVE} is missing: tools/image/build.sh unpacks it")
+        for path in SCRIPTS:
+            with self.subTest(script=path.name):
+                ours = outcome([CLOCHE, "run", "--time", "60s", "--cpu-time", "60s"], path)
+                native = outcome([str(NATIVE), "-I"], path)
+                self.assertEqual(native[0], 0, native[2])
+                self.assertEqual((ours[0], ours[1]), native[:2], ours[2])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+"""Pack an initramfs: busybox, the kvm modules, BUILD's programs with their libraries, the image.
+
+Files keep their absolute paths, so that a test's command and environment, which Meson names by
+absolute path, hold inside as well. What init is to run is one script for each program in /hw/tests;
+their names go to the list file too, for the report.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+MODULE = "kvm-amd"
+
+
+class Tree:
+    def __init__(self, root):
+        self.root = Path(root)
+
+    def path(self, name):
+        return self.root / str(name).lstrip("/")
+
+    def carry(self, source, to=None):
+        """Copy a file to its own path, or to another."""
+        target = self.path(to or source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            shutil.copy(source, target)
+        return target
+
+    def carry_program(self, source, strip=True):
+        """Copy a program with its libraries, by default without what only a debugger needs."""
+        target = self.carry(source)
+        if strip:
+            subprocess.run(["strip", "--strip-debug", target], check=True)
+        listing = subprocess.run(["ldd", source], capture_output=True, text=True, check=False).stdout
+        if missing := re.findall(r"(\S+) => not found", listing):
+            raise SystemExit(f"{source} needs {missing[0]}, which is not on this machine")
+        for library in re.findall(r"(/\S+) \(0x", listing):
+            self.carry(library)
+
+    def write(self, name, text):
+        target = self.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(0o755)
+
+
+def add_modules(tree, folder):
+    """kvm-amd with what it depends on, in the order in which insmod wants them."""
+    depends = {}
+    for line in (folder / "modules.dep").read_text().splitlines():
+        module, _, needs = line.partition(":")
+        depends[module] = needs.split()
+    wanted = next((m for m in depends if Path(m).name.split(".")[0] == MODULE), None)
+    if not wanted:
+        raise SystemExit(f"{folder} has no module {MODULE}")
+    # modules.dep names the dependencies nearest first: the last has to be loaded first.
+    for number, module in enumerate([*reversed(depends[wanted]), wanted]):
+        target = f"/hw/modules/{number}-{Path(module).name.removesuffix('.xz')}"
+        if module.endswith(".xz"):
+            tree.path(target).parent.mkdir(parents=True, exist_ok=True)
+            with open(tree.path(target), "wb") as file:
+                subprocess.run(["xz", "-dc", folder / module], stdout=file, check=True)
+        else:
+            tree.carry(folder / module, target)
+
+
+def vm_tests(build):
+    """What Meson knows of the test programs in BUILD/tests/vm."""
+    listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True)
+    for test in json.loads(listing.stdout):
+        if Path(test["cmd"][0]).is_relative_to(build / "tests" / "vm"):
+            yield test
+
+
+def add_test(tree, build, test):
+    """A test program, with the files that its command and environment name."""
+    words, environment = test["cmd"], test["env"]
+    folder = Path(test["workdir"] or build)
+    tree.carry_program(words[0])
+    for value in [*words[1:], *environment.values()]:
+        if (folder / value).is_file():
+            tree.carry_program(folder / value, strip=False)
+    lines = [f"export {key}={shlex.quote(value)}\n" for key, value in environment.items()]
+    add_script(tree, test["name"],
+               f"cd {shlex.quote(str(folder))}\n{''.join(lines)}exec {shlex.join(words)}\n")
+
+
+def add_script(tree, name, text):
+    if not re.fullmatch(r"[\w.+-]+", name):
+        raise SystemExit(f"a test's name must do as a file name: \"{name}\"")
+    number = len(list(tree.path("/hw/tests").glob("*"))) if tree.path("/hw/tests").exists() else 0
+    tree.write(f"/hw/tests/{number:02d}-{name}", text)
+
+
+def fill(tree, build, modules):
+    tree.carry("/bin/busybox")
+    for guest in (HERE / "guest").iterdir():
+        tree.write("/init" if guest.name == "init" else f"/hw/{guest.name}", guest.read_text())
+    for folder in ("/proc", "/sys", "/dev", "/tmp"):
+        tree.path(folder).mkdir(parents=True, exist_ok=True)
+    add_modules(tree, modules)
+
+    add_script(tree, "machine", ". /hw/machine.sh\n")
+    for test in vm_tests(build):
+        add_test(tree, build, test)
+    tree.carry_program(build / "cloche")
+    tree.carry_program(build / "examples" / "example_tools.so")
+    tree.carry(build / "python.image")
+    add_script(tree, "command", f"BUILD={shlex.quote(str(build))}\n. /hw/command.sh\n")
+
+
+def pack(tree, output):
+    # Not compressed: the emulated processor would take longer to unpack it than it takes to read.
+    names = subprocess.run(["find", ".", "-print0"], cwd=tree.root, capture_output=True, check=True)
+    with open(output, "wb") as file:
+        subprocess.run(["cpio", "--quiet", "--null", "-o", "-H", "newc", "-R", "0:0"], cwd=tree.root,
+                       input=names.stdout, stdout=file, check=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("--modules", type=Path, required=True, help="lib/modules/RELEASE")
+    parser.add_argument("--output", required=True)
+    parser.add_argument("--list", type=Path, required=True)
+    arguments = parser.parse_args()
+    build = arguments.build.resolve()
+    for needed in ("cloche", "python.image", "examples/example_tools.so"):
+        if not (build / needed).exists():
+            raise SystemExit(f"{build / needed} is not built: run make")
+    with tempfile.TemporaryDirectory(prefix="cloche-hw-") as folder:
+        tree = Tree(folder)
+        fill(tree, build, arguments.modules)
+        pack(tree, arguments.output)
+        names = sorted(test.name for test in tree.path("/hw/tests").iterdir())
+    arguments.list.write_text("".join(f"{name}\n" for name in names))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

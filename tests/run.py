@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""Run the test suites and add up what they count.
+
+Every suite is a function that yields (name, outcome, detail), outcome "passed", "failed" or
+"skipped". The last line printed is `N passed, N failed, N skipped`.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TEST_TIMEOUT = 600  # seconds for one test program; generous, the machines are noisy
+SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
+
+
+def command(words, timeout=TEST_TIMEOUT, **options):
+    """Run and return (exit status, output); a time-out is status 124 and whatever came before."""
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                              cwd=ROOT, **options)
+        return done.returncode, done.stdout.decode("utf-8", "replace")
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b"").decode("utf-8", "replace")
+        return 124, output + f"\nstopped after {timeout} s"
+
+
+def cmocka_programs(build, env=None):
+    """Every test program that Meson knows, case by case from its TAP output."""
+    listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True)
+    for test in json.loads(listing.stdout):
+        environment = {**os.environ, **test["env"], **(env or {}), "CMOCKA_MESSAGE_OUTPUT": "TAP"}
+        status, output = command(test["cmd"], env=environment)
+        bad = False
+        for result, name in re.findall(r"^(ok|not ok) \d+ (?:- )?(.*)$", output, re.M):
+            if "# SKIP" in name:
+                yield f"{test['name']}: {name}", "skipped", output
+            else:
+                bad |= result != "ok"
+                yield f"{test['name']}: {name}", "passed" if result == "ok" else "failed", output
+        if status != 0 and not bad:  # it died, a sanitizer spoke up, or it ran no test
+            yield f"{test['name']}: exit status {status}", "failed", output
+
+
+def unit_and_vm(build):
+    yield from cmocka_programs(build)
+
+
+class Collector(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.rows = []
+
+    def addSuccess(self, test):
+        self.rows.append((test.id(), "passed", ""))
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.rows.append((test.id(), "failed", self.failures[-1][1]))
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.rows.append((str(test), "failed", self.errors[-1][1]))
+
+    def addSkip(self, test, reason):
+        self.rows.append((test.id(), "skipped", reason))
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.rows.append((subtest.id(), "failed", self._exc_info_to_string(err, test)))
+        else:
+            self.rows.append((subtest.id(), "passed", ""))
+
+
+def python_tests(build, folder):
+    """The unittest modules of a folder; they find the program through CLOCHE_BUILD."""
+    os.environ["CLOCHE_BUILD"] = str(Path(build).resolve())
+    sys.path.insert(0, str(ROOT / "tests"))
+    for case in unittest.TestLoader().discover(str(ROOT / "tests" / folder), pattern="*_test.py"):
+        collector = Collector()
+        case.run(collector)
+        yield from collector.rows
+
+
+def cli(build):
+    yield from python_tests(build, "cli")
+
+
+def end_to_end(build):
+    status, output = command(["tests/e2e/run.sh", build], timeout=1500)
+    counts = re.findall(r"^e2e: (\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M)
+    if not counts:
+        yield "e2e: gave no counts", "failed", output
+        return
+    passed, failed, skipped = map(int, counts[-1])
+    yield from (("e2e", "passed", "") for _ in range(passed))
+    yield from (("e2e", "failed", output) for _ in range(failed))
+    yield from (("e2e", "skipped", output) for _ in range(skipped))
+    if status != 0 and not failed:
+        yield f"e2e: exit status {status}", "failed", output
+
+
+def other_build(build, name, options, env=None):
+    """Configure and build in a folder of its own, then run the C tests there."""
+    folder = f"{build}-{name}"
+    if not (ROOT / folder / "build.ninja").exists():
+        status, output = command(["meson", "setup", folder, *options], env={**os.environ, **(env or {})})
+        if status:
+            yield f"{name}: meson setup", "failed", output
+            return
+    status, output = command(["ninja", "-C", folder], timeout=1500)
+    yield f"{name}: build without warnings", "failed" if status else "passed", output
+    if status == 0:
+        image = Path(build, "python.image").resolve()
+        yield from cmocka_programs(folder, env={"CLOCHE_IMAGE": str(image)})
+
+
+def sanitizers(build):
+    options = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1"}
+    os.environ.update(options)
+    yield from other_build(build, "sanitize", SANITIZE)
+
+
+def clang(build):
+    yield from other_build(build, "clang", [], env={"CC": "clang"})
+
+
+def lint(build):
+    for check in ("format", "tidy", "cppcheck"):
+        status, output = command(["tools/lint.sh", build, check], timeout=1800)
+        yield f"lint: {check}", "failed" if status else "passed", output
+
+
+QUICK = [unit_and_vm, cli, end_to_end]
+ALL = QUICK + [sanitizers, clang, lint]
+
+
+def run_suite(suite, build, totals):
+    start, counts, shown = time.monotonic(), {"passed": 0, "failed": 0, "skipped": 0}, set()
+    print(f"== {suite.__name__.replace('_', ' ')}", flush=True)
+    for name, outcome, detail in suite(build):
+        counts[outcome] += 1
+        if outcome == "failed":
+            print(f"   FAILED  {name}")
+            if detail not in shown:  # one program's output serves all its failures
+                print("      " + detail.strip()[-6000:].replace("\n", "\n      "))
+                shown.add(detail)
+        elif outcome == "skipped":
+            print(f"   SKIPPED {name}: {detail.strip()[-200:]}")
+        sys.stdout.flush()
+    print(f"   {', '.join(f'{n} {what}' for what, n in counts.items())} "
+          f"in {time.monotonic() - start:.0f} s", flush=True)
+    for what, n in counts.items():
+        totals[what] += n
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--only", help="run the suites whose name contains this")
+    parser.add_argument("what", choices=["quick", "all"], nargs="?", default="quick")
+    arguments = parser.parse_args()
+    os.chdir(ROOT)
+    totals = {"passed": 0, "failed": 0, "skipped": 0}
+    for suite in ALL if arguments.what == "all" else QUICK:
+        if not arguments.only or arguments.only in suite.__name__:
+            run_suite(suite, arguments.build, totals)
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        print("NO /dev/kvm ON THIS MACHINE: EVERY TEST THAT NEEDS A MICRO-VM WAS SKIPPED")
+    print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
+    return 1 if totals["failed"] or not totals["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+/* base_test.c - buffers with a ceiling, errors, cancellation. */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "base/cancel.h"
+#include "base/error.h"
+
+static void buffer_keeps_its_ceiling(void **state)
+{
+    (void)state;
+    struct clo_buffer buffer = CLO_BUFFER(5);
+    assert_int_equal(clo_buffer_text(&buffer, "abc"), 0);
+    assert_int_equal(clo_buffer_text(&buffer, "def"), CLO_ELIMIT);
+    assert_string_equal(buffer.data, "abc");
+    assert_int_equal(clo_buffer_text(&buffer, "d"), CLO_ELIMIT); /* once failed, always failed */
+    assert_null(clo_buffer_take(&buffer, NULL));
+    clo_buffer_reset(&buffer);
+    assert_int_equal(clo_buffer_text(&buffer, "12345"), 0);
+    size_t length;
+    char *data = clo_buffer_take(&buffer, &length);
+    assert_string_equal(data, "12345");
+    assert_int_equal(length, 5);
+    free(data);
+}
+
+static void buffer_formats_and_holds_nul_bytes(void **state)
+{
+    (void)state;
+    struct clo_buffer buffer = CLO_BUFFER(1 << 20);
+    clo_buffer_append(&buffer, "a\0b", 3);
+    clo_buffer_format(&buffer, "%05d", 42);
+    assert_int_equal(buffer.length, 8);
+    assert_memory_equal(buffer.data, "a\0b00042", 9);
+    for (int i = 0; i < 10000; i++)
+        clo_buffer_format(&buffer, "%d,", i);
+    assert_false(buffer.failed);
+    clo_buffer_free(&buffer);
+    assert_null(buffer.data);
+}
+
+static void an_empty_buffer_gives_an_empty_text(void **state)
+{
+    (void)state;
+    struct clo_buffer buffer = CLO_BUFFER(10);
+    char *data = clo_buffer_take(&buffer, NULL);
+    assert_string_equal(data, "");
+    free(data);
+}
+
+static void errors_are_cut_to_size_and_keep_errno(void **state)
+{
+    (void)state;
+    struct clo_error error;
+    char big[2000];
+    memset(big, 'x', sizeof big - 1);
+    big[sizeof big - 1] = '\0';
+    assert_int_equal(clo_fail(&error, CLO_EINVALID, "%s", big), CLO_EINVALID);
+    assert_int_equal(strlen(error.message), sizeof error.message - 1);
+    assert_string_equal(error.hint, "");
+    assert_int_equal(clo_hint(&error, CLO_ESYSTEM, "do %s", "this"), CLO_EINVALID);
+    assert_string_equal(error.hint, "do this");
+    errno = ENOENT;
+    clo_fail_errno(&error, CLO_ENOTFOUND, "cannot open \"%s\"", "x");
+    assert_int_equal(errno, ENOENT);
+    assert_string_equal(error.message, "cannot open \"x\": No such file or directory");
+    assert_int_equal(clo_fail(NULL, CLO_ELIMIT, "nobody listens"), CLO_ELIMIT);
+}
+
+static void count(void *context)
+{
+    ++*(int *)context;
+}
+
+static void cancellation_wakes_once_and_stays(void **state)
+{
+    (void)state;
+    int early = 0, removed = 0, late = 0;
+    struct clo_cancel *cancel = clo_cancel_create();
+    struct clo_cancel_watch a = {.wake = count, .context = &early};
+    struct clo_cancel_watch b = {.wake = count, .context = &removed};
+    struct clo_cancel_watch c = {.wake = count, .context = &late};
+    clo_cancel_add(cancel, &a);
+    clo_cancel_add(cancel, &b);
+    clo_cancel_remove(cancel, &b);
+    struct pollfd poller = {.fd = clo_cancel_fd(cancel), .events = POLLIN};
+    assert_int_equal(poll(&poller, 1, 0), 0);
+    assert_false(clo_cancel_is_set(cancel));
+    clo_cancel_trigger(cancel);
+    clo_cancel_trigger(cancel);
+    clo_cancel_add(cancel, &c);
+    assert_true(clo_cancel_is_set(cancel));
+    assert_int_equal(poll(&poller, 1, 0), 1);
+    assert_int_equal(early, 1);
+    assert_int_equal(removed, 0);
+    assert_int_equal(late, 1);
+    clo_cancel_remove(cancel, &a);
+    clo_cancel_remove(cancel, &c);
+    clo_cancel_free(cancel);
+}
+
+static void no_token_is_never_cancelled(void **state)
+{
+    (void)state;
+    assert_false(clo_cancel_is_set(NULL));
+    assert_int_equal(clo_cancel_fd(NULL), -1);
+    clo_cancel_remove(NULL, NULL);
+    clo_cancel_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buffer_keeps_its_ceiling),
+        cmocka_unit_test(buffer_formats_and_holds_nul_bytes),
+        cmocka_unit_test(an_empty_buffer_gives_an_empty_text),
+        cmocka_unit_test(errors_are_cut_to_size_and_keep_errno),
+        cmocka_unit_test(cancellation_wakes_once_and_stays),
+        cmocka_unit_test(no_token_is_never_cancelled),
+    };
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

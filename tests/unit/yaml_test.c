@@ -1,0 +1,181 @@
+/* yaml_test.c - YAML files with the place of every fault. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/yaml.h"
+
+static struct clo_yaml *parse(const char *text)
+{
+    struct clo_yaml *yaml;
+    struct clo_error error = {0};
+    if (clo_yaml_parse(&yaml, "a.yaml", text, strlen(text), &error))
+        fail_msg("%s", error.message);
+    return yaml;
+}
+
+static const struct {
+    const char *text, *message;
+} refused[] = {
+    {"", "a.yaml:1: the file is empty"},
+    {"a: 1\na: 2\n", "a.yaml:1: a: the key stands twice, again on line 2"},
+    {"a: 1\n---\nb: 2\n", "a.yaml:3: a second document begins; one is allowed"},
+    {"? [x]\n: 1\n", "a.yaml:1: a key must be a plain word"},
+    {"a: \"x\\0y\"\n", "a.yaml:1: a: a text must not contain NUL"},
+};
+
+static void bad_files_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct clo_yaml *yaml;
+        struct clo_error error = {0};
+        int status = clo_yaml_parse(&yaml, "a.yaml", refused[i].text, strlen(refused[i].text),
+                                    &error);
+        assert_int_equal(status, CLO_EINVALID);
+        assert_null(yaml);
+        assert_string_equal(error.message, refused[i].message);
+    }
+}
+
+static void syntax_errors_have_a_line(void **state)
+{
+    (void)state;
+    struct clo_yaml *yaml;
+    struct clo_error error;
+    const char text[] = "a: 1\nb: [1, 2\nc: 3\n";
+    assert_int_equal(clo_yaml_parse(&yaml, "a.yaml", text, sizeof text - 1, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.message, "a.yaml:3: not YAML: "));
+    assert_int_equal(clo_yaml_parse(&yaml, "a.yaml", "a: \xff", 4, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.message, "not YAML"));
+    assert_int_equal(clo_yaml_open(&yaml, "/nowhere/a.yaml", &error), CLO_ENOTFOUND);
+    assert_string_equal(error.message, "cannot open /nowhere/a.yaml: No such file or directory");
+}
+
+static void anchors_cannot_explode(void **state)
+{
+    (void)state;
+    char text[4096] = "l0: &l0 [a, a, a, a, a, a, a, a, a, a]\n";
+    for (int i = 1; i < 9; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "l%d: &l%d [*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d,*l%d]\n", i, i,
+                 i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        strcat(text, line);
+    }
+    struct clo_yaml *yaml;
+    struct clo_error error;
+    assert_int_equal(clo_yaml_parse(&yaml, "a.yaml", text, strlen(text), &error), CLO_ELIMIT);
+    const char circle[] = "a: &a [*a]\n";
+    assert_int_not_equal(clo_yaml_parse(&yaml, "a.yaml", circle, sizeof circle - 1, &error), 0);
+}
+
+static void values_are_typed(void **state)
+{
+    (void)state;
+    struct clo_yaml *yaml = parse("t: hello\nn: 12\ns: 4KiB\nd: 200ms\nc: two\ne:\nz: ~\nq: ''\n");
+    const struct clo_yaml_node *root = clo_yaml_root(yaml);
+    static const char *const names[] = {"one", "two", NULL};
+    const char *text = "kept";
+    uint64_t number = 5;
+    int choice = 7;
+    assert_int_equal(clo_yaml_text(root, "t", &text, NULL), 0);
+    assert_string_equal(text, "hello");
+    assert_int_equal(clo_yaml_text(root, "e", &text, NULL), 0);
+    assert_int_equal(clo_yaml_text(root, "z", &text, NULL), 0);
+    assert_int_equal(clo_yaml_text(root, "missing", &text, NULL), 0);
+    assert_string_equal(text, "hello");
+    assert_int_equal(clo_yaml_text(root, "q", &text, NULL), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(clo_yaml_count(root, "n", 1, 12, &number, NULL), 0);
+    assert_int_equal(number, 12);
+    assert_int_equal(clo_yaml_size(root, "s", &number, NULL), 0);
+    assert_int_equal(number, 4096);
+    assert_int_equal(clo_yaml_duration(root, "d", &number, NULL), 0);
+    assert_int_equal(number, 200);
+    assert_int_equal(clo_yaml_choice(root, "c", names, &choice, NULL), 0);
+    assert_int_equal(choice, 1);
+    clo_yaml_close(yaml);
+}
+
+static void faults_say_where(void **state)
+{
+    (void)state;
+    struct clo_yaml *yaml = parse("sandbox:\n  memory: 12x\n  cuont: 3\n  list:\n    - a: 0\n");
+    const struct clo_yaml_node *sandbox = clo_yaml_get(clo_yaml_root(yaml), "sandbox");
+    static const char *const known[] = {"memory", "count", "list", NULL};
+    static const char *const names[] = {"x", "y", NULL};
+    struct clo_error error;
+    uint64_t number;
+    int choice;
+    const char *text;
+    clo_yaml_size(sandbox, "memory", &number, &error);
+    assert_string_equal(error.message,
+                        "a.yaml:2: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB");
+    clo_yaml_check(sandbox, known, &error);
+    assert_string_equal(error.message,
+                        "a.yaml:3: sandbox.cuont: unknown key; did you mean \"count\"?");
+    const struct clo_yaml_node *list = clo_yaml_get(sandbox, "list");
+    clo_yaml_count(&list->items[0], "a", 1, 9, &number, &error);
+    assert_string_equal(error.message, "a.yaml:5: sandbox.list[0].a: \"0\" is not a whole number "
+                                       "from 1 to 9");
+    clo_yaml_size(&list->items[0], "a", &number, &error);
+    assert_string_equal(error.message, "a.yaml:5: sandbox.list[0].a: must be more than 0; leave "
+                                       "the key out for the default");
+    clo_yaml_choice(sandbox, "memory", names, &choice, &error);
+    assert_string_equal(error.message, "a.yaml:2: sandbox.memory: \"12x\" is none of x, y");
+    clo_yaml_text(sandbox, "list", &text, &error);
+    assert_string_equal(error.message,
+                        "a.yaml:4: sandbox.list: a single value is expected here");
+    clo_yaml_close(yaml);
+}
+
+static int expand(const char *text, struct clo_yaml **yaml, struct clo_error *error)
+{
+    *yaml = parse(text);
+    return clo_yaml_expand(*yaml, error);
+}
+
+static void variables_are_filled_in(void **state)
+{
+    (void)state;
+    struct clo_yaml *yaml;
+    struct clo_error error;
+    const char *text = NULL;
+    setenv("CLO_T_SET", "value", 1);
+    setenv("CLO_T_EMPTY", "", 1);
+    unsetenv("CLO_T_NONE");
+    assert_int_equal(expand("a: \"<${CLO_T_SET}|${CLO_T_NONE:-d e}|${CLO_T_EMPTY}|"
+                            "${CLO_T_EMPTY:-f}|$${X}|$5>\"\nb: ${CLO_T_NONE:-}\n",
+                            &yaml, &error), 0);
+    clo_yaml_text(clo_yaml_root(yaml), "a", &text, NULL);
+    assert_string_equal(text, "<value|d e||f|${X}|$5>");
+    assert_null(clo_yaml_get(clo_yaml_root(yaml), "b")); /* an empty plain value is absent */
+    clo_yaml_close(yaml);
+    assert_int_equal(expand("m:\n  k: x${CLO_T_NONE}\n", &yaml, &error), CLO_EINVALID);
+    assert_string_equal(error.message, "a.yaml:2: m.k: the environment variable CLO_T_NONE is not "
+                                       "set; set it, or write ${CLO_T_NONE:-default}");
+    clo_yaml_close(yaml);
+    assert_int_equal(expand("k: ${not a name}\n", &yaml, &error), CLO_EINVALID);
+    clo_yaml_close(yaml);
+    assert_int_equal(expand("k: ${OPEN\n", &yaml, &error), CLO_EINVALID);
+    clo_yaml_close(yaml);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_files_are_refused),
+        cmocka_unit_test(syntax_errors_have_a_line),
+        cmocka_unit_test(anchors_cannot_explode),
+        cmocka_unit_test(values_are_typed),
+        cmocka_unit_test(faults_say_where),
+        cmocka_unit_test(variables_are_filled_in),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,277 @@
+/* guest.c - a small guest for tests of src/vm: grows, prints, faults, spins and scribbles on demand.
+ * Freestanding; linked like a real guest, at CLO_IMAGE_VA. */
+#include "abi/hostcall.h"
+#include "abi/layout.h"
+#include "guest.h"
+
+#define CONTROL ((volatile struct clo_control *)CLO_WINDOW_VA)
+#define OUTPUT ((uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_OUTPUT))
+#define CALL_AREA ((uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_CALL))
+#define REPLY_AREA ((uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_REPLY))
+
+void guest_boot(void);
+void guest_run(void);
+void *memset(void *to, int byte, unsigned long size);
+void *memcpy(void *to, const void *from, unsigned long size);
+
+extern char run_entry[];
+extern struct guest_state began;
+
+__asm__(".text\n"
+        ".globl _start, run_entry\n"
+        "_start: xor %ebp, %ebp\n"
+        "  and $-16, %rsp\n"
+        "  call guest_boot\n"
+        "  ud2\n"
+        "run_entry:\n"
+        "  fxsave64 began(%rip)\n"
+        "  pushfq\n"
+        "  pop began+512(%rip)\n"
+        "  mov %rax, began+520(%rip)\n"
+        "  mov %rbx, began+528(%rip)\n"
+        "  mov %rcx, began+536(%rip)\n"
+        "  mov %rdx, began+544(%rip)\n"
+        "  mov %rsi, began+552(%rip)\n"
+        "  mov %rdi, began+560(%rip)\n"
+        "  mov %rbp, began+568(%rip)\n"
+        "  mov %r8, began+576(%rip)\n"
+        "  mov %r15, began+584(%rip)\n"
+        "  and $-16, %rsp\n"
+        "  call guest_run\n"
+        "  ud2\n");
+
+struct guest_state began __attribute__((aligned(64)));
+
+static uint64_t data_word = 0x1122334455667788;
+static uint8_t data_block[300000] = {1, 2, 3};
+static uint8_t code_in_data[] = {0xc3};
+static uint64_t bss_word;
+static uint8_t bss_block[2500000]; /* makes the segment longer than 2 MiB */
+static const uint64_t rodata_word = 0x55;
+
+void *memset(void *to, int byte, unsigned long size)
+{
+    void *start = to;
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(byte) : "memory");
+    return start;
+}
+
+void *memcpy(void *to, const void *from, unsigned long size)
+{
+    void *start = to;
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+    return start;
+}
+
+static void host(uint32_t op)
+{
+    CONTROL->op = op;
+    __asm__ volatile("out %%al, %0" : : "i"(CLO_PORT_CALL), "a"(0) : "memory");
+    CONTROL->output_length = 0;
+}
+
+static void end(uint32_t op, uint64_t result)
+{
+    CONTROL->args[0] = result;
+    for (;;)
+        host(op);
+}
+
+static uint32_t grow(uint64_t region, uint64_t size)
+{
+    CONTROL->args[0] = region;
+    CONTROL->args[1] = size;
+    host(CLO_OP_GROW);
+    return CONTROL->status;
+}
+
+static void print(uint32_t stream, const char *text, uint32_t length)
+{
+    uint32_t head = stream << 24 | length, at = CONTROL->output_length;
+    memcpy(OUTPUT + at, &head, 4);
+    memcpy(OUTPUT + at + 4, text, length);
+    CONTROL->output_length = at + 4 + length;
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+__attribute__((used)) void guest_boot(void)
+{
+    static const char hello[] = "booting\nruntime: " GUEST_RUNTIME "\n";
+    print(1, hello, 20);
+    print(1, hello + 20, sizeof hello - 1 - 20);
+    host(CLO_OP_FLUSH);
+    if (grow(CLO_REGION_LINEAR, 0x20000) || grow(CLO_REGION_LINEAR, GUEST_LINEAR) ||
+        grow(CLO_REGION_HEAP, GUEST_HEAP))
+        end(CLO_OP_EXIT, 90);
+    for (uint64_t at = 4096; at < 0x200000; at += 12288)
+        *(volatile uint64_t *)at = at * 3;
+    *(volatile uint32_t *)(uintptr_t)GUEST_INTERRUPT_B = 1;
+    *(volatile uint64_t *)(CLO_HEAP_VA + 8) = 0xabcdef;
+    data_block[200000] = 7;
+    bss_block[1000] = 9;
+    CONTROL->region_size[0] = GUEST_LINEAR;
+    CONTROL->region_size[1] = GUEST_HEAP;
+    CONTROL->interrupt_count = 2;
+    CONTROL->interrupts[0].address = GUEST_INTERRUPT_A;
+    CONTROL->interrupts[0].value = 7;
+    CONTROL->interrupts[0].mode = 0;
+    CONTROL->interrupts[1].address = GUEST_INTERRUPT_B;
+    CONTROL->interrupts[1].value = 0x100;
+    CONTROL->interrupts[1].mode = 1;
+    end(CLO_OP_READY, (uint64_t)run_entry);
+}
+
+static void dirty(uint64_t bases)
+{
+    static const uint32_t mxcsr = 0xffc0; /* all masked, all rounding bits, denormals are zeros */
+    static const uint16_t fcw = 0x0f7f;
+    static const uint64_t ones = ~0ull;
+    __asm__ volatile("ldmxcsr %0; fldcw %1; fldpi; fldpi; movq %2, %%xmm0; pshufd $0, %%xmm0, %%xmm1\n"
+                     "movdqa %%xmm1, %%xmm7; movdqa %%xmm1, %%xmm8; movdqa %%xmm1, %%xmm15"
+                     : : "m"(mxcsr), "m"(fcw), "m"(ones) : "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
+    if (bases)
+        __asm__ volatile("wrfsbase %0; wrgsbase %0" : : "r"(0x12340000ull));
+    __asm__ volatile("mov %0, %%ds; mov %1, %%es; std; stc" : : "r"(0), "r"(0x23));
+    __asm__ volatile("mov $-1, %%rbx; mov $-1, %%r8; mov $-1, %%r15; cld" : : : "rbx", "r8", "r15");
+}
+
+static void scribble(uint64_t seed, uint64_t count)
+{
+    struct {
+        uint64_t start, size;
+    } areas[] = {{0, GUEST_LINEAR}, {CLO_HEAP_VA, GUEST_HEAP},
+                 {(uint64_t)data_block, sizeof data_block},
+                 {(uint64_t)bss_block, sizeof bss_block},
+                 {CLO_STACK_VA, CLO_STACK_SIZE - 8192},
+                 {CLO_WINDOW_VA + 4096, CLO_WINDOW_SIZE - 4096}};
+    uint64_t state = seed | 1;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t which = next_random(&state) % 6;
+        uint64_t at = next_random(&state) % (areas[which].size - 8);
+        *(volatile uint64_t *)(areas[which].start + at) = state;
+    }
+}
+
+static void bad(uint64_t what, uint64_t address)
+{
+    uint64_t zero = 0, value = 0;
+    switch (what) {
+    case BAD_DIVIDE: __asm__ volatile("xor %%edx, %%edx; div %0" : : "r"(zero), "a"(1) : "rdx"); break;
+    case BAD_OPCODE: __asm__ volatile("ud2"); break;
+    case BAD_READ: value = *(volatile uint64_t *)address; break;
+    case BAD_WRITE: *(volatile uint64_t *)address = 1; break;
+    case BAD_JUMP: ((void (*)(void))address)(); break;
+    case BAD_CLI: __asm__ volatile("cli; ud2"); break;
+    case BAD_HLT: __asm__ volatile("hlt"); break;
+    case BAD_PORT: __asm__ volatile("out %%al, $0x80" : : "a"(0)); break;
+    case BAD_FAULT_PORT: __asm__ volatile("out %%al, %0" : : "i"(CLO_PORT_FAULT), "a"(0)); break;
+    case BAD_IN: __asm__ volatile("in %1, %%al" : "=a"(value) : "i"(CLO_PORT_CALL)); break;
+    case BAD_WIDE: __asm__ volatile("out %%ax, %0" : : "i"(CLO_PORT_CALL), "a"(0)); break;
+    case BAD_STRING: {
+        const void *from = data_block;
+        __asm__ volatile("rep outsw" : "+S"(from) : "d"(CLO_PORT_CALL), "c"(4) : "memory");
+        break;
+    }
+    case BAD_SYSCALL: __asm__ volatile("syscall" : : : "rcx", "r11", "memory"); break;
+    case BAD_INT80: __asm__ volatile("int $0x80"); break;
+    case BAD_INT3: __asm__ volatile("int3"); break;
+    case BAD_INT1: __asm__ volatile(".byte 0xf1"); break;
+    case BAD_STEP: __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; nop" : : : "memory"); break;
+    case BAD_ALIGN:
+        __asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq; movl (%0), %%eax"
+                         : : "r"(data_block + 1) : "rax", "memory");
+        break;
+    case BAD_SSE: {
+        static const uint32_t unmasked = 0;
+        __asm__ volatile("ldmxcsr %0; xorps %%xmm0, %%xmm0; divss %%xmm0, %%xmm0" : : "m"(unmasked));
+        break;
+    }
+    case BAD_X87: {
+        static const uint16_t unmasked = 0x340;
+        __asm__ volatile("fldcw %0; fldz; fld1; fdivp; fwait" : : "m"(unmasked));
+        break;
+    }
+    case BAD_RECURSION: __asm__ volatile("1: push %rax; jmp 1b"); break;
+    case BAD_SMASH: __asm__ volatile("mov %0, %%rsp; push %%rax" : : "r"(address)); break;
+    case BAD_NONCANONICAL: value = *(volatile uint64_t *)0x8000000000000000ull; break;
+    case BAD_WRMSR: __asm__ volatile("wrmsr" : : "a"(0), "d"(0), "c"(0xc0000080)); break;
+    case BAD_CR3: __asm__ volatile("mov %%cr3, %0" : "=r"(value)); break;
+    case BAD_LGDT: __asm__ volatile("lgdt %0" : : "m"(bss_block)); break;
+    case BAD_IRET:
+        __asm__ volatile("mov %%rsp, %%rax; push $0x10; push %%rax; pushfq; push $0x08; lea 1f(%%rip), "
+                         "%%rax; push %%rax; iretq; 1: nop" : : : "rax", "memory");
+        break;
+    case BAD_CALLGATE: {
+        static const struct {
+            uint64_t offset;
+            uint16_t selector;
+        } __attribute__((packed)) far = {CLO_SYSTEM_VA + 0x5000, 0x08};
+        __asm__ volatile("rex.w ljmp *%0" : : "m"(far));
+        break;
+    }
+    case BAD_CODE_WRITE: *(volatile uint8_t *)run_entry = 0x90; break;
+    case BAD_RODATA_WRITE: *(volatile uint64_t *)&rodata_word = 1; break;
+    case BAD_DATA_JUMP: ((void (*)(void))(void *)code_in_data)(); break;
+    case BAD_VMMCALL: __asm__ volatile("vmmcall" : "=a"(value) : "a"(1)); break;
+    }
+    end(CLO_OP_DONE, 0x600d + value);
+}
+
+static uint64_t act(const struct guest_command *command)
+{
+    uint64_t a = command->a, b = command->b, c = command->c, result = 0;
+    switch (command->op) {
+    case GUEST_ECHO: return a;
+    case GUEST_PEEK: return *(volatile uint64_t *)a;
+    case GUEST_POKE: *(volatile uint64_t *)a = b; return 0;
+    case GUEST_TOUCH:
+        for (uint64_t at = a; at < a + b; at += c)
+            *(volatile uint8_t *)at = (uint8_t)(at >> 12 | 1);
+        return 0;
+    case GUEST_SUM:
+        for (uint64_t at = a; at < a + b; at += 8)
+            result += *(volatile uint64_t *)at;
+        return result;
+    case GUEST_GROW: return grow(a, b);
+    case GUEST_PRINT: print((uint32_t)a, "0123456789abcdefghijklmnopqrstuvwxyz", (uint32_t)b); return 0;
+    case GUEST_CALLS:
+        for (uint64_t i = 0; i < a; i++)
+            host(CLO_OP_FLUSH);
+        return a;
+    case GUEST_SPIN:
+        for (;;)
+            __asm__ volatile("");
+    case GUEST_SPIN_CALLS:
+        for (;;)
+            host(CLO_OP_FLUSH);
+    case GUEST_DIRTY: dirty(a); return 0;
+    case GUEST_STATE: memcpy(CALL_AREA, &began, sizeof began); return 0;
+    case GUEST_SCRIBBLE: scribble(a, b); return 0;
+    case GUEST_DEEP: {
+        volatile uint8_t *deep = (volatile uint8_t *)__builtin_frame_address(0) - a;
+        *deep = 1;
+        return 0;
+    }
+    case GUEST_BAD: bad(a, b); return 0;
+    case GUEST_DATA:
+        result = data_word + bss_word;
+        data_word = 1;
+        bss_word = 2;
+        return result;
+    }
+    return ~0ull;
+}
+
+__attribute__((used)) void guest_run(void)
+{
+    struct guest_command command;
+    memcpy(&command, REPLY_AREA, sizeof command);
+    end(CLO_OP_DONE, command.magic == GUEST_MAGIC ? act(&command) : 0);
+}

@@ -1,0 +1,42 @@
+/* harness.h - for tests on the real /dev/kvm: an image of the tests' guest, and commands to it.
+ *
+ * A test program calls harness_begin first in main: without /dev/kvm it prints SKIP and leaves with
+ * code 77, which Meson reports as skipped. */
+#ifndef TESTS_VM_HARNESS_H
+#define TESTS_VM_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "guest.h"
+#include "vm/internal.h"
+
+#define MIB (1ull << 20)
+#define KIB (1ull << 10)
+
+extern struct clo_image *harness_image[2]; /* opened as CLO_IMAGE_MAP and as CLO_IMAGE_COPY */
+extern const char *harness_elf;            /* the guest, from the command line */
+extern char harness_folder[];              /* temporary */
+
+/* Build and open the images; the only argument is the guest's ELF file. */
+void harness_begin(int argc, char **argv);
+int harness_end(int failed);
+
+struct clo_vm *harness_vm(const struct clo_vm_config *config); /* from the mapped image */
+struct clo_vm *harness_vm_of(const struct clo_image *image, const struct clo_vm_config *config);
+
+void harness_command(struct clo_vm *vm, uint32_t op, uint64_t a, uint64_t b, uint64_t c);
+/* Go on until the run ends or stops, serving FLUSH and GROW. */
+struct clo_vm_exit harness_go(struct clo_vm *vm);
+/* A command to its DONE; its result. */
+uint64_t harness_run(struct clo_vm *vm, uint32_t op, uint64_t a, uint64_t b, uint64_t c);
+void harness_restore(struct clo_vm *vm);
+
+/* Expect a fault; returns it. */
+struct clo_vm_exit harness_fault(struct clo_vm *vm, uint32_t op, uint64_t a, uint64_t b);
+
+#endif

@@ -1,0 +1,315 @@
+/* restore_test.c - after a restore nothing of the run before is left: memory, registers, growth. */
+#include "harness.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#define SECRET 0x5ec2e7a115ec2e7aull
+
+static const struct clo_vm_config ways[] = {
+    {.memory_limit = 64 * MIB},
+    {.memory_limit = 64 * MIB, .scan_fallback = true},
+};
+
+static bool has_fsgsbase(void)
+{
+    return getauxval(AT_HWCAP2) & 2;
+}
+
+static void grown_memory_is_gone(void **state)
+{
+    (void)state;
+    /* One run grows and writes a secret; the next reads there and must fault, or, having grown
+     * again, must find zeros. Whole chunks and tails, both regions. */
+    static const uint64_t sizes[] = {4 * MIB, 10 * MIB, 10 * MIB + 64 * KIB, 40 * MIB};
+    for (size_t way = 0; way < 2; way++) {
+        for (int region = 0; region < 2; region++) {
+            uint64_t va = region ? CLO_HEAP_VA : CLO_LINEAR_VA;
+            uint64_t initial = region ? GUEST_HEAP : GUEST_LINEAR;
+            for (size_t i = 0; i < 4; i++) {
+                struct clo_vm *vm = harness_vm(&ways[way]);
+                for (int round = 0; round < 3; round++) {
+                    assert_int_equal(harness_run(vm, GUEST_GROW, region, sizes[i], 0), 0);
+                    assert_int_equal(harness_run(vm, GUEST_SUM, va + initial, sizes[i] - initial, 0),
+                                     0);
+                    harness_run(vm, GUEST_POKE, va + initial, SECRET, 0);
+                    harness_run(vm, GUEST_POKE, va + sizes[i] - 8, SECRET, 0);
+                    harness_run(vm, GUEST_TOUCH, va + initial, sizes[i] - initial, 4096);
+                    harness_restore(vm);
+                    assert_int_equal(clo_vm_region_size(vm, (enum clo_region)region), initial);
+                    assert_int_equal(clo_vm_compare(vm), 0);
+                }
+                uint64_t where = i % 2 ? va + initial : va + sizes[i] - 8;
+                struct clo_vm_exit exit = harness_fault(vm, GUEST_PEEK, where, 0);
+                assert_int_equal(exit.vector, 14);
+                assert_int_equal(exit.fault_address, where);
+                clo_vm_destroy(vm);
+            }
+        }
+    }
+}
+
+static void a_smaller_growth_shows_no_more(void **state)
+{
+    (void)state;
+    /* A chunk that was one large entry in the last run is a few small ones in this. */
+    for (size_t way = 0; way < 2; way++) {
+        struct clo_vm *vm = harness_vm(&ways[way]);
+        harness_run(vm, GUEST_GROW, 0, 8 * MIB, 0);
+        harness_run(vm, GUEST_TOUCH, 4 * MIB, 4 * MIB, 4096);
+        harness_restore(vm);
+        harness_run(vm, GUEST_GROW, 0, 4 * MIB + 128 * KIB, 0);
+        harness_run(vm, GUEST_TOUCH, 4 * MIB, 128 * KIB, 4096);
+        struct clo_vm_exit exit = harness_fault(vm, GUEST_PEEK, 4 * MIB + 128 * KIB, 0);
+        assert_int_equal(exit.fault_address, 4 * MIB + 128 * KIB);
+        clo_vm_destroy(vm);
+        /* and the other way round */
+        vm = harness_vm(&ways[way]);
+        harness_run(vm, GUEST_GROW, 0, 4 * MIB + 128 * KIB, 0);
+        harness_run(vm, GUEST_TOUCH, 4 * MIB, 128 * KIB, 4096);
+        harness_restore(vm);
+        harness_run(vm, GUEST_GROW, 0, 6 * MIB, 0);
+        assert_int_equal(harness_run(vm, GUEST_SUM, 4 * MIB, 2 * MIB, 0), 0);
+        harness_run(vm, GUEST_TOUCH, 4 * MIB, 2 * MIB, 4096);
+        exit = harness_fault(vm, GUEST_PEEK, 6 * MIB, 0);
+        assert_int_equal(exit.fault_address, 6 * MIB);
+        clo_vm_destroy(vm);
+    }
+}
+
+static void regions_never_alias(void **state)
+{
+    (void)state;
+    /* The pool is used from both ends. Run after run a different region takes nearly all of it, so
+     * that chunks change their owner; a word at each chunk tells whose it is. */
+    for (size_t way = 0; way < 2; way++) {
+        struct clo_vm *vm = harness_vm(&ways[way]);
+        for (int round = 0; round < 8; round++) {
+            int big = round % 2, small = !big;
+            uint64_t va[2] = {CLO_LINEAR_VA, CLO_HEAP_VA};
+            uint64_t size[2];
+            size[big] = 56 * MIB;
+            size[small] = 6 * MIB;
+            harness_run(vm, GUEST_GROW, small, size[small], 0);
+            harness_run(vm, GUEST_POKE, va[small] + size[small] - 8, 77, 0);
+            harness_run(vm, GUEST_GROW, big, size[big], 0);
+            for (int r = 0; r < 2; r++)
+                for (uint64_t at = 4 * MIB; at < size[r]; at += 2 * MIB)
+                    harness_run(vm, GUEST_POKE, va[r] + at, (uint64_t)(r + 1) << 32 | at, 0);
+            for (int r = 0; r < 2; r++)
+                for (uint64_t at = 4 * MIB; at < size[r]; at += 2 * MIB)
+                    assert_int_equal(harness_run(vm, GUEST_PEEK, va[r] + at, 0, 0),
+                                     (uint64_t)(r + 1) << 32 | at);
+            assert_int_equal(harness_run(vm, GUEST_PEEK, va[small] + size[small] - 8, 0, 0), 77);
+            if (round == 7) { /* what the other region's chunks were must not show through */
+                struct clo_vm_exit exit = harness_fault(vm, GUEST_PEEK, va[small] + 40 * MIB, 0);
+                assert_int_equal(exit.fault_address, va[small] + 40 * MIB);
+                break;
+            }
+            harness_restore(vm);
+            assert_int_equal(clo_vm_compare(vm), 0);
+        }
+        clo_vm_destroy(vm);
+    }
+}
+
+static void registers_are_clean(void **state)
+{
+    (void)state;
+    for (size_t way = 0; way < 2; way++) {
+        struct clo_vm *vm = harness_vm(&ways[way]);
+        struct guest_state fresh, after;
+        harness_run(vm, GUEST_STATE, 0, 0, 0);
+        memcpy(&fresh, clo_vm_call_area(vm), sizeof fresh);
+        uint32_t mxcsr;
+        memcpy(&mxcsr, fresh.fx + 24, sizeof mxcsr);
+        assert_int_equal(mxcsr, 0x1f80);
+        clo_vm_used_call(vm, sizeof fresh);
+        harness_restore(vm);
+        for (int i = 0; i < 10; i++) {
+            harness_run(vm, GUEST_DIRTY, has_fsgsbase(), 0, 0);
+            harness_restore(vm);
+            if (i % 2)
+                assert_int_equal(clo_vm_compare(vm), 0);
+            harness_run(vm, GUEST_STATE, 0, 0, 0);
+            memcpy(&after, clo_vm_call_area(vm), sizeof after);
+            assert_memory_equal(&fresh, &after, sizeof fresh);
+            harness_restore(vm);
+        }
+        clo_vm_destroy(vm);
+    }
+}
+
+static void a_session_starts_with_clean_registers_too(void **state)
+{
+    (void)state;
+    struct clo_vm *vm = harness_vm(NULL);
+    struct guest_state fresh, after;
+    harness_run(vm, GUEST_STATE, 0, 0, 0);
+    memcpy(&fresh, clo_vm_call_area(vm), sizeof fresh);
+    harness_run(vm, GUEST_DIRTY, has_fsgsbase(), 0, 0);
+    harness_run(vm, GUEST_STATE, 0, 0, 0);
+    memcpy(&after, clo_vm_call_area(vm), sizeof after);
+    assert_memory_equal(&fresh, &after, sizeof fresh);
+    clo_vm_destroy(vm);
+}
+
+static void random_rounds_leave_nothing(void **state)
+{
+    (void)state;
+    for (size_t way = 0; way < 2; way++) {
+        for (int image = 0; image < 2; image++) {
+            struct clo_vm *vm = harness_vm_of(harness_image[image], &ways[way]);
+            uint64_t seed = 12345 + way;
+            for (int round = 0; round < 200; round++) {
+                seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+                unsigned dice = (unsigned)(seed >> 33);
+                if (dice % 5 == 0)
+                    harness_run(vm, GUEST_GROW, dice / 5 % 2, (dice % 30 + 4) * MIB, 0);
+                if (dice % 7 == 0)
+                    harness_run(vm, GUEST_DIRTY, 0, 0, 0);
+                if (dice % 11 == 0)
+                    harness_run(vm, GUEST_DEEP, dice % 3000000, 0, 0);
+                if (dice % 13 == 0)
+                    clo_vm_interrupt(vm);
+                /* now a few pages, now so many that they are not worth keeping */
+                harness_run(vm, GUEST_SCRIBBLE, seed, dice % 17 == 0 ? 20000 : dice % 200, 0);
+                if (dice % 3 == 0) {
+                    memset(clo_vm_reply_area(vm), 0xee, dice % CLO_MESSAGE_MAX);
+                    clo_vm_used_reply(vm, dice % CLO_MESSAGE_MAX);
+                }
+                if (dice % 19 == 0) {
+                    harness_command(vm, GUEST_SPIN, 0, 0, 0);
+                    clo_vm_alarm(vm, 300000, 0, NULL);
+                    assert_int_equal(harness_go(vm).kind, CLO_VM_KICKED);
+                }
+                harness_restore(vm);
+                /* Not in each round: in between, restores rely on the list of known pages. */
+                if (round % 3 == 0)
+                    assert_int_equal(clo_vm_compare(vm), 0);
+                assert_int_equal(harness_run(vm, GUEST_DATA, 0, 0, 0), 0x1122334455667788);
+            }
+            harness_restore(vm);
+            assert_int_equal(clo_vm_compare(vm), 0);
+            clo_vm_destroy(vm);
+        }
+    }
+}
+
+static void the_known_pages_are_enough(void **state)
+{
+    (void)state;
+    /* The same run again and again: no page becomes private any more, so nothing is scanned. */
+    struct clo_vm *vm = harness_vm(NULL);
+    if (vm->pagemap < 0) {
+        printf("SKIP: this kernel has no PAGEMAP_SCAN: restores drop everything here\n");
+        clo_vm_destroy(vm);
+        return;
+    }
+    for (int i = 0; i < 20; i++) {
+        harness_run(vm, GUEST_SCRIBBLE, 99, 100, 0);
+        harness_restore(vm);
+    }
+    long seen = -1;
+    size_t pages;
+    for (int i = 0; i < 20; i++) {
+        harness_run(vm, GUEST_SCRIBBLE, 99, 100, 0);
+        assert_int_equal(clo_vm_restore(vm, &pages, NULL), 0);
+        assert_true(pages > 0 && pages < 200);
+    }
+    /* scribble reaches areas that are given back each time: leave those out for the real claim */
+    for (int i = 0; i < 20; i++) {
+        harness_run(vm, GUEST_TOUCH, 4096, 400 * KIB, 4096);
+        harness_restore(vm);
+        if (i == 10)
+            seen = vm->faults_seen;
+    }
+    assert_int_equal(vm->faults_seen, seen);
+    assert_int_equal(clo_vm_compare(vm), 0);
+    seen = vm->faults_seen;
+    harness_run(vm, GUEST_TOUCH, 4096, 400 * KIB, 4096);
+    harness_restore(vm);
+    assert_int_equal(vm->faults_seen, seen); /* compare did not disturb the count */
+    clo_vm_destroy(vm);
+}
+
+static void kept_memory_is_bounded(void **state)
+{
+    (void)state;
+    struct clo_vm *vm = harness_vm(NULL);
+    for (int i = 0; i < 5; i++) {
+        harness_run(vm, GUEST_TOUCH, 0, GUEST_LINEAR, 4096);
+        harness_run(vm, GUEST_TOUCH, CLO_WINDOW_VA + CLO_WINDOW_CALL, 8 * MIB, 4096);
+        harness_run(vm, GUEST_TOUCH, CLO_STACK_VA, CLO_STACK_SIZE - 8192, 4096);
+        harness_restore(vm);
+        assert_true(vm->known_pages <= CLO_KEEP_PAGES);
+        assert_int_equal(clo_vm_compare(vm), 0);
+    }
+    clo_vm_destroy(vm);
+}
+
+static void many_micro_vms_side_by_side(void **state)
+{
+    (void)state;
+    enum { COUNT = 12 };
+    struct clo_vm *vms[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        vms[i] = harness_vm_of(harness_image[i % 2], &ways[i % 3 == 0]);
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < COUNT; i++)
+            harness_run(vms[i], GUEST_POKE, 8192, SECRET + (uint64_t)i, 0);
+        for (int i = 0; i < COUNT; i++)
+            assert_int_equal(harness_run(vms[i], GUEST_PEEK, 8192, 0, 0), SECRET + (uint64_t)i);
+        for (int i = 0; i < COUNT; i++)
+            harness_restore(vms[i]);
+        for (int i = 0; i < COUNT; i++)
+            assert_int_equal(harness_run(vms[i], GUEST_PEEK, 8192, 0, 0), 0);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        harness_restore(vms[i]);
+        assert_int_equal(clo_vm_compare(vms[i]), 0);
+        clo_vm_destroy(vms[i]);
+    }
+}
+
+static void compare_sees_a_difference(void **state)
+{
+    (void)state;
+    /* The oracle of the other tests can say no. */
+    struct clo_vm *vm = harness_vm(NULL);
+    assert_int_equal(clo_vm_compare(vm), 0);
+    static const uint64_t places[] = {4096, CLO_HEAP_VA + 8192, CLO_WINDOW_VA + CLO_WINDOW_CALL + 100,
+                                      CLO_STACK_VA + 4096, CLO_WINDOW_VA + 0x20000};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        uint8_t *at = clo_memory_at(vm, places[i]);
+        (*at)++;
+        assert_int_equal(clo_vm_compare(vm), 1);
+        (*at)--;
+        assert_int_equal(clo_vm_compare(vm), 0);
+    }
+    vm->memory[CLO_SYSTEM_GDT * CLO_PAGE_SIZE + 8] ^= 1;
+    assert_int_equal(clo_vm_compare(vm), 1);
+    vm->memory[CLO_SYSTEM_GDT * CLO_PAGE_SIZE + 8] ^= 1;
+    assert_int_equal(clo_vm_grow(vm, CLO_REGION_LINEAR, 8 * MIB, NULL), 0);
+    assert_true(clo_vm_compare(vm) > 0);
+    clo_vm_destroy(vm);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(compare_sees_a_difference),
+        cmocka_unit_test(grown_memory_is_gone),
+        cmocka_unit_test(a_smaller_growth_shows_no_more),
+        cmocka_unit_test(regions_never_alias),
+        cmocka_unit_test(registers_are_clean),
+        cmocka_unit_test(a_session_starts_with_clean_registers_too),
+        cmocka_unit_test(random_rounds_leave_nothing),
+        cmocka_unit_test(the_known_pages_are_enough),
+        cmocka_unit_test(kept_memory_is_bounded),
+        cmocka_unit_test(many_micro_vms_side_by_side),
+    };
+    harness_begin(argc, argv);
+    return harness_end(cmocka_run_group_tests(tests, NULL, NULL));
+}

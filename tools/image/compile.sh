@@ -1,0 +1,65 @@
+#!/bin/bash
+# compile.sh generate|use|plain CDIR OUTDIR INCLUDE [PROFILEDIR]
+# Compile wasm2c's C with gcc, two files at a time, to OUTDIR/guest_*.o. "generate" adds the
+# counters of a training build (hosted, linear memory at a constant address that is free under
+# Linux); "use" compiles with the counts in PROFILEDIR, "plain" without. An object is kept in
+# $work/objects under the hash of all that it is made from: a small change compiles few files.
+set -euo pipefail
+. "$(dirname "$0")/progress.sh"
+mkdir -p "$3" "$work/objects"
+mode=$1 cdir=$(realpath "$2") out=$(realpath "$3") include=$(realpath "$4") profile=${5:-}
+
+# The first lines decide the shape of the functions: they are the same in all three modes.
+# Linear memory at 0 is not a null pointer; Wasm allows any aliasing and has no errno.
+flags=(-std=gnu11 -O2 -w -march=x86-64-v2 -ffreestanding -fno-strict-aliasing
+    -fno-delete-null-pointer-checks -fno-math-errno -fno-trapping-math -ffp-contract=off
+    -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fPIE
+    -frandom-seed=cloche -nostdinc -isystem "$(gcc -print-file-name=include)" -I "$include" -I .)
+case $mode in
+plain) flags+=(-DMEMBASE=0) ;;
+use) flags+=(-DMEMBASE=0 -fprofile-use -fprofile-partial-training -Wno-coverage-mismatch) ;;
+# 1 TiB: nothing else is there under Linux, and no right to map address 0 is needed.
+generate) flags+=(-DMEMBASE=0x10000000000 -fprofile-generate -fprofile-update=single) ;;
+*) die "compile.sh: unknown mode $mode" ;;
+esac
+
+# What all objects of this call have in common, for their keys.
+cd "$cdir"
+common=$(gcc --version | head -1)$(printf ' %s' "${flags[@]//$include/include}")
+# (Of guest-impl.h without the prototypes of functions: a call shows its types, Wasm is typed.)
+common+=$({ cat guest.h; grep -v '^[a-z0-9_]* w2c_guest_.*(w2c_guest\*.*;$' guest-impl.h; "$here/headers.sh" "$include"; } | sha256sum)
+export mode out profile common objects=$work/objects
+
+compile_one() {
+    local source=$1 name key scratch counts=/dev/null
+    shift
+    name=$(basename "$source" .c)
+    if [ "$mode" = generate ]; then # the program will write its counts beside the object
+        nice gcc "$@" -c "$source" -o "$out/$name.o"
+        echo "$name"
+        return
+    fi
+    if [ "$mode" = use ] && [ -e "$profile/$name.gcda" ]; then counts=$profile/$name.gcda; fi
+    key=$({
+        printf '%s\n' "$common"
+        cat "$source" "$counts"
+        sed -n 's/.*incbin \\"\(segment-[0-9]*\.bin\)\\".*/\1/p' "$source" | xargs -r cat
+    } | sha256sum | cut -c1-40)
+    if [ ! -e "$objects/$key.o" ]; then
+        scratch=$(mktemp -d "$objects/$name.XXXXXX")
+        if [ "$counts" != /dev/null ]; then cp "$counts" "$scratch/$name.gcda"; fi
+        nice gcc "$@" -c "$source" -o "$scratch/$name.o"
+        mv "$scratch/$name.o" "$objects/$key.o"
+        rm -rf "$scratch"
+        echo "$name"
+    fi
+    touch "$objects/$key.o"
+    cp "$objects/$key.o" "$out/$name.o"
+}
+export -f compile_one
+
+find "$objects" -mindepth 1 -mtime +7 -delete
+rm -f "$out"/guest_*
+find . -name 'guest_*.c' | sort -V | xargs -P "$jobs" -I{} bash -euo pipefail -c \
+    'compile_one "$@"' sh {} "${flags[@]}" >"$out/compiled"
+note "$(wc -l <"$out/compiled") of $(find . -name 'guest_*.c' | wc -l) files compiled"

@@ -1,0 +1,22 @@
+#!/bin/bash
+# Check the C sources: clang-format, clang-tidy, cppcheck. `lint.sh BUILD [format|tidy|cppcheck]`.
+set -euo pipefail
+build=$1
+which=${2:-all}
+sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
+hosted() { sources 'src/*.c' 'examples/*.c' | grep -v '^src/guest/'; }
+
+if [ "$which" = format ] || [ "$which" = all ]; then
+    echo "clang-format"
+    sources '*.c' '*.h' | xargs clang-format --dry-run --Werror
+fi
+if [ "$which" = tidy ] || [ "$which" = all ]; then
+    echo "clang-tidy"
+    hosted | xargs -P 2 -n 4 clang-tidy --quiet -p "$build" 2>/dev/null
+fi
+if [ "$which" = cppcheck ] || [ "$which" = all ]; then
+    echo "cppcheck"
+    hosted | xargs cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+        --enable=warning,performance,portability --library=posix \
+        --suppress=missingIncludeSystem -D_GNU_SOURCE '-DCLO_VERSION="0"' -Iinclude -Isrc
+fi
