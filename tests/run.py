@@ -20,11 +20,11 @@ TEST_TIMEOUT = 600  # seconds for one test program; generous, the machines are n
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 
 
-def command(words, timeout=TEST_TIMEOUT, **options):
+def command(words, timeout=TEST_TIMEOUT, cwd=ROOT, **options):
     """Run and return (exit status, output); a time-out is status 124 and whatever came before."""
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
-                              cwd=ROOT, **options)
+                              cwd=cwd, **options)
         return done.returncode, done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as late:
         output = (late.stdout or b"").decode("utf-8", "replace")
@@ -36,7 +36,7 @@ def cmocka_programs(build, env=None):
     listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True)
     for test in json.loads(listing.stdout):
         environment = {**os.environ, **test["env"], **(env or {}), "CMOCKA_MESSAGE_OUTPUT": "TAP"}
-        status, output = command(test["cmd"], env=environment)
+        status, output = command(test["cmd"], cwd=build, env=environment)
         bad = False
         for result, name in re.findall(r"^(ok|not ok) \d+ (?:- )?(.*)$", output, re.M):
             if "# SKIP" in name:

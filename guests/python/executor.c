@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#include "internal/pycore_atexit.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_pystate.h"
+
 #include "cbor.h"
 #include "request.h"
 
@@ -22,25 +26,29 @@ struct outcome {
 
 /* ---- the program ---- */
 
-/* Tracebacks and warnings show source lines through linecache; an entry without a time is taken as
- * it is. The lines are split here because a file of the same name may appear later. */
-static int remember_source(const char *code, PyObject *name)
-{
-    PyObject *text = PyUnicode_DecodeUTF8(code, (Py_ssize_t)strlen(code), "replace");
-    PyObject *lines = text != NULL ? PyUnicode_Splitlines(text, 1) : NULL;
-    PyObject *entry = NULL;
-    int error = -1;
+/* Tracebacks and warnings show source lines through linecache. Few runs need them, so the source
+ * stays here and linecache's dict asks for it (prelude: sources.py). In a session the source of the
+ * program before is dropped, with what linecache had of it. */
+static char *source;
+static PyObject *source_name;
 
-    if (lines != NULL) {
-        entry = Py_BuildValue("nOOO", PyUnicode_GET_LENGTH(text), Py_None, lines, name);
+static int remember_source(struct clo_request *request)
+{
+    PyMem_RawFree(source);
+    source = request->code;
+    request->code = NULL;
+    Py_XSETREF(source_name, Py_NewRef(request->name));
+    return PyDict_Pop(clo_prelude.sources, source_name, NULL) < 0 ? -1 : 0;
+}
+
+/* _cloche.source(name): the running program's text, or None when it goes by another name. */
+PyObject *clo_executor_source(PyObject *self, PyObject *name)
+{
+    (void)self;
+    if (source == NULL || !PyUnicode_Check(name) || PyUnicode_Compare(name, source_name) != 0) {
+        Py_RETURN_NONE;
     }
-    if (entry != NULL) {
-        error = PyDict_SetItem(clo_prelude.sources, name, entry);
-    }
-    Py_XDECREF(entry);
-    Py_XDECREF(lines);
-    Py_XDECREF(text);
-    return error;
+    return PyUnicode_DecodeUTF8(source, (Py_ssize_t)strlen(source), "replace");
 }
 
 static int install_tools(const struct clo_request *request)
@@ -113,7 +121,7 @@ static int take_result(struct outcome *outcome)
     return text != NULL ? 0 : -1;
 }
 
-static int run_program(const struct clo_request *request, struct outcome *outcome)
+static int run_program(struct clo_request *request, struct outcome *outcome)
 {
     PyObject *code, *value;
 
@@ -121,11 +129,11 @@ static int run_program(const struct clo_request *request, struct outcome *outcom
         PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
         return -1;
     }
-    if (remember_source(request->code, request->name) < 0 || set_argv(request->name) < 0 ||
+    if (remember_source(request) < 0 || set_argv(request->name) < 0 ||
         install_tools(request) < 0) {
         return -1;
     }
-    code = clo_program_compile(request->code, request->name);
+    code = clo_program_compile(source, request->name);
     if (code == NULL) {
         return -1;
     }
@@ -148,7 +156,7 @@ static void report_plainly(PyObject *exception, struct outcome *outcome)
 
     PyErr_Clear();
     outcome->exit_code = 1;
-    outcome->error = Py_BuildValue("{ssssssso}", "type", type, "message", "", "traceback", "",
+    outcome->error = Py_BuildValue("{sssssssO}", "type", type, "message", "", "traceback", "",
                                    "line", Py_None);
     PyErr_Clear();
 }
@@ -173,11 +181,12 @@ static void report(PyObject *name, struct outcome *outcome)
     Py_XDECREF(exception);
 }
 
-static int flush(const char *stream)
+/* Nothing of a stream waits in the interpreter unless the program has put another in its place. */
+static int flush(const char *stream, PyObject *unbuffered)
 {
     PyObject *file = PySys_GetObject(stream), *done;
 
-    if (file == NULL || file == Py_None) {
+    if (file == NULL || file == Py_None || file == unbuffered) {
         return 0;
     }
     done = PyObject_CallMethod(file, "flush", NULL);
@@ -185,19 +194,28 @@ static int flush(const char *stream)
     return done != NULL ? 0 : -1;
 }
 
-/* What the end of a process would do, without ending the interpreter. */
+/* What the end of a process would do, without ending the interpreter. Most programs have nothing
+ * to be done: a look, and no Python code runs. */
 static void finish(PyObject *name, struct outcome *outcome)
 {
-    PyObject *done = PyObject_CallNoArgs(clo_prelude.finish);
+    static Py_ssize_t handlers_of_image = -1;
+    PyObject *done;
 
-    if (done == NULL) {
+    if (handlers_of_image < 0) {
+        handlers_of_image = PyList_GET_SIZE(clo_prelude.handlers);
+    }
+    if (_PyInterpreterState_GET()->atexit.ncallbacks > 0 ||
+        PyList_GET_SIZE(clo_prelude.handlers) > handlers_of_image) {
+        done = PyObject_CallNoArgs(clo_prelude.finish);
+        if (done == NULL) {
+            report(name, outcome);
+        }
+        Py_XDECREF(done);
+    }
+    if (flush("stdout", NULL) < 0) {
         report(name, outcome);
     }
-    Py_XDECREF(done);
-    if (flush("stdout") < 0) {
-        report(name, outcome);
-    }
-    if (flush("stderr") < 0) {
+    if (flush("stderr", clo_prelude.stderr_) < 0) {
         PyErr_Clear();
     }
 }
@@ -256,7 +274,7 @@ static void run_request(const uint8_t *data, size_t length)
 
 EXPORT("guest_run") void guest_run(void)
 {
-    uint8_t small[4096], *data = small;
+    uint8_t small[1024], *data = small;
     uint32_t length = cloche_request(small, sizeof small);
 
     if (length > sizeof small) {
@@ -299,8 +317,9 @@ int clo_executor_start(void)
     PyObject *errors = PyImport_ImportModule("cloche.errors");
     PyObject *tools = errors != NULL ? PyImport_ImportModule("cloche.tools") : NULL;
     PyObject *run = tools != NULL ? PyImport_ImportModule("cloche.run") : NULL;
-    PyObject *linecache = run != NULL ? PyImport_ImportModule("linecache") : NULL;
-    PyObject *main = linecache != NULL ? PyImport_AddModule("__main__") : NULL;
+    PyObject *logging = run != NULL ? PyImport_ImportModule("logging") : NULL;
+    PyObject *sources = logging != NULL ? PyImport_ImportModule("cloche.sources") : NULL;
+    PyObject *main = sources != NULL ? PyImport_AddModule("__main__") : NULL;
 
     default_name = PyUnicode_InternFromString("main.py");
     main_globals = main != NULL ? Py_XNewRef(PyModule_GetDict(main)) : NULL;
@@ -310,6 +329,8 @@ int clo_executor_start(void)
     clo_prelude.report = attribute(run, "report");
     clo_prelude.run_coroutine = attribute(run, "run_coroutine");
     clo_prelude.finish = attribute(run, "finish");
-    clo_prelude.sources = attribute(linecache, "cache");
+    clo_prelude.sources = attribute(sources, "sources");
+    clo_prelude.handlers = attribute(logging, "_handlerList");
+    clo_prelude.stderr_ = Py_XNewRef(PySys_GetObject("stderr"));
     return PyErr_Occurred() ? -1 : 0;
 }

@@ -40,12 +40,15 @@ struct clo_prelude {
     PyObject *tool_type;     /* class Tool(name, specification) */
     PyObject *report;        /* report(exception, name) -> (exit code, error or None) */
     PyObject *run_coroutine; /* run_coroutine(coroutine) */
-    PyObject *finish;        /* finish(): callbacks of atexit and the like */
-    PyObject *sources;       /* linecache.cache */
+    PyObject *finish;        /* finish(): callbacks of atexit, buffers of logging */
+    PyObject *sources;       /* linecache.cache: takes the program's source when it is asked */
+    PyObject *handlers;      /* logging's list of weak references */
+    PyObject *stderr_;       /* sys.stderr as the image has it */
 };
 extern struct clo_prelude clo_prelude;
 int clo_executor_start(void);
 PyObject *clo_executor_rehearse(PyObject *self, PyObject *request);
+PyObject *clo_executor_source(PyObject *self, PyObject *name);
 
 /* host.c: the builtin module _cloche */
 PyObject *clo_host_module(void);
@@ -57,6 +60,9 @@ extern PyObject *clo_program_result_name;
 
 /* immortal.c: no run counts references to the image's objects */
 int clo_immortal_make_all(void);
+
+/* holes.c: what runs allocate lies together */
+int clo_holes_fill(void);
 
 /* reseed.c: the module random gets a fresh seed when it is first used */
 int clo_reseed_install(void); /* clo_reseed_again: after a rehearsal has used it */

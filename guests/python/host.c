@@ -6,6 +6,7 @@
  *   wait(seconds or None)             (id, succeeded, value or message), or None: the time is over
  *   loads(bytes), dumps(value)        CBOR to a value and back
  *   reason()                          why the host interrupts the run
+ *   source(name)                      the text of the program that runs under this name, or None
  *   rehearse(bytes)                   run a request while the image is built (executor.c)
  *
  * A call that a limit of the run interrupts raises what the host has left for the interpreter.
@@ -273,6 +274,7 @@ static PyMethodDef functions[] = {
     {"loads", host_loads, METH_O, NULL},
     {"dumps", host_dumps, METH_O, NULL},
     {"reason", host_reason, METH_NOARGS, NULL},
+    {"source", clo_executor_source, METH_O, NULL},
     {"rehearse", clo_executor_rehearse, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -10,6 +10,9 @@
 
 #include "internal/pycore_code.h"
 #include "internal/pycore_gc.h"
+#include "internal/pycore_global_objects.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_pystate.h"
 
 static int reach(PyObject *object, void *unused);
 
@@ -47,6 +50,18 @@ static int reach(PyObject *object, void *unused)
     return 0;
 }
 
+/* The table of interned strings knows some that nothing else the collector sees refers to. */
+static void reach_interned(void)
+{
+    PyObject *table = _Py_INTERP_CACHED_OBJECT(_PyInterpreterState_GET(), interned_strings);
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+
+    while (table != NULL && PyDict_Next(table, &position, &key, &value)) {
+        reach(key, NULL);
+    }
+}
+
 int clo_immortal_make_all(void)
 {
     PyObject *gc = PyImport_ImportModule("gc"), *done = NULL, *objects = NULL;
@@ -69,6 +84,7 @@ int clo_immortal_make_all(void)
         object->ob_refcnt = _Py_IMMORTAL_REFCNT;
         Py_TYPE(object)->tp_traverse(object, reach, NULL);
     }
+    reach_interned();
     Py_CLEAR(objects);
     done = PyObject_CallMethod(gc, "freeze", NULL);
     Py_XDECREF(done);

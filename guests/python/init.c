@@ -1,8 +1,7 @@
 /* init.c - guest_init: from nothing to the state that becomes the image.
  *
  * Order matters: start CPython, import the prelude (which imports the library and rehearses), then
- * collect and make everything immortal, and only then name the interrupt stores, whose addresses
- * must not move any more.
+ * collect, make everything immortal, fill the holes, and last name the interrupt stores.
  */
 #define Py_BUILD_CORE 1
 #include "executor.h"
@@ -98,6 +97,9 @@ EXPORT("guest_init") void guest_init(void)
     clo_reseed_again();
     if (clo_immortal_make_all() < 0) {
         give_up("the image's objects could not be made immortal");
+    }
+    if (clo_holes_fill() < 0) {
+        give_up("no memory to fill the holes");
     }
     name_interrupt_stores();
     printf("runtime: CPython %d.%d.%d\n", PY_MAJOR_VERSION, PY_MINOR_VERSION, PY_MICRO_VERSION);

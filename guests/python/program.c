@@ -61,6 +61,9 @@ PyObject *clo_program_compile(const char *source, PyObject *filename)
             return NULL;
         }
     }
+    if (strncmp(source, "\xEF\xBB\xBF", 3) == 0) {
+        source += 3; /* the byte-order mark that some editors write */
+    }
     arena = _PyArena_New();
     if (arena == NULL) {
         return NULL;

@@ -18,11 +18,21 @@ static uintptr_t memory_size(void)
     return (uintptr_t)__builtin_wasm_memory_size(0) * WASM_PAGE;
 }
 
+/* The host's limit does not rise during a run: what was refused once is not asked for again. */
+static uint64_t refused = UINT64_MAX;
+
 static int grow_to(uint64_t size)
 {
     uint64_t more = (size + WASM_PAGE - 1) / WASM_PAGE - __builtin_wasm_memory_size(0);
 
-    return __builtin_wasm_memory_grow(0, (size_t)more) != SIZE_MAX;
+    if (size >= refused) {
+        return 0;
+    }
+    if (__builtin_wasm_memory_grow(0, (size_t)more) == SIZE_MAX) {
+        refused = size;
+        return 0;
+    }
+    return 1;
 }
 
 void *sbrk(intptr_t increment)

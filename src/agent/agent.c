@@ -47,7 +47,7 @@ static int take_texts(struct clo_agent *agent, const struct clo_agent_config *co
                            CLO_AGENT_TEXT_MAX, error);
     if (status)
         return status;
-    struct clo_buffer prompt = CLO_BUFFER(2 * CLO_AGENT_TEXT_MAX);
+    struct clo_buffer prompt = CLO_BUFFER(CLO_AGENT_PROMPT_MAX);
     if (agent->instructions && *agent->instructions) {
         clo_buffer_text(&prompt, agent->instructions);
         clo_buffer_text(&prompt, "\n\n");

@@ -76,7 +76,11 @@ int clo_dotenv_load(const char *path, struct clo_error *error)
     if (!file)
         return errno == ENOENT ? 0 : clo_fail_errno(error, CLO_ESYSTEM, "cannot read %s", path);
     char *line = malloc(LINE_MAX_BYTES);
-    int status = line ? 0 : clo_fail_memory(error);
+    int status = 0;
+    if (!line) {
+        fclose(file);
+        return clo_fail_memory(error);
+    }
     for (unsigned number = 1; !status && fgets(line, LINE_MAX_BYTES, file); number++) {
         const char *wrong = NULL;
         if (number > LINES_MAX || (!strchr(line, '\n') && !feof(file)))
@@ -86,8 +90,7 @@ int clo_dotenv_load(const char *path, struct clo_error *error)
         if (wrong)
             status = clo_fail(error, CLO_EINVALID, "%s:%u: %s", path, number, wrong);
     }
-    if (line)
-        explicit_bzero(line, LINE_MAX_BYTES); /* keys stand in such files */
+    explicit_bzero(line, LINE_MAX_BYTES); /* keys stand in such files */
     free(line);
     fclose(file);
     return status;

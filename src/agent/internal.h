@@ -14,6 +14,7 @@
 
 #define CLO_AGENT_LIBRARIES_MAX 16
 #define CLO_AGENT_TEXT_MAX (256u << 10)   /* bytes of instructions */
+#define CLO_AGENT_PROMPT_MAX (1u << 20)   /* bytes of all instructions together */
 #define CLO_AGENT_SANDBOX_WAIT_MS 120000u /* for a free sandbox */
 #define CLO_AGENT_BATCH_MAX 64            /* calls of one reply that are carried out */
 #define CLO_AGENT_BATCH_THREADS 16

@@ -71,14 +71,24 @@ static void name_item(struct loop *loop, const json_t *item)
                                                                         : "fco");
 }
 
+/* The item with its id, which stands right behind its type. NULL: out of memory. */
+static json_t *with_id(const struct loop *loop, const json_t *item)
+{
+    json_t *named = json_pack("{s:O, s:s}", "type", json_object_get(item, "type"), "id", loop->id);
+    if (named && json_object_update_missing(named, (json_t *)item) == 0)
+        return named;
+    json_decref(named);
+    return NULL;
+}
+
 static void relay(void *context, const struct clo_item_event *event)
 {
     struct loop *loop = context;
     struct clo_item_event copy = *event;
-    json_t *item = event->item ? json_copy((json_t *)event->item) : NULL;
     if (event->kind == CLO_ITEM_ADDED)
         name_item(loop, event->item);
-    if (event->item && (!item || json_object_set_new(item, "id", json_string(loop->id))))
+    json_t *item = event->item ? with_id(loop, event->item) : NULL;
+    if (event->item && !item)
         loop->failed = true;
     if (event->kind == CLO_ITEM_DONE &&
         (json_array_append(loop->result->output, item) || json_array_append(loop->history, item)))
@@ -112,8 +122,7 @@ static bool is_clients(const struct loop *loop, const char *name)
 {
     size_t index;
     const json_t *tool;
-    json_array_foreach(loop->turn->client_tools, index, tool)
-    {
+    json_array_foreach (loop->turn->client_tools, index, tool) {
         if (clo_doc_is(tool, "name", name))
             return true;
     }
@@ -255,7 +264,7 @@ static bool step(struct loop *loop, unsigned iteration)
 
 static char *join_instructions(const struct clo_agent *agent, const char *more)
 {
-    struct clo_buffer text = CLO_BUFFER(4 * CLO_AGENT_TEXT_MAX);
+    struct clo_buffer text = CLO_BUFFER(CLO_AGENT_PROMPT_MAX);
     clo_buffer_text(&text, agent->prompt);
     if (more && *more) {
         clo_buffer_text(&text, "\n\n");
@@ -271,7 +280,8 @@ static json_t *gather_tools(const struct clo_agent *agent, const json_t *clients
     json_t *tools = json_array(), *tool;
     size_t index;
     int bad = !tools || json_array_append(tools, agent->tool);
-    json_array_foreach((json_t *)clients, index, tool) bad |= json_array_append(tools, tool);
+    json_array_foreach ((json_t *)clients, index, tool)
+        bad |= json_array_append(tools, tool);
     if (!bad)
         return tools;
     json_decref(tools);

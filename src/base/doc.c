@@ -35,7 +35,7 @@ static void mend_surrogates(char *text, size_t length)
         if (high && next >= 0xdc00 && next < 0xe000)
             i += 11;
         else if (high || low)
-            memcpy(text + i + 2, "fffd", 4);
+            memset(text + i + 2, 'f', 3), text[i + 5] = 'd';
         else
             i++; /* skip what the backslash escapes, or it would look like an escape itself */
     }

@@ -190,9 +190,9 @@ int clo_yaml_parse(struct clo_yaml **out, const char *name, const char *text, si
     return 0;
 }
 
-int clo_yaml_open(struct clo_yaml **yaml, const char *path, struct clo_error *error)
+int clo_yaml_open(struct clo_yaml **out, const char *path, struct clo_error *error)
 {
-    *yaml = NULL;
+    *out = NULL;
     FILE *file = fopen(path, "rbe");
     if (!file)
         return clo_fail_errno(error, errno == ENOENT ? CLO_ENOTFOUND : CLO_ESYSTEM,
@@ -209,7 +209,7 @@ int clo_yaml_open(struct clo_yaml **yaml, const char *path, struct clo_error *er
         status = clo_fail(error, CLO_ELIMIT, "%s is larger than 1 MiB", path);
     else
         status =
-            clo_yaml_parse(yaml, base_name(path), text.data ? text.data : "", text.length, error);
+            clo_yaml_parse(out, base_name(path), text.data ? text.data : "", text.length, error);
     fclose(file);
     clo_buffer_free(&text);
     return status;

@@ -38,8 +38,8 @@ struct clo_yaml_node {
 
 /* Errors: CLO_ENOTFOUND, CLO_EINVALID (what libyaml says, with the line; a key twice; more than one
  * document), CLO_ELIMIT, CLO_ENOMEMORY. `name` is what errors call the text. */
-int clo_yaml_open(struct clo_yaml **yaml, const char *path, struct clo_error *error);
-int clo_yaml_parse(struct clo_yaml **yaml, const char *name, const char *text, size_t length,
+int clo_yaml_open(struct clo_yaml **out, const char *path, struct clo_error *error);
+int clo_yaml_parse(struct clo_yaml **out, const char *name, const char *text, size_t length,
                    struct clo_error *error);
 void clo_yaml_close(struct clo_yaml *yaml);
 const char *clo_yaml_name(const struct clo_yaml *yaml);

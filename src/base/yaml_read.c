@@ -68,7 +68,8 @@ static const char *nearest(const char *word, const char *const *known)
     const char *best = NULL;
     unsigned least = 0;
     for (; *known; known++) {
-        unsigned far = distance(word, *known);
+        bool within = strstr(*known, word) || strstr(word, *known); /* key for api_key */
+        unsigned far = within ? 1 : distance(word, *known);
         if (!best || far < least) {
             best = *known;
             least = far;

@@ -76,20 +76,26 @@ int clo_cli_serve(int argc, char **argv)
     if (optind + 1 != argc)
         return clo_cli_usage("serve", "give one agent.yaml");
 
+    struct clo_serve_config config = {0}, chosen = {0};
+    if (port && parse_port(port, &chosen))
+        return CLI_USAGE;
     struct clo_agent *agent;
     if (clo_agent_load(&agent, argv[optind], &error))
         return clo_cli_fail(&error);
-    struct clo_serve_config config = {.on_ready = announce, .context = agent};
     clo_agent_serve_defaults(agent, &config);
+    config.on_ready = announce;
+    config.context = agent;
+    if (port) {
+        config.port = chosen.port;
+        config.any_port = chosen.any_port;
+    }
     if (listen)
         config.address = listen;
     if (store)
         config.store = store;
     if (grace_ms)
         config.grace_ms = (unsigned)(grace_ms < 3600000 ? grace_ms : 3600000);
-    int status = port ? parse_port(port, &config) : CLI_OK;
-    if (!status && clo_serve(agent, &config, &error))
-        status = clo_cli_fail(&error);
+    int status = clo_serve(agent, &config, &error) ? clo_cli_fail(&error) : CLI_OK;
     clo_agent_destroy(agent);
     return status;
 }

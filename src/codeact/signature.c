@@ -36,8 +36,7 @@ static bool write_literal(struct clo_buffer *out, const json_t *values)
     if (count == 0 || count > CLO_SIGNATURE_ENUM_MAX)
         return false;
     clo_buffer_text(out, "Literal[");
-    json_array_foreach(values, index, value)
-    {
+    json_array_foreach (values, index, value) {
         clo_buffer_text(out, index ? ", " : "");
         write_value(out, value);
     }
@@ -50,8 +49,7 @@ static void write_union(struct clo_buffer *out, const json_t *choices, const jso
 {
     size_t index;
     const json_t *choice;
-    json_array_foreach(choices, index, choice)
-    {
+    json_array_foreach (choices, index, choice) {
         clo_buffer_text(out, index ? " | " : "");
         write_type(out, choice, root, depth + 1);
     }
@@ -100,47 +98,52 @@ static void write_named(struct clo_buffer *out, const char *type, const json_t *
     clo_buffer_text(out, "]");
 }
 
-static void write_type(struct clo_buffer *out, const json_t *schema, const json_t *root,
-                       unsigned depth)
+/* False: nothing was written, for the schema says nothing that Python's types can. */
+static bool write_known(struct clo_buffer *out, const json_t *schema, const json_t *root,
+                        unsigned depth)
 {
     const json_t *type = json_object_get(schema, "type"), *word;
     const json_t *fixed = json_object_get(schema, "const");
     const json_t *any = json_object_get(schema, "anyOf");
-    const json_t *reference = json_object_get(schema, "$ref");
+    const json_t *target = follow(root, clo_doc_text(schema, "$ref"));
     size_t index;
     any = any ? any : json_object_get(schema, "oneOf");
-    if (depth > CLO_SIGNATURE_DEPTH_MAX) {
-        clo_buffer_text(out, "Any");
-    } else if (fixed) {
+    if (fixed) {
         clo_buffer_text(out, "Literal[");
         write_value(out, fixed);
         clo_buffer_text(out, "]");
     } else if (write_literal(out, json_object_get(schema, "enum"))) {
-        return;
+        return true;
     } else if (json_is_string(type)) {
         write_named(out, json_string_value(type), schema, root, depth);
     } else if (json_array_size(type)) {
-        json_array_foreach(type, index, word)
-        {
+        json_array_foreach (type, index, word) {
             clo_buffer_text(out, index ? " | " : "");
             write_named(out, json_is_string(word) ? json_string_value(word) : "", schema, root,
                         depth);
         }
     } else if (json_array_size(any)) {
         write_union(out, any, root, depth);
-    } else if (follow(root, json_string_value(reference))) {
-        write_type(out, follow(root, json_string_value(reference)), root, depth + 1);
+    } else if (target) {
+        write_type(out, target, root, depth + 1);
     } else {
-        clo_buffer_text(out, "Any");
+        return false;
     }
+    return true;
+}
+
+static void write_type(struct clo_buffer *out, const json_t *schema, const json_t *root,
+                       unsigned depth)
+{
+    if (depth > CLO_SIGNATURE_DEPTH_MAX || !write_known(out, schema, root, depth))
+        clo_buffer_text(out, "Any");
 }
 
 static bool is_required(const json_t *schema, const char *name)
 {
     size_t index;
     const json_t *entry;
-    json_array_foreach(json_object_get(schema, "required"), index, entry)
-    {
+    json_array_foreach (json_object_get(schema, "required"), index, entry) {
         if (json_is_string(entry) && strcmp(json_string_value(entry), name) == 0)
             return true;
     }
@@ -193,8 +196,7 @@ void clo_signature_write(struct clo_buffer *out, const char *name, const json_t 
     size_t written = 0;
     clo_buffer_format(out, "%s(", name);
     for (int required = 1; required >= 0; required--)
-        json_object_foreach(properties, parameter, type)
-        {
+        json_object_foreach (properties, parameter, type) {
             if (is_required(schema, parameter) != required)
                 continue;
             clo_buffer_text(out, written++ ? ", " : "");

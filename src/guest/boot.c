@@ -3,18 +3,42 @@
  *   clo_boot: instantiate the module, _initialize, guest_init, host call READY  -> snapshot
  *   clo_run:  guest_run, host call DONE;  for a plain command instead: _start, host call EXIT
  *
- * The module's exports are weak: a module has either guest_init and guest_run or _start.
+ * A module has either guest_init and guest_run or _start; what it lacks is filled in by the weak
+ * functions below.
  */
+#pragma GCC visibility push(hidden) /* addresses relative to rip: the image is linked above 8 GiB */
 #include "guest.h"
 
 #include "ramfs.h"
 #include "runtime.h"
 
-extern void w2c_guest_0x5Finitialize(w2c_guest *) __attribute__((weak));
-extern void w2c_guest_0x5Fstart(w2c_guest *) __attribute__((weak));
-extern void w2c_guest_guest_init(w2c_guest *) __attribute__((weak));
-extern void w2c_guest_guest_run(w2c_guest *) __attribute__((weak));
 extern void clo_guest_run(void);
+void w2c_guest_0x5Finitialize(w2c_guest *module);
+void w2c_guest_0x5Fstart(w2c_guest *module);
+void w2c_guest_guest_init(w2c_guest *module);
+void w2c_guest_guest_run(w2c_guest *module);
+#pragma GCC visibility pop
+
+__attribute__((weak)) void w2c_guest_0x5Finitialize(w2c_guest *module)
+{
+    (void)module;
+}
+
+__attribute__((weak)) void w2c_guest_0x5Fstart(w2c_guest *module)
+{
+    (void)module;
+}
+
+__attribute__((weak)) void w2c_guest_guest_init(w2c_guest *module)
+{
+    (void)module;
+}
+
+__attribute__((weak)) void w2c_guest_guest_run(w2c_guest *module)
+{
+    w2c_guest_0x5Fstart(module);
+    clo_host_end(CLO_OP_EXIT, 0);
+}
 
 static w2c_guest instance;
 
@@ -40,12 +64,8 @@ _Noreturn void clo_boot(void)
     CLO_CONTROL->interrupt_count = 0;
     clo_ramfs_start();
     instantiate(&instance, &nothing, &nothing);
-    if (w2c_guest_0x5Finitialize != NULL) {
-        w2c_guest_0x5Finitialize(&instance);
-    }
-    if (w2c_guest_guest_init != NULL) {
-        w2c_guest_guest_init(&instance);
-    }
+    w2c_guest_0x5Finitialize(&instance);
+    w2c_guest_guest_init(&instance);
     for (int region = 0; region < CLO_REGION_COUNT; region++) {
         CLO_CONTROL->region_size[region] = clo_region_size((enum clo_region)region);
     }
@@ -56,12 +76,6 @@ _Noreturn void clo_run(void)
 {
     begin();
     clo_outcome_length = 0;
-    if (w2c_guest_guest_run == NULL) {
-        if (w2c_guest_0x5Fstart != NULL) {
-            w2c_guest_0x5Fstart(&instance);
-        }
-        clo_host_end(CLO_OP_EXIT, 0);
-    }
     w2c_guest_guest_run(&instance);
     CLO_CONTROL->message_offset = 0;
     CLO_CONTROL->message_length = clo_outcome_length;

@@ -79,7 +79,7 @@ static void on_content(struct reading *reading, const json_t *content)
     size_t index;
     const json_t *part;
     on_text(reading, content, CLO_ITEM_TEXT);
-    json_array_foreach(content, index, part)
+    json_array_foreach (content, index, part)
         on_text(reading, json_object_get(part, "text"), CLO_ITEM_TEXT);
 }
 
@@ -166,8 +166,9 @@ static int on_message(struct reading *reading, const json_t *message, struct clo
     size_t index;
     const json_t *piece;
     int status = 0;
-    json_array_foreach(json_object_get(message, "tool_calls"), index, piece) if (!status) status =
-        on_call(reading, piece, error);
+    json_array_foreach (json_object_get(message, "tool_calls"), index, piece)
+        if (!status)
+            status = on_call(reading, piece, error);
     return status;
 }
 
@@ -249,48 +250,53 @@ static void finish(struct reading *reading)
     }
 }
 
-static json_t *make_body(const struct clo_model *model, const struct clo_model_request *request,
-                         struct clo_error *error)
+static int make_body(json_t **body, const struct clo_model *model,
+                     const struct clo_model_request *request, struct clo_error *error)
 {
     json_t *messages;
-    if (clo_chat_messages(&messages, request, error))
-        return NULL;
-    json_t *body = json_pack("{s:s, s:o, s:b, s:{s:b}}", "model", model->name, "messages", messages,
-                             "stream", 1, "stream_options", "include_usage", 1);
-    if (!body || clo_chat_options(body, request, is_openai(clo_endpoint_host(model->endpoint)))) {
-        json_decref(body);
-        clo_fail_memory(error);
-        return NULL;
-    }
-    return body;
+    int status = clo_chat_messages(&messages, request, error);
+    if (status)
+        return status;
+    *body = json_pack("{s:s, s:o, s:b, s:{s:b}}", "model", model->name, "messages", messages,
+                      "stream", 1, "stream_options", "include_usage", 1);
+    if (*body && !clo_chat_options(*body, request, is_openai(clo_endpoint_host(model->endpoint))))
+        return 0;
+    json_decref(*body);
+    return clo_fail_memory(error);
+}
+
+static void clear(struct reading *reading)
+{
+    for (size_t i = 0; i < reading->count; i++)
+        clo_buffer_free(&reading->calls[i].waiting);
+    clo_buffer_free(&reading->late);
+    free(reading);
 }
 
 int clo_chat_call(struct clo_model *model, const struct clo_model_request *request,
                   struct clo_draft *draft, struct clo_model_reply *reply, struct clo_error *error)
 {
-    struct clo_error local = {0};
-    error = error ? error : &local;
-    json_t *body = make_body(model, request, error);
+    json_t *body;
+    int status = make_body(&body, model, request, error);
+    if (status)
+        return status;
     struct reading *reading = calloc(1, sizeof *reading);
-    int status = !body ? error->code : !reading ? clo_fail_memory(error) : 0;
-    if (!status) {
-        *reading = (struct reading){.draft = draft,
-                                    .reply = reply,
-                                    .input = request->input,
-                                    .late = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
-        struct clo_wire wire = {on_event, on_whole, reading};
-        status = clo_wire_call(model->endpoint, PATH, body, request->cancel, &wire, error);
+    if (!reading) {
+        json_decref(body);
+        return clo_fail_memory(error);
     }
+    *reading = (struct reading){.draft = draft,
+                                .reply = reply,
+                                .input = request->input,
+                                .late = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
+    struct clo_wire wire = {on_event, on_whole, reading};
+    status = clo_wire_call(model->endpoint, PATH, body, request->cancel, &wire, error);
     if (!status && !reading->finished)
         status = clo_fail(error, CLO_EMODEL,
                           "the model's server ended its answer before it was complete");
     if (!status)
         finish(reading);
-    for (size_t i = 0; reading && i < reading->count; i++)
-        clo_buffer_free(&reading->calls[i].waiting);
-    if (reading)
-        clo_buffer_free(&reading->late);
-    free(reading);
+    clear(reading);
     json_decref(body);
     return status;
 }

@@ -220,6 +220,7 @@ static size_t on_data(char *bytes, size_t one, size_t length, void *context)
     return length;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is libcurl's */
 static size_t on_header(char *bytes, size_t one, size_t length, void *context)
 {
     (void)bytes;

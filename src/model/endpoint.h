@@ -16,17 +16,17 @@
 #include "cloche/cancel.h"
 #include "cloche/error.h"
 
-#define CLO_ENDPOINT_RETRIES 2                 /* after the first attempt */
-#define CLO_ENDPOINT_CONNECT_MS 10000          /* to connect, TLS included */
-#define CLO_ENDPOINT_RETRY_AFTER_MAX 30        /* seconds that a server may ask us to wait */
-#define CLO_ENDPOINT_CALL_MAX_MS (30u * 60000) /* one attempt from start to end */
-#define CLO_ENDPOINT_ERROR_BODY_MAX 65536      /* bytes that are looked at of a refusal */
+#define CLO_ENDPOINT_RETRIES 2            /* after the first attempt */
+#define CLO_ENDPOINT_CONNECT_MS 10000     /* to connect, TLS included */
+#define CLO_ENDPOINT_RETRY_AFTER_MAX 30   /* seconds that a server may ask us to wait */
+#define CLO_ENDPOINT_CALL_MAX_MS 1800000u /* one attempt from start to end */
+#define CLO_ENDPOINT_ERROR_BODY_MAX 65536 /* bytes that are looked at of a refusal */
 
 struct clo_endpoint;
 
 /* `base_url` is http:// or https://, with or without a path; a query in it is kept. `key`
  * may be NULL or empty: then no Authorization is sent. CLO_EINVALID names what is wrong. */
-int clo_endpoint_create(struct clo_endpoint **endpoint, const char *base_url, const char *key,
+int clo_endpoint_create(struct clo_endpoint **out, const char *base_url, const char *key,
                         unsigned timeout_ms, struct clo_error *error);
 void clo_endpoint_destroy(struct clo_endpoint *endpoint);
 

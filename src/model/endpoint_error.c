@@ -1,6 +1,7 @@
 /* endpoint_error.c - naming the failures of a model's server. */
 #include "model/endpoint_error.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/doc.h"
@@ -28,7 +29,7 @@ static void tidy(char said[CLO_ENDPOINT_SAID_MAX + 4], const char *text, size_t 
     size_t cut = clean.data ? clo_text_head(clean.data, clean.length, CLO_ENDPOINT_SAID_MAX) : 0;
     for (size_t i = 0; i < cut; i++)
         said[i] = (unsigned char)clean.data[i] < ' ' || clean.data[i] == 0x7f ? ' ' : clean.data[i];
-    strcpy(said + cut, cut < clean.length ? "..." : "");
+    snprintf(said + cut, 4, "%s", cut < clean.length ? "..." : "");
     clo_buffer_free(&clean);
 }
 

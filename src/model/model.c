@@ -71,31 +71,31 @@ static int open_script(struct clo_model *model, const struct clo_model_config *c
     return model->name && model->description ? 0 : clo_fail_memory(error);
 }
 
-int clo_model_create(struct clo_model **out, const struct clo_model_config *config,
+int clo_model_create(struct clo_model **model, const struct clo_model_config *config,
                      struct clo_error *error)
 {
-    *out = NULL;
-    struct clo_model *model = calloc(1, sizeof *model);
-    if (!model)
+    *model = NULL;
+    struct clo_model *made = calloc(1, sizeof *made);
+    if (!made)
         return clo_fail_memory(error);
-    model->kind = config->kind;
-    if (model->kind == CLO_MODEL_AUTO)
-        model->kind =
+    made->kind = config->kind;
+    if (made->kind == CLO_MODEL_AUTO)
+        made->kind =
             given(config->api_key, "OPENAI_API_KEY") || given(config->base_url, "OPENAI_BASE_URL")
                 ? CLO_MODEL_RESPONSES
                 : CLO_MODEL_SCRIPT;
     int status;
-    switch (model->kind) {
+    switch (made->kind) {
     case CLO_MODEL_RESPONSES:
-    case CLO_MODEL_CHAT: status = open_server(model, config, error); break;
-    case CLO_MODEL_SCRIPT: status = open_script(model, config, error); break;
+    case CLO_MODEL_CHAT: status = open_server(made, config, error); break;
+    case CLO_MODEL_SCRIPT: status = open_script(made, config, error); break;
     default: status = clo_fail(error, CLO_EINVALID, "model kind %d is unknown", config->kind);
     }
     if (status) {
-        clo_model_destroy(model);
+        clo_model_destroy(made);
         return status;
     }
-    *out = model;
+    *model = made;
     return 0;
 }
 

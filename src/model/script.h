@@ -24,7 +24,7 @@ struct clo_script_step {
 };
 
 /* `path` NULL: no turns. CLO_ENOTFOUND, CLO_EINVALID (file, line and what is wrong). */
-int clo_script_open(struct clo_script **script, const char *path, struct clo_error *error);
+int clo_script_open(struct clo_script **out, const char *path, struct clo_error *error);
 void clo_script_close(struct clo_script *script);
 
 /* The first step of the first turn that fits the text; NULL: none. Thread-safe. */

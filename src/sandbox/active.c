@@ -43,7 +43,8 @@ static int interrupt(struct clo_active *run, enum clo_limit limit, struct clo_er
     clo_limit_text(text, limit, clo_limit_value(&run->order->limits, limit));
     run->reached = limit;
     struct clo_control *control = clo_vm_control(run->vm);
-    snprintf(control->interrupt_reason, sizeof control->interrupt_reason, "%s", text);
+    snprintf(control->interrupt_reason, sizeof control->interrupt_reason, "%s: %s",
+             clo_limit_type(limit), text);
     if (!clo_vm_interrupt(run->vm))
         return ended(clo_finish_stopped(run, error));
     uint64_t grace = grace_ns(&run->order->limits);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define STACK_REACH (16ull << 20) /* a frame that jumps the guard page lands at most this far below */
+#define SHADOW_REACH (1ull << 20) /* likewise for the stack that the Wasm program keeps itself */
 #define FETCH 16u                 /* page-fault error code, bit 4 (AMD APM volume 2, 8.4.2) */
 
 static const char *page_fault(const struct clo_vm_exit *exit, char *text)
@@ -20,6 +21,11 @@ static const char *page_fault(const struct clo_vm_exit *exit, char *text)
         snprintf(text, CLO_FAULT_TEXT_MAX, "execution of memory that holds no code, at 0x%" PRIx64,
                  address);
         return "IllegalExecution";
+    }
+    /* The module's own stack stands at the bottom of linear memory: below 0 an index wraps. */
+    if (address >= CLO_LINEAR_MAX - SHADOW_REACH && address < CLO_LINEAR_MAX + SHADOW_REACH) {
+        snprintf(text, CLO_FAULT_TEXT_MAX, "the program's stack in linear memory is exhausted");
+        return "StackOverflow";
     }
     if (address < 2 * CLO_LINEAR_MAX) {
         snprintf(text, CLO_FAULT_TEXT_MAX, "memory access out of bounds, at linear address 0x%"

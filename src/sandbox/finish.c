@@ -117,10 +117,8 @@ int clo_finish_out_of_memory(struct clo_active *run, struct clo_error *error)
 
 int clo_finish_guest(struct clo_active *run, const char *reason, struct clo_error *error)
 {
-    char message[256];
     struct clo_error text;
     clo_fail(&text, CLO_EGUEST, "the guest broke its contract with the host: %s", reason);
-    strncpy(message, text.message, sizeof message - 1);
-    message[sizeof message - 1] = '\0';
-    return finish_broken(run, CLO_RUN_GUEST, "ContractViolation", message, error);
+    return finish_broken(run, CLO_RUN_GUEST, "ContractViolation", text.message,
+                         error);
 }

@@ -186,7 +186,9 @@ static int make_list(json_t **json, const struct clo_value *value, const struct 
         struct place below = {.parent = place, .index = i, .depth = place->depth + 1};
         json_t *item = NULL;
         status = make(&item, &value->list.items[i], &below, error);
-        if (!status && json_array_append_new(*json, item))
+        if (status)
+            json_decref(item); /* what there is of it */
+        else if (json_array_append_new(*json, item))
             status = clo_fail_memory(error);
     }
     return status;
@@ -205,7 +207,9 @@ static int make_map(json_t **json, const struct clo_value *value, const struct p
             return refuse(&below, "under a name with a NUL or a lone surrogate", error);
         json_t *item = NULL;
         status = make(&item, &member->value, &below, error);
-        if (!status && json_object_set_new(*json, member->name, item))
+        if (status)
+            json_decref(item);
+        else if (json_object_set_new(*json, member->name, item))
             status = clo_fail_memory(error);
     }
     return status;

@@ -10,7 +10,7 @@
 
 struct limit_row {
     const char *name;
-    const char *type;  /* struct clo_run_error.type */
+    const char *type;  /* struct clo_run_error.type; for memory what Python raises */
     const char *words; /* of the sentence, with %llu for the value */
     size_t offset;     /* in struct clo_limits */
     uint64_t standard, least, most;
@@ -24,7 +24,7 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
                         AT(wall_ms), 30000, 1, CLO_WALL_MS_MAX, 124},
     [CLO_LIMIT_CPU] = {"cpu_ms", "CpuLimitExceeded", "CPU time limit of %" PRIu64 " ms reached",
                        AT(cpu_ms), 10000, 1, CLO_WALL_MS_MAX, 124},
-    [CLO_LIMIT_MEMORY] = {"memory", "MemoryLimitExceeded",
+    [CLO_LIMIT_MEMORY] = {"memory", "MemoryError",
                           "memory limit of %" PRIu64 " bytes reached", AT(memory), 256ull << 20,
                           CLO_MEMORY_MIN, CLO_MEMORY_MAX, 137},
     [CLO_LIMIT_OUTPUT] = {"output", "OutputLimitExceeded",

@@ -201,22 +201,23 @@ static int start_member(struct clo_pool *pool, struct clo_error *error)
     struct birth *birth = malloc(sizeof *birth);
     if (!birth)
         return clo_fail_memory(error);
+    size_t place = find_place(pool); /* the thread frees its birth as soon as it lives */
     birth->pool = pool;
-    birth->place = find_place(pool);
+    birth->place = place;
     sigfillset(&all); /* the program's signals are for the program's own threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&pool->threads[birth->place], NULL, live, birth);
+    int failed = pthread_create(&pool->threads[place], NULL, live, birth);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed) {
-        if (birth->place < pool->thread_count) { /* an emptied place in the middle: close the gap */
-            pool->threads[birth->place] = pool->threads[--pool->thread_count];
-            pool->finished[birth->place] = pool->finished[pool->thread_count];
+        if (place < pool->thread_count) { /* an emptied place in the middle: close the gap */
+            pool->threads[place] = pool->threads[--pool->thread_count];
+            pool->finished[place] = pool->finished[pool->thread_count];
         }
         free(birth);
         return clo_fail(error, CLO_ESYSTEM, "a thread for a sandbox cannot be started: %s",
                         strerror(failed));
     }
-    if (birth->place == pool->thread_count)
+    if (place == pool->thread_count)
         pool->thread_count++;
     pool->members++;
     pool->starting++;

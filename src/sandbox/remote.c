@@ -152,7 +152,6 @@ static uint64_t grace_and_slack(const struct clo_limits *limits)
 /* The worker is lost: the run ends with what is known of it. */
 static int end_without_worker(struct remote_run *run, const char *reason, struct clo_error *error)
 {
-    char message[256];
     struct clo_error text;
     drop_worker(run->remote);
     if (clo_cancel_is_set(run->run->cancel)) {
@@ -162,9 +161,7 @@ static int end_without_worker(struct remote_run *run, const char *reason, struct
         run->result->exit_code = 130;
     } else {
         clo_fail(&text, CLO_ESYSTEM, "the worker process of this run is lost: %s", reason);
-        strncpy(message, text.message, sizeof message - 1);
-        message[sizeof message - 1] = '\0';
-        if (clo_result_set_error(run->result, CLO_RUN_WORKER, "WorkerLost", message))
+        if (clo_result_set_error(run->result, CLO_RUN_WORKER, "WorkerLost", text.message))
             return clo_fail_memory(error);
         run->result->exit_code = EXIT_WORKER;
     }

@@ -146,15 +146,31 @@ static int check_outputs(const json_t *input, size_t news, struct clo_problem *p
     return status;
 }
 
-static bool keep(const json_t *item, const json_t *calls, const json_t *outputs, json_t *seen)
+/* Which items stay, before reasoning is looked at. Read backwards: an output waits in `pending` for
+ * the nearest call before it; a call_id may come again in a later turn. */
+static int choose(const json_t *items, bool *stays)
 {
-    if (is(item, "function_call"))
-        return json_object_get(outputs, call_id(item)) != NULL;
-    if (is(item, "function_call_output"))
-        return json_object_get(calls, call_id(item)) && json_object_get(seen, call_id(item));
-    if (is(item, "message"))
-        return json_array_size(json_object_get(item, "content")) > 0;
-    return true;
+    json_t *pending = json_object();
+    if (!pending)
+        return CLO_ENOMEMORY;
+    for (size_t i = json_array_size(items); i-- > 0;) {
+        const json_t *item = json_array_get(items, i);
+        stays[i] = true;
+        if (is(item, "message")) {
+            stays[i] = json_array_size(json_object_get(item, "content")) > 0;
+        } else if (is(item, "function_call_output")) {
+            stays[i] = false;
+            json_object_set_new(pending, call_id(item), json_integer((json_int_t)i));
+        } else if (is(item, "function_call")) {
+            const json_t *output = json_object_get(pending, call_id(item));
+            stays[i] = output != NULL;
+            if (output)
+                stays[json_integer_value(output)] = true;
+            json_object_del(pending, call_id(item));
+        }
+    }
+    json_decref(pending);
+    return 0;
 }
 
 /* Reasoning must be followed by what it led to; at the end, or before another's words, it is
@@ -171,17 +187,13 @@ static bool reasoning_is_led_on(const json_t *items, size_t index)
 
 int clo_history_tidy(json_t *items)
 {
-    json_t *calls = calls_of(items, "function_call");
-    json_t *outputs = calls_of(items, "function_call_output");
-    json_t *seen = json_object(), *kept = json_array(), *item;
+    json_t *kept = json_array(), *item;
+    bool *stays = calloc(json_array_size(items) + 1, sizeof *stays);
     size_t index;
-    int status = calls && outputs && seen && kept ? 0 : CLO_ENOMEMORY;
+    int status = kept && stays ? choose(items, stays) : CLO_ENOMEMORY;
     json_array_foreach(items, index, item) {
-        if (status < 0 || !keep(item, calls, outputs, seen))
-            continue;
-        if (is(item, "function_call"))
-            json_object_set_new(seen, call_id(item), json_true());
-        status = json_array_append(kept, item) < 0 ? CLO_ENOMEMORY : 0;
+        if (status == 0 && stays[index] && json_array_append(kept, item) < 0)
+            status = CLO_ENOMEMORY;
     }
     if (status == 0)
         json_array_clear(items);
@@ -190,10 +202,8 @@ int clo_history_tidy(json_t *items)
         if (status == 0 && !left_over && json_array_append(items, item) < 0)
             status = CLO_ENOMEMORY;
     }
-    json_decref(calls);
-    json_decref(outputs);
-    json_decref(seen);
     json_decref(kept);
+    free(stays);
     return status;
 }
 

@@ -63,6 +63,14 @@ static struct clo_exchange *exchange_new(struct clo_server *server, struct MHD_C
     return exchange;
 }
 
+/* How the response ended; one that goes on without its client is either in the background or about
+ * to be cancelled. */
+static const char *outcome_of(struct clo_reply *reply)
+{
+    const char *outcome = reply ? clo_reply_outcome(reply) : NULL;
+    return !reply || outcome ? outcome : reply->request.background ? "in_background" : "client_gone";
+}
+
 static void exchange_free(struct clo_exchange *exchange)
 {
     struct clo_server *server = exchange->server;
@@ -74,7 +82,7 @@ static void exchange_free(struct clo_exchange *exchange)
         .path = exchange->path,
         .request_id = exchange->request_id,
         .response_id = exchange->response_id,
-        .outcome = exchange->reply ? clo_reply_outcome(exchange->reply) : NULL,
+        .outcome = outcome_of(exchange->reply),
         .status = exchange->status,
         .milliseconds = (clo_monotonic_ns() - exchange->started_ns) / 1000000u,
     };

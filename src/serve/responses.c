@@ -118,18 +118,18 @@ void clo_handle_delete(struct clo_exchange *exchange, const char *id)
 
 static int cannot_cancel(struct clo_problem *problem, const char *what)
 {
-    return clo_problem_set(problem, 400, "invalid_value", NULL, "Cannot cancel %s response.", what);
+    return clo_problem_set(problem, 400, "invalid_value", NULL, "%s response cannot be cancelled.", what);
 }
 
 static int check_cancelled(const struct clo_record *record, struct clo_problem *problem)
 {
     if (!record->background)
-        return cannot_cancel(problem, "a synchronous");
+        return cannot_cancel(problem, "A synchronous");
     if (strcmp(record->status, "cancelled") == 0)
         return 0;
-    return cannot_cancel(problem, strcmp(record->status, "incomplete") == 0 ? "an incomplete"
-                                : strcmp(record->status, "failed") == 0   ? "a failed"
-                                                                          : "a completed");
+    return cannot_cancel(problem, strcmp(record->status, "incomplete") == 0 ? "An incomplete"
+                                : strcmp(record->status, "failed") == 0   ? "A failed"
+                                                                          : "A completed");
 }
 
 void clo_handle_cancel(struct clo_exchange *exchange, const char *id)
@@ -142,7 +142,7 @@ void clo_handle_cancel(struct clo_exchange *exchange, const char *id)
         clo_reply_cancel(reply, CLO_REPLY_CANCELLED);
     clo_reply_release(reply);
     if (synchronous) {
-        cannot_cancel(&problem, "a synchronous");
+        cannot_cancel(&problem, "A synchronous");
         clo_exchange_fault(exchange, &problem);
         return;
     }

@@ -7,6 +7,7 @@
 #include "serve/serve.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,8 +191,8 @@ static void stop(struct clo_server *server)
 
 static void wait_for_signal(int event)
 {
-    uint64_t count;
-    while (read(event, &count, sizeof count) < 0 && errno == EINTR)
+    struct pollfd ready = {.fd = event, .events = POLLIN};
+    while (poll(&ready, 1, -1) < 0 && errno == EINTR)
         ;
 }
 

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "serve/log.h"
 
-#define FORGET_AT_ONCE 64 /* oldest responses deleted when the store is full */
+#define FORGET_AT_ONCE 16 /* oldest responses deleted when the store is full */
 #define FULL_RETRIES 64
 
 static const char schema[] =

@@ -102,7 +102,8 @@ static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error
     if (!ns && !vm->timer_set[which])
         return 0;
     if (!vm->timer_made[which]) {
-        struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = KICK_SIGNAL,
+        struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
+                                 .sigev_signo = KICK_SIGNAL,
                                  .sigev_value.sival_ptr = vm};
         event._sigev_un._tid = vm->owner;
         clockid_t clock = which == TIMER_WALL ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
@@ -110,8 +111,8 @@ static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error
             return clo_fail_errno(error, CLO_ESYSTEM, "creating a timer");
         vm->timer_made[which] = true;
     }
-    struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(ns / 1000000000u),
-                                           .tv_nsec = (long)(ns % 1000000000u)}};
+    struct itimerspec spec = {
+        .it_value = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)}};
     if (timer_settime(vm->timers[which], 0, &spec, NULL))
         return clo_fail_errno(error, CLO_ESYSTEM, "setting a timer");
     vm->timer_set[which] = ns != 0;

@@ -17,7 +17,7 @@ static long faults_of_thread(void)
     return getrusage(RUSAGE_THREAD, &usage) ? -1 : usage.ru_minflt + usage.ru_majflt;
 }
 
-static size_t compare_page(struct clo_vm *vm, uint64_t offset, const uint8_t *want,
+static size_t compare_page(const struct clo_vm *vm, uint64_t offset, const uint8_t *want,
                            const char *what)
 {
     if (!memcmp(vm->memory + offset, want, CLO_PAGE_SIZE))
@@ -28,10 +28,11 @@ static size_t compare_page(struct clo_vm *vm, uint64_t offset, const uint8_t *wa
 }
 
 /* Only what is private can be anything but zero; where the kernel cannot say, all is read. */
-static size_t compare_zero(struct clo_vm *vm, uint64_t offset, uint64_t length, const char *what)
+static size_t compare_zero(const struct clo_vm *vm, int pagemap, uint64_t offset, uint64_t length,
+                           const char *what)
 {
     size_t pages = 0;
-    if (vm->pagemap < 0) {
+    if (pagemap < 0) {
         for (uint64_t done = 0; done < length; done += CLO_PAGE_SIZE)
             pages += compare_page(vm, offset + done, zeros, what);
         return pages;
@@ -39,7 +40,7 @@ static size_t compare_zero(struct clo_vm *vm, uint64_t offset, uint64_t length, 
     struct clo_scan scan;
     struct clo_scan_range range;
     int more;
-    clo_scan_begin(&scan, vm->pagemap, vm->memory + offset, length);
+    clo_scan_begin(&scan, pagemap, vm->memory + offset, length);
     while ((more = clo_scan_next(&scan, &range)) > 0)
         for (uint64_t at = range.start; at < range.end; at += CLO_PAGE_SIZE)
             pages += compare_page(vm, at - (uintptr_t)vm->memory, zeros, what);
@@ -47,15 +48,16 @@ static size_t compare_zero(struct clo_vm *vm, uint64_t offset, uint64_t length, 
 }
 
 /* Memory that must not even be there: what a run may have grown into. */
-static size_t compare_absent(struct clo_vm *vm, uint64_t offset, uint64_t length, const char *what)
+static size_t compare_absent(const struct clo_vm *vm, int pagemap, uint64_t offset, uint64_t length,
+                             const char *what)
 {
-    if (vm->pagemap < 0)
-        return compare_zero(vm, offset, length, what);
+    if (pagemap < 0)
+        return compare_zero(vm, pagemap, offset, length, what);
     struct clo_scan scan;
     struct clo_scan_range range;
     size_t pages = 0;
     int more;
-    clo_scan_begin(&scan, vm->pagemap, vm->memory + offset, length);
+    clo_scan_begin(&scan, pagemap, vm->memory + offset, length);
     while ((more = clo_scan_next(&scan, &range)) > 0) {
         fprintf(stderr, "vm: %s holds memory of an earlier run\n", what);
         pages += (range.end - range.start) / CLO_PAGE_SIZE;
@@ -63,15 +65,17 @@ static size_t compare_absent(struct clo_vm *vm, uint64_t offset, uint64_t length
     return more < 0 ? pages + 1 : pages;
 }
 
-static size_t compare_memory(struct clo_vm *vm, const struct clo_vm *fresh)
+static size_t compare_memory(const struct clo_vm *vm, const struct clo_vm *fresh)
 {
+    int pagemap = clo_scan_open(); /* also where restores must do without */
     size_t pages = 0;
     for (uint64_t at = 0; at < vm->layout.system_size; at += CLO_PAGE_SIZE)
         pages += compare_page(vm, at, fresh->memory + at, "the page tables and descriptors");
     for (unsigned i = 0; i < vm->part_count; i++) {
         const struct clo_part *part = &vm->parts[i];
         if (!part->source) {
-            pages += compare_zero(vm, part->offset, part->length, "memory that starts as zeros");
+            pages += compare_zero(vm, pagemap, part->offset, part->length,
+                                  "memory that starts as zeros");
             continue;
         }
         for (uint64_t at = 0; at < part->length; at += CLO_PAGE_SIZE)
@@ -84,10 +88,10 @@ static size_t compare_memory(struct clo_vm *vm, const struct clo_vm *fresh)
             fprintf(stderr, "vm: region %d has grown\n", i);
             pages++;
         }
-        pages += compare_absent(vm, region->offset + region->initial, end - region->initial,
-                                "the end of a region");
+        pages += compare_absent(vm, pagemap, region->offset + region->initial,
+                                end - region->initial, "the end of a region");
     }
-    return pages + compare_absent(vm, vm->layout.pool, vm->layout.size - vm->layout.pool,
+    return pages + compare_absent(vm, pagemap, vm->layout.pool, vm->layout.size - vm->layout.pool,
                                   "the pool");
 }
 

@@ -2,8 +2,8 @@
  *
  * A 2 MiB chunk that is granted whole gets one large entry and may become a huge page; what ends
  * within a chunk gets 4 KiB entries, so that memory that was not granted faults. Invariant: the
- * memory of chunks that are not granted is not there (never touched, or dropped), so that a grant is
- * zero and a stale shadow of an old entry has nothing to show.
+ * memory of chunks that are not granted is not there (never touched, or dropped), so that a grant
+ * is zero and a stale shadow of an old entry has nothing to show.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -24,26 +24,46 @@ static uint32_t pool_index(const struct clo_vm *vm, const struct clo_growth *reg
  * since the slot was added may still be in KVM's shadow of that region's page tables: adding the
  * slot anew drops all shadows. Rare: only where different runs of one micro-VM grew different
  * regions to more than the pool together. */
-static int clo_growth_bind(struct clo_vm *vm, struct clo_growth *region, uint32_t water,
+static int bind(struct clo_vm *vm, struct clo_growth *region, uint32_t water,
                            struct clo_error *error)
 {
-    struct clo_growth *other = &vm->regions[region == &vm->regions[CLO_REGION_LINEAR]
-                                                ? CLO_REGION_HEAP : CLO_REGION_LINEAR];
+    struct clo_growth *other =
+        &vm->regions[region == &vm->regions[CLO_REGION_LINEAR] ? CLO_REGION_HEAP
+                                                               : CLO_REGION_LINEAR];
     if (water <= region->water)
         return 0;
     if (water + other->water > vm->layout.pool_chunks) {
         int status = clo_memory_slot(vm, CLO_SLOT_MEMORY, 0, 0, vm->memory, 0, error);
         if (!status)
-            status = clo_memory_slot(vm, CLO_SLOT_MEMORY, 0, vm->layout.size, vm->memory, 0, error);
+            status = clo_memory_slot(vm, CLO_SLOT_MEMORY, 0, vm->layout.pool, vm->memory, 0, error);
         if (status) {
             vm->spent = true;
             return status;
         }
         uint64_t chunks = clo_round_up(other->size, CLO_HUGE_PAGE_SIZE) / CLO_HUGE_PAGE_SIZE;
-        other->water = chunks > other->initial_chunks
-                           ? (uint32_t)chunks - other->initial_chunks : 0;
+        other->water =
+            chunks > other->initial_chunks ? (uint32_t)chunks - other->initial_chunks : 0;
     }
     region->water = water;
+    return 0;
+}
+
+/* Have memory slots under pool chunks first … first + count - 1. */
+static int add_blocks(struct clo_vm *vm, uint32_t first, uint32_t count, struct clo_error *error)
+{
+    const uint64_t block_size = CLO_POOL_BLOCK_CHUNKS * CLO_HUGE_PAGE_SIZE;
+    uint32_t last = (first + count - 1) / CLO_POOL_BLOCK_CHUNKS;
+    for (uint32_t block = first / CLO_POOL_BLOCK_CHUNKS; block <= last; block++) {
+        if (vm->block_added[block])
+            continue;
+        uint64_t offset = vm->layout.pool + block * block_size, rest = vm->layout.size - offset;
+        int status = clo_memory_slot(vm, CLO_SLOT_POOL + block, offset,
+                                     rest < block_size ? rest : block_size, vm->memory + offset, 0,
+                                     error);
+        if (status)
+            return status;
+        vm->block_added[block] = true;
+    }
     return 0;
 }
 
@@ -75,14 +95,19 @@ static void grant(struct clo_vm *vm, struct clo_growth *region, uint32_t chunk, 
         if (whole || first == 0)
             advise(vm, index, whole);
     }
+    /* Small pages that the guest meets unprepared cost it several times as much as this does: all of
+     * a small grant is likely to be used. Failure only leaves it to the guest. */
+    if (table)
+        (void)madvise(vm->memory + offset + first * CLO_PAGE_SIZE, (end - first) * CLO_PAGE_SIZE,
+                      MADV_POPULATE_WRITE);
     clo_tables_grant(vm, va, offset, first, end - first, table);
 }
 
 int clo_vm_grow(struct clo_vm *vm, enum clo_region which, uint64_t size, struct clo_error *error)
 {
     if (which != CLO_REGION_LINEAR && which != CLO_REGION_HEAP)
-        return clo_fail(error, CLO_EGUEST, "the guest asked to grow region %u, which does not exist",
-                        (unsigned)which);
+        return clo_fail(error, CLO_EGUEST,
+                        "the guest asked to grow region %u, which does not exist", (unsigned)which);
     struct clo_growth *region = &vm->regions[which];
     const struct clo_growth *other = &vm->regions[!which];
     if (size % CLO_WASM_PAGE_SIZE || size < region->size)
@@ -96,7 +121,12 @@ int clo_vm_grow(struct clo_vm *vm, enum clo_region which, uint64_t size, struct 
 
     uint32_t chunks = (uint32_t)(clo_round_up(size, CLO_HUGE_PAGE_SIZE) / CLO_HUGE_PAGE_SIZE);
     if (chunks > region->initial_chunks) {
-        int status = clo_growth_bind(vm, region, chunks - region->initial_chunks, error);
+        uint32_t count = chunks - region->initial_chunks;
+        int status = bind(vm, region, count, error);
+        uint32_t a = pool_index(vm, region, region->initial_chunks);
+        uint32_t b = pool_index(vm, region, chunks - 1);
+        if (!status)
+            status = add_blocks(vm, a < b ? a : b, count, error);
         if (status)
             return status;
     }
@@ -121,8 +151,8 @@ static int undo(struct clo_vm *vm, struct clo_growth *region, struct clo_error *
 {
     if (region->size == region->initial)
         return 0;
-    uint32_t chunks = (uint32_t)(clo_round_up(region->size, CLO_HUGE_PAGE_SIZE) /
-                                 CLO_HUGE_PAGE_SIZE);
+    uint32_t chunks =
+        (uint32_t)(clo_round_up(region->size, CLO_HUGE_PAGE_SIZE) / CLO_HUGE_PAGE_SIZE);
     uint64_t initial_end = region->initial_chunks * CLO_HUGE_PAGE_SIZE;
     if (region->initial < initial_end) {
         uint32_t last = region->initial_chunks - 1;

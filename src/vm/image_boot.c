@@ -19,8 +19,8 @@
 
 struct session {
     struct clo_vm *vm;
-    const char *path; /* of the guest, for messages */
-    bool request;     /* this is a run, not the start */
+    const char *path;        /* of the guest, for messages */
+    bool request;            /* this is a run, not the start */
     struct clo_control seen; /* copy of what the guest wrote for the current host call */
     struct clo_buffer out;   /* what it printed on stdout so far */
     struct clo_boot *boot;
@@ -46,8 +46,10 @@ static int take_output(struct session *session)
     uint32_t left = session->seen.output_length;
     const uint8_t *area = clo_vm_output_area(session->vm);
     if (left > CLO_OUTPUT_AREA_SIZE)
-        return clo_fail(session->error, CLO_EGUEST, "guest %s: %u bytes of output do not fit its "
-                        "area", session->path, left);
+        return clo_fail(session->error, CLO_EGUEST,
+                        "guest %s: %u bytes of output do not fit its "
+                        "area",
+                        session->path, left);
     while (left) {
         uint32_t head;
         if (left < sizeof head)
@@ -77,8 +79,8 @@ static int grow(struct session *session)
     if (region >= CLO_REGION_COUNT)
         return clo_fail(session->error, CLO_EGUEST, "guest %s: it asked to grow region %llu",
                         session->path, (unsigned long long)region);
-    int status = clo_vm_grow(session->vm, (enum clo_region)region, session->seen.args[1],
-                             session->error);
+    int status =
+        clo_vm_grow(session->vm, (enum clo_region)region, session->seen.args[1], session->error);
     if (status && status != CLO_ELIMIT)
         return status;
     control->status = status ? 1 : 0;
@@ -113,15 +115,17 @@ static int ready(struct session *session)
     for (int i = 0; i < CLO_REGION_COUNT; i++) {
         uint64_t granted = clo_vm_region_size(session->vm, (enum clo_region)i);
         if (seen->region_size[i] > granted)
-            return clo_fail(session->error, CLO_EGUEST, "guest %s: it uses %llu bytes of region %d "
-                            "and was granted %llu", session->path,
-                            (unsigned long long)seen->region_size[i], i,
+            return clo_fail(session->error, CLO_EGUEST,
+                            "guest %s: it uses %llu bytes of region %d "
+                            "and was granted %llu",
+                            session->path, (unsigned long long)seen->region_size[i], i,
                             (unsigned long long)granted);
     }
     if (seen->interrupt_count > CLO_INTERRUPT_STORES_MAX)
-        return clo_fail(session->error, CLO_EGUEST, "guest %s: it has %u interrupt stores, at most "
-                        "%d are possible", session->path, seen->interrupt_count,
-                        CLO_INTERRUPT_STORES_MAX);
+        return clo_fail(session->error, CLO_EGUEST,
+                        "guest %s: it has %u interrupt stores, at most "
+                        "%d are possible",
+                        session->path, seen->interrupt_count, CLO_INTERRUPT_STORES_MAX);
     boot->entry = seen->args[0];
     boot->interrupt_count = seen->interrupt_count;
     memcpy(boot->interrupts, seen->interrupts, boot->interrupt_count * sizeof *boot->interrupts);
@@ -146,23 +150,29 @@ static int host_call(struct session *session)
         return clo_fail(session->error, CLO_EGUEST, "guest %s: it ended a run that nobody started",
                         session->path);
     case CLO_OP_EXIT:
-        return clo_fail(session->error, CLO_EGUEST, "guest %s: it exited with code %lld before it "
-                        "was ready", session->path, (long long)session->seen.args[0]);
+        return clo_fail(session->error, CLO_EGUEST,
+                        "guest %s: it exited with code %lld before it "
+                        "was ready",
+                        session->path, (long long)session->seen.args[0]);
     case CLO_OP_TRAP:
         return clo_fail(session->error, CLO_EGUEST, "guest %s: it met a Wasm trap (number %llu)",
                         session->path, (unsigned long long)session->seen.args[0]);
     default:
-        return clo_fail(session->error, CLO_EGUEST, "guest %s: host call %u is not possible while "
-                        "an image is made", session->path, session->seen.op);
+        return clo_fail(session->error, CLO_EGUEST,
+                        "guest %s: host call %u is not possible while "
+                        "an image is made",
+                        session->path, session->seen.op);
     }
 }
 
 static int faulted(struct session *session, const struct clo_vm_exit *exit)
 {
-    return clo_fail(session->error, CLO_EGUEST, "guest %s: CPU exception %u at %#llx (error code "
-                    "%#llx, address %#llx, stack %#llx)", session->path, exit->vector,
-                    (unsigned long long)exit->rip, (unsigned long long)exit->error_code,
-                    (unsigned long long)exit->fault_address, (unsigned long long)exit->rsp);
+    return clo_fail(session->error, CLO_EGUEST,
+                    "guest %s: CPU exception %u at %#llx (error code "
+                    "%#llx, address %#llx, stack %#llx)",
+                    session->path, exit->vector, (unsigned long long)exit->rip,
+                    (unsigned long long)exit->error_code, (unsigned long long)exit->fault_address,
+                    (unsigned long long)exit->rsp);
 }
 
 static int serve(struct session *session)
@@ -191,8 +201,12 @@ static int serve(struct session *session)
 int clo_image_boot(struct clo_vm *vm, const char *path, const uint8_t *request,
                    size_t request_length, struct clo_boot *boot, struct clo_error *error)
 {
-    struct session session = {.vm = vm, .path = path, .request = request != NULL, .boot = boot,
-                              .error = error, .out = CLO_BUFFER(BOOT_OUTPUT_MAX)};
+    struct session session = {.vm = vm,
+                              .path = path,
+                              .request = request != NULL,
+                              .boot = boot,
+                              .error = error,
+                              .out = CLO_BUFFER(BOOT_OUTPUT_MAX)};
     prepare(&session, request, request_length);
     clo_vm_start(vm);
     int status = clo_vm_alarm(vm, BOOT_WALL_NS, 0, error);

@@ -81,8 +81,11 @@ static struct clo_image_segment *add_segment(struct build *build, uint32_t kind,
 {
     struct clo_image_header *header = &build->header;
     struct clo_image_segment *segment = &header->segments[header->segment_count++];
-    *segment = (struct clo_image_segment){.kind = kind, .flags = flags, .address = address,
-                                          .size = size, .file_offset = header->file_size,
+    *segment = (struct clo_image_segment){.kind = kind,
+                                          .flags = flags,
+                                          .address = address,
+                                          .size = size,
+                                          .file_offset = header->file_size,
                                           .file_size = file_size};
     header->file_size += file_size;
     return segment;
@@ -105,9 +108,8 @@ static int save_image_segment(struct build *build, const struct clo_vm *vm,
                               const struct clo_image_segment *from)
 {
     if (from->kind == CLO_SEGMENT_SHARED) {
-        const struct clo_image_segment *to = add_segment(build, from->kind, from->flags,
-                                                         from->address, from->size,
-                                                         from->file_size);
+        const struct clo_image_segment *to =
+            add_segment(build, from->kind, from->flags, from->address, from->size, from->file_size);
         return put(build, vm->image->bytes + from->file_offset, from->file_size, to->file_offset);
     }
     const struct clo_image_segment *to =
@@ -233,7 +235,7 @@ static int record(struct build *build, const struct clo_image *image, uint32_t *
     }
     if (!status && vm->pagemap < 0)
         fprintf(stderr, "image: this kernel cannot list written pages (Linux 6.7 can): the image "
-                "gets no hot list, its first runs take longer\n");
+                        "gets no hot list, its first runs take longer\n");
     clo_vm_destroy(vm);
     return status;
 }
@@ -281,8 +283,10 @@ int clo_image_build(const char *elf, const char *path, const char *inputs, struc
 {
     struct build build = {.elf = elf, .path = path, .error = error};
     if (inputs && strlen(inputs) >= sizeof build.header.inputs)
-        return clo_fail(error, CLO_EINVALID, "the hash of the inputs has %zu characters, at most "
-                        "%zu are possible", strlen(inputs), sizeof build.header.inputs - 1);
+        return clo_fail(error, CLO_EINVALID,
+                        "the hash of the inputs has %zu characters, at most "
+                        "%zu are possible",
+                        strlen(inputs), sizeof build.header.inputs - 1);
     if ((size_t)snprintf(build.temporary, sizeof build.temporary, "%s.new.%d", path,
                          (int)getpid()) >= sizeof build.temporary)
         return clo_fail(error, CLO_EINVALID, "the path %.60s... is too long", path);

@@ -69,8 +69,10 @@ static int check_versions(const struct clo_image_header *header, const char *pat
         return refuse(path, error, "format version %u is not %u", header->version,
                       CLO_IMAGE_VERSION);
     if (header->abi != CLO_ABI_VERSION)
-        return refuse(path, error, "it speaks version %u of the host call contract, this program "
-                      "version %u", header->abi, CLO_ABI_VERSION);
+        return refuse(path, error,
+                      "it speaks version %u of the host call contract, this program "
+                      "version %u",
+                      header->abi, CLO_ABI_VERSION);
     if (header->header_size != sizeof *header)
         return refuse(path, error, "its header has %u bytes instead of %zu", header->header_size,
                       sizeof *header);
@@ -99,7 +101,8 @@ static int check_cpu(const struct clo_image_header *header, const char *path,
     if (clo_cpu_has(header->cpu))
         return 0;
     clo_fail(error, CLO_EIMAGE, "image %s: it needs a processor with %s", path, header->cpu);
-    return clo_hint(error, CLO_EIMAGE, "run it on a newer machine, or let the virtual machine's "
+    return clo_hint(error, CLO_EIMAGE,
+                    "run it on a newer machine, or let the virtual machine's "
                     "processor have these instructions");
 }
 
@@ -110,11 +113,8 @@ static int check_segment(const struct clo_image_segment *segment, unsigned i, co
     uint64_t area = CLO_IMAGE_VA, area_end = CLO_STACK_VA, unit = CLO_PAGE_SIZE;
     uint32_t rights = CLO_SEGMENT_WRITE;
     switch (segment->kind) {
-    case CLO_SEGMENT_SHARED:
-        rights = segment->flags & CLO_SEGMENT_EXECUTE;
-        break;
-    case CLO_SEGMENT_PRIVATE:
-        break;
+    case CLO_SEGMENT_SHARED: rights = segment->flags & CLO_SEGMENT_EXECUTE; break;
+    case CLO_SEGMENT_PRIVATE: break;
     case CLO_SEGMENT_LINEAR:
         area = CLO_LINEAR_VA;
         area_end = CLO_LINEAR_VA + CLO_LINEAR_MAX;
@@ -125,8 +125,7 @@ static int check_segment(const struct clo_image_segment *segment, unsigned i, co
         area_end = CLO_HEAP_VA + CLO_HEAP_MAX;
         unit = CLO_WASM_PAGE_SIZE;
         break;
-    default:
-        return refuse(path, error, "segment %u is of the unknown kind %u", i, segment->kind);
+    default: return refuse(path, error, "segment %u is of the unknown kind %u", i, segment->kind);
     }
     if (segment->flags != rights)
         return refuse(path, error, "segment %u has the rights %#x, which its kind may not have", i,
@@ -159,11 +158,12 @@ static int check_segments(const struct clo_image_header *header, const char *pat
         if (i && segment->address < address_end)
             return refuse(path, error, "segment %u overlaps the one before it, or is out of order",
                           i);
-        if (segment->file_offset < file_end ||
-            segment->file_offset > header->file_size ||
+        if (segment->file_offset < file_end || segment->file_offset > header->file_size ||
             segment->file_size > header->file_size - segment->file_offset)
-            return refuse(path, error, "the bytes of segment %u overlap others or lie outside the "
-                          "file", i);
+            return refuse(path, error,
+                          "the bytes of segment %u overlap others or lie outside the "
+                          "file",
+                          i);
         uint64_t rounded = clo_round_up(segment->size, CLO_HUGE_PAGE_SIZE);
         address_end = segment->address + rounded;
         file_end = segment->file_offset + segment->file_size;
@@ -261,8 +261,10 @@ int clo_image_check_hot(const struct clo_image_header *header, const uint32_t *h
         if (i && hot[i] <= hot[i - 1])
             return refuse(path, error, "its hot list is not in order at entry %u", i);
         if (!writable(header, (uint64_t)hot[i] * CLO_PAGE_SIZE))
-            return refuse(path, error, "entry %u of its hot list (page %#x) is not in memory that "
-                          "a run may write", i, hot[i]);
+            return refuse(path, error,
+                          "entry %u of its hot list (page %#x) is not in memory that "
+                          "a run may write",
+                          i, hot[i]);
     }
     return 0;
 }

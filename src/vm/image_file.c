@@ -93,8 +93,7 @@ int clo_image_read_header(int fd, const char *path, struct clo_image_header *hea
     return clo_image_check(header, (uint64_t)status.st_size, path, error);
 }
 
-int clo_image_hash(const uint8_t *bytes, uint64_t size, uint8_t sha256[32],
-                   struct clo_error *error)
+int clo_image_hash(const uint8_t *bytes, uint64_t size, uint8_t sha256[32], struct clo_error *error)
 {
     static const uint8_t zeros[32];
     const size_t hole = offsetof(struct clo_image_header, sha256);
@@ -136,8 +135,8 @@ static int read_hot(struct clo_image *image, struct clo_error *error)
     return clo_image_check_hot(&image->header, image->hot, image->path, error);
 }
 
-/* Put the SHARED segments one behind the other, each on a 2 MiB boundary: the file's own pages, or a
- * copy in huge pages, which a guest enters with a fraction of the page faults. */
+/* Put the SHARED segments one behind the other, each on a 2 MiB boundary: the file's own pages, or
+ * a copy in huge pages, which a guest enters with a fraction of the page faults. */
 static int lay_out_shared(struct clo_image *image, bool copy, struct clo_error *error)
 {
     const struct clo_image_header *header = &image->header;
@@ -245,7 +244,8 @@ static int copy_bytes(int from, int to, uint64_t size, const char *path, struct 
     return status;
 }
 
-/* A sealed copy in memory; its hash is checked on the copy, where nothing can change it any more. */
+/* A sealed copy in memory; its hash is checked on the copy, where nothing can change it any more.
+ */
 static int seal_copy(int file, const char *path, int *sealed, struct clo_error *error)
 {
     struct clo_image_header header;

@@ -66,7 +66,8 @@ static void for_people(const struct clo_image_header *header, const char *path, 
     fprintf(out, "\n%-12s%#llx\n", "entry", (unsigned long long)header->run_entry);
     fprintf(out, "%-12s%u stores\n", "interrupt", header->interrupt_count);
     fprintf(out, "%-12s%u pages\n", "hot list", header->hot_count);
-    fprintf(out, "\n%-8s %-6s %14s %12s %12s\n", "segment", "rights", "address", "memory", "in file");
+    fprintf(out, "\n%-8s %-6s %14s %12s %12s\n", "segment", "rights", "address", "memory",
+            "in file");
     for (uint32_t i = 0; i < header->segment_count; i++) {
         const struct clo_image_segment *segment = &header->segments[i];
         fprintf(out, "%-8s %-6s %#14llx %12llu %12llu\n", kind_name(segment->kind), rights(segment),
@@ -98,11 +99,12 @@ static void as_json(const struct clo_image_header *header, const char *path, FIL
             (unsigned long long)header->run_entry, header->interrupt_count, header->hot_count);
     for (uint32_t i = 0; i < header->segment_count; i++) {
         const struct clo_image_segment *segment = &header->segments[i];
-        fprintf(out, "%s{\"kind\":\"%s\",\"rights\":\"%s\",\"address\":%llu,\"size\":%llu,"
-                "\"file_offset\":%llu,\"file_size\":%llu}", i ? "," : "", kind_name(segment->kind),
-                rights(segment), (unsigned long long)segment->address,
-                (unsigned long long)segment->size, (unsigned long long)segment->file_offset,
-                (unsigned long long)segment->file_size);
+        fprintf(out,
+                "%s{\"kind\":\"%s\",\"rights\":\"%s\",\"address\":%llu,\"size\":%llu,"
+                "\"file_offset\":%llu,\"file_size\":%llu}",
+                i ? "," : "", kind_name(segment->kind), rights(segment),
+                (unsigned long long)segment->address, (unsigned long long)segment->size,
+                (unsigned long long)segment->file_offset, (unsigned long long)segment->file_size);
     }
     fputs("]}\n", out);
 }

@@ -7,13 +7,21 @@
  */
 #include "vm/internal.h"
 
-#define REQUEST(head, code) "\xa2\x64" "code" head code "\x64" "name" "\x67" "main.py"
+#define REQUEST(head, code)                                                                        \
+    "\xa2\x64"                                                                                     \
+    "code" head code "\x64"                                                                        \
+    "name"                                                                                         \
+    "\x67"                                                                                         \
+    "main.py"
 
 static const struct {
     const char *bytes;
     size_t length;
 } requests[] = {
-#define ENTRY(head, code) {REQUEST(head, code), sizeof REQUEST(head, code) - 1}
+#define ENTRY(head, code)                                                                          \
+    {                                                                                              \
+        REQUEST(head, code), sizeof REQUEST(head, code) - 1                                        \
+    }
     ENTRY("\x68", "print(1)"),
     ENTRY("\x77", "print(sum(range(1000)))"),
     ENTRY("\x78\x2f", "for i in range(3):\n    print(f'{i}: {i * i}')\ni"),

@@ -1,20 +1,21 @@
 /* vm/internal.h - what the files of src/vm share. Nothing outside this folder includes it, except
  * the tests.
  *
- * A micro-VM's own memory is one host mapping, which is one KVM memory slot; a guest-physical
- * address below `shared_gpa` is an offset into it:
+ * A micro-VM's own memory is one host mapping; a guest-physical address below `shared_gpa` is an
+ * offset into it:
  *
  *   [system][private segments][linear][heap][stack][window][pool of 2 MiB chunks for growth]
  *    0       every part starts on a 2 MiB boundary
  *
- * The image's code and constants are a second, read-only slot behind it, backed by one mapping that
- * all micro-VMs of the image share.
+ * What stands before the pool is one KVM memory slot. The pool gets its slots, block by block, when
+ * it is first needed: the kernel pays some 3 KiB for each MiB of slot, used or not. The image's code
+ * and constants are a read-only slot, backed by one mapping that all micro-VMs of the image share.
  *
- * The pool is used from both ends: chunk k of linear memory's growth is pool chunk k, chunk k of the
- * heap's is the k-th from the end. So a guest address keeps its guest-physical address and its page
- * table for the micro-VM's life. That matters: KVM's shadow of a page-table entry that the VMM took
- * away may still point at the table or chunk that stood there; it must never be found pointing at
- * what has become something else's. (Where the two ends do cross, see clo_growth_bind.)
+ * The pool is used from both ends: chunk k of linear memory's growth is pool chunk k, chunk k of
+ * the heap's is the k-th from the end. So a guest address keeps its guest-physical address and its
+ * page table for the micro-VM's life. That matters: KVM's shadow of a page-table entry that the VMM
+ * took away may still point at the table or chunk that stood there; it must never be found pointing
+ * at what has become something else's. (Where the two ends do cross, see bind in grow.c.)
  */
 #ifndef CLO_VM_INTERNAL_H
 #define CLO_VM_INTERNAL_H
@@ -33,11 +34,11 @@
 /* ---- the host ---- */
 
 struct clo_kvm {
-    int fd;                 /* /dev/kvm */
-    size_t run_size;        /* bytes of struct kvm_run's mapping */
+    int fd;                   /* /dev/kvm */
+    size_t run_size;          /* bytes of struct kvm_run's mapping */
     struct kvm_cpuid2 *cpuid; /* what this KVM supports */
-    uint32_t clean[1024];   /* vector state of a fresh vCPU, for KVM_SET_XSAVE */
-    uint64_t cr4, xcr0;     /* what micro-VMs are given; 0: KVM cannot set XCR0 */
+    uint32_t clean[1024];     /* vector state of a fresh vCPU, for KVM_SET_XSAVE */
+    uint64_t cr4, xcr0;       /* what micro-VMs are given; 0: KVM cannot set XCR0 */
 };
 
 /* The process's one KVM; opened at the first call. NULL on failure. Thread-safe. */
@@ -53,7 +54,7 @@ void clo_kvm_keep_vcpu(const struct clo_kvm *kvm);
 
 struct clo_image {
     char *path;
-    int fd;                         /* the file, or the sealed memfd */
+    int fd; /* the file, or the sealed memfd */
     uint64_t size;
     const uint8_t *bytes;           /* all of it, read-only */
     struct clo_image_header header; /* checked, and copied before it was checked */
@@ -99,6 +100,8 @@ const uint8_t *clo_image_request(size_t index, size_t *length);
 /* ---- memory ---- */
 
 #define CLO_MEMORY_LIMIT_MAX (4ull << 30)
+#define CLO_POOL_BLOCK_CHUNKS 16u /* 32 MiB of pool are one memory slot */
+#define CLO_POOL_BLOCKS_MAX (CLO_MEMORY_LIMIT_MAX / CLO_HUGE_PAGE_SIZE / CLO_POOL_BLOCK_CHUNKS + 1)
 #define CLO_PARTS_MAX (2 * CLO_IMAGE_SEGMENTS_MAX + 12)
 #define CLO_KEEP_PAGES 2048u /* private pages that a micro-VM keeps from run to run, at most */
 #define CLO_KEEP_STACK (256u << 10)  /* bytes that stay resident between runs */
@@ -149,8 +152,9 @@ struct clo_vm {
     struct clo_part parts[CLO_PARTS_MAX];
     unsigned part_count;
     struct clo_growth regions[CLO_REGION_COUNT];
-    uint64_t *huge_advice; /* a bit for each pool chunk: last advised to be a huge page */
-    uint32_t table_next;   /* first unused page for page tables, while they are being built */
+    uint64_t *huge_advice;  /* a bit for each pool chunk: last advised to be a huge page */
+    bool block_added[CLO_POOL_BLOCKS_MAX]; /* the pool's memory slots */
+    uint32_t table_next;    /* first unused page for page tables, while they are being built */
     struct kvm_sregs sregs; /* of a run's start */
 
     bool spent; /* after a fault or violation */
@@ -168,7 +172,7 @@ struct clo_vm {
     timer_t timers[2];
 };
 
-enum { CLO_SLOT_MEMORY = 0, CLO_SLOT_SHARED = 1 };
+enum { CLO_SLOT_MEMORY = 0, CLO_SLOT_SHARED = 1, CLO_SLOT_POOL = 2 /* and up */ };
 
 /* memory.c */
 int clo_memory_create(struct clo_vm *vm, struct clo_error *error);
@@ -207,7 +211,8 @@ bool clo_alarm_taken(struct clo_vm *vm); /* a kick is there: take it */
 void clo_alarm_forget(struct clo_vm *vm);
 
 /* run.c */
-int clo_run_settle(struct clo_vm *vm, struct clo_error *error); /* load the registers, enter nothing */
+int clo_run_settle(struct clo_vm *vm,
+                   struct clo_error *error); /* load the registers, enter nothing */
 
 /* ---- x86/ ---- */
 
@@ -215,9 +220,9 @@ int clo_run_settle(struct clo_vm *vm, struct clo_error *error); /* load the regi
 #define CLO_PTE_WRITE 2ull
 #define CLO_PTE_USER 4ull
 #define CLO_PTE_NX (1ull << 63)
-#define CLO_SYSTEM_PAGES 7u     /* before the page tables: root, GDT, IDT, TSS, stubs, stack */
-#define CLO_INITIAL_TABLES 32u  /* tables that are made with the micro-VM, at most */
-#define CLO_SYSTEM_ROOT 1u      /* page numbers in the system area; page 0 stays empty */
+#define CLO_SYSTEM_PAGES 7u    /* before the page tables: root, GDT, IDT, TSS, stubs, stack */
+#define CLO_INITIAL_TABLES 32u /* tables that are made with the micro-VM, at most */
+#define CLO_SYSTEM_ROOT 1u     /* page numbers in the system area; page 0 stays empty */
 #define CLO_SYSTEM_GDT 2u
 #define CLO_SYSTEM_IDT 3u
 #define CLO_SYSTEM_TSS 4u
@@ -246,7 +251,7 @@ void clo_system_fault_frame(const struct clo_vm *vm, uint64_t frame[7]);
 /* state.c: registers */
 void clo_state_detect(struct clo_kvm *kvm);
 int clo_state_init(struct clo_vm *vm, struct clo_error *error);
-void clo_state_start(struct clo_vm *vm);                        /* by KVM_CAP_SYNC_REGS */
+void clo_state_start(struct clo_vm *vm); /* by KVM_CAP_SYNC_REGS */
 int clo_state_clean_vectors(struct clo_vm *vm, struct clo_error *error);
 int clo_state_is_supervisor(struct clo_vm *vm, uint64_t *fault_address, struct clo_error *error);
 size_t clo_state_compare(struct clo_vm *vm, struct clo_vm *fresh);

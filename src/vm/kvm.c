@@ -42,8 +42,7 @@ static int fail_open(const char *path, struct clo_error *error)
         return clo_hint(error, CLO_ENOHYPERVISOR,
                         "the device is there but its driver is not: load the module kvm_amd or "
                         "kvm_intel, and turn on virtualisation in the firmware");
-    default:
-        return CLO_ENOHYPERVISOR;
+    default: return CLO_ENOHYPERVISOR;
     }
 }
 
@@ -95,7 +94,7 @@ int clo_kvm_open_device(const char *path, struct clo_error *error)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct clo_kvm the_kvm = {.fd = -1};
-static bool ready;      /* the_kvm is filled and will not change */
+static bool ready; /* the_kvm is filled and will not change */
 static int adopted = -1;
 
 static int fill(struct clo_kvm *kvm, struct clo_error *error)

@@ -13,12 +13,13 @@
 #include "vm/internal.h"
 
 #define GIB (1ull << 30)
+#define USUAL_TABLES 14u /* page-table pages of an ordinary image */
 
 uint8_t *clo_memory_reserve(uint64_t size, int protection)
 {
     uint64_t with_slack = size + CLO_HUGE_PAGE_SIZE;
-    uint8_t *start = mmap(NULL, with_slack, protection,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *start =
+        mmap(NULL, with_slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED)
         return NULL;
     uint8_t *aligned = (uint8_t *)clo_round_up((uintptr_t)start, CLO_HUGE_PAGE_SIZE);
@@ -33,8 +34,10 @@ uint8_t *clo_memory_reserve(uint64_t size, int protection)
 int clo_memory_slot(struct clo_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size, void *memory,
                     uint32_t flags, struct clo_error *error)
 {
-    struct kvm_userspace_memory_region region = {.slot = slot, .flags = flags,
-                                                 .guest_phys_addr = gpa, .memory_size = size,
+    struct kvm_userspace_memory_region region = {.slot = slot,
+                                                 .flags = flags,
+                                                 .guest_phys_addr = gpa,
+                                                 .memory_size = size,
                                                  .userspace_addr = (uintptr_t)memory};
     if (ioctl(vm->vm, KVM_SET_USER_MEMORY_REGION, &region) < 0) {
         enum clo_status code = errno == ENOMEM ? CLO_ENOMEMORY : CLO_ESYSTEM;
@@ -49,8 +52,8 @@ static void add_part(struct clo_vm *vm, uint64_t va, uint64_t offset, uint64_t l
 {
     if (!length)
         return;
-    vm->parts[vm->part_count++] = (struct clo_part){.va = va, .offset = offset, .length = length,
-                                                    .source = source, .keep = keep};
+    vm->parts[vm->part_count++] = (struct clo_part){
+        .va = va, .offset = offset, .length = length, .source = source, .keep = keep};
 }
 
 static void place_region(struct clo_vm *vm, enum clo_region which,
@@ -65,8 +68,8 @@ static void place_region(struct clo_vm *vm, enum clo_region which,
     region->initial = region->size = segment->size;
     uint64_t rounded = clo_round_up(segment->size, CLO_HUGE_PAGE_SIZE);
     region->initial_chunks = (uint32_t)(rounded / CLO_HUGE_PAGE_SIZE);
-    add_part(vm, region->va, *offset, segment->file_size,
-             vm->image->bytes + segment->file_offset, true);
+    add_part(vm, region->va, *offset, segment->file_size, vm->image->bytes + segment->file_offset,
+             true);
     add_part(vm, region->va + segment->file_size, *offset + segment->file_size,
              segment->size - segment->file_size, NULL, true);
     *offset += rounded;
@@ -154,7 +157,8 @@ static int map_host(struct clo_vm *vm, struct clo_error *error)
 static void map_region(struct clo_vm *vm, struct clo_growth *region)
 {
     uint64_t reach = region->initial + vm->layout.pool_chunks * CLO_HUGE_PAGE_SIZE;
-    clo_tables_reserve(vm, region->va, clo_round_up(reach < region->max ? reach : region->max, GIB));
+    clo_tables_reserve(vm, region->va,
+                       clo_round_up(reach < region->max ? reach : region->max, GIB));
     uint64_t whole = region->initial / CLO_HUGE_PAGE_SIZE * CLO_HUGE_PAGE_SIZE;
     clo_tables_map(vm, region->va, region->offset, whole,
                    CLO_PTE_USER | CLO_PTE_WRITE | CLO_PTE_NX);
@@ -171,6 +175,9 @@ static void map_guest(struct clo_vm *vm)
     const struct clo_image_header *header = &vm->image->header;
     uint64_t private = vm->layout.system_size, shared = vm->layout.shared_gpa;
     vm->table_next = CLO_SYSTEM_PAGES;
+    /* a good guess of the pages that will be written, without a fault for each */
+    (void)madvise(vm->memory, (CLO_SYSTEM_PAGES + USUAL_TABLES) * CLO_PAGE_SIZE,
+                  MADV_POPULATE_WRITE);
     for (uint32_t i = 0; i < header->segment_count; i++) {
         const struct clo_image_segment *segment = &header->segments[i];
         uint64_t rounded = clo_round_up(segment->size, CLO_HUGE_PAGE_SIZE);
@@ -200,11 +207,10 @@ int clo_memory_create(struct clo_vm *vm, struct clo_error *error)
         return status;
     map_guest(vm);
     clo_system_build(vm);
-    status = clo_memory_slot(vm, CLO_SLOT_MEMORY, 0, vm->layout.size, vm->memory, 0, error);
+    status = clo_memory_slot(vm, CLO_SLOT_MEMORY, 0, vm->layout.pool, vm->memory, 0, error);
     if (!status && vm->image->shared_size)
-        status = clo_memory_slot(vm, CLO_SLOT_SHARED, vm->layout.shared_gpa,
-                                 vm->image->shared_size, vm->image->shared, KVM_MEM_READONLY,
-                                 error);
+        status = clo_memory_slot(vm, CLO_SLOT_SHARED, vm->layout.shared_gpa, vm->image->shared_size,
+                                 vm->image->shared, KVM_MEM_READONLY, error);
     return status;
 }
 

@@ -2,8 +2,8 @@
  *
  * Pages that the guest wrote have become private to the process. They are copied back and stay
  * mapped, so that the next run, which writes much the same pages, takes no faults. The list of them
- * is known from the last scan, and a page can only become private in a fault that is charged to this
- * thread (KVM's are, too): as long as the thread's count of faults stands still, the list is
+ * is known from the last scan, and a page can only become private in a fault that is charged to
+ * this thread (KVM's are, too): as long as the thread's count of faults stands still, the list is
  * complete and nothing is scanned.
  *
  * Where the kernel cannot scan, everything is dropped: right, and slower for the run that follows.

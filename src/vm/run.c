@@ -31,8 +31,8 @@ static int violation(struct clo_vm *vm, struct clo_vm_exit *exit)
     return 0;
 }
 
-/* A stub's OUT: the payload faulted. Or the payload used the stubs' port itself, which the host sees
- * by the privilege level. */
+/* A stub's OUT: the payload faulted. Or the payload used the stubs' port itself, which the host
+ * sees by the privilege level. */
 static int fault(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
 {
     vm->spent = true;
@@ -41,8 +41,7 @@ static int fault(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *
     if (supervisor < 0)
         return supervisor;
     if (!supervisor) {
-        snprintf(exit->reason, sizeof exit->reason, "the guest wrote to port %#x",
-                 CLO_PORT_FAULT);
+        snprintf(exit->reason, sizeof exit->reason, "the guest wrote to port %#x", CLO_PORT_FAULT);
         return violation(vm, exit);
     }
     clo_system_fault_frame(vm, frame);
@@ -65,31 +64,33 @@ static int port_io(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error
     }
     if (out && size == 1 && count == 1 && port == CLO_PORT_FAULT)
         return fault(vm, exit, error);
-    snprintf(exit->reason, sizeof exit->reason,
-             "the guest %s port %#x (%u bytes, %u times)", out ? "wrote to" : "read from", port,
-             size, count);
+    snprintf(exit->reason, sizeof exit->reason, "the guest %s port %#x (%u bytes, %u times)",
+             out ? "wrote to" : "read from", port, size, count);
     return violation(vm, exit);
 }
 
 static int memory_io(struct clo_vm *vm, struct clo_vm_exit *exit)
 {
-    snprintf(exit->reason, sizeof exit->reason, "the guest %s physical address %#llx, where no "
-             "memory is", vm->run->mmio.is_write ? "wrote to" : "read from",
+    snprintf(exit->reason, sizeof exit->reason,
+             "the guest %s physical address %#llx, where no "
+             "memory is",
+             vm->run->mmio.is_write ? "wrote to" : "read from",
              (unsigned long long)vm->run->mmio.phys_addr);
     return violation(vm, exit);
 }
 
 static int internal(struct clo_vm *vm, struct clo_vm_exit *exit)
 {
-    snprintf(exit->reason, sizeof exit->reason, "KVM could not carry out what the guest did "
-             "(internal error %u)", vm->run->internal.suberror);
+    snprintf(exit->reason, sizeof exit->reason,
+             "KVM could not carry out what the guest did "
+             "(internal error %u)",
+             vm->run->internal.suberror);
     return violation(vm, exit);
 }
 
 static int other(struct clo_vm *vm, struct clo_vm_exit *exit, const char *what)
 {
-    snprintf(exit->reason, sizeof exit->reason, "%s (exit reason %u)", what,
-             vm->run->exit_reason);
+    snprintf(exit->reason, sizeof exit->reason, "%s (exit reason %u)", what, vm->run->exit_reason);
     return violation(vm, exit);
 }
 
@@ -101,8 +102,10 @@ static int entry_failed(struct clo_vm *vm, struct clo_error *error)
         return clo_fail_errno(error, CLO_ENOMEMORY, "entering the guest");
     clo_fail_errno(error, CLO_ESYSTEM, "entering the guest");
     if (cause == EFAULT)
-        return clo_hint(error, CLO_ESYSTEM, "the image file %s may have been cut short while it "
-                        "was in use", vm->image->path);
+        return clo_hint(error, CLO_ESYSTEM,
+                        "the image file %s may have been cut short while it "
+                        "was in use",
+                        vm->image->path);
     return CLO_ESYSTEM;
 }
 

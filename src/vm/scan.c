@@ -1,4 +1,5 @@
-/* scan.c - which pages of a private mapping has this process made its own? (PAGEMAP_SCAN, Linux 6.7)
+/* scan.c - which pages of a private mapping has this process made its own? (PAGEMAP_SCAN,
+ * Linux 6.7)
  *
  * A page is private when it is present or swapped out, does not come from the mapped file, and is
  * not the shared page of zeros. The kernel merges neighbouring pages into ranges across mappings:
@@ -27,8 +28,11 @@ struct scan_request {
 static long scan(int pagemap, uint64_t start, uint64_t end, struct clo_scan_range *ranges,
                  uint64_t count, uint64_t *walk_end)
 {
-    struct scan_request request = {.size = sizeof request, .start = start, .end = end,
-                                   .ranges = (uintptr_t)ranges, .range_count = count,
+    struct scan_request request = {.size = sizeof request,
+                                   .start = start,
+                                   .end = end,
+                                   .ranges = (uintptr_t)ranges,
+                                   .range_count = count,
                                    .inverted = PAGE_FILE | PAGE_ZERO,
                                    .all_of = PAGE_FILE | PAGE_ZERO,
                                    .any_of = PAGE_PRESENT | PAGE_SWAPPED,
@@ -41,8 +45,8 @@ static long scan(int pagemap, uint64_t start, uint64_t end, struct clo_scan_rang
     return found;
 }
 
-/* A descriptor of /proc/self/pagemap is bound to the address space that opened it: a child of a fork
- * must not scan its parent. `mine` is a page that a fork leaves empty in the child. */
+/* A descriptor of /proc/self/pagemap is bound to the address space that opened it: a child of a
+ * fork must not scan its parent. `mine` is a page that a fork leaves empty in the child. */
 int clo_scan_open(void)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -51,7 +55,8 @@ int clo_scan_open(void)
 
     pthread_mutex_lock(&lock);
     if (!mine) {
-        mine = mmap(NULL, CLO_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mine =
+            mmap(NULL, CLO_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (mine == MAP_FAILED)
             mine = NULL;
         else if (madvise(mine, CLO_PAGE_SIZE, MADV_WIPEONFORK)) {

@@ -45,8 +45,8 @@ static int create_vcpu(struct clo_vm *vm, struct clo_error *error)
     if (vm->vcpu < 0)
         return clo_fail_errno(error, errno == ENOMEM ? CLO_ENOMEMORY : CLO_ESYSTEM,
                               "KVM_CREATE_VCPU");
-    struct kvm_run *run = mmap(NULL, vm->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                               vm->vcpu, 0);
+    struct kvm_run *run =
+        mmap(NULL, vm->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
     if (run == MAP_FAILED)
         return clo_fail_errno(error, CLO_ESYSTEM, "mapping the vCPU");
     vm->run = run;

@@ -3,10 +3,10 @@
  * Invariants
  * - A micro-VM is used by the thread that made it, for its whole life; only clo_vm_kick may be
  *   called from another thread or a signal handler.
- * - This layer knows nothing of Wasm, Python or messages: it maps memory, enters the guest, and says
- *   why the guest stopped. What a host call means is decided above (src/sandbox).
- * - The payload runs at CPL3. CPL0 holds fault stubs only and runs only on a fault; after a fault or
- *   a broken contract the micro-VM is spent: destroy it.
+ * - This layer knows nothing of Wasm, Python or messages: it maps memory, enters the guest, and
+ * says why the guest stopped. What a host call means is decided above (src/sandbox).
+ * - The payload runs at CPL3. CPL0 holds fault stubs only and runs only on a fault; after a fault
+ * or a broken contract the micro-VM is spent: destroy it.
  * - Guest page tables only gain entries after the first entry into the guest. What a restore takes
  *   back is taken away on the host side too.
  * - After clo_vm_restore every byte of guest memory, the page tables, registers and vector state
@@ -33,19 +33,19 @@ struct clo_vm_config {
 };
 
 enum clo_vm_exit_kind {
-    CLO_VM_HOST_CALL,  /* `out` on CLO_PORT_CALL; the control page says what is wanted */
-    CLO_VM_FAULT,      /* a CPU exception: see vector … */
-    CLO_VM_KICKED,     /* clo_vm_kick or an alarm; clo_vm_resume continues where it was */
-    CLO_VM_VIOLATION,  /* wrong port, width, string I/O, MMIO, shutdown …: see reason */
+    CLO_VM_HOST_CALL, /* `out` on CLO_PORT_CALL; the control page says what is wanted */
+    CLO_VM_FAULT,     /* a CPU exception: see vector … */
+    CLO_VM_KICKED,    /* clo_vm_kick or an alarm; clo_vm_resume continues where it was */
+    CLO_VM_VIOLATION, /* wrong port, width, string I/O, MMIO, shutdown …: see reason */
 };
 
 struct clo_vm_exit {
     enum clo_vm_exit_kind kind;
-    uint8_t vector;          /* FAULT: 0 #DE, 6 #UD, 13 #GP, 14 #PF … */
-    uint64_t error_code;     /* FAULT */
-    uint64_t fault_address;  /* FAULT 14: CR2 */
-    uint64_t rip, rsp;       /* FAULT: where */
-    char reason[128];        /* VIOLATION: what the guest did, with values */
+    uint8_t vector;         /* FAULT: 0 #DE, 6 #UD, 13 #GP, 14 #PF … */
+    uint64_t error_code;    /* FAULT */
+    uint64_t fault_address; /* FAULT 14: CR2 */
+    uint64_t rip, rsp;      /* FAULT: where */
+    char reason[128];       /* VIOLATION: what the guest did, with values */
 };
 
 /* Errors: CLO_ENOHYPERVISOR ("No Hypervisor was found for Sandbox", with the remedy),
@@ -75,12 +75,13 @@ int clo_vm_alarm(struct clo_vm *vm, uint64_t wall_ns, uint64_t cpu_ns, struct cl
 int clo_vm_restore(struct clo_vm *vm, size_t *pages, struct clo_error *error);
 
 /* Grant memory: make region `size` bytes long (page-table entries are added, the memory is zero).
- * CLO_ELIMIT beyond memory_limit, CLO_EGUEST for a size that is no multiple of 64 KiB or shrinks. */
+ * CLO_ELIMIT beyond memory_limit, CLO_EGUEST for a size that is no multiple of 64 KiB or shrinks.
+ */
 int clo_vm_grow(struct clo_vm *vm, enum clo_region region, uint64_t size, struct clo_error *error);
 uint64_t clo_vm_region_size(const struct clo_vm *vm, enum clo_region region);
 
-/* The window as the host sees it, CLO_WINDOW_SIZE bytes at layout.h's offsets. The guest may write it
- * whenever it runs: copy, then check, then use. */
+/* The window as the host sees it, CLO_WINDOW_SIZE bytes at layout.h's offsets. The guest may write
+ * it whenever it runs: copy, then check, then use. */
 struct clo_control *clo_vm_control(struct clo_vm *vm);
 const uint8_t *clo_vm_output_area(const struct clo_vm *vm);
 const uint8_t *clo_vm_call_area(const struct clo_vm *vm);

@@ -50,7 +50,7 @@ class Image(unittest.TestCase):
                 byte = file.read(1)[0]
                 file.seek(-1, 1)
                 file.write(bytes([byte ^ 1]))
-        self.assertIn("hash", self.refused(flip))
+        self.assertIn("SHA-256", self.refused(flip))
 
     def test_foreign_files_are_refused(self):
         self.refused(lambda path: path.write_bytes(b""))

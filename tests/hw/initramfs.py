@@ -18,6 +18,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 MODULE = "kvm-amd"
+# what guest/command.sh uses
+PROGRAMS = ("cloche", "examples/example_tools.so", "tests/vm/hostile_driver", "tests/vm/hostile_tools.so")
 
 
 class Tree:
@@ -101,7 +103,7 @@ def add_script(tree, name, text):
     tree.write(f"/hw/tests/{number:02d}-{name}", text)
 
 
-def fill(tree, build, modules):
+def fill(tree, build, modules, only):
     tree.carry("/bin/busybox")
     for guest in (HERE / "guest").iterdir():
         tree.write("/init" if guest.name == "init" else f"/hw/{guest.name}", guest.read_text())
@@ -111,11 +113,13 @@ def fill(tree, build, modules):
 
     add_script(tree, "machine", ". /hw/machine.sh\n")
     for test in vm_tests(build):
-        add_test(tree, build, test)
-    tree.carry_program(build / "cloche")
-    tree.carry_program(build / "examples" / "example_tools.so")
-    tree.carry(build / "python.image")
-    add_script(tree, "command", f"BUILD={shlex.quote(str(build))}\n. /hw/command.sh\n")
+        if not only or test["name"] in only:
+            add_test(tree, build, test)
+    if not only or "command" in only:
+        tree.carry(build / "python.image")
+        for program in PROGRAMS:
+            tree.carry_program(build / program)
+        add_script(tree, "command", f"BUILD={shlex.quote(str(build))}\n. /hw/command.sh\n")
 
 
 def pack(tree, output):
@@ -132,14 +136,15 @@ def main():
     parser.add_argument("--modules", type=Path, required=True, help="lib/modules/RELEASE")
     parser.add_argument("--output", required=True)
     parser.add_argument("--list", type=Path, required=True)
+    parser.add_argument("only", nargs="*", help="pack these programs, not all")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    for needed in ("cloche", "python.image", "examples/example_tools.so"):
+    for needed in (*PROGRAMS, "python.image"):
         if not (build / needed).exists():
             raise SystemExit(f"{build / needed} is not built: run make")
     with tempfile.TemporaryDirectory(prefix="cloche-hw-") as folder:
         tree = Tree(folder)
-        fill(tree, build, arguments.modules)
+        fill(tree, build, arguments.modules, arguments.only)
         pack(tree, arguments.output)
         names = sorted(test.name for test in tree.path("/hw/tests").iterdir())
     arguments.list.write_text("".join(f"{name}\n" for name in names))

@@ -8,6 +8,7 @@ come to `@hw done`. Exit status 0 only if something passed and nothing failed.
 
 import argparse
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -116,7 +117,8 @@ class Report:
 
 
 def run_machine(words, seconds, log, take):
-    """Give every line to `take`; returns how the machine ended."""
+    """Give every line to `take`, and with its time to the log; returns how the machine ended."""
+    start = time.monotonic()
     machine = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
     late = threading.Event()
@@ -129,7 +131,7 @@ def run_machine(words, seconds, log, take):
     timer.start()
     try:
         for raw in machine.stdout:
-            log.write(raw)
+            log.write(b"%7.2f %s" % (time.monotonic() - start, raw))
             log.flush()
             take(raw.decode("utf-8", "replace").rstrip("\r\n"))
         status = machine.wait()
@@ -149,7 +151,9 @@ def main():
     report, start = Report(arguments.programs.read_text().split()), time.monotonic()
     with open(arguments.log, "wb") as log:
         end = run_machine(arguments.words, arguments.seconds, log, report.line)
-    print(f"   {time.monotonic() - start:.0f} s in all; the serial log is {arguments.log}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"   {time.monotonic() - start:.0f} s in all, {used.ru_utime + used.ru_stime:.0f} s of processor "
+          f"time; the serial log is {arguments.log}")
     return report.finish(end)
 
 

@@ -2,13 +2,16 @@
 # The hardware path: run the micro-VM's tests and Python itself under KVM on AMD's SVM, which QEMU
 # emulates in software, with Debian's kernel and its kvm-amd. No hypervisor of this machine is used.
 #
-#   tests/hw/run.sh BUILD     the last line printed is `hw: N passed, N failed, N skipped`
+#   tests/hw/run.sh BUILD [NAME...]   run all, or the programs named (fault, restore, command, ...)
+#
+# The last line printed is `hw: N passed, N failed, N skipped`.
 #
 # kernel.sh fetches the kernel, initramfs.py packs BUILD's programs, guest/ is what runs inside,
 # report.py reads the serial line and counts. The whole serial log stays in BUILD/hw/serial.log.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(realpath "${1:?give the build folder}")
+shift
 seconds=${CLOCHE_HW_SECONDS:-450} # from power-on to power-off; emulation is slow, a hang is a failure
 
 not_run() {
@@ -22,7 +25,7 @@ kernel=$("$here/kernel.sh") || not_run "there is no kernel to boot"
 release=$(ls "$kernel/lib/modules")
 mkdir -p "$build/hw"
 "$here/initramfs.py" --build "$build" --modules "$kernel/lib/modules/$release" \
-    --output "$build/hw/initramfs.cpio" --list "$build/hw/programs.txt" || not_run "see above"
+    --output "$build/hw/initramfs.cpio" --list "$build/hw/programs.txt" "$@" || not_run "see above"
 
 echo "booting Linux $release on emulated SVM"
 exec "$here/report.py" --seconds "$seconds" --log "$build/hw/serial.log" \

@@ -121,7 +121,8 @@ static void what_has_no_form_is_refused(void **state)
     (void)state;
     struct clo_error error;
     json_t *messages;
-    json_t *items = parse_quoted("[{'role':'user','content':[{'type':'input_image','file_id':'f'}]}]");
+    json_t *items =
+        parse_quoted("[{'role':'user','content':[{'type':'input_image','file_id':'f'}]}]");
     struct clo_model_request request = {.input = items};
     assert_int_equal(clo_chat_messages(&messages, &request, &error), CLO_EINVALID);
     assert_null(messages);

@@ -20,17 +20,29 @@ static char folder[] = "/tmp/cloche-image-test-XXXXXX";
 
 /* Linear memory, code, constants, data, heap; two hot pages. */
 static const struct clo_image_header good = {
-    .magic = CLO_IMAGE_MAGIC, .version = CLO_IMAGE_VERSION, .abi = CLO_ABI_VERSION,
-    .header_size = sizeof(struct clo_image_header), .segment_count = 5, .file_size = 0xb000,
-    .name = "hand-made", .runtime = "none \"quoted\"", .cpu = "x86-64-v2", .inputs = "",
-    .run_entry = CLO_IMAGE_VA + 0x10, .interrupt_count = 1, .hot_count = 2, .hot_offset = 0xa000,
-    .segments = {
-        {CLO_SEGMENT_LINEAR, CLO_SEGMENT_WRITE, CLO_LINEAR_VA, 0x330000, 0x1000, 0x3000},
-        {CLO_SEGMENT_SHARED, CLO_SEGMENT_EXECUTE, CLO_IMAGE_VA, 0x2000, 0x4000, 0x2000},
-        {CLO_SEGMENT_SHARED, 0, CLO_IMAGE_VA + 0x200000, 0x1000, 0x6000, 0x1000},
-        {CLO_SEGMENT_PRIVATE, CLO_SEGMENT_WRITE, CLO_IMAGE_VA + 0x400000, 0x5000, 0x7000, 0x2000},
-        {CLO_SEGMENT_HEAP, CLO_SEGMENT_WRITE, CLO_HEAP_VA, 0x10000, 0x9000, 0x1000},
-    },
+    .magic = CLO_IMAGE_MAGIC,
+    .version = CLO_IMAGE_VERSION,
+    .abi = CLO_ABI_VERSION,
+    .header_size = sizeof(struct clo_image_header),
+    .segment_count = 5,
+    .file_size = 0xb000,
+    .name = "hand-made",
+    .runtime = "none \"quoted\"",
+    .cpu = "x86-64-v2",
+    .inputs = "",
+    .run_entry = CLO_IMAGE_VA + 0x10,
+    .interrupt_count = 1,
+    .hot_count = 2,
+    .hot_offset = 0xa000,
+    .segments =
+        {
+            {CLO_SEGMENT_LINEAR, CLO_SEGMENT_WRITE, CLO_LINEAR_VA, 0x330000, 0x1000, 0x3000},
+            {CLO_SEGMENT_SHARED, CLO_SEGMENT_EXECUTE, CLO_IMAGE_VA, 0x2000, 0x4000, 0x2000},
+            {CLO_SEGMENT_SHARED, 0, CLO_IMAGE_VA + 0x200000, 0x1000, 0x6000, 0x1000},
+            {CLO_SEGMENT_PRIVATE, CLO_SEGMENT_WRITE, CLO_IMAGE_VA + 0x400000, 0x5000, 0x7000,
+             0x2000},
+            {CLO_SEGMENT_HEAP, CLO_SEGMENT_WRITE, CLO_HEAP_VA, 0x10000, 0x9000, 0x1000},
+        },
     .interrupts = {{.address = 0x40, .value = 1, .mode = 1}},
 };
 static const uint32_t good_hot[2] = {0x10, CLO_WINDOW_VA >> 12};
@@ -55,8 +67,10 @@ struct wrong {
     uint64_t value;
     const char *reason;
 };
-#define FIELD(field, value, reason)                                                               \
-    {offsetof(struct clo_image_header, field), sizeof good.field, value, reason}
+#define FIELD(field, value, reason)                                                                \
+    {                                                                                              \
+        offsetof(struct clo_image_header, field), sizeof good.field, value, reason                 \
+    }
 
 static const struct wrong wrongs[] = {
     FIELD(version, 2, "newer"),
@@ -138,8 +152,13 @@ static void a_wrong_hot_list_is_refused(void **state)
 {
     (void)state;
     static const uint32_t lists[][2] = {
-        {0x10, 0x10}, {0x11, 0x10}, {0x10, 0x330}, {0x10, CLO_IMAGE_VA >> 12},
-        {0x10, CLO_SYSTEM_VA >> 12}, {0x10, 0xffffffff}, {0x10, (CLO_STACK_VA >> 12) - 1},
+        {0x10, 0x10},
+        {0x11, 0x10},
+        {0x10, 0x330},
+        {0x10, CLO_IMAGE_VA >> 12},
+        {0x10, CLO_SYSTEM_VA >> 12},
+        {0x10, 0xffffffff},
+        {0x10, (CLO_STACK_VA >> 12) - 1},
     };
     struct clo_error error;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
@@ -223,7 +242,9 @@ static void foreign_files_are_called_what_they_are(void **state)
         {"\x1f\x8b\x08\0\0\0\0\0\0", 9, "compressed"},
         {"version https://example.org\nsize 12345\n", 39, "text file"},
         {"hi\n", 3, "text file"},
-        {"\x89" "CLOCHE\r\n......", 15, "text mode"},
+        {"\x89"
+         "CLOCHE\r\n......",
+         15, "text mode"},
         {"\x01\x02\x03\x04\x05\x06\x07\x08\x09", 9, "magic"},
         {CLO_IMAGE_MAGIC, 8, "cut short"},
     };
@@ -329,8 +350,8 @@ static void inspect_writes_what_the_header_says(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"foreign", "good.image", "flipped.image", "cut.image",
-                                        "found.image", "inspect.image"};
+    static const char *const names[] = {"foreign",   "good.image",  "flipped.image",
+                                        "cut.image", "found.image", "inspect.image"};
     char path[160];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);

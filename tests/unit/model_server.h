@@ -1,5 +1,5 @@
-/* model_server.h - a server on 127.0.0.1 that answers the n-th request with the n-th prepared bytes,
- * whole, dripping, or not at all; and a sink that writes down what a model reports.
+/* model_server.h - a server on 127.0.0.1 that answers the n-th request with the n-th prepared
+ * bytes, whole, dripping, or not at all; and a sink that writes down what a model reports.
  *
  * One connection at a time is served, by one thread. Requests are read to their end before they
  * are answered, and kept for the test to look at.
@@ -21,8 +21,7 @@
 #include "base/buffer.h"
 #include "model/model.h"
 
-#define EVENTS                                                                                     \
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+#define EVENTS "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 #define REQUESTS_MAX 16
 
 enum after { CLOSE, HANG, KEEP }; /* KEEP: the answer says its length; the next request may come */
@@ -30,7 +29,7 @@ enum after { CLOSE, HANG, KEEP }; /* KEEP: the answer says its length; the next 
 struct act {
     const char *answer;
     enum after after;
-    size_t drip;  /* bytes in one write, 0: all at once */
+    size_t drip;      /* bytes in one write, 0: all at once */
     unsigned wait_ms; /* between writes */
 };
 
@@ -136,8 +135,7 @@ static inline void server_start(struct server *server, const struct act *acts, s
     server->acts = acts;
     server->count = count;
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(server->listener, (struct sockaddr *)&address, size) ||
-        listen(server->listener, 16) ||
+    if (bind(server->listener, (struct sockaddr *)&address, size) || listen(server->listener, 16) ||
         getsockname(server->listener, (struct sockaddr *)&address, &size) ||
         pthread_create(&server->thread, NULL, serve, server))
         abort();
@@ -159,8 +157,10 @@ static inline void server_stop(struct server *server)
  * -status at the end of each item. Deltas are divided by |. */
 static inline void log_item(void *context, const struct clo_item_event *event)
 {
-    static const char marks[] = {[CLO_ITEM_TEXT] = '|', [CLO_ITEM_REFUSAL] = '!',
-                                 [CLO_ITEM_ARGUMENTS] = '@', [CLO_ITEM_REASONING] = '~'};
+    static const char marks[] = {[CLO_ITEM_TEXT] = '|',
+                                 [CLO_ITEM_REFUSAL] = '!',
+                                 [CLO_ITEM_ARGUMENTS] = '@',
+                                 [CLO_ITEM_REASONING] = '~'};
     struct clo_buffer *log = context;
     if (event->kind == CLO_ITEM_ADDED) {
         clo_buffer_format(log, "+%s", json_string_value(json_object_get(event->item, "type")));

@@ -1,5 +1,5 @@
-/* model_wire_test.c - the two protocols of model servers over real sockets: what is sent, what comes
- * back in whatever pieces, and every way in which a server can fail. */
+/* model_wire_test.c - the two protocols of model servers over real sockets: what is sent, what
+ * comes back in whatever pieces, and every way in which a server can fail. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,8 +44,8 @@ static struct clo_model *open_model(enum clo_model_kind kind, unsigned port, uns
     struct clo_model *model;
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/", port);
-    struct clo_model_config config = {.kind = kind, .name = "m", .base_url = url, .api_key = KEY,
-                                      .timeout_ms = timeout_ms};
+    struct clo_model_config config = {
+        .kind = kind, .name = "m", .base_url = url, .api_key = KEY, .timeout_ms = timeout_ms};
     struct clo_error error;
     if (clo_model_create(&model, &config, &error))
         fail_msg("%s", error.message);
@@ -95,27 +95,35 @@ static void done(struct outcome *outcome)
 
 #define RE(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
 
-static const char two_items[] = EVENTS
-    RE("response.created", ",\"response\":{\"model\":\"m-1\"}")
-    ": keep-alive\n\n"
-    RE("response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":"
-       "\"msg_1\",\"role\":\"assistant\",\"content\":[]}")
-    RE("response.content_part.added", ",\"output_index\":0")
-    RE("response.output_text.delta", ",\"output_index\":0,\"delta\":\"He\"")
-    RE("response.output_text.delta", ",\"output_index\":0,\"delta\":\"llo \\u00e4\"")
-    RE("response.output_item.done", ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":"
-       "\"msg_1\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[{\"type\":"
-       "\"output_text\",\"text\":\"Hello \\u00e4\",\"annotations\":[]}]}")
-    RE("response.output_item.added", ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-       "\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\",\"arguments\":\"\"}")
-    RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"{\\\"code\\\":\"")
-    RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"\\\"1\\\"}\"")
-    RE("response.output_item.done", ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-       "\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\",\"status\":\"completed\","
-       "\"arguments\":\"{\\\"code\\\":\\\"1\\\"}\"}")
-    RE("response.completed", ",\"response\":{\"status\":\"completed\",\"model\":\"m-1-served\","
-       "\"usage\":{\"input_tokens\":10,\"output_tokens\":7,\"input_tokens_details\":{"
-       "\"cached_tokens\":4},\"output_tokens_details\":{\"reasoning_tokens\":2}}}");
+static const char two_items[] =
+    EVENTS RE("response.created", ",\"response\":{\"model\":\"m-1\"}") ": keep-alive\n\n" RE(
+        "response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":"
+                                      "\"msg_1\",\"role\":\"assistant\",\"content\":[]}")
+        RE("response.content_part.added", ",\"output_index\":0") RE(
+            "response.output_text.delta", ",\"output_index\":0,\"delta\":\"He\"")
+            RE("response.output_text.delta", ",\"output_index\":0,\"delta\":\"llo \\u00e4\"") RE(
+                "response.output_item.done",
+                ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":"
+                "\"msg_1\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[{\"type\":"
+                "\"output_text\",\"text\":\"Hello \\u00e4\",\"annotations\":[]}]}")
+                RE("response.output_item.added",
+                   ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
+                   "\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\",\"arguments\":"
+                   "\"\"}") RE("response.function_call_arguments.delta",
+                               ",\"output_index\":1,\"delta\":\"{\\\"code\\\":\"")
+                    RE("response.function_call_arguments.delta",
+                       ",\"output_index\":1,\"delta\":\"\\\"1\\\"}\"")
+                        RE("response.output_item.done",
+                           ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
+                           "\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\","
+                           "\"status\":\"completed\","
+                           "\"arguments\":\"{\\\"code\\\":\\\"1\\\"}\"}")
+                            RE("response.completed",
+                               ",\"response\":{\"status\":\"completed\",\"model\":\"m-1-served\","
+                               "\"usage\":{\"input_tokens\":10,\"output_tokens\":7,\"input_tokens_"
+                               "details\":{"
+                               "\"cached_tokens\":4},\"output_tokens_details\":{\"reasoning_"
+                               "tokens\":2}}}");
 
 static void check_two_items(const struct outcome *outcome)
 {
@@ -160,19 +168,21 @@ static void responses_end_without_the_server_hanging_up(void **state)
     done(&outcome);
 }
 
-static const char interleaved[] = EVENTS
-    RE("response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"function_call\","
-       "\"call_id\":\"a\",\"name\":\"f\"}")
+static const char interleaved[] = EVENTS RE(
+    "response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"function_call\","
+                                  "\"call_id\":\"a\",\"name\":\"f\"}")
     RE("response.output_item.added", ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-       "\"call_id\":\"b\",\"name\":\"g\"}")
-    RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"1\"")
-    RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"8\"")
-    RE("response.output_item.done", ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-       "\"call_id\":\"b\",\"name\":\"g\",\"arguments\":\"89\"}")
-    RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"2\"")
-    RE("response.output_item.done", ",\"output_index\":0,\"item\":{\"type\":\"function_call\","
-       "\"call_id\":\"a\",\"name\":\"f\",\"arguments\":\"123\"}")
-    RE("response.completed", ",\"response\":{\"status\":\"completed\"}");
+                                     "\"call_id\":\"b\",\"name\":\"g\"}")
+        RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"1\"")
+            RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"8\"") RE(
+                "response.output_item.done",
+                ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
+                "\"call_id\":\"b\",\"name\":\"g\",\"arguments\":\"89\"}")
+                RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"2\"")
+                    RE("response.output_item.done",
+                       ",\"output_index\":0,\"item\":{\"type\":\"function_call\","
+                       "\"call_id\":\"a\",\"name\":\"f\",\"arguments\":\"123\"}")
+                        RE("response.completed", ",\"response\":{\"status\":\"completed\"}");
 
 static void responses_items_never_overlap(void **state)
 {
@@ -186,20 +196,24 @@ static void responses_items_never_overlap(void **state)
     done(&outcome);
 }
 
-static const char thoughts[] = EVENTS
-    RE("response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"reasoning\","
-       "\"id\":\"rs_9\",\"summary\":[]}")
+static const char thoughts[] = EVENTS RE("response.output_item.added",
+                                         ",\"output_index\":0,\"item\":{\"type\":\"reasoning\","
+                                         "\"id\":\"rs_9\",\"summary\":[]}")
     RE("response.reasoning_summary_part.added", ",\"output_index\":0,\"summary_index\":0")
-    RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"one\"")
-    RE("response.reasoning_summary_part.added", ",\"output_index\":0,\"summary_index\":1")
-    RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"two\"")
-    RE("response.output_item.done", ",\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"id\":"
-       "\"rs_9\",\"encrypted_content\":\"zzz\",\"summary\":[{\"type\":\"summary_text\",\"text\":"
-       "\"one\"},{\"type\":\"summary_text\",\"text\":\"two\"}]}")
-    RE("response.output_item.added", ",\"output_index\":1,\"item\":{\"type\":\"message\"}")
-    RE("response.refusal.delta", ",\"output_index\":1,\"delta\":\"no\"")
-    RE("response.incomplete", ",\"response\":{\"status\":\"incomplete\",\"incomplete_details\":{"
-       "\"reason\":\"content_filter\"}}");
+        RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"one\"")
+            RE("response.reasoning_summary_part.added", ",\"output_index\":0,\"summary_index\":1")
+                RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"two\"")
+                    RE("response.output_item.done",
+                       ",\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"id\":"
+                       "\"rs_9\",\"encrypted_content\":\"zzz\",\"summary\":[{\"type\":\"summary_"
+                       "text\",\"text\":"
+                       "\"one\"},{\"type\":\"summary_text\",\"text\":\"two\"}]}")
+                        RE("response.output_item.added",
+                           ",\"output_index\":1,\"item\":{\"type\":\"message\"}")
+                            RE("response.refusal.delta", ",\"output_index\":1,\"delta\":\"no\"") RE(
+                                "response.incomplete",
+                                ",\"response\":{\"status\":\"incomplete\",\"incomplete_details\":{"
+                                "\"reason\":\"content_filter\"}}");
 
 static void responses_reasoning_refusal_incomplete(void **state)
 {
@@ -208,8 +222,7 @@ static void responses_reasoning_refusal_incomplete(void **state)
     struct outcome outcome;
     call(&outcome, CLO_MODEL_RESPONSES, &act, 1);
     assert_int_equal(outcome.status, 0);
-    assert_string_equal(outcome.log.data,
-                        "+reasoning~one~\n\n~two- +message!no-incomplete ");
+    assert_string_equal(outcome.log.data, "+reasoning~one~\n\n~two- +message!no-incomplete ");
     assert_string_equal(outcome.reply.incomplete, "content_filter");
     const json_t *item = json_array_get(outcome.reply.output, 0);
     assert_string_equal(clo_doc_text(item, "encrypted_content"), "zzz");
@@ -252,10 +265,10 @@ static void responses_request_is_as_the_protocol_wants(void **state)
         "\"status\":\"completed\"},"
         "{\"type\":\"mcp_approval_request\",\"id\":\"mcpr_1\"}]");
     json_t *tools = json_pack("[{s:s, s:s}]", "type", "function", "name", "f");
-    json_t *options = json_pack("{s:f, s:n, s:{s:s}, s:s}", "temperature", 0.5, "top_p", "reasoning",
-                                "effort", "low", "unknown", "x");
-    struct clo_model_request request = {.instructions = "be brief", .input = input, .tools = tools,
-                                        .options = options};
+    json_t *options = json_pack("{s:f, s:n, s:{s:s}, s:s}", "temperature", 0.5, "top_p",
+                                "reasoning", "effort", "low", "unknown", "x");
+    struct clo_model_request request = {
+        .instructions = "be brief", .input = input, .tools = tools, .options = options};
     call_full(&outcome, CLO_MODEL_RESPONSES, &act, 1, &request, 5000);
     assert_int_equal(outcome.status, 0);
     assert_non_null(strstr(outcome.head, "POST /v1/responses HTTP/1.1\r\n"));
@@ -281,24 +294,30 @@ static void responses_request_is_as_the_protocol_wants(void **state)
     done(&outcome);
 }
 
-#define CHUNK(delta, rest) "data: {\"model\":\"c-1\",\"choices\":[{\"index\":0,\"delta\":" delta   \
-                           rest "}]}\n\n"
+#define CHUNK(delta, rest)                                                                         \
+    "data: {\"model\":\"c-1\",\"choices\":[{\"index\":0,\"delta\":" delta rest "}]}\n\n"
 
-static const char chat_stream[] = EVENTS
-    CHUNK("{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}", "")
-    CHUNK("{\"content\":\"\"}", "")
-    CHUNK("{\"content\":\"Let \"}", "") CHUNK("{\"content\":\"me\"}", "")
-    CHUNK("{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{"
-          "\"name\":\"f\",\"arguments\":\"\"}}]}", "")
-    CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}]}", "")
-    CHUNK("{\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":"
-          "\"{\"}}]}", "")
-    CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\":1}\"}},"
-          "{\"index\":1,\"function\":{\"arguments\":\"}\"}}]}", "")
-    CHUNK("{}", ",\"finish_reason\":\"tool_calls\"")
-    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":6,"
-    "\"prompt_tokens_details\":{\"cached_tokens\":1},\"completion_tokens_details\":{"
-    "\"reasoning_tokens\":2}}}\n\ndata: [DONE]\n\n";
+static const char chat_stream[] = EVENTS CHUNK(
+    "{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}", "") CHUNK("{\"content\":\"\"}", "")
+    CHUNK("{\"content\":\"Let \"}", "") CHUNK("{\"content\":\"me\"}", "") CHUNK(
+        "{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{"
+        "\"name\":\"f\",\"arguments\":\"\"}}]}",
+        "") CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}]}",
+                  "")
+        CHUNK(
+            "{\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":"
+            "\"{\"}}]}",
+            "") CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\":1}\"}},"
+                      "{\"index\":1,\"function\":{\"arguments\":\"}\"}}]}",
+                      "")
+            CHUNK("{}",
+                  ",\"finish_reason\":\"tool_calls\"") "data: "
+                                                       "{\"choices\":[],\"usage\":{\"prompt_"
+                                                       "tokens\":5,\"completion_tokens\":6,"
+                                                       "\"prompt_tokens_details\":{\"cached_"
+                                                       "tokens\":1},\"completion_tokens_details\":{"
+                                                       "\"reasoning_tokens\":2}}}\n\ndata: "
+                                                       "[DONE]\n\n";
 
 static void chat_streams_in_any_pieces(void **state)
 {
@@ -333,16 +352,17 @@ static const struct {
     /* all calls under one number, whole: told apart by their ids */
     {EVENTS CHUNK("{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\","
                   "\"arguments\":\"1\"}},{\"index\":0,\"id\":\"b\",\"function\":{\"name\":\"g\","
-                  "\"arguments\":\"2\"}}]}", "")
-         CHUNK("{}", ",\"finish_reason\":\"tool_calls\"") "data: [DONE]\n\n",
+                  "\"arguments\":\"2\"}}]}",
+                  "") CHUNK("{}", ",\"finish_reason\":\"tool_calls\"") "data: [DONE]\n\n",
      "+function_call@1-completed +function_call@2-completed ", NULL},
     /* no number, no id; a call that is cut; text after a call */
     {EVENTS CHUNK("{\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":\"1\"}}]}", "")
          CHUNK("{\"tool_calls\":[{\"function\":{\"arguments\":\"2\"}}]}", "")
-         CHUNK("{}", ",\"finish_reason\":\"length\"") "data: [DONE]\n\n",
+             CHUNK("{}", ",\"finish_reason\":\"length\"") "data: [DONE]\n\n",
      "+function_call@1@2-incomplete ", "max_output_tokens"},
     {EVENTS CHUNK("{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\","
-                  "\"arguments\":\"1\"}}]}", "")
+                  "\"arguments\":\"1\"}}]}",
+                  "")
          CHUNK("{\"content\":\"late\"}", ",\"finish_reason\":\"stop\"") "data: [DONE]\n\n",
      "+function_call@1-completed +message|late-completed ", NULL},
     /* servers that do not stream */
@@ -383,8 +403,8 @@ static const struct {
     unsigned requests;
 } failures[] = {
     {STATUS("401 Unauthorized", "{\"error\":{\"message\":\"Incorrect key: " KEY "\"}}"),
-     "the model's server refused the credentials (HTTP 401)",
-     "said: Incorrect key: [key]", "", CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
+     "the model's server refused the credentials (HTTP 401)", "said: Incorrect key: [key]", "",
+     CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
     {STATUS("400 Bad Request", "{\"error\":{\"message\":\"too\\nlong " KEY "\"}}"),
      "the model's server answered HTTP 400: too long [key]", "127.0.0.1", "", CLO_MODEL_CHAT,
      CLO_EMODEL, 1},
@@ -406,10 +426,12 @@ static const struct {
      CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {STATUS("200 OK", "{\"output\":[{"),
      "the model's server answered with something that is neither a JSON object nor a stream of "
-     "events", "base_url", "", CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
+     "events",
+     "base_url", "", CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
     {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>",
      "the model's server answered with something that is neither a JSON object nor a stream of "
-     "events", "", "", CLO_MODEL_CHAT, CLO_EMODEL, 1},
+     "events",
+     "", "", CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {EVENTS "data: {oops\n\n", "the model's server sent an event that is not JSON", "", "",
      CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {EVENTS CHUNK("{\"content\":\"abc\"}", ""),
@@ -420,14 +442,14 @@ static const struct {
      CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {EVENTS RE("response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"message\"}")
          RE("response.output_text.delta", ",\"output_index\":0,\"delta\":\"x\"")
-         RE("response.failed", ",\"response\":{\"status\":\"failed\",\"error\":{\"code\":\"c\","
-            "\"message\":\"model died\"}}"),
+             RE("response.failed", ",\"response\":{\"status\":\"failed\",\"error\":{\"code\":\"c\","
+                                   "\"message\":\"model died\"}}"),
      "the model's server reported a failure: model died", "", "+message|x-incomplete ",
      CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
     {EVENTS RE("error", ",\"code\":\"c\",\"message\":\"flat\""),
      "the model's server reported a failure: flat", "", "", CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
-    {"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 5000\r\n\r\n"
-     CHUNK("{\"content\":\"abc\"}", ""),
+    {"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 5000\r\n\r\n" CHUNK(
+         "{\"content\":\"abc\"}", ""),
      "the model's server broke off in the middle of its answer", "", "+message|abc-incomplete ",
      CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {"", "the model's server closed the connection without an answer", "", "", CLO_MODEL_CHAT,
@@ -457,9 +479,9 @@ static void every_failure_is_named(void **state)
 static void a_busy_server_is_asked_again(void **state)
 {
     (void)state;
-    static const char *const busy[] = {
-        STATUS("429 Too Many\r\nRetry-After: 1", "{}"), STATUS("500 Oops", "{}"),
-        STATUS("502 Bad Gateway", "{}"), STATUS("503 Unavailable", "{}")};
+    static const char *const busy[] = {STATUS("429 Too Many\r\nRetry-After: 1", "{}"),
+                                       STATUS("500 Oops", "{}"), STATUS("502 Bad Gateway", "{}"),
+                                       STATUS("503 Unavailable", "{}")};
     for (size_t i = 0; i < 4; i++) {
         struct act acts[] = {{busy[i], CLOSE, 0, 0}, {two_items, CLOSE, 0, 0}};
         struct outcome outcome;
@@ -623,8 +645,9 @@ static void configurations_are_checked(void **state)
         struct clo_model_config config;
         const char *message;
     } cases[] = {
-        {{.kind = CLO_MODEL_RESPONSES}, "no API key for OpenAI's server, and no other server is "
-                                        "named"},
+        {{.kind = CLO_MODEL_RESPONSES},
+         "no API key for OpenAI's server, and no other server is "
+         "named"},
         {{.kind = CLO_MODEL_CHAT, .base_url = "not a url"}, "the model's base URL is not a URL"},
         {{.kind = CLO_MODEL_CHAT, .base_url = "ftp://x/"},
          "the model's base URL is neither http:// nor https://"},

@@ -39,9 +39,9 @@ static json_t *scene(const char *user, const char *first, const char *second)
                               "content", "type", "input_text", "text", user);
     const char *outputs[] = {first, second};
     for (int i = 0; i < 2 && outputs[i]; i++) {
-        json_array_append_new(input, json_pack("{s:s, s:s, s:s, s:s}", "type", "function_call",
-                                               "call_id", "c", "name", "execute_code", "arguments",
-                                               "{}"));
+        json_array_append_new(input,
+                              json_pack("{s:s, s:s, s:s, s:s}", "type", "function_call", "call_id",
+                                        "c", "name", "execute_code", "arguments", "{}"));
         json_array_append_new(input, json_pack("{s:s, s:s, s:s}", "type", "function_call_output",
                                                "call_id", "c", "output", outputs[i]));
     }
@@ -62,8 +62,7 @@ static int play_with(struct clo_model *model, json_t *input, const char *choice,
     int status = clo_model_call(model, &request, &sink, &reply, NULL);
     size_t index;
     const json_t *item;
-    json_array_foreach(reply.output, index, item)
-    {
+    json_array_foreach (reply.output, index, item) {
         if (clo_doc_is(item, "type", "message")) {
             const json_t *part = json_array_get(json_object_get(item, "content"), 0);
             *text = strdup(clo_doc_text(part, "text"));
@@ -152,14 +151,14 @@ static void without_a_turn_the_block_is_run(void **state)
 static void it_says_what_it_is(void **state)
 {
     (void)state;
-    static const char *const messages[] = {"hello", "```python", "```python\nopen", "``` x ```", ""};
+    static const char *const messages[] = {"hello", "```python", "```python\nopen", "``` x ```",
+                                           ""};
     struct clo_model *model;
     struct clo_model_config config = {.kind = CLO_MODEL_SCRIPT};
     assert_int_equal(clo_model_create(&model, &config, NULL), 0);
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         char *text, *code;
-        assert_int_equal(
-            play_with(model, scene(messages[i], NULL, NULL), "auto", &text, &code), 0);
+        assert_int_equal(play_with(model, scene(messages[i], NULL, NULL), "auto", &text, &code), 0);
         assert_non_null(strstr(text, "offline"));
         assert_non_null(strstr(text, "OPENAI_API_KEY"));
         assert_null(code);
@@ -190,8 +189,8 @@ static void it_streams_the_same_small_pieces(void **state)
     (void)state;
     struct clo_model *model;
     struct clo_buffer logs[2] = {CLO_BUFFER(10000), CLO_BUFFER(10000)};
-    assert_int_equal(open_text(&model, "turns:\n- say: 'Grüße aus dem Lande der Glocken, überall'\n",
-                               NULL), 0);
+    assert_int_equal(
+        open_text(&model, "turns:\n- say: 'Grüße aus dem Lande der Glocken, überall'\n", NULL), 0);
     for (int i = 0; i < 2; i++) {
         json_t *input = scene("x", NULL, NULL);
         struct clo_item_sink sink = {log_item, &logs[i]};
@@ -223,8 +222,8 @@ static void it_can_be_slow_and_cancelled(void **state)
     struct clo_error error;
     struct clo_model_reply reply;
     pthread_t thread;
-    assert_int_equal(open_text(&model, "delay: 20s\nturns:\n- say: a text of several pieces\n",
-                               NULL), 0);
+    assert_int_equal(
+        open_text(&model, "delay: 20s\nturns:\n- say: a text of several pieces\n", NULL), 0);
     struct clo_cancel *cancel = clo_cancel_create();
     json_t *input = scene("x", NULL, NULL);
     struct clo_model_request request = {.input = input, .cancel = cancel};
@@ -276,8 +275,8 @@ static void bad_scripts_are_refused(void **state)
 static void sections_hold_anything(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"a", "a\n", "\n", "stdout (1 bytes):\nx\n", "b (", "",
-                                        "result (99 bytes):\n"};
+    static const char *const texts[] = {
+        "a", "a\n", "\n", "stdout (1 bytes):\nx\n", "b (", "", "result (99 bytes):\n"};
     const size_t count = sizeof texts / sizeof *texts;
     for (size_t one = 0; one < count; one++) {
         for (size_t two = 0; two < count; two++) {

@@ -35,7 +35,9 @@ static const struct {
     {"event: x\n\ndata: a\n\n", "<a>"}, /* an event without data is none, and its type is gone */
     {"data\n\n", "<>"},
     {"data:  two blanks\n\n", "< two blanks>"},
-    {"\xef\xbb\xbf" "data: a\n\n", "<a>"},
+    {"\xef\xbb\xbf"
+     "data: a\n\n",
+     "<a>"},
     {"data: a\n\ndata: [DONE]\n\ndata: late\n\n", "<a>!"},
     {"data: \xc3\xa4\xf0\x9f\x98\x80\r\n\r\n", "<\xc3\xa4\xf0\x9f\x98\x80>"},
     {"data: a\n\ndata: last\n", "<a><last>"}, /* no blank line at the end */

@@ -18,9 +18,15 @@ static const struct {
 } dirty[] = {
     {"plain", 5, "plain"},
     {"", 0, ""},
-    {"a\0b", 3, "a\xe2\x90\x80" "b"},
+    {"a\0b", 3,
+     "a\xe2\x90\x80"
+     "b"},
     {"\xc3\xa4\xf0\x9f\x98\x80", 6, "\xc3\xa4\xf0\x9f\x98\x80"},
-    {"\xff" "a", 2, "\xef\xbf\xbd" "a"},
+    {"\xff"
+     "a",
+     2,
+     "\xef\xbf\xbd"
+     "a"},
     {"\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* a surrogate */
     {"\xc0\xaf", 2, "\xef\xbf\xbd\xef\xbf\xbd"},                 /* overlong */
     {"\xe0\x80\x80x", 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx"},

@@ -36,8 +36,8 @@ static void bad_files_are_refused(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct clo_yaml *yaml;
         struct clo_error error = {0};
-        int status = clo_yaml_parse(&yaml, "a.yaml", refused[i].text, strlen(refused[i].text),
-                                    &error);
+        int status =
+            clo_yaml_parse(&yaml, "a.yaml", refused[i].text, strlen(refused[i].text), &error);
         assert_int_equal(status, CLO_EINVALID);
         assert_null(yaml);
         assert_string_equal(error.message, refused[i].message);
@@ -130,8 +130,7 @@ static void faults_say_where(void **state)
     clo_yaml_choice(sandbox, "memory", names, &choice, &error);
     assert_string_equal(error.message, "a.yaml:2: sandbox.memory: \"12x\" is none of x, y");
     clo_yaml_text(sandbox, "list", &text, &error);
-    assert_string_equal(error.message,
-                        "a.yaml:4: sandbox.list: a single value is expected here");
+    assert_string_equal(error.message, "a.yaml:4: sandbox.list: a single value is expected here");
     clo_yaml_close(yaml);
 }
 
@@ -152,7 +151,8 @@ static void variables_are_filled_in(void **state)
     unsetenv("CLO_T_NONE");
     assert_int_equal(expand("a: \"<${CLO_T_SET}|${CLO_T_NONE:-d e}|${CLO_T_EMPTY}|"
                             "${CLO_T_EMPTY:-f}|$${X}|$5>\"\nb: ${CLO_T_NONE:-}\n",
-                            &yaml, &error), 0);
+                            &yaml, &error),
+                     0);
     clo_yaml_text(clo_yaml_root(yaml), "a", &text, NULL);
     assert_string_equal(text, "<value|d e||f|${X}|$5>");
     assert_null(clo_yaml_get(clo_yaml_root(yaml), "b")); /* an empty plain value is absent */
@@ -170,12 +170,9 @@ static void variables_are_filled_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_files_are_refused),
-        cmocka_unit_test(syntax_errors_have_a_line),
-        cmocka_unit_test(anchors_cannot_explode),
-        cmocka_unit_test(values_are_typed),
-        cmocka_unit_test(faults_say_where),
-        cmocka_unit_test(variables_are_filled_in),
+        cmocka_unit_test(bad_files_are_refused),  cmocka_unit_test(syntax_errors_have_a_line),
+        cmocka_unit_test(anchors_cannot_explode), cmocka_unit_test(values_are_typed),
+        cmocka_unit_test(faults_say_where),       cmocka_unit_test(variables_are_filled_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,10 +80,11 @@ static void check(const struct clo_image *image, const struct expectation *want)
     bool refused = exit.kind == CLO_VM_VIOLATION && *want->vectors == '!';
     bool faulted = exit.kind == CLO_VM_FAULT && contains(want->vectors, exit.vector);
     if (!refused && !faulted)
-        fail_msg("bad %d at %#llx: exit %d, vector %u, error %#llx, cr2 %#llx, rip %#llx, op %u, %s",
-                 want->what, (unsigned long long)want->address, exit.kind, exit.vector,
-                 (unsigned long long)exit.error_code, (unsigned long long)exit.fault_address,
-                 (unsigned long long)exit.rip, clo_vm_control(vm)->op, exit.reason);
+        fail_msg(
+            "bad %d at %#llx: exit %d, vector %u, error %#llx, cr2 %#llx, rip %#llx, op %u, %s",
+            want->what, (unsigned long long)want->address, exit.kind, exit.vector,
+            (unsigned long long)exit.error_code, (unsigned long long)exit.fault_address,
+            (unsigned long long)exit.rip, clo_vm_control(vm)->op, exit.reason);
     if (refused)
         assert_true(exit.reason[0] != '\0');
     if (faulted && exit.vector == 14) {

@@ -1,8 +1,8 @@
-/* guest.c - a small guest for tests of src/vm: grows, prints, faults, spins and scribbles on demand.
- * Freestanding; linked like a real guest, at CLO_IMAGE_VA. */
+/* guest.c - a small guest for tests of src/vm: grows, prints, faults, spins and scribbles on
+ * demand. Freestanding; linked like a real guest, at CLO_IMAGE_VA. */
+#include "guest.h"
 #include "abi/hostcall.h"
 #include "abi/layout.h"
-#include "guest.h"
 
 #define CONTROL ((volatile struct clo_control *)CLO_WINDOW_VA)
 #define OUTPUT ((uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_OUTPUT))
@@ -46,7 +46,7 @@ static uint64_t data_word = 0x1122334455667788;
 static uint8_t data_block[300000] = {1, 2, 3};
 static uint8_t code_in_data[] = {0xc3};
 static uint64_t bss_word;
-static uint8_t bss_block[2500000]; /* makes the segment longer than 2 MiB */
+static uint8_t bss_block[GUEST_BSS_SIZE] __attribute__((aligned(4096)));
 static const uint64_t rodata_word = 0x55;
 
 void *memset(void *to, int byte, unsigned long size)
@@ -133,9 +133,12 @@ static void dirty(uint64_t bases)
     static const uint32_t mxcsr = 0xffc0; /* all masked, all rounding bits, denormals are zeros */
     static const uint16_t fcw = 0x0f7f;
     static const uint64_t ones = ~0ull;
-    __asm__ volatile("ldmxcsr %0; fldcw %1; fldpi; fldpi; movq %2, %%xmm0; pshufd $0, %%xmm0, %%xmm1\n"
-                     "movdqa %%xmm1, %%xmm7; movdqa %%xmm1, %%xmm8; movdqa %%xmm1, %%xmm15"
-                     : : "m"(mxcsr), "m"(fcw), "m"(ones) : "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
+    __asm__ volatile(
+        "ldmxcsr %0; fldcw %1; fldpi; fldpi; movq %2, %%xmm0; pshufd $0, %%xmm0, %%xmm1\n"
+        "movdqa %%xmm1, %%xmm7; movdqa %%xmm1, %%xmm8; movdqa %%xmm1, %%xmm15"
+        :
+        : "m"(mxcsr), "m"(fcw), "m"(ones)
+        : "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
     if (bases)
         __asm__ volatile("wrfsbase %0; wrgsbase %0" : : "r"(0x12340000ull));
     __asm__ volatile("mov %0, %%ds; mov %1, %%es; std; stc" : : "r"(0), "r"(0x23));
@@ -146,7 +149,8 @@ static void scribble(uint64_t seed, uint64_t count)
 {
     struct {
         uint64_t start, size;
-    } areas[] = {{0, GUEST_LINEAR}, {CLO_HEAP_VA, GUEST_HEAP},
+    } areas[] = {{0, GUEST_LINEAR},
+                 {CLO_HEAP_VA, GUEST_HEAP},
                  {(uint64_t)data_block, sizeof data_block},
                  {(uint64_t)bss_block, sizeof bss_block},
                  {CLO_STACK_VA, CLO_STACK_SIZE - 8192},
@@ -163,7 +167,9 @@ static void bad(uint64_t what, uint64_t address)
 {
     uint64_t zero = 0, value = 0;
     switch (what) {
-    case BAD_DIVIDE: __asm__ volatile("xor %%edx, %%edx; div %0" : : "r"(zero), "a"(1) : "rdx"); break;
+    case BAD_DIVIDE:
+        __asm__ volatile("xor %%edx, %%edx; div %0" : : "r"(zero), "a"(1) : "rdx");
+        break;
     case BAD_OPCODE: __asm__ volatile("ud2"); break;
     case BAD_READ: value = *(volatile uint64_t *)address; break;
     case BAD_WRITE: *(volatile uint64_t *)address = 1; break;
@@ -183,14 +189,20 @@ static void bad(uint64_t what, uint64_t address)
     case BAD_INT80: __asm__ volatile("int $0x80"); break;
     case BAD_INT3: __asm__ volatile("int3"); break;
     case BAD_INT1: __asm__ volatile(".byte 0xf1"); break;
-    case BAD_STEP: __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; nop" : : : "memory"); break;
+    case BAD_STEP:
+        __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; nop; nop" : : : "memory");
+        break;
     case BAD_ALIGN:
         __asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq; movl (%0), %%eax"
-                         : : "r"(data_block + 1) : "rax", "memory");
+                         :
+                         : "r"(data_block + 1)
+                         : "rax", "memory");
         break;
     case BAD_SSE: {
         static const uint32_t unmasked = 0;
-        __asm__ volatile("ldmxcsr %0; xorps %%xmm0, %%xmm0; divss %%xmm0, %%xmm0" : : "m"(unmasked));
+        __asm__ volatile("ldmxcsr %0; xorps %%xmm0, %%xmm0; divss %%xmm0, %%xmm0"
+                         :
+                         : "m"(unmasked));
         break;
     }
     case BAD_X87: {
@@ -205,8 +217,12 @@ static void bad(uint64_t what, uint64_t address)
     case BAD_CR3: __asm__ volatile("mov %%cr3, %0" : "=r"(value)); break;
     case BAD_LGDT: __asm__ volatile("lgdt %0" : : "m"(bss_block)); break;
     case BAD_IRET:
-        __asm__ volatile("mov %%rsp, %%rax; push $0x10; push %%rax; pushfq; push $0x08; lea 1f(%%rip), "
-                         "%%rax; push %%rax; iretq; 1: nop" : : : "rax", "memory");
+        __asm__ volatile(
+            "mov %%rsp, %%rax; push $0x10; push %%rax; pushfq; push $0x08; lea 1f(%%rip), "
+            "%%rax; push %%rax; iretq; 1: nop"
+            :
+            :
+            : "rax", "memory");
         break;
     case BAD_CALLGATE: {
         static const struct {
@@ -240,7 +256,9 @@ static uint64_t act(const struct guest_command *command)
             result += *(volatile uint64_t *)at;
         return result;
     case GUEST_GROW: return grow(a, b);
-    case GUEST_PRINT: print((uint32_t)a, "0123456789abcdefghijklmnopqrstuvwxyz", (uint32_t)b); return 0;
+    case GUEST_PRINT:
+        print((uint32_t)a, "0123456789abcdefghijklmnopqrstuvwxyz", (uint32_t)b);
+        return 0;
     case GUEST_CALLS:
         for (uint64_t i = 0; i < a; i++)
             host(CLO_OP_FLUSH);
@@ -260,6 +278,7 @@ static uint64_t act(const struct guest_command *command)
         return 0;
     }
     case GUEST_BAD: bad(a, b); return 0;
+    case GUEST_BSS: return (uint64_t)bss_block;
     case GUEST_DATA:
         result = data_word + bss_word;
         data_word = 1;

@@ -9,27 +9,29 @@
 #define GUEST_MAGIC 0x21646d63u
 #define GUEST_LINEAR 0x310000ull /* granted when ready: ends within a 2 MiB chunk */
 #define GUEST_HEAP 0x20000ull
+#define GUEST_BSS_SIZE 0x900000ull /* more than what stays resident between runs */
 #define GUEST_RUNTIME "Test guest 1.0"
 #define GUEST_INTERRUPT_A 64u /* stores: 7 to A; 0x100 is or-ed into B, which holds 1 */
 #define GUEST_INTERRUPT_B 68u
 
 enum guest_op {
-    GUEST_ECHO = 1, /* result is a */
-    GUEST_PEEK,     /* result is the u64 at a */
-    GUEST_POKE,     /* b to the u64 at a */
-    GUEST_TOUCH,    /* write each c-th byte of b bytes from a */
-    GUEST_SUM,      /* sum of the u64s of b bytes from a */
-    GUEST_GROW,     /* region a to b bytes; result is the status */
-    GUEST_PRINT,    /* b bytes of text on stream a */
-    GUEST_CALLS,    /* a host calls (flush) in a row */
-    GUEST_SPIN,     /* for ever */
+    GUEST_ECHO = 1,   /* result is a */
+    GUEST_PEEK,       /* result is the u64 at a */
+    GUEST_POKE,       /* b to the u64 at a */
+    GUEST_TOUCH,      /* write each c-th byte of b bytes from a */
+    GUEST_SUM,        /* sum of the u64s of b bytes from a */
+    GUEST_GROW,       /* region a to b bytes; result is the status */
+    GUEST_PRINT,      /* b bytes of text on stream a */
+    GUEST_CALLS,      /* a host calls (flush) in a row */
+    GUEST_SPIN,       /* for ever */
     GUEST_SPIN_CALLS, /* host calls for ever */
-    GUEST_DIRTY,    /* fill vector registers, MXCSR, x87, flags; a = 1: FS and GS bases too */
+    GUEST_DIRTY,      /* fill vector registers, MXCSR, x87, flags; a = 1: FS and GS bases too */
     GUEST_STATE,    /* the state that this run began with, to the call area (struct guest_state) */
     GUEST_SCRIBBLE, /* random writes (seed a, b of them) to all memory that may be written */
     GUEST_DEEP,     /* use a bytes of stack */
     GUEST_BAD,      /* what a guest must not do: enum guest_bad in a, an address in b */
     GUEST_DATA,     /* result is a word of initialised data plus one of bss; each is then changed */
+    GUEST_BSS, /* result is the address of GUEST_BSS_SIZE bytes of bss */
 };
 
 enum guest_bad {
@@ -40,10 +42,10 @@ enum guest_bad {
     BAD_JUMP,  /* to b */
     BAD_CLI,   /* then ud2, where cli is allowed */
     BAD_HLT,
-    BAD_PORT,  /* out to 0x80 */
+    BAD_PORT, /* out to 0x80 */
     BAD_FAULT_PORT,
     BAD_IN,
-    BAD_WIDE,  /* outw to the host call's port */
+    BAD_WIDE, /* outw to the host call's port */
     BAD_STRING,
     BAD_SYSCALL,
     BAD_INT80,
@@ -59,7 +61,7 @@ enum guest_bad {
     BAD_WRMSR,
     BAD_CR3,
     BAD_LGDT,
-    BAD_IRET,  /* to a CPL0 selector */
+    BAD_IRET, /* to a CPL0 selector */
     BAD_CALLGATE,
     BAD_CODE_WRITE, /* to its own code */
     BAD_RODATA_WRITE,

@@ -87,8 +87,9 @@ struct clo_vm_exit harness_go(struct clo_vm *vm)
         switch (control->op) {
         case CLO_OP_FLUSH: break;
         case CLO_OP_GROW:
-            control->status = clo_vm_grow(vm, (enum clo_region)control->args[0], control->args[1],
-                                          &error) ? 1 : 0;
+            control->status =
+                clo_vm_grow(vm, (enum clo_region)control->args[0], control->args[1], &error) ? 1
+                                                                                             : 0;
             break;
         default: return exit;
         }

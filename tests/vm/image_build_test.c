@@ -162,19 +162,58 @@ static Elf64_Phdr *program(uint8_t *elf, unsigned flags)
     return NULL;
 }
 
-static void wrong_magic(uint8_t *elf) { elf[1] = 'X'; }
-static void wrong_machine(uint8_t *elf) { ((Elf64_Ehdr *)elf)->e_machine = EM_AARCH64; }
-static void relocatable(uint8_t *elf) { ((Elf64_Ehdr *)elf)->e_type = ET_DYN; }
-static void headers_outside(uint8_t *elf) { ((Elf64_Ehdr *)elf)->e_phoff = 1ull << 40; }
-static void small_headers(uint8_t *elf) { ((Elf64_Ehdr *)elf)->e_phentsize = 1; }
-static void segment_outside(uint8_t *elf) { program(elf, PF_X)->p_filesz = 1ull << 40; }
-static void low_segment(uint8_t *elf) { program(elf, PF_X)->p_vaddr = 0x400000; }
-static void high_segment(uint8_t *elf) { program(elf, PF_W)->p_vaddr = CLO_STACK_VA - 4096; }
-static void endless_segment(uint8_t *elf) { program(elf, PF_W)->p_memsz = ~0ull; }
-static void writable_code(uint8_t *elf) { program(elf, PF_X)->p_flags |= PF_W; }
-static void shared_page(uint8_t *elf) { program(elf, PF_W)->p_vaddr = program(elf, PF_X)->p_vaddr; }
-static void dynamic(uint8_t *elf) { program(elf, PF_R)->p_type = PT_INTERP; }
-static void no_code(uint8_t *elf) { ((Elf64_Ehdr *)elf)->e_entry = CLO_IMAGE_VA - 4096; }
+static void wrong_magic(uint8_t *elf)
+{
+    elf[1] = 'X';
+}
+static void wrong_machine(uint8_t *elf)
+{
+    ((Elf64_Ehdr *)elf)->e_machine = EM_AARCH64;
+}
+static void relocatable(uint8_t *elf)
+{
+    ((Elf64_Ehdr *)elf)->e_type = ET_DYN;
+}
+static void headers_outside(uint8_t *elf)
+{
+    ((Elf64_Ehdr *)elf)->e_phoff = 1ull << 40;
+}
+static void small_headers(uint8_t *elf)
+{
+    ((Elf64_Ehdr *)elf)->e_phentsize = 1;
+}
+static void segment_outside(uint8_t *elf)
+{
+    program(elf, PF_X)->p_filesz = 1ull << 40;
+}
+static void low_segment(uint8_t *elf)
+{
+    program(elf, PF_X)->p_vaddr = 0x400000;
+}
+static void high_segment(uint8_t *elf)
+{
+    program(elf, PF_W)->p_vaddr = CLO_STACK_VA - 4096;
+}
+static void endless_segment(uint8_t *elf)
+{
+    program(elf, PF_W)->p_memsz = ~0ull;
+}
+static void writable_code(uint8_t *elf)
+{
+    program(elf, PF_X)->p_flags |= PF_W;
+}
+static void shared_page(uint8_t *elf)
+{
+    program(elf, PF_W)->p_vaddr = program(elf, PF_X)->p_vaddr;
+}
+static void dynamic(uint8_t *elf)
+{
+    program(elf, PF_R)->p_type = PT_INTERP;
+}
+static void no_code(uint8_t *elf)
+{
+    ((Elf64_Ehdr *)elf)->e_entry = CLO_IMAGE_VA - 4096;
+}
 static void faulting(uint8_t *elf)
 {
     Elf64_Phdr *code = program(elf, PF_X);

@@ -32,7 +32,8 @@ static void output_is_in_its_area(void **state)
     (void)state;
     struct clo_vm *vm = harness_vm(NULL);
     harness_run(vm, GUEST_PRINT, 2, 10, 0);
-    static const uint8_t want[] = "\x0a\0\0\x02" "0123456789";
+    static const uint8_t want[] = "\x0a\0\0\x02"
+                                  "0123456789";
     assert_int_equal(clo_vm_control(vm)->output_length, sizeof want - 1);
     assert_memory_equal(clo_vm_output_area(vm), want, sizeof want - 1);
     clo_vm_destroy(vm);
@@ -63,8 +64,8 @@ static void growth_is_exact(void **state)
                 size += steps[i];
                 assert_int_equal(harness_run(vm, GUEST_GROW, regions[r].region, size, 0), 0);
                 assert_int_equal(clo_vm_region_size(vm, regions[r].region), size);
-                assert_int_equal(harness_run(vm, GUEST_SUM, regions[r].va + size - steps[i],
-                                             steps[i], 0), 0);
+                assert_int_equal(
+                    harness_run(vm, GUEST_SUM, regions[r].va + size - steps[i], steps[i], 0), 0);
                 harness_run(vm, GUEST_TOUCH, regions[r].va, size, 4096);
                 assert_int_equal(harness_run(vm, GUEST_POKE, regions[r].va + size - 8, 5, 0), 0);
             }

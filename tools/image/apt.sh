@@ -1,7 +1,9 @@
-#!/bin/bash
+# shellcheck shell=bash
 # A private apt: the machine's own Debian entries with another suite, and folders of its own.
 # Sourced. apt checks the signatures with the keys that the machine's entries name.
 # apt_private SUITE writes $work/apt/SUITE/apt.conf; "host" keeps the machine's suite.
+
+apt_etc=/etc/apt
 
 host_suite() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
 
@@ -9,7 +11,7 @@ host_suite() { (. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}"); }
 # machine's own suite are taken (so: no third-party ones), both in deb822 and one-line form.
 apt_entries() {
     local suite=$1 own=$2 file
-    for file in /etc/apt/sources.list.d/*.sources; do
+    for file in "$apt_etc"/sources.list.d/*.sources; do
         [ -e "$file" ] || continue
         awk -v own="$own" -v suite="$suite" '
             function flush() {
@@ -32,7 +34,7 @@ apt_entries() {
             { text = text $0 "\n" }
             END { flush() }' "$file"
     done
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+    for file in "$apt_etc"/sources.list "$apt_etc"/sources.list.d/*.list; do
         [ -e "$file" ] || continue
         awk -v own="$own" -v suite="$suite" '
             $1 == "deb" {

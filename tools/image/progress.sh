@@ -56,6 +56,7 @@ stage_end() { touch "$1.new/.done"; mv "$1.new" "$1"; }
 # stage_clean PREFIX KEEP: of the stages of one kind keep the given one and the two newest others.
 stage_clean() {
     local old
-    find "$work" -maxdepth 1 -type d -name "$1-*" ! -path "$2" -printf '%T@ %p\n' | sort -rn |
+    find "$work" -maxdepth 1 -type d -regextype posix-extended ! -path "$2" \
+        -regex ".*/$1-[0-9a-f]{16}(\.new)?" -printf '%T@ %p\n' | sort -rn |
         tail -n +3 | cut -d' ' -f2- | while read -r old; do rm -rf "$old"; done
 }

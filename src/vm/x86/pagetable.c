@@ -2,8 +2,9 @@
  *
  * Four levels, 4 KiB tables, AMD APM volume 2, section 5.3. Accessed and dirty bits are set
  * beforehand, so that KVM never has to write a table. Upper levels allow everything; the leaf entry
- * decides. After the first entry into the guest, entries are only added, and what is taken back at a
- * restore loses its memory on the host side too (grow.c): this file relies on its caller for that.
+ * decides. After the first entry into the guest, entries are only added, and what is taken back at
+ * a restore loses its memory on the host side too (grow.c): this file relies on its caller for
+ * that.
  */
 #include <assert.h>
 #include <string.h>

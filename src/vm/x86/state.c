@@ -25,8 +25,8 @@
 #define EFER 0xd00ull /* NXE, LMA, LME; SCE stays clear: no SYSCALL */
 #define XCR0_X87_SSE_AVX 7ull
 
-/* IOPL 3 besides the TSS's bitmap: some KVM flavours honour one, some the other. Either way any port
- * but one ends the run (run.c), and there are no interrupts that a `cli` could hold up. */
+/* IOPL 3 besides the TSS's bitmap: some KVM flavours honour one, some the other. Either way any
+ * port but one ends the run (run.c), and there are no interrupts that a `cli` could hold up. */
 #define RFLAGS 0x3002ull
 
 #define MSR_STAR 0xc0000081u
@@ -78,10 +78,10 @@ void clo_state_detect(struct clo_kvm *kvm)
 
 static void fill_segments(struct kvm_sregs *sregs)
 {
-    sregs->cs = (struct kvm_segment){.limit = ~0u, .selector = 0x2b, .present = 1, .type = 11,
-                                     .dpl = 3, .s = 1, .l = 1, .g = 1};
-    sregs->ss = (struct kvm_segment){.limit = ~0u, .selector = 0x23, .present = 1, .type = 3,
-                                     .dpl = 3, .s = 1, .db = 1, .g = 1};
+    sregs->cs = (struct kvm_segment){
+        .limit = ~0u, .selector = 0x2b, .present = 1, .type = 11, .dpl = 3, .s = 1, .l = 1, .g = 1};
+    sregs->ss = (struct kvm_segment){
+        .limit = ~0u, .selector = 0x23, .present = 1, .type = 3, .dpl = 3, .s = 1, .db = 1, .g = 1};
     sregs->ds = sregs->es = sregs->fs = sregs->gs = sregs->ss;
     sregs->ldt = (struct kvm_segment){.unusable = 1};
 }
@@ -146,9 +146,8 @@ int clo_state_clean_vectors(struct clo_vm *vm, struct clo_error *error)
 void clo_state_start(struct clo_vm *vm)
 {
     struct kvm_sync_regs *sync = &vm->run->s.regs;
-    sync->regs = (struct kvm_regs){.rip = vm->image->header.run_entry,
-                                   .rsp = CLO_STACK_VA + CLO_STACK_SIZE,
-                                   .rflags = RFLAGS};
+    sync->regs = (struct kvm_regs){
+        .rip = vm->image->header.run_entry, .rsp = CLO_STACK_VA + CLO_STACK_SIZE, .rflags = RFLAGS};
     sync->sregs = vm->sregs;
     /* no exception left over from a run that was stopped while one was on its way */
     memset(&sync->events, 0, sizeof sync->events);

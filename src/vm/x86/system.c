@@ -12,9 +12,9 @@
 
 #define VECTORS 32
 #define STUB_SIZE 16
-#define PAGE_VA(page) (CLO_SYSTEM_VA + (page) * CLO_PAGE_SIZE)
-#define PAGE_AT(vm, page) ((vm)->memory + (page) * CLO_PAGE_SIZE)
-#define TSS_SIZE 0x68 /* the I/O permission bitmap follows: AMD APM volume 2, section 12.2.5 */
+#define PAGE_VA(page) (CLO_SYSTEM_VA + (page)*CLO_PAGE_SIZE)
+#define PAGE_AT(vm, page) ((vm)->memory + (page)*CLO_PAGE_SIZE)
+#define TSS_SIZE 0x68  /* the I/O permission bitmap follows: AMD APM volume 2, section 12.2.5 */
 #define BITMAP_SIZE 17 /* ports 0 to 0x87; those beyond the TSS's limit are refused as well */
 
 _Static_assert(CLO_PORT_CALL < 8 * BITMAP_SIZE, "the bitmap must reach the host call's port");
@@ -58,8 +58,8 @@ static void build_stubs(struct clo_vm *vm)
         uint64_t handler = PAGE_VA(CLO_SYSTEM_STUBS) + vector * STUB_SIZE;
         /* int3 and into may be used at CPL3, the other gates only by the CPU itself */
         uint64_t type = vector == 3 || vector == 4 ? 0xee00 : 0x8e00;
-        idt[2 * vector] = (handler & 0xffff) | 0x08ull << 16 | type << 32 |
-                          (handler >> 16 & 0xffff) << 48;
+        idt[2 * vector] =
+            (handler & 0xffff) | 0x08ull << 16 | type << 32 | (handler >> 16 & 0xffff) << 48;
         idt[2 * vector + 1] = handler >> 32;
     }
 }
@@ -72,7 +72,7 @@ static void build_tss(struct clo_vm *vm)
     memcpy(tss + 4, &stack_end, sizeof stack_end);
     memcpy(tss + 0x66, &bitmap, sizeof bitmap);
     memset(tss + TSS_SIZE, 0xff, BITMAP_SIZE);
-    tss[TSS_SIZE + CLO_PORT_CALL / 8] &= (uint8_t)~(1u << CLO_PORT_CALL % 8);
+    tss[TSS_SIZE + CLO_PORT_CALL / 8] &= (uint8_t) ~(1u << CLO_PORT_CALL % 8);
 }
 
 void clo_system_build(struct clo_vm *vm)
@@ -101,7 +101,9 @@ void clo_system_build(struct clo_vm *vm)
     vm->sregs.idt.limit = VECTORS * 16 - 1;
     vm->sregs.tr = (struct kvm_segment){.base = PAGE_VA(CLO_SYSTEM_TSS),
                                         .limit = TSS_SIZE + BITMAP_SIZE - 1,
-                                        .selector = 0x30, .present = 1, .type = 11};
+                                        .selector = 0x30,
+                                        .present = 1,
+                                        .type = 11};
 }
 
 void clo_system_fault_frame(const struct clo_vm *vm, uint64_t frame[7])

@@ -6,11 +6,14 @@ one runs at once, in the caller's only thread.
 
 import concurrent.futures.thread
 import errno
+import http.client
 import os
 import queue
 import socket
 import subprocess
 import threading
+import urllib.error
+import urllib.request
 
 _NO_THREADS = ("there are no threads in this sandbox: call the function directly, or use asyncio "
                "with call_tool_async to wait for several tools at once")
@@ -55,6 +58,18 @@ class _Socket(socket.socket):
         _no_network()
 
 
+class _HTTPSConnection(http.client.HTTPConnection):
+    def __init__(self, *args, **options):
+        _no_network()
+
+
+class _HTTPSHandler(urllib.request.AbstractHTTPHandler):
+    def https_open(self, request):
+        raise urllib.error.URLError(OSError(errno.ENETUNREACH, _NO_NETWORK))
+
+    https_request = urllib.request.AbstractHTTPHandler.do_request_
+
+
 def install():
     threading._start_joinable_thread = _no_thread
     concurrent.futures.thread.ThreadPoolExecutor._adjust_thread_count = _run_queue
@@ -66,4 +81,6 @@ def install():
     _Socket.__module__ = "socket"
     socket.socket = _Socket
     socket.create_connection = socket.create_server = _no_network
+    http.client.HTTPSConnection = _HTTPSConnection
+    urllib.request.HTTPSHandler = _HTTPSHandler
     socket.getaddrinfo = socket.gethostbyname = _no_network

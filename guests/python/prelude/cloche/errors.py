@@ -30,7 +30,11 @@ class LimitExceeded(BaseException):
 
 
 class TimeLimitExceeded(LimitExceeded):
-    """The run's wall or processor time is over."""
+    """The run's wall time is over."""
+
+
+class CpuLimitExceeded(TimeLimitExceeded):
+    """The run's processor time is over."""
 
 
 class OutputLimitExceeded(LimitExceeded):
@@ -43,7 +47,8 @@ class HostCallLimitExceeded(LimitExceeded):
 
 _kinds = {
     kind.__name__: kind
-    for kind in (LimitExceeded, TimeLimitExceeded, OutputLimitExceeded, HostCallLimitExceeded)
+    for kind in (LimitExceeded, TimeLimitExceeded, CpuLimitExceeded, OutputLimitExceeded,
+                 HostCallLimitExceeded)
 }
 
 for _kind in (ToolError, *_kinds.values()):

@@ -6,10 +6,11 @@ beside what asyncio's own base class does. While it waits the processor is free.
 
 import asyncio
 from asyncio import base_events, events
+from types import TracebackType
 
 import _cloche
 
-from cloche.errors import ToolError
+from cloche.errors import LimitExceeded, ToolError
 
 # A look at the host is an exit from the micro-VM. While tasks are ready to run, one in this many
 # turns of the loop looks for answers.
@@ -24,6 +25,7 @@ class Loop(base_events.BaseEventLoop):
         self._selector = self
         self._calls = {}  # id -> future
         self._turns = 0
+        self._main = None  # the task that run_until_complete waits for
 
     # What the base class asks of a selector.
 
@@ -34,8 +36,12 @@ class Loop(base_events.BaseEventLoop):
                 return ()
         elif timeout is None and not self._calls:
             raise RuntimeError(
-                "deadlock: every task waits for another one, and no timer or tool can wake any")
-        answer = _cloche.wait(timeout)
+                "deadlock: every task waits for another one, and no timer or tool can wake any"
+            ).with_traceback(_where_it_waits(self._main))
+        try:
+            answer = _cloche.wait(timeout)
+        except LimitExceeded as error:
+            raise error.with_traceback(_where_it_waits(self._main)) from None
         return () if answer is None else (answer,)
 
     def _process_events(self, answers):
@@ -50,6 +56,12 @@ class Loop(base_events.BaseEventLoop):
 
     def _write_to_self(self):
         pass  # there is no other thread that could have to wake the loop
+
+    def run_until_complete(self, future):
+        self._main = asyncio.ensure_future(future, loop=self)
+        if self._main is not future:
+            self._main._log_destroy_pending = False
+        return super().run_until_complete(self._main)
 
     def close(self):
         if not self.is_running():
@@ -102,6 +114,25 @@ class Loop(base_events.BaseEventLoop):
 
     async def subprocess_shell(self, *args, **options):
         raise OSError("there are no processes in this sandbox")
+
+
+def _where_it_waits(task):
+    """A traceback of the suspended frames of a task: the lines that wait, for the reader."""
+    frames = []
+    awaitable = task.get_coro() if isinstance(task, asyncio.Task) else None
+    while awaitable is not None:
+        for kind, inner in (("cr", "cr_await"), ("ag", "ag_await"), ("gi", "gi_yieldfrom")):
+            frame = getattr(awaitable, f"{kind}_frame", None)
+            if frame is not None:
+                frames.append(frame)
+                awaitable = getattr(awaitable, inner)
+                break
+        else:
+            break
+    whole = None
+    for frame in reversed(frames):
+        whole = TracebackType(whole, frame, frame.f_lasti, frame.f_lineno)
+    return whole
 
 
 class Policy(events.BaseDefaultEventLoopPolicy):

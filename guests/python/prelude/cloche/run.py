@@ -17,21 +17,17 @@ def run_coroutine(coroutine):
 
 
 def finish():
-    if atexit._ncallbacks():
-        atexit._run_exitfuncs()
-    if len(logging._handlerList) > _handlers_of_image:
-        for reference in list(logging._handlerList):
-            handler = reference()
-            if handler is not None:
-                handler.flush()
-
-
-_handlers_of_image = len(logging._handlerList)
+    """The callbacks of atexit, and what logging's handlers hold back."""
+    atexit._run_exitfuncs()
+    for reference in list(logging._handlerList):
+        handler = reference()
+        if handler is not None:
+            handler.flush()
 
 
 def report(exception, name):
     """Print what an uncaught exception deserves; the exit code and the error for the host."""
-    if isinstance(exception, SystemExit):
+    if issubclass(type(exception), SystemExit):  # isinstance believes a forged __class__
         return _exit_code(exception), None
     if sys.excepthook is not sys.__excepthook__:
         try:

@@ -120,7 +120,6 @@ def warm():
     loop.install()
     helper.install()
     sys.path.insert(0, "")  # a module that the program has written to its folder
-    linecache.clearcache()
     _rehearse()
     linecache.clearcache()
     sys.path_importer_cache.clear()

@@ -1,0 +1,178 @@
+"""Run one of CPython's own test files in the guest; run.py puts TEST and DONE in front of this.
+
+The package `test` is not in the image. What is imported of it is read from the host, file by file,
+by the tool test_read, and laid below /tmp/lib, where CPython's tests look for their data. Each case
+is reported by the tool test_note as it starts and as it ends, so that a crash is told by its case.
+"""
+
+import importlib.abc
+import importlib.util
+import json
+import os
+import sys
+import time
+import traceback
+import unittest
+
+LIB = "/tmp/lib"
+DETAIL = 3000  # characters of a failure that are reported
+
+# Data that a test reads although it lies in no folder of its own.
+DATA = {
+    "test_ast": ["test/test_ast/"],
+    "test_cmath": ["test/mathdata/"],
+    "test_complex": ["test/mathdata/"],
+    "test_csv": ["test/archivetestdata/"],
+    "test_decimal": ["test/decimaltestdata/"],
+    "test_difflib": ["test/test_difflib_expect.html"],
+    "test_fileinput": ["test/"],
+    "test_float": ["test/mathdata/"],
+    "test_math": ["test/mathdata/"],
+    "test_minidom": ["test/xmltestdata/"],
+    "test_pulldom": ["test/xmltestdata/"],
+    "test_robotparser": ["test/"],
+    "test_sax": ["test/xmltestdata/"],
+    "test_strtod": ["test/mathdata/"],
+    "test_tarfile": ["test/archivetestdata/"],
+    "test_tokenize": ["test/tokenizedata/"],
+    "test_tomllib": ["test/test_tomllib/"],
+    "test_typing": ["test/typinganndata/"],
+    "test_unicode_identifiers": ["test/tokenizedata/"],
+    "test_xml_etree": ["test/xmltestdata/"],
+    "test_xml_etree_c": ["test/xmltestdata/"],
+    "test_zipfile": ["test/archivetestdata/"],
+    "test_zipimport": ["test/archivetestdata/"],
+    "test_source_encoding": ["test/tokenizedata/"],
+    "test_linecache": ["test/tokenizedata/"],
+}
+
+files = frozenset(call_tool("test_files"))
+
+
+def lay(path):
+    """Bring a file of the host to the guest, once."""
+    target = f"{LIB}/{path}"
+    if not os.path.exists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(call_tool("test_read", path=path))
+    return target
+
+
+def lay_below(folder):
+    for path in files:
+        if path == folder or path.startswith(folder.rstrip("/") + "/"):
+            lay(path)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    """Modules of the package `test`, from the host."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] != "test":
+            return None
+        place = name.replace(".", "/")
+        if f"{place}/__init__.py" in files:
+            if place.count("/") == 1:  # with its modules and data: packages find their tests there
+                lay_below(place)
+            return importlib.util.spec_from_file_location(
+                name, lay(f"{place}/__init__.py"), submodule_search_locations=[f"{LIB}/{place}"])
+        if f"{place}.py" in files:
+            return importlib.util.spec_from_file_location(name, lay(f"{place}.py"))
+        return None
+
+
+def note(outcome, case, detail=""):
+    detail = str(detail).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    if len(detail) > DETAIL:
+        detail = detail[:DETAIL // 3] + "\n...\n" + detail[-DETAIL * 2 // 3:]
+    call_tool("test_note", line=json.dumps([outcome, case, detail]))
+
+
+class Report(unittest.TestResult):
+    """One line a case when it starts and one when it ended, failing subtests folded into it."""
+
+    def __init__(self):
+        super().__init__()
+        self.bad = []
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.bad, self.verdict = [], "passed"
+        self.started = time.monotonic()
+        note("started", test.id())
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        seconds = time.monotonic() - self.started
+        if self.bad:
+            note("failed", test.id(), "\n".join(self.bad))
+        else:
+            note(self.verdict, test.id(), f"{seconds:.3f}" if self.verdict == "passed" else self.why)
+
+    def _tell(self, test, text):
+        if isinstance(test, unittest.TestCase) or not hasattr(test, "description"):
+            self.bad.append(text)
+        else:
+            note("failed", test.id(), text)  # setUpClass or setUpModule
+
+    def _text(self, err):
+        return "".join(traceback.format_exception(*err))
+
+    def addError(self, test, err):
+        self._tell(test, self._text(err))
+
+    addFailure = addError
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.bad.append(f"{subtest.id()}\n{self._text(err)}")
+
+    def addSkip(self, test, reason):
+        if hasattr(test, "description"):
+            note("skipped", test.id(), reason)
+        self.verdict, self.why = "skipped", reason
+
+    def addUnexpectedSuccess(self, test):
+        self.bad.append("it passes although the test says that it cannot")
+
+
+def cases(suite):
+    """The suite without the cases that an earlier attempt has reported."""
+    kept = unittest.TestSuite()
+    for test in suite:
+        if isinstance(test, unittest.BaseTestSuite):
+            kept.addTest(cases(test))
+        elif test.id() not in DONE:
+            kept.addTest(test)
+    return kept
+
+
+def main():
+    sys.meta_path.insert(0, Finder())
+    os.makedirs("/tmp/work")
+    os.chdir("/tmp/work")
+    name = "test." + TEST
+    for path in DATA.get(TEST.partition(".")[0], ()):
+        if path == "test/":
+            for file in files:
+                if file.count("/") == 1:
+                    lay(file)
+        else:
+            lay_below(path)
+    try:
+        import test.support
+        test.support.verbose = False
+        test.support.use_resources = ()  # none of the long ones, as when CPython's runner is not told
+        test.support.record_original_stdout(sys.stdout)
+        if TEST.startswith("test_asyncio."):  # the package refuses itself where there are no sockets
+            test.support.has_socket_support = True
+        suite = unittest.TestLoader().loadTestsFromName(name)
+    except unittest.SkipTest as skip:
+        note("skipped", name, skip)
+    else:
+        cases(suite).run(Report())
+    note("end", name)
+
+
+main()

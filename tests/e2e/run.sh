@@ -1,0 +1,31 @@
+#!/bin/sh
+# End-to-end tests of the program in a build folder: tests/e2e/run.sh [BUILD]. Needs npm for the
+# first run; the tests themselves run on the Node that package-lock.json pins. CLOCHE_BIN, if set,
+# is tested in place of BUILD/cloche. Ends with one line: e2e: N passed, N failed, N skipped
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+build=${1:-$here/../../build}
+CLOCHE_BUILD=$(cd "$build" && pwd) || exit 2
+export CLOCHE_BUILD
+cd "$here" || exit 2
+
+node=node_modules/.bin/node
+if ! cmp -s package-lock.json node_modules/.lock-installed; then
+    npm ci --no-audit --no-fund --loglevel=error >&2 && cp package-lock.json node_modules/.lock-installed
+fi
+if ! "$node" -e 'process.exit(process.versions.node.startsWith("22.") ? 0 : 1)'; then
+    echo "e2e: Node 22 could not be installed by npm ci" >&2
+    echo "e2e: 0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+
+counts=$(mktemp)
+trap 'rm -f "$counts"' EXIT
+CLOCHE_COUNTS=$counts "$node" --test --test-concurrency=1 \
+    --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=./lib/counts.mjs --test-reporter-destination="$counts" \
+    ${2:+--test-name-pattern="$2"} '*.test.mjs' 'model-server/*.test.mjs'
+status=$?
+cat "$counts"
+[ -s "$counts" ] || echo "e2e: 0 passed, 1 failed, 0 skipped"
+exit $status

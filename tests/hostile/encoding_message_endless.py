@@ -1,0 +1,10 @@
+"""An exception whose text takes for ever."""
+# expect: kind=exception|limit
+# limits: --time 1s --memory 64MiB
+class Endless(Exception):
+    def __str__(self):
+        while True:
+            pass
+
+
+raise Endless

@@ -1,0 +1,31 @@
+"""With all of linear memory in hand, overwrite all of it: only the micro-VM is left as a wall."""
+# expect: kind=fault|guest|exception|limit|ok
+# limits: --time 2s --memory 64MiB
+import dis
+import struct
+
+
+def forge_memory():
+    """A bytearray that spans all of linear memory: a constant read beyond its tuple names a fake object."""
+    word = struct.calcsize("P")
+    head = struct.pack("PPn", 0x3FFFFFFF, id(bytearray), 2**31 - 1)
+    fake = head + struct.pack("nPPn", 2**31 - 1, 0, 0, 0)
+    pointer = struct.pack("P", id(fake) + 4 * word)
+    constants = (None, fake, pointer)
+    distance = (id(pointer) + 4 * word - id(constants) - 3 * word) % (1 << 8 * word)
+    index = distance // word
+    op = dis.opmap
+    program = bytes([op["RESUME"], 0])
+    for shift in (24, 16, 8):
+        program += bytes([op["EXTENDED_ARG"], index >> shift & 255])
+    program += bytes([op["LOAD_CONST"], index & 255, op["RETURN_VALUE"], 0])
+    code = forge_memory.__code__.replace(
+        co_code=program, co_consts=constants, co_stacksize=4, co_nlocals=0, co_varnames=(), co_argcount=0,
+        co_flags=3, co_exceptiontable=b"", co_cellvars=(), co_freevars=())
+    return type(forge_memory)(code, {}), constants
+
+function, keep = forge_memory()
+memory = function()
+chunk = bytes([0xCC]) * 65536
+for place in range(0, 1 << 26, 65536):
+    memory[place : place + 65536] = chunk

@@ -1,0 +1,17 @@
+"""Source that makes source that makes source: exec inside exec, and a program that writes longer programs."""
+# expect: kind=ok|exception|limit|fault type=RecursionError|MemoryError|StackOverflow
+# limits: --time 5s --memory 128MiB
+program = "exec(program)"
+try:
+    exec(program)
+except RecursionError:
+    pass
+text = "pass"
+for _ in range(300):
+    text = f"exec({text!r})" if len(text) < 10**7 else text
+try:
+    exec(text)
+except (RecursionError, MemoryError, SyntaxError):
+    pass
+nested = "eval(source, {'source': source})"
+eval(nested, {"source": nested})

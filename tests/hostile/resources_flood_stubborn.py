@@ -1,0 +1,11 @@
+"""Go on writing after the output limit, whatever is raised."""
+# expect: kind=limit limit=output|wall_ms|cpu_ms
+# limits: --time 2s --memory 64MiB
+import os
+
+while True:
+    try:
+        while True:
+            os.write(1, b"more" * 10_000)
+    except BaseException:
+        pass

@@ -1,0 +1,182 @@
+/* agent_file_test.c - agent.yaml and .env: what is read, and the words for what is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/internal.h"
+
+static char folder[] = "/tmp/clo-agent-XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    unsetenv("OPENAI_API_KEY");
+    unsetenv("OPENAI_BASE_URL");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+static char *put(const char *name, const char *text)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        abort();
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+    return path;
+}
+
+static const struct {
+    const char *text, *message;
+} refused[] = {
+    {"- a\n", "agent.yaml:1: keys and values are expected here, such as \"name: ...\""},
+    {"nmae: x\n", "agent.yaml:1: nmae: unknown key; did you mean \"name\"?"},
+    {"name: a\nsandbox:\n  memory: 12x\n",
+     "agent.yaml:3: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB"},
+    {"sandbox:\n  time: soon\n",
+     "agent.yaml:2: sandbox.time: \"soon\" is not a duration; write e.g. 30s or 200ms"},
+    {"sandbox:\n  isolation: none\n",
+     "agent.yaml:2: sandbox.isolation: \"none\" is none of thread, worker"},
+    {"sandbox: {count: 5000}\n",
+     "agent.yaml:1: sandbox.count: \"5000\" is not a whole number from 1 to 1024"},
+    {"model: {kind: llm}\n",
+     "agent.yaml:1: model.kind: \"llm\" is none of auto, responses, chat, script"},
+    {"model: {key: x}\n", "agent.yaml:1: model.key: unknown key; did you mean \"api_key\"?"},
+    {"model: {api_key: \"${CLO_T_UNSET}\"}\n",
+     "agent.yaml:1: model.api_key: the environment variable CLO_T_UNSET is not set; set it, or "
+     "write ${CLO_T_UNSET:-default}"},
+    {"tools: x.so\n", "agent.yaml:1: tools: a list is expected here"},
+    {"tools:\n  - command: x\n",
+     "agent.yaml:2: tools[0].command: unknown key; did you mean \"library\"?"},
+    {"tools:\n  - library:\n", "agent.yaml:2: tools[0]: \"library: FILE.so\" is expected here"},
+    {"serve: {port: 70000}\n",
+     "agent.yaml:1: serve.port: \"70000\" is not a whole number from 1 to 65535"},
+    {"loop: {max_iteration: 1}\n",
+     "agent.yaml:1: loop.max_iteration: unknown key; did you mean \"max_iterations\"?"},
+    {"model: {kind: chat}\n", "no API key for OpenAI's server, and no other server is named"},
+    {"loop: {tool_output: 2}\n", "tool_output_max is 2; it must be from 256 to 16777216"},
+    {"model: {script: none.yaml}\n", "cannot open "},
+    {"name: \"\xc3\x28\"\n", "agent.yaml:1: not YAML: "},
+    {"sandbox: {memory: 1MiB}\n", "limit memory is 1048576; it must be from "},
+};
+
+static void bad_files_are_refused_with_their_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char *path = put("agent.yaml", refused[i].text);
+        struct clo_agent *agent;
+        struct clo_error error = {0};
+        assert_int_not_equal(clo_agent_load(&agent, path, &error), 0);
+        assert_null(agent);
+        if (strncmp(error.message, refused[i].message, strlen(refused[i].message)) != 0)
+            fail_msg("\"%s\" is not \"%s\"", error.message, refused[i].message);
+        unlink(path);
+        free(path);
+    }
+    struct clo_agent *agent;
+    assert_int_equal(clo_agent_load(&agent, "/nowhere/agent.yaml", NULL), CLO_ENOTFOUND);
+}
+
+static void libraries_are_seen_from_the_file(void **state)
+{
+    (void)state;
+    char *path = put("agent.yaml", "tools:\n  - library: lib/none.so\n");
+    struct clo_agent *agent;
+    struct clo_error error;
+    assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.message, "agent.yaml:2: tools[0].library: "));
+    assert_non_null(strstr(error.message, folder));
+    assert_non_null(strstr(error.message, "/lib/none.so"));
+    unlink(path);
+    free(path);
+}
+
+static void the_dotenv_file_is_read_first(void **state)
+{
+    (void)state;
+    char *env = put(
+        ".env", "\xef\xbb\xbf# keys\r\nCLO_E_A=plain # comment\r\nexport CLO_E_B=\"a\\n\\\"b\\\" "
+                "$x\"\nCLO_E_C='it is # so'\n  CLO_E_D =  x=y  \nCLO_E_E=\nCLO_E_SET=no\n"
+                "\nCLO_E_F=a#b\nCLO_E_KIND=wrong");
+    char *path = put("agent.yaml", "model: {kind: \"${CLO_E_KIND}\"}\n");
+    struct clo_agent *agent;
+    struct clo_error error;
+    setenv("CLO_E_SET", "yes", 1);
+    assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
+    assert_string_equal(error.message, "agent.yaml:1: model.kind: \"wrong\" is none of auto, "
+                                       "responses, chat, script");
+    assert_string_equal(getenv("CLO_E_A"), "plain");
+    assert_string_equal(getenv("CLO_E_B"), "a\n\"b\" $x");
+    assert_string_equal(getenv("CLO_E_C"), "it is # so");
+    assert_string_equal(getenv("CLO_E_D"), "x=y");
+    assert_string_equal(getenv("CLO_E_E"), "");
+    assert_string_equal(getenv("CLO_E_F"), "a#b");
+    assert_string_equal(getenv("CLO_E_SET"), "yes");
+    unlink(env);
+    unlink(path);
+    free(env);
+    free(path);
+}
+
+static void bad_dotenv_lines_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"A=1\nnonsense\n", ":2: NAME=VALUE is expected"},
+        {"=1\n", ":1: NAME=VALUE is expected"},
+        {"1A=1\n", ":1: NAME=VALUE is expected"},
+        {"CLO_Q=\"open\n", ":1: the quote is not closed on the same line"},
+        {"CLO_Q='a' b\n", ":1: something stands behind the closing quote"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = put(".env", cases[i].text);
+        struct clo_error error;
+        assert_int_equal(clo_dotenv_load(path, &error), CLO_EINVALID);
+        assert_string_equal(error.message + strlen(path), cases[i].message);
+        unlink(path);
+        free(path);
+    }
+    assert_int_equal(clo_dotenv_load("/nowhere/.env", NULL), 0);
+}
+
+static void ids_are_fresh(void **state)
+{
+    (void)state;
+    char first[CLO_ID_MAX], second[CLO_ID_MAX];
+    clo_id_make(first, "msg");
+    clo_id_make(second, "msg");
+    assert_int_equal(strlen(first), 36);
+    assert_memory_equal(first, "msg_", 4);
+    assert_int_equal(strspn(first + 4, "0123456789abcdef"), 32);
+    assert_string_not_equal(first, second);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_files_are_refused_with_their_place),
+        cmocka_unit_test(libraries_are_seen_from_the_file),
+        cmocka_unit_test(the_dotenv_file_is_read_first),
+        cmocka_unit_test(bad_dotenv_lines_are_named),
+        cmocka_unit_test(ids_are_fresh),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
