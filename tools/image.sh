@@ -4,7 +4,10 @@
 set -euo pipefail
 build=$1
 here=$(dirname "$0")
+work=${CLOCHE_CACHE:-$HOME/.cache/cloche}/work
 cache=${CLOCHE_CACHE:-$HOME/.cache/cloche}/images
+# The versions of what Debian has are inputs too: they are known once it has been fetched.
+[ -f "$work/fetch/versions.txt" ] || "$here/image/fetch.sh"
 inputs=$("$here/image/inputs.sh")
 image=$cache/$inputs.image
 mkdir -p "$cache"

@@ -41,6 +41,7 @@ struct clo_agent_config {
     const char *image;        /* NULL: found as clo_image_open does */
     struct clo_limits limits; /* of one run */
     enum clo_isolation isolation;
+    enum clo_jail jail;       /* of CLO_ISOLATION_WORKER */
     unsigned sandboxes;       /* [8] runs at once */
     unsigned max_iterations;  /* [40] model calls in one turn; then a last one without tools */
     unsigned tool_output_max; /* [16,384] bytes of a run's output that the model is shown */

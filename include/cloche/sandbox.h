@@ -36,12 +36,20 @@ enum clo_isolation {
     CLO_ISOLATION_WORKER = 1, /* in a worker process of its own */
 };
 
+/* What stands around a worker process, should the code take it over: namespaces, an empty root, no
+ * rights, Landlock, a filter of system calls (docs/security.md). Containers may forbid a part. */
+enum clo_jail {
+    CLO_JAIL_BEST = 0,   /* as much as this machine and user allow */
+    CLO_JAIL_STRICT = 1, /* all of it, or the sandbox is not made */
+};
+
 struct clo_sandbox_config {
     const struct clo_image *image;
     struct clo_limits limits;
     const struct clo_tool *tools; /* copied (the strings too); contexts are kept */
     size_t tool_count;
     enum clo_isolation isolation;
+    enum clo_jail jail; /* of CLO_ISOLATION_WORKER */
 };
 
 enum clo_stream { CLO_STDOUT = 1, CLO_STDERR = 2 };
@@ -120,6 +128,10 @@ CLO_API CLO_MUST_USE int clo_pool_create(struct clo_pool **pool,
                                          const struct clo_sandbox_config *config, size_t size,
                                          struct clo_error *error);
 CLO_API void clo_pool_destroy(struct clo_pool *pool); /* waits for runs in progress */
+
+/* The layers in force around the pool's workers: "user, pid, net, ipc, files, …", or "none". */
+#define CLO_JAIL_TEXT_MAX 128
+CLO_API void clo_pool_jail(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX]);
 
 /* Like clo_sandbox_run on any free sandbox; waits for one for `wait_ms` at most (CLO_EBUSY). */
 CLO_API CLO_MUST_USE int clo_pool_run(struct clo_pool *pool, const struct clo_run *run,

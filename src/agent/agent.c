@@ -81,7 +81,8 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
                                          .limits = limits,
                                          .tools = config->tools,
                                          .tool_count = config->tool_count,
-                                         .isolation = config->isolation};
+                                         .isolation = config->isolation,
+                                         .jail = config->jail};
     status = clo_pool_create(&agent->pool, &sandbox,
                              config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES, error);
     if (status)
@@ -169,4 +170,9 @@ void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_co
     config->store = said->store ? said->store : config->store;
     config->grace_ms = said->grace_ms ? said->grace_ms : config->grace_ms;
     config->keepalive_ms = said->keepalive_ms ? said->keepalive_ms : config->keepalive_ms;
+}
+
+void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX])
+{
+    clo_pool_jail(agent->pool, text);
 }

@@ -58,6 +58,13 @@ const char *clo_agent_model_description(const struct clo_agent *agent);
 struct clo_serve_config;
 void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_config *config);
 
+/* clo_agent_load, with another jail than the file says unless that is NULL. */
+int clo_agent_load_with(struct clo_agent **agent, const char *path, const enum clo_jail *jail,
+                        struct clo_error *error);
+
+/* The layers around the agent's worker processes, as clo_pool_jail. */
+void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX]);
+
 /* A fresh id: prefix ("msg", "fc", "fco", "rs", "resp"), underscore, 32 random hex digits or more.
  */
 #define CLO_ID_MAX 64

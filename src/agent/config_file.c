@@ -98,13 +98,14 @@ static int read_sandbox(struct reading *reading, const struct clo_yaml_node *roo
 {
     static const char *const keys[] = {"image",     "memory",     "time",           "cpu_time",
                                        "output",    "host_calls", "host_call_size", "count",
-                                       "isolation", NULL};
+                                       "isolation", "jail",         NULL};
     static const char *const isolations[] = {"thread", "worker", NULL};
+    static const char *const jails[] = {"best", "strict", NULL};
     const struct clo_yaml_node *node = clo_yaml_get(root, "sandbox");
     struct clo_agent_config *config = &reading->config;
     struct clo_limits *limits = &config->limits;
     struct clo_error *error = reading->error;
-    int isolation = CLO_ISOLATION_WORKER, status = 0;
+    int isolation = CLO_ISOLATION_WORKER, jail = CLO_JAIL_BEST, status = 0;
     uint64_t count = 0;
     if (node &&
         ((status = clo_yaml_check(node, keys, error)) ||
@@ -116,9 +117,11 @@ static int read_sandbox(struct reading *reading, const struct clo_yaml_node *roo
          (status = clo_yaml_count(node, "host_calls", 1, UINT32_MAX, &limits->host_calls, error)) ||
          (status = clo_yaml_size(node, "host_call_size", &limits->host_call_bytes, error)) ||
          (status = clo_yaml_count(node, "count", 1, COUNT_MAX, &count, error)) ||
-         (status = clo_yaml_choice(node, "isolation", isolations, &isolation, error))))
+         (status = clo_yaml_choice(node, "isolation", isolations, &isolation, error)) ||
+         (status = clo_yaml_choice(node, "jail", jails, &jail, error))))
         return status;
     config->isolation = (enum clo_isolation)isolation;
+    config->jail = (enum clo_jail)jail;
     config->sandboxes = (unsigned)count;
     if (config->image &&
         !(config->image = reading->image = clo_path_beside(reading->path, config->image)))
@@ -220,6 +223,12 @@ static int load_environment(const char *path, struct clo_error *error)
 
 int clo_agent_load(struct clo_agent **agent, const char *path, struct clo_error *error)
 {
+    return clo_agent_load_with(agent, path, NULL, error);
+}
+
+int clo_agent_load_with(struct clo_agent **agent, const char *path, const enum clo_jail *jail,
+                        struct clo_error *error)
+{
     struct clo_yaml *yaml = NULL;
     *agent = NULL;
     struct reading *reading = calloc(1, sizeof *reading);
@@ -234,6 +243,8 @@ int clo_agent_load(struct clo_agent **agent, const char *path, struct clo_error 
         status = clo_yaml_expand(yaml, error);
     if (!status)
         status = read_all(reading, clo_yaml_root(yaml));
+    if (jail)
+        reading->config.jail = *jail;
     if (!status)
         status = clo_agent_create(agent, &reading->config, error);
     if (!status && (status = hand_over(reading, *agent))) {

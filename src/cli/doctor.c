@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
+#include "sandbox/jail.h"
 #include "vm/vm.h"
 
 static const char help[] =
@@ -90,6 +91,27 @@ static void check_huge_pages(void)
                "/sys/kernel/mm/transparent_hugepage/enabled");
 }
 
+static void check_jail(void)
+{
+    unsigned layers;
+    char text[CLO_JAIL_TEXT_MAX];
+    struct clo_error error;
+    if (clo_jail_probe(&layers, &error)) {
+        missing("jail", &error);
+        return;
+    }
+    clo_jail_describe(layers, text);
+    if (layers == CLO_JAIL_ALL) {
+        good("jail", text);
+        return;
+    }
+    printf("weaker   %-12s %s\n", "jail", text);
+    clo_jail_describe(CLO_JAIL_ALL & ~layers, text);
+    printf("                      Not allowed here: %s. serve --jail=strict would not start.\n"
+           "                      Remedy: allow user namespaces and seccomp to this container.\n",
+           text);
+}
+
 static bool check_image(const char *path)
 {
     struct clo_error error;
@@ -152,6 +174,7 @@ int clo_cli_doctor(int argc, char **argv)
     check_hypervisor();
     check_kernel();
     check_huge_pages();
+    check_jail();
     if (check_image(image) && healthy)
         check_run(image);
     puts(healthy ? "This machine can run sandboxes." : "This machine cannot run sandboxes yet.");

@@ -21,6 +21,8 @@ static const char help[] =
     "  --port PORT       port ($PORT, else 8088; 0 picks a free one)\n"
     "  --store FILE      SQLite file that keeps responses (else they end with the process)\n"
     "  --grace DURATION  time for running turns after SIGTERM (10s)\n"
+    "  --jail LEVEL      best: the layers of the workers' jail that this machine allows; strict:\n"
+    "                    all of them or no start (best)\n"
     "\n"
     "The model: OPENAI_API_KEY or OPENAI_BASE_URL choose a server, OPENAI_MODEL its model; without\n"
     "them the agent's offline script answers. See docs/models.md and docs/agent-yaml.md.\n"
@@ -32,10 +34,13 @@ static const char help[] =
 
 static void announce(void *context, const char *address, uint16_t port)
 {
-    const struct clo_agent *agent = context;
+    struct clo_agent *agent = context;
     const char *open = strchr(address, ':') ? "[" : "", *close = *open ? "]" : "";
     fprintf(stderr, "cloche: agent \"%s\", model: %s\n", clo_agent_name(agent),
             clo_agent_model_description(agent));
+    char jail[CLO_JAIL_TEXT_MAX];
+    clo_agent_jail(agent, jail);
+    fprintf(stderr, "cloche: jail around worker processes: %s\n", jail);
     fprintf(stderr, "cloche: listening on http://%s%s%s:%u\n", open, address, close, port);
 }
 
@@ -55,9 +60,11 @@ int clo_cli_serve(int argc, char **argv)
     static const struct option options[] = {
         {"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
         {"store", required_argument, NULL, 's'},  {"grace", required_argument, NULL, 'g'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"jail", required_argument, NULL, 'j'},   {"help", no_argument, NULL, 'h'},
+        {0},
     };
     const char *listen = NULL, *port = NULL, *store = NULL;
+    enum clo_jail jail, *chosen_jail = NULL;
     uint64_t grace_ms = 0;
     struct clo_error error = {0};
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -68,6 +75,12 @@ int clo_cli_serve(int argc, char **argv)
         case 'g':
             if (clo_duration_parse(optarg, &grace_ms, &error))
                 return clo_cli_usage("serve", "%s", error.message);
+            break;
+        case 'j':
+            if (strcmp(optarg, "best") != 0 && strcmp(optarg, "strict") != 0)
+                return clo_cli_usage("serve", "--jail \"%s\" is neither best nor strict", optarg);
+            jail = strcmp(optarg, "strict") == 0 ? CLO_JAIL_STRICT : CLO_JAIL_BEST;
+            chosen_jail = &jail;
             break;
         case 'h': fputs(help, stdout); return CLI_OK;
         default: return clo_cli_usage("serve", "unknown option");
@@ -80,7 +93,7 @@ int clo_cli_serve(int argc, char **argv)
     if (port && parse_port(port, &chosen))
         return CLI_USAGE;
     struct clo_agent *agent;
-    if (clo_agent_load(&agent, argv[optind], &error))
+    if (clo_agent_load_with(&agent, argv[optind], chosen_jail, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;

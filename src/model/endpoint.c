@@ -394,7 +394,7 @@ static bool wait_before_retry(unsigned retry, long wait_s, const struct clo_canc
 int clo_endpoint_post(struct clo_endpoint *endpoint, const struct clo_endpoint_call *call,
                       struct clo_error *error)
 {
-    struct clo_error local;
+    struct clo_error local = {0};
     error = error ? error : &local;
     char *url = clo_endpoint_url_join(&endpoint->url, call->path);
     if (!url)

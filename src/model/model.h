@@ -70,8 +70,10 @@ int clo_model_create(struct clo_model **model, const struct clo_model_config *co
                      struct clo_error *error);
 void clo_model_destroy(struct clo_model *model);
 
-/* One call. Errors: CLO_EMODEL (status and message of the server, without secrets),
- * CLO_ECANCELLED, CLO_ELIMIT, CLO_ENOMEMORY. reply->output is NULL on failure. */
+/* One call. Errors: CLO_EMODEL (status and message of the server), CLO_EINVALID (input that the
+ * protocol has no form for), CLO_ECANCELLED, CLO_ELIMIT, CLO_ENOMEMORY, CLO_ESYSTEM. The message is
+ * fit for a client: no host names, no secrets; the hint is for the operator alone. reply->output is
+ * NULL on failure. */
 int clo_model_call(struct clo_model *model, const struct clo_model_request *request,
                    const struct clo_item_sink *sink, struct clo_model_reply *reply,
                    struct clo_error *error);

@@ -91,7 +91,7 @@ static int finish(struct answer *answer)
 int clo_wire_call(struct clo_endpoint *endpoint, const char *path, const json_t *request,
                   struct clo_cancel *cancel, const struct clo_wire *wire, struct clo_error *error)
 {
-    struct clo_error local;
+    struct clo_error local = {0};
     error = error ? error : &local;
     char *body = json_dumps(request, JSON_COMPACT);
     if (!body)

@@ -76,6 +76,11 @@ int clo_engine_run(struct clo_engine *engine, const struct clo_run *run,
     return status;
 }
 
+unsigned clo_engine_layers(const struct clo_engine *engine)
+{
+    return engine->remote ? clo_remote_layers(engine->remote) : 0;
+}
+
 void clo_engine_warm(struct clo_engine *engine)
 {
     if (engine->local) /* a worker does it by itself when it is born */

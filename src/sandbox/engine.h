@@ -20,6 +20,7 @@ void clo_engine_destroy(struct clo_engine *engine); /* waits for tools still in 
 int clo_engine_run(struct clo_engine *engine, const struct clo_run *run,
                    struct clo_run_result **result, struct clo_error *error);
 
+unsigned clo_engine_layers(const struct clo_engine *engine); /* of the jail; none: 0 */
 void clo_engine_warm(struct clo_engine *engine);   /* run something small, so that all is present */
 void clo_engine_settle(struct clo_engine *engine); /* make ready for the next run, ahead of it */
 
@@ -43,5 +44,6 @@ int clo_remote_run(struct clo_remote *remote, const struct clo_run *run,
                    const struct clo_limits *limits, struct clo_run_result *result,
                    struct clo_error *error);
 void clo_remote_settle(struct clo_remote *remote);
+unsigned clo_remote_layers(const struct clo_remote *remote); /* of the jail around its worker */
 
 #endif

@@ -105,9 +105,9 @@ void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *re
 }
 
 void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int status,
-                          const struct clo_error *error)
+                          unsigned layers, const struct clo_error *error)
 {
-    struct clo_failed_body body = {.status = status};
+    struct clo_failed_body body = {.status = status, .layers = layers};
     if (status) {
         body.message_length = (uint32_t)strlen(error->message);
         body.hint_length = (uint32_t)strlen(error->hint);
@@ -291,7 +291,7 @@ int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits
     return 0;
 }
 
-int clo_frame_read_status(const struct clo_frame *frame, struct clo_error *error)
+int clo_frame_read_status(const struct clo_frame *frame, unsigned *layers, struct clo_error *error)
 {
     struct clo_failed_body body;
     const uint8_t *rest;
@@ -302,6 +302,7 @@ int clo_frame_read_status(const struct clo_frame *frame, struct clo_error *error
     if ((uint64_t)body.message_length + body.hint_length != length || body.status > 0 ||
         body.status < CLO_EINTERNAL)
         return clo_fail(error, CLO_EGUEST, "a status that is not well-formed");
+    *layers = body.layers;
     if (!body.status)
         return 0;
     clo_fail(error, (enum clo_status)body.status, "%.*s", (int)body.message_length,

@@ -46,6 +46,7 @@ struct clo_result_body { /* then type, message, traceback, result */
 
 struct clo_failed_body { /* HELLO and FAILED: status 0 or why not, then message, then hint */
     int32_t status;
+    uint32_t layers; /* of the jail; HELLO */
     uint32_t message_length, hint_length;
 };
 
@@ -57,7 +58,7 @@ void clo_frame_put_reply(struct clo_wire *wire, const struct clo_reply *reply, b
 void clo_frame_put_violation(struct clo_wire *wire, const char *message);
 void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *result, bool last);
 void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int status,
-                          const struct clo_error *error);
+                          unsigned layers, const struct clo_error *error);
 
 /* Read a body; what they point to is the frame's. CLO_EGUEST: it is not well-formed. */
 int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, uint32_t *sequence,
@@ -73,6 +74,7 @@ int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply,
 int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,
                           struct clo_run_result *result, bool *last, struct clo_error *error);
 /* The status that the other end reported, with `error` filled from it. */
-int clo_frame_read_status(const struct clo_frame *frame, struct clo_error *error);
+int clo_frame_read_status(const struct clo_frame *frame, unsigned *layers,
+                          struct clo_error *error);
 
 #endif

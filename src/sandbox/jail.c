@@ -144,7 +144,7 @@ static bool set_limits(uint64_t memory)
     rlim_t space = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + memory;
     return limit(RLIMIT_AS, space) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
            limit(RLIMIT_NOFILE, OPEN_FILES_MAX) && limit(RLIMIT_MEMLOCK, 0) &&
-           limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_NPROC, 0);
+           limit(RLIMIT_MSGQUEUE, 0);
 }
 
 static bool drop_rights(void)

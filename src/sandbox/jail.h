@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "cloche/error.h"
+#include "cloche/sandbox.h"
 
 enum clo_jail_layer {
     CLO_JAIL_USER = 1 << 0,      /* a uid that owns nothing, in a user namespace of its own */
@@ -34,7 +35,6 @@ enum clo_jail_layer {
 const char *clo_jail_layer_name(unsigned layer);
 
 /* Names of a set of layers, comma-separated, into `text`. */
-#define CLO_JAIL_TEXT_MAX 128
 void clo_jail_describe(unsigned layers, char text[CLO_JAIL_TEXT_MAX]);
 
 /* Give up root for good, if this process has it. Every later child is without rights. */
@@ -48,7 +48,7 @@ pid_t clo_jail_fork(unsigned *layers);
  * beyond what it has now, in bytes. Adds to *layers what could be put up. */
 void clo_jail_enter(uint64_t memory, unsigned *layers);
 
-/* Last: the system-call filter. A call outside it kills the process. */
+/* Last, after the first KVM_RUN: no more processes, and the system-call filter. A call outside it kills the process. */
 void clo_jail_seal(unsigned *layers);
 
 /* What this machine and user allow, tried in a child process. */

@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "sandbox/descriptor.h"
+#include "sandbox/jail.h"
 #include "sandbox/worker.h"
 #include "vm/vm.h"
 
@@ -74,10 +75,11 @@ static void close_others(const struct clo_setup *setup, int control)
 static void fork_worker(const struct clo_setup *setup, int control, int socket)
 {
     pid_t self = getpid();
-    pid_t pid = fork();
+    unsigned layers;
+    pid_t pid = clo_jail_fork(&layers);
     if (pid == 0) {
         close(control);
-        clo_worker_main(setup, socket, self);
+        clo_worker_main(setup, socket, self, layers);
     }
     int problem = pid < 0 ? errno : 0;
     close(socket);
@@ -96,6 +98,7 @@ static _Noreturn void nursery_main(const struct clo_setup *setup, int control)
     reset_signals();
     clo_kvm_prepare(NULL, NULL);
     close_others(setup, control);
+    clo_jail_drop_user();
     for (;;) {
         int nothing, socket;
         int got = clo_descriptor_receive(control, &nothing, &socket);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/engine.h"
+#include "sandbox/jail.h"
 
 #define POOL_SIZE_MAX 1024
 #define NS_PER_MS 1000000ull
@@ -43,6 +44,7 @@ struct clo_pool {
     size_t waiting;
     size_t members, idle, starting; /* members: all that live, the other two included */
     bool ending;
+    unsigned layers;          /* of the jail around the last worker that was made */
     struct clo_error failure; /* why the last member could not be made */
     size_t thread_count;      /* threads that were started and not joined */
     pthread_t threads[POOL_SIZE_MAX];
@@ -165,10 +167,12 @@ static void *live(void *argument)
     int status = clo_engine_create(&engine, &pool->setup, pool->nursery, &error);
     pthread_mutex_lock(&pool->lock);
     pool->starting--;
-    if (status)
+    if (status) {
         member_failed(pool, birth.place, &error);
-    else
+    } else {
         pool->idle++; /* as good as idle: it is being warmed */
+        pool->layers = clo_engine_layers(engine);
+    }
     pthread_cond_broadcast(&pool->born);
     pthread_mutex_unlock(&pool->lock);
     if (status)
@@ -289,6 +293,14 @@ void clo_pool_destroy(struct clo_pool *pool)
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
+}
+
+void clo_pool_jail(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX])
+{
+    pthread_mutex_lock(&pool->lock);
+    unsigned layers = pool->layers;
+    pthread_mutex_unlock(&pool->lock);
+    clo_jail_describe(layers, text);
 }
 
 static void wake_request(void *context)

@@ -17,6 +17,7 @@
 #include "sandbox/collect.h"
 #include "sandbox/engine.h"
 #include "sandbox/frames.h"
+#include "sandbox/jail.h"
 #include "sandbox/outcome.h"
 #include "sandbox/worker.h"
 
@@ -31,7 +32,8 @@ struct clo_remote {
     struct clo_service *service;
     struct clo_wire wire; /* fd -1: there is no worker */
     int pidfd;
-    bool greeted; /* it has said hello */
+    bool greeted;    /* it has said hello */
+    unsigned layers; /* of its jail, as it said */
     uint32_t sequence;
 };
 
@@ -79,6 +81,17 @@ static int ensure_worker(struct clo_remote *remote, struct clo_error *error)
     return status;
 }
 
+static int check_layers(unsigned layers, struct clo_error *error)
+{
+    char missing[CLO_JAIL_TEXT_MAX];
+    if (layers == CLO_JAIL_ALL)
+        return 0;
+    clo_jail_describe(CLO_JAIL_ALL & ~layers, missing);
+    clo_fail(error, CLO_ESYSTEM, "the jail around worker processes lacks: %s", missing);
+    return clo_hint(error, CLO_ESYSTEM, "allow it here (user namespaces and seccomp in a container), "
+                    "or accept less with jail: best");
+}
+
 static int await_hello(struct clo_remote *remote, struct clo_error *error)
 {
     struct clo_frame frame;
@@ -92,7 +105,9 @@ static int await_hello(struct clo_remote *remote, struct clo_error *error)
         status = clo_fail(error, CLO_ESYSTEM, "a worker process began with a frame of type %d",
                           frame.type);
     else
-        status = clo_frame_read_status(&frame, error);
+        status = clo_frame_read_status(&frame, &remote->layers, error);
+    if (!status && remote->setup->jail == CLO_JAIL_STRICT)
+        status = check_layers(remote->layers, error);
     if (status)
         drop_worker(remote);
     else
@@ -130,6 +145,11 @@ void clo_remote_destroy(struct clo_remote *remote)
     drop_worker(remote);
     clo_service_free(remote->service);
     free(remote);
+}
+
+unsigned clo_remote_layers(const struct clo_remote *remote)
+{
+    return remote->layers;
 }
 
 void clo_remote_settle(struct clo_remote *remote)
@@ -235,7 +255,8 @@ static int on_frame(struct remote_run *run, const struct clo_frame *frame, struc
         if (!status)
             return 1;
     } else if (frame->type == CLO_FRAME_FAILED) {
-        status = clo_frame_read_status(frame, error);
+        unsigned layers;
+        status = clo_frame_read_status(frame, &layers, error);
         return status ? status : clo_fail(error, CLO_EINTERNAL, "a worker failed without a reason");
     } else {
         status = clo_fail(&why, CLO_EGUEST, "a second hello");

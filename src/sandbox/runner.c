@@ -230,3 +230,8 @@ void clo_runner_settle(struct clo_runner *runner)
     if (prepare_vm(runner, false, NULL) == 0 && fresh)
         clo_runner_warm(runner);
 }
+
+int clo_runner_prime(struct clo_runner *runner, struct clo_error *error)
+{
+    return clo_vm_prime(runner->vm, error);
+}

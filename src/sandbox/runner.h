@@ -54,6 +54,9 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
                    const struct clo_run_host *host, struct clo_run_result *result,
                    struct clo_error *error);
 
+/* Have KVM do what it does at the first entry, before limits forbid it. */
+int clo_runner_prime(struct clo_runner *runner, struct clo_error *error);
+
 /* Run a typical small program and throw away what it says, so that the first real run finds its
  * pages present. Failures show in the first real run. */
 void clo_runner_warm(struct clo_runner *runner);

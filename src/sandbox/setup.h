@@ -10,6 +10,7 @@ struct clo_setup { /* immutable after clo_setup_open; inherited by forked worker
     const struct clo_image *image;
     struct clo_limits limits;
     enum clo_isolation isolation;
+    enum clo_jail jail;
     bool pooled; /* runs share no state: engines restore ahead */
     struct clo_tools *tools;
     struct clo_crew *crew;

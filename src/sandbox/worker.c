@@ -14,7 +14,11 @@
 
 #include "base/error.h"
 #include "sandbox/frames.h"
+#include "sandbox/jail.h"
 #include "vm/vm.h"
+
+/* Bytes that a worker may map beyond its guest's limit: image, window, messages, its own heap. */
+#define CLO_WORKER_MEMORY (256ull << 20)
 
 struct worker {
     const struct clo_setup *setup;
@@ -110,7 +114,7 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     }
     bool last = clo_runner_is_broken(worker->runner);
     if (status)
-        clo_frame_put_status(&worker->wire, CLO_FRAME_FAILED, status, &error);
+        clo_frame_put_status(&worker->wire, CLO_FRAME_FAILED, status, 0, &error);
     else
         clo_frame_put_result(&worker->wire, result, last);
     send_all(worker);
@@ -122,16 +126,21 @@ static void run(struct worker *worker, const struct clo_frame *frame)
         clo_runner_settle(worker->runner);
 }
 
-static void begin(struct worker *worker)
+static void begin(struct worker *worker, unsigned layers)
 {
     struct clo_error error = {0};
     size_t length;
     const char *descriptor = clo_tools_descriptor(worker->setup->tools, &length);
-    int status = clo_kvm_prepare(NULL, &error);
+    int status = clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
+    clo_jail_enter(worker->setup->limits.memory + CLO_WORKER_MEMORY, &layers);
     if (!status)
         status = clo_runner_create(&worker->runner, worker->setup->image,
                                    worker->setup->limits.memory, descriptor, length, &error);
-    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, &error);
+    if (!status)
+        status = clo_runner_prime(worker->runner, &error);
+    if (!status)
+        clo_jail_seal(&layers); /* all that a run needs has been opened */
+    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, layers, &error);
     send_all(worker);
     if (status)
         leave();
@@ -141,19 +150,19 @@ static void begin(struct worker *worker)
         leave();
 }
 
-_Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t nursery)
+_Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t nursery,
+                               unsigned layers)
 {
     static struct worker worker;
     prctl(PR_SET_NAME, "cloche-worker");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != nursery) /* it ended before that took effect */
+    pid_t parent = getppid(); /* 0: in another process namespace, which has no parent to show */
+    if (parent && parent != nursery) /* it ended before that took effect */
         leave();
     listen_for_cancel();
     worker.setup = setup;
     clo_wire_open(&worker.wire, socket, CLO_TO_WORKER);
-    /* The jail goes up around this call: namespaces, an empty root and limits before it, the filter
-     * of system calls behind it, when all that a run needs has been opened and used once. */
-    begin(&worker);
+    begin(&worker, layers);
     for (;;) {
         struct clo_frame frame;
         if (clo_wire_receive(&worker.wire, UINT64_MAX, -1, &frame, NULL) ||

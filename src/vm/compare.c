@@ -40,7 +40,7 @@ static size_t compare_zero(const struct clo_vm *vm, int pagemap, uint64_t offset
     struct clo_scan scan;
     struct clo_scan_range range;
     int more;
-    clo_scan_begin(&scan, pagemap, vm->memory + offset, length);
+    clo_scan_begin(&scan, pagemap, false, vm->memory + offset, length);
     while ((more = clo_scan_next(&scan, &range)) > 0)
         for (uint64_t at = range.start; at < range.end; at += CLO_PAGE_SIZE)
             pages += compare_page(vm, at - (uintptr_t)vm->memory, zeros, what);
@@ -57,7 +57,7 @@ static size_t compare_absent(const struct clo_vm *vm, int pagemap, uint64_t offs
     struct clo_scan_range range;
     size_t pages = 0;
     int more;
-    clo_scan_begin(&scan, pagemap, vm->memory + offset, length);
+    clo_scan_begin(&scan, pagemap, false, vm->memory + offset, length);
     while ((more = clo_scan_next(&scan, &range)) > 0) {
         fprintf(stderr, "vm: %s holds memory of an earlier run\n", what);
         pages += (range.end - range.start) / CLO_PAGE_SIZE;
@@ -107,7 +107,7 @@ size_t clo_vm_compare(struct clo_vm *vm)
         return 1;
     }
     size_t differences = compare_memory(vm, fresh);
-    if (clo_run_settle(vm, &error) || clo_run_settle(fresh, &error)) {
+    if (clo_vm_prime(vm, &error) || clo_vm_prime(fresh, &error)) {
         fprintf(stderr, "vm: %s\n", error.message);
         differences++;
     } else {

@@ -25,7 +25,7 @@ static uint32_t pool_index(const struct clo_vm *vm, const struct clo_growth *reg
  * slot anew drops all shadows. Rare: only where different runs of one micro-VM grew different
  * regions to more than the pool together. */
 static int bind(struct clo_vm *vm, struct clo_growth *region, uint32_t water,
-                           struct clo_error *error)
+                struct clo_error *error)
 {
     struct clo_growth *other =
         &vm->regions[region == &vm->regions[CLO_REGION_LINEAR] ? CLO_REGION_HEAP
@@ -57,9 +57,9 @@ static int add_blocks(struct clo_vm *vm, uint32_t first, uint32_t count, struct 
         if (vm->block_added[block])
             continue;
         uint64_t offset = vm->layout.pool + block * block_size, rest = vm->layout.size - offset;
-        int status = clo_memory_slot(vm, CLO_SLOT_POOL + block, offset,
-                                     rest < block_size ? rest : block_size, vm->memory + offset, 0,
-                                     error);
+        int status =
+            clo_memory_slot(vm, CLO_SLOT_POOL + block, offset,
+                            rest < block_size ? rest : block_size, vm->memory + offset, 0, error);
         if (status)
             return status;
         vm->block_added[block] = true;
@@ -95,8 +95,8 @@ static void grant(struct clo_vm *vm, struct clo_growth *region, uint32_t chunk, 
         if (whole || first == 0)
             advise(vm, index, whole);
     }
-    /* Small pages that the guest meets unprepared cost it several times as much as this does: all of
-     * a small grant is likely to be used. Failure only leaves it to the guest. */
+    /* Small pages that the guest meets unprepared cost it several times as much as this does: all
+     * of a small grant is likely to be used. Failure only leaves it to the guest. */
     if (table)
         (void)madvise(vm->memory + offset + first * CLO_PAGE_SIZE, (end - first) * CLO_PAGE_SIZE,
                       MADV_POPULATE_WRITE);

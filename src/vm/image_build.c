@@ -196,7 +196,7 @@ static int collect(const struct clo_vm *vm, uint32_t *hot, uint32_t *count)
         const struct clo_part *part = &vm->parts[i];
         if (!part->keep)
             continue;
-        clo_scan_begin(&scan, vm->pagemap, vm->memory + part->offset, part->length);
+        clo_scan_begin(&scan, vm->pagemap, false, vm->memory + part->offset, part->length);
         while ((more = clo_scan_next(&scan, &range)) > 0) {
             uint64_t va = part->va + (range.start - (uintptr_t)vm->memory - part->offset);
             for (uint64_t at = 0; at < range.end - range.start; at += CLO_PAGE_SIZE)
@@ -234,8 +234,8 @@ static int record(struct build *build, const struct clo_image *image, uint32_t *
             status = clo_vm_restore(vm, NULL, build->error);
     }
     if (!status && vm->pagemap < 0)
-        fprintf(stderr, "image: this kernel cannot list written pages (Linux 6.7 can): the image "
-                        "gets no hot list, its first runs take longer\n");
+        fprintf(stderr, "image: /proc/self/pagemap cannot be read: the image gets no hot list, its "
+                        "first runs take longer\n");
     clo_vm_destroy(vm);
     return status;
 }

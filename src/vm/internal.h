@@ -8,8 +8,9 @@
  *    0       every part starts on a 2 MiB boundary
  *
  * What stands before the pool is one KVM memory slot. The pool gets its slots, block by block, when
- * it is first needed: the kernel pays some 3 KiB for each MiB of slot, used or not. The image's code
- * and constants are a read-only slot, backed by one mapping that all micro-VMs of the image share.
+ * it is first needed: the kernel pays some 3 KiB for each MiB of slot, used or not. The image's
+ * code and constants are a read-only slot, backed by one mapping that all micro-VMs of the image
+ * share.
  *
  * The pool is used from both ends: chunk k of linear memory's growth is pool chunk k, chunk k of
  * the heap's is the k-th from the end. So a guest address keeps its guest-physical address and its
@@ -152,7 +153,7 @@ struct clo_vm {
     struct clo_part parts[CLO_PARTS_MAX];
     unsigned part_count;
     struct clo_growth regions[CLO_REGION_COUNT];
-    uint64_t *huge_advice;  /* a bit for each pool chunk: last advised to be a huge page */
+    uint64_t *huge_advice; /* a bit for each pool chunk: last advised to be a huge page */
     bool block_added[CLO_POOL_BLOCKS_MAX]; /* the pool's memory slots */
     uint32_t table_next;    /* first unused page for page tables, while they are being built */
     struct kvm_sregs sregs; /* of a run's start */
@@ -160,7 +161,7 @@ struct clo_vm {
     bool spent; /* after a fault or violation */
     bool used;  /* entered since the last restore */
 
-    int pagemap; /* -1: restores drop everything */
+    int pagemap; /* -1: nothing can be scanned, restores drop everything */
     struct clo_page_run *known;
     uint32_t known_count, known_pages;
     bool known_complete;
@@ -195,12 +196,15 @@ struct clo_scan_range {
 #define CLO_SCAN_RANGES 256
 struct clo_scan {
     int pagemap;
+    bool by_reading;
     uint64_t next, end;
     int at, count;
     struct clo_scan_range ranges[CLO_SCAN_RANGES];
 };
-int clo_scan_open(void); /* the process's descriptor, or -1 where the kernel cannot scan */
-void clo_scan_begin(struct clo_scan *scan, int pagemap, const uint8_t *from, uint64_t length);
+int clo_scan_open(void); /* the process's descriptor, or -1 where there is none */
+/* by_reading: as on a kernel that lacks PAGEMAP_SCAN. */
+void clo_scan_begin(struct clo_scan *scan, int pagemap, bool by_reading, const uint8_t *from,
+                    uint64_t length);
 /* 1: *range is the next; 0: no more; -1: the kernel failed. */
 int clo_scan_next(struct clo_scan *scan, struct clo_scan_range *range);
 
@@ -209,10 +213,6 @@ int clo_alarm_init(struct clo_vm *vm, struct clo_error *error);
 void clo_alarm_destroy(struct clo_vm *vm);
 bool clo_alarm_taken(struct clo_vm *vm); /* a kick is there: take it */
 void clo_alarm_forget(struct clo_vm *vm);
-
-/* run.c */
-int clo_run_settle(struct clo_vm *vm,
-                   struct clo_error *error); /* load the registers, enter nothing */
 
 /* ---- x86/ ---- */
 

@@ -6,7 +6,8 @@
  * this thread (KVM's are, too): as long as the thread's count of faults stands still, the list is
  * complete and nothing is scanned.
  *
- * Where the kernel cannot scan, everything is dropped: right, and slower for the run that follows.
+ * Where /proc is not to be had, or too much was written, everything is dropped: right, and slower
+ * for the run that follows.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -64,7 +65,8 @@ static int scan_part(struct clo_vm *vm, unsigned number, struct clo_error *error
     const struct clo_part *part = &vm->parts[number];
     struct clo_scan scan;
     struct clo_scan_range range;
-    clo_scan_begin(&scan, vm->pagemap, vm->memory + part->offset, part->length);
+    clo_scan_begin(&scan, vm->pagemap, vm->config.scan_fallback, vm->memory + part->offset,
+                   part->length);
     int more;
     while ((more = clo_scan_next(&scan, &range)) > 0) {
         uint64_t offset = range.start - (uintptr_t)vm->memory, length = range.end - range.start;

@@ -140,7 +140,7 @@ int clo_vm_resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error 
     }
 }
 
-int clo_run_settle(struct clo_vm *vm, struct clo_error *error)
+int clo_vm_prime(struct clo_vm *vm, struct clo_error *error)
 {
     clo_vm_start(vm);
     __atomic_store_n(&vm->run->immediate_exit, 1, __ATOMIC_SEQ_CST);

@@ -60,8 +60,6 @@ static int prepare_restores(struct clo_vm *vm, struct clo_error *error)
     if (vm->config.one_shot)
         return 0;
     clo_kvm_keep_vcpu(vm->kvm);
-    if (vm->config.scan_fallback)
-        return 0;
     vm->pagemap = clo_scan_open();
     if (vm->pagemap < 0)
         return 0;

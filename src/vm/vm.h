@@ -57,6 +57,10 @@ void clo_vm_destroy(struct clo_vm *vm);
 /* Set all registers for a new run from the image's entry; the next resume enters there. */
 void clo_vm_start(struct clo_vm *vm);
 
+/* Load the registers and enter without running the guest: what KVM does only once, a thread of its
+ * own included, is then done. */
+int clo_vm_prime(struct clo_vm *vm, struct clo_error *error);
+
 /* Enter the guest until it stops. 0, with *exit filled, or CLO_ESYSTEM when KVM itself fails. */
 int clo_vm_resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error);
 

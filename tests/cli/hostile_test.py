@@ -82,7 +82,7 @@ def differences(expected, result, process_exit=None):
         found.append(f"stdout is {(result['stdout'] or '')[:500]!r}")
     for stream in ("stdout", "stderr"):
         part = unescape(expected.get(stream + "_has", ""))
-        if part not in result.get(stream, part):
+        if part not in (result.get(stream) or part):
             found.append(f"{stream} lacks {part!r}: {result[stream][:300]!r}")
     if found:
         found.append(f"error {error['type']}: {(error['message'] or '')[:300]}")

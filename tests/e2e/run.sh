@@ -1,10 +1,12 @@
 #!/bin/sh
-# End-to-end tests of the program in a build folder: tests/e2e/run.sh [BUILD]. Needs npm for the
-# first run; the tests themselves run on the Node that package-lock.json pins. CLOCHE_BIN, if set,
-# is tested in place of BUILD/cloche. Ends with one line: e2e: N passed, N failed, N skipped
+# End-to-end tests of the program in a build folder: tests/e2e/run.sh [BUILD [FILE.test.mjs…]].
+# Needs npm for the first run; the tests themselves run on the Node that package-lock.json pins.
+# CLOCHE_BIN, if set, is tested in place of BUILD/cloche. Ends with one line:
+# e2e: N passed, N failed, N skipped
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-$here/../../build}
+[ $# -gt 0 ] && shift
 CLOCHE_BUILD=$(cd "$build" && pwd) || exit 2
 export CLOCHE_BUILD
 cd "$here" || exit 2
@@ -21,10 +23,12 @@ fi
 
 counts=$(mktemp)
 trap 'rm -f "$counts"' EXIT
-CLOCHE_COUNTS=$counts "$node" --test --test-concurrency=1 \
+[ $# -gt 0 ] || set -- '*.test.mjs' 'model-server/*.test.mjs'
+"$node" --test --test-concurrency=1 \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=./lib/counts.mjs --test-reporter-destination="$counts" \
-    ${2:+--test-name-pattern="$2"} '*.test.mjs' 'model-server/*.test.mjs'
+    --test-timeout=300000 --test-force-exit \
+    "$@"
 status=$?
 cat "$counts"
 [ -s "$counts" ] || echo "e2e: 0 passed, 1 failed, 0 skipped"

@@ -9,7 +9,7 @@ import { startModelServer } from "./model-server/server.mjs";
 import { ask, call, parseEvents, until } from "./lib/http.mjs";
 import { startServer } from "./lib/server.mjs";
 
-const SLOW = { when: "slow", steps: [{ say: "slowly but surely to the end", delay: 200 }] };
+const SLOW = { when: "slow", steps: [{ say: "slowly but surely to the end", delay: 60 }] };
 const NEVER = { when: "never", steps: [{ hang: true }] };
 
 let model, folder;

@@ -67,5 +67,5 @@ attempt("mount", lambda: os.mount("/", "/"))
 attempt("pty", start("pty", "spawn", "/bin/sh"))
 attempt("fcntl", lambda: __import__("fcntl").ioctl(0, 0xAE00))
 attempt("resource", lambda: __import__("resource").getrlimit(0))
-environment = [name for name in os.environ if "SECRET" in name or "CLOCHE" in name or "USER" == name]
+environment = [name for name in os.environ if "SECRET" in name or "CLOCHE" in name]
 print(leaks + environment or "held")

@@ -3,8 +3,8 @@
 # limits: --time 5s --memory 256MiB
 wrong = []
 limit = 8 << 20
-for size, good in ((limit - 1000, True), (limit - 1, False), (limit, False), (limit + 1, False), (limit * 4, False)):
-    for value in ("x" * size, b"y" * size, ["z" * (size // 2)] * 2, {"k" * (size // 2): "v" * (size // 2)}, "\u20ac" * (size // 3)):
+for size, good in ((limit - 1000, True), (limit - 1, False), (limit, False), (limit * 2, False)):
+    for value in ("x" * size, b"y" * size, ["z" * (size // 2)] * 2):
         try:
             call_tool("measure", value=value)
             wrong += [] if good else [("accepted", type(value).__name__, size)]

@@ -75,7 +75,7 @@ roads = {
     "json": lambda: json.dumps(nested_list), "json loads": lambda: json.loads("[" * 100_000),
     "isinstance": lambda: isinstance(1, nest(lambda inner: (inner,), start=(int,)) and nested_tuple),
     "partial": lambda: nest(lambda inner: functools.partial(inner), 100_000, print) and call(),
-    "format": lambda: "{:{:{}}}".format(1, 2, thing), "regex": lambda: re.compile("(" * 5000 + ")" * 5000),
+    "regex": lambda: re.compile("(" * 5000 + ")" * 5000),
     "alias": lambda: repr(nest(lambda inner: types.GenericAlias(list, (inner,)), 100_000, int)),
 }
 survived = []

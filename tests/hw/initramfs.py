@@ -19,7 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 MODULE = "kvm-amd"
 # what guest/command.sh uses
-PROGRAMS = ("cloche", "examples/example_tools.so", "tests/vm/hostile_driver", "tests/vm/hostile_tools.so")
+PROGRAMS = ("cloche", "examples/example_tools.so", "tests/vm/hostile_driver",
+            "tests/vm/hostile_tools.so")
 
 
 class Tree:
@@ -42,10 +43,11 @@ class Tree:
         target = self.carry(source)
         if strip:
             subprocess.run(["strip", "--strip-debug", target], check=True)
-        listing = subprocess.run(["ldd", source], capture_output=True, text=True, check=False).stdout
-        if missing := re.findall(r"(\S+) => not found", listing):
+        # a static program has no list: ldd fails, and there is nothing to carry
+        needs = subprocess.run(["ldd", source], capture_output=True, text=True, check=False).stdout
+        if missing := re.findall(r"(\S+) => not found", needs):
             raise SystemExit(f"{source} needs {missing[0]}, which is not on this machine")
-        for library in re.findall(r"(/\S+) \(0x", listing):
+        for library in re.findall(r"(/\S+) \(0x", needs):
             self.carry(library)
 
     def write(self, name, text):
@@ -77,7 +79,8 @@ def add_modules(tree, folder):
 
 def vm_tests(build):
     """What Meson knows of the test programs in BUILD/tests/vm."""
-    listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True)
+    listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True,
+                             check=True)
     for test in json.loads(listing.stdout):
         if Path(test["cmd"][0]).is_relative_to(build / "tests" / "vm"):
             yield test
@@ -123,11 +126,11 @@ def fill(tree, build, modules, only):
 
 
 def pack(tree, output):
-    # Not compressed: the emulated processor would take longer to unpack it than it takes to read.
+    # Not compressed: unpacking would cost the emulated processor more than reading costs.
     names = subprocess.run(["find", ".", "-print0"], cwd=tree.root, capture_output=True, check=True)
     with open(output, "wb") as file:
-        subprocess.run(["cpio", "--quiet", "--null", "-o", "-H", "newc", "-R", "0:0"], cwd=tree.root,
-                       input=names.stdout, stdout=file, check=True)
+        subprocess.run(["cpio", "--quiet", "--null", "-o", "-H", "newc", "-R", "0:0"],
+                       cwd=tree.root, input=names.stdout, stdout=file, check=True)
 
 
 def main():

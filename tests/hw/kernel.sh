@@ -1,7 +1,7 @@
 #!/bin/bash
 # Fetch Debian's current cloud kernel, unpack it into the cache, and print its folder, which has
-# boot/vmlinuz-RELEASE and lib/modules/RELEASE (with modules.dep). Nothing is installed. The metapackage
-# says which kernel is current, so a security update needs no change here.
+# boot/vmlinuz-RELEASE and lib/modules/RELEASE (with modules.dep). Nothing is installed. The
+# metapackage says which kernel is current, so a security update needs no change here.
 set -euo pipefail
 cache=${CLOCHE_CACHE:-$HOME/.cache/cloche}/hw
 log=$(mktemp)
@@ -26,7 +26,8 @@ fetch() (
     apt-get download "$package=$version" >>"$log" 2>&1 || exit 1
     dpkg-deb -x ./*.deb root >>"$log" 2>&1 || exit 1
     PATH=$PATH:/usr/sbin:/sbin depmod -b root "${package#linux-image-}" >>"$log" 2>&1 || exit 1
-    find "$cache" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' -exec rm -rf {} + # older kernels
+    # older kernels
+    find "$cache" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' -exec rm -rf {} +
     mv root "$folder"
 )
 
@@ -40,7 +41,8 @@ if { resolve && fetch; } || { refresh && resolve && fetch; }; then
     echo "$folder"
     exit 0
 fi
-cached=$(find "$cache" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' 2>/dev/null | head -n 1)
+mkdir -p "$cache"
+cached=$(find "$cache" -mindepth 1 -maxdepth 1 -type d -name '[0-9]*' | head -n 1)
 tail -n 5 "$log" >&2
 if [ -n "$cached" ]; then
     echo "could not look for a newer kernel (see above); using the cached ${cached##*/}" >&2

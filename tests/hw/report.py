@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Run the emulated machine, read its serial line, count the cases and say what failed and why.
+"""Run the emulated machine, read its serial line, count the cases, say what failed and why.
 
 Every program inside speaks TAP between `@hw begin NAME` and `@hw end NAME STATUS UPTIME`. A program
-that never ended, died, or ran fewer cases than it planned is a failure; so is a machine that did not
-come to `@hw done`. Exit status 0 only if something passed and nothing failed.
+that never ended, died, or ran fewer cases than it planned is a failure; so is a machine that did
+not come to `@hw done`. Exit status 0 only if something passed and nothing failed.
 """
 
 import argparse
@@ -18,19 +18,24 @@ from pathlib import Path
 KILLED = 137  # exit status of a program that init's time limit stopped
 
 
+def is_skip(line):
+    """A case that cannot hold on this kernel says so in a line of its output, and returns."""
+    return line.startswith("SKIP: ")
+
+
 class Program:
     def __init__(self, name):
         self.name, self.lines, self.status, self.uptime = name, [], None, 0.0
 
     def cases(self):
-        """(outcome, case, lines that explain it): what the case printed, then TAP's `# ...` lines."""
+        """(outcome, case, why): `why` is what the case printed, then TAP's `# ...` lines."""
         plan, results, printed = None, [], []
         for line in self.lines:
             if match := re.match(r"(ok|not ok) \d+ ?(?:- )?(.*)", line):
                 word, case = match.groups()
                 skipped = re.search(r"# SKIP ?(.*)", case)
                 outcome = "passed" if word == "ok" else "failed"
-                if skipped or (word == "ok" and any(note.startswith("SKIP: ") for note in printed)):
+                if skipped or (word == "ok" and any(map(is_skip, printed))):
                     outcome = "skipped"
                 results.append((outcome, (skipped[1] if skipped else case) or "?", printed))
                 printed = []
@@ -99,7 +104,8 @@ class Report:
                 print(f"   FAILED  {program.name}: {case}")
                 print("".join(f"      {line}\n" for line in why[-60:]), end="")
             elif outcome == "skipped":
-                reason = " ".join(line.lstrip("# ") for line in why) or "it gave no reason"
+                reason = " ".join(filter(is_skip, why)) or " ".join(why) or "it gave no reason"
+                reason = reason.removeprefix("SKIP: ")
                 print(f"   SKIPPED {program.name}: {case}: {reason[:300]}")
         sys.stdout.flush()
 
@@ -152,8 +158,8 @@ def main():
     with open(arguments.log, "wb") as log:
         end = run_machine(arguments.words, arguments.seconds, log, report.line)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"   {time.monotonic() - start:.0f} s in all, {used.ru_utime + used.ru_stime:.0f} s of processor "
-          f"time; the serial log is {arguments.log}")
+    print(f"   {time.monotonic() - start:.0f} s in all, {used.ru_utime + used.ru_stime:.0f} s of "
+          f"processor time; the serial log is {arguments.log}")
     return report.finish(end)
 
 

@@ -16,6 +16,7 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "base/doc.h"
+#include "cloche/serve.h"
 #include "model_server.h"
 
 #define CHUNK(delta, rest)                                                                         \
@@ -436,6 +437,74 @@ static void a_question_gets_its_answer(void **state)
     clo_agent_destroy(agent);
 }
 
+static const char whole_file[] =
+    "name: whole\n"
+    "instructions: Be brief.\n"
+    "model: {kind: script, script: play.yaml, timeout: 5s}\n"
+    "sandbox:\n"
+    "  image: ${CLO_T_IMAGE}\n"
+    "  time: 20s\n"
+    "  cpu_time: 5s\n"
+    "  memory: 64MiB\n"
+    "  output: 100kB\n"
+    "  host_calls: 10\n"
+    "  host_call_size: 1MiB\n"
+    "  count: 1\n"
+    "loop: {max_iterations: 3, tool_output: 4KiB}\n"
+    "serve: {listen: 0.0.0.0, port: 81, turns: 5, queue: 6, connections: 7, store: r.db,\n"
+    "        grace: 2s, keepalive: 1m}\n";
+
+static void put(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+}
+
+static void a_file_makes_an_agent(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/clo-whole-XXXXXX", path[64], play[64], store[64];
+    if (!have_sandbox)
+        skip();
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/agent.yaml", folder);
+    snprintf(play, sizeof play, "%s/play.yaml", folder);
+    snprintf(store, sizeof store, "%s/r.db", folder);
+    put(path, whole_file);
+    put(play, "turns:\n- match: memory\n  code: bytearray(100 << 20)\n  then: {say: '{stderr}'}\n"
+              "- say: 'played'\n");
+    setenv("CLO_T_IMAGE", image, 1);
+    struct clo_agent *agent;
+    struct clo_error error;
+    char *answer;
+    if (clo_agent_load(&agent, path, &error))
+        fail_msg("%s", error.message);
+    struct clo_serve_config serve_config = {.port = 1, .address = "x"};
+    clo_agent_serve_defaults(agent, &serve_config);
+    assert_string_equal(serve_config.address, "0.0.0.0");
+    assert_string_equal(serve_config.store, store);
+    assert_int_equal(serve_config.port, 81);
+    assert_int_equal(serve_config.turns, 5);
+    assert_int_equal(serve_config.queue, 6);
+    assert_int_equal(serve_config.connections, 7);
+    assert_int_equal(serve_config.grace_ms, 2000);
+    assert_int_equal(serve_config.keepalive_ms, 60000);
+    assert_string_equal(clo_agent_name(agent), "whole");
+    assert_string_equal(clo_agent_instructions(agent), "Be brief.");
+    assert_int_equal(clo_agent_ask(agent, "hello", NULL, &answer, &error), 0);
+    assert_string_equal(answer, "played");
+    free(answer);
+    /* in a worker process, with the file's limit on memory */
+    assert_int_equal(clo_agent_ask(agent, "much memory", NULL, &answer, &error), 0);
+    assert_non_null(strstr(answer, "MemoryError"));
+    free(answer);
+    clo_agent_destroy(agent);
+    unlink(path);
+    unlink(play);
+    rmdir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests_of_turns[] = {
@@ -453,6 +522,7 @@ int main(void)
         cmocka_unit_test(cancellation_reaches_the_sandbox_and_the_model),
         cmocka_unit_test(limits_are_told),
         cmocka_unit_test(a_question_gets_its_answer),
+        cmocka_unit_test(a_file_makes_an_agent),
     };
     return cmocka_run_group_tests(tests_of_turns, find_image, NULL);
 }

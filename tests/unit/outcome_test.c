@@ -162,7 +162,8 @@ static void faults_have_the_cause_of_the_wasm_program(void **state)
         const char *type;
     } cases[] = {
         {14, 6, CLO_STACK_VA - 8, "StackOverflow"}, {14, 4, 1ull << 30, "OutOfBounds"},
-        {14, 4, (8ull << 30) - 2, "OutOfBounds"}, {14, 0x14, 0x1000, "IllegalExecution"},
+        {14, 6, 0xffffffec, "StackOverflow"}, {14, 6, 0x1000001a4, "StackOverflow"},
+        {14, 4, 3ull << 30, "OutOfBounds"}, {14, 4, (8ull << 30) - 2, "OutOfBounds"}, {14, 0x14, 0x1000, "IllegalExecution"},
         {14, 5, CLO_SYSTEM_VA, "IllegalAccess"}, {14, 7, CLO_IMAGE_VA, "IllegalAccess"},
         {0, 0, 0, "IntegerDivideError"}, {6, 0, 0, "IllegalInstruction"},
         {13, 0, 0, "GeneralProtection"}, {200, 0, 0, "CpuException"},

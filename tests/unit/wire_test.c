@@ -147,10 +147,12 @@ static void calls_replies_and_failures_too(void **state)
     clo_buffer_free(&answer.data);
 
     struct clo_error why = {.code = CLO_ENOHYPERVISOR, .message = "none", .hint = "get one"};
-    clo_frame_put_status(&pair->worker, CLO_FRAME_HELLO, CLO_ENOHYPERVISOR, &why);
+    clo_frame_put_status(&pair->worker, CLO_FRAME_HELLO, CLO_ENOHYPERVISOR, 5, &why);
     assert_int_equal(clo_wire_flush(&pair->worker, soon(), NULL), 0);
     receive(&pair->host, CLO_FRAME_HELLO, &frame);
-    assert_int_equal(clo_frame_read_status(&frame, &error), CLO_ENOHYPERVISOR);
+    unsigned layers = 0;
+    assert_int_equal(clo_frame_read_status(&frame, &layers, &error), CLO_ENOHYPERVISOR);
+    assert_int_equal(layers, 5);
     assert_string_equal(error.message, "none");
     assert_string_equal(error.hint, "get one");
 }
@@ -219,7 +221,8 @@ static void bodies_are_not_trusted(void **state)
     assert_int_equal(clo_frame_read_run(&frame, &order, &sequence, NULL), CLO_EGUEST);
     struct clo_failed_body failed = {.status = -1, .message_length = 5};
     frame = (struct clo_frame){CLO_FRAME_FAILED, (const uint8_t *)&failed, sizeof failed};
-    assert_int_equal(clo_frame_read_status(&frame, NULL), CLO_EGUEST);
+    unsigned layers;
+    assert_int_equal(clo_frame_read_status(&frame, &layers, NULL), CLO_EGUEST);
     struct clo_output_body output = {.stream = 3};
     frame = (struct clo_frame){CLO_FRAME_OUTPUT, (const uint8_t *)&output, sizeof output};
     enum clo_stream stream;

@@ -229,7 +229,7 @@ static void bad(uint64_t what, uint64_t address)
             uint64_t offset;
             uint16_t selector;
         } __attribute__((packed)) far = {CLO_SYSTEM_VA + 0x5000, 0x08};
-        __asm__ volatile("rex.w ljmp *%0" : : "m"(far));
+        __asm__ volatile(".byte 0x48, 0xff, 0x28" : : "a"(&far)); /* rex.w ljmp *(%rax) */
         break;
     }
     case BAD_CODE_WRITE: *(volatile uint8_t *)run_entry = 0x90; break;

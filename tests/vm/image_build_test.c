@@ -59,7 +59,7 @@ static void the_hot_list_is_what_a_run_writes(void **state)
     const struct clo_image *image = harness_image[0];
     struct clo_vm *vm = harness_vm(NULL);
     if (vm->pagemap < 0) {
-        printf("SKIP: this kernel has no PAGEMAP_SCAN: no hot list\n");
+        printf("SKIP: /proc/self/pagemap cannot be read: no hot list\n");
         clo_vm_destroy(vm);
         return;
     }

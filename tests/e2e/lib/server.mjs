@@ -40,6 +40,7 @@ export async function startServer({ agent = QUICK, env = {}, model, arguments: m
   const child = spawn(PROGRAM, ["serve", agent, "--port", String(port), ...more],
     { env: cleanEnvironment({ ...chosen, ...env }), stdio: ["ignore", "ignore", "pipe"], cwd: ROOT });
   const server = { child, log: "", url: null };
+  process.once("exit", () => child.kill("SIGKILL"));
   const ended = once(child, "exit");
   child.stderr.setEncoding("utf8");
   const ready = new Promise((done, fail) => {

@@ -1,5 +1,6 @@
-# Run after run in one sandbox, so that it is restored in between: what one script leaves, memory that
-# has grown and a loop that is stopped included, the next must not find. Says how many runs went how.
+# Run after run in one sandbox, so that it is restored in between: what one script leaves, memory
+# that has grown and a loop that is stopped included, the next must not find. Says how many runs
+# went how.
 build=$1
 cat >/tmp/leave.py <<'END'
 import json
@@ -22,7 +23,8 @@ for script in leave find spin find leave leave find; do
 done >/tmp/orders
 
 cd "$build/tests/vm" || exit 1
-CLOCHE_IMAGE=$build/python.image ./hostile_driver ./hostile_tools.so $memory </tmp/orders >/tmp/lines
+export CLOCHE_IMAGE=$build/python.image
+./hostile_driver ./hostile_tools.so $memory </tmp/orders >/tmp/lines
 status=$?
 cat /tmp/lines
 echo "$(grep -cE '"good": ?true' /tmp/lines) good runs," \

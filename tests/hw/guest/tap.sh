@@ -4,8 +4,9 @@ number=0
 ok() { number=$((number + 1)); echo "ok $number - $1"; }
 not_ok() { number=$((number + 1)); echo "not ok $number - $1"; failures=1; }
 
-# check NAME STATUS PATTERN COMMAND...: the command must exit with STATUS (a number, or "fails" for any
-# but 0), and some line of its stdout and stderr must match the extended regular expression PATTERN.
+# check NAME STATUS PATTERN COMMAND...: the command must exit with STATUS (a number, or "fails" for
+# any but 0), and some line of its stdout and stderr must match the extended regular expression
+# PATTERN.
 check() {
     name=$1 wanted=$2 pattern=$3
     shift 3

@@ -13,7 +13,7 @@ import tempfile
 
 import _cloche
 
-from cloche import absent, console, helper, loop
+from cloche import absent, console, extra, helper, loop
 
 MODULES = """
 abc argparse array ast asyncio atexit base64 binascii bisect builtins bz2 calendar cmath codecs
@@ -118,6 +118,7 @@ def warm():
     console.install()
     absent.install()
     loop.install()
+    extra.install()
     helper.install()
     sys.path.insert(0, "")  # a module that the program has written to its folder
     _rehearse()

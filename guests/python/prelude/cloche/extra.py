@@ -1,0 +1,36 @@
+"""What the library takes from C libraries that this image lacks, where a few lines of Python do."""
+
+import hashlib
+import hmac
+
+
+def pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
+    """PBKDF2 of PKCS #5 v2.0 (RFC 8018, section 5.2) with HMAC."""
+    start = hmac.new(password, None, hash_name)
+    if iterations < 1:
+        raise ValueError("iteration value must be greater than 0.")
+    if dklen is None:
+        dklen = start.digest_size
+    if dklen < 1:
+        raise ValueError("key length must be greater than 0.")
+    key = b""
+    index = 0
+    while len(key) < dklen:
+        index += 1
+        turn = start.copy()
+        turn.update(salt + index.to_bytes(4, "big"))
+        block = turn.digest()
+        total = int.from_bytes(block, "big")
+        for _ in range(iterations - 1):
+            turn = start.copy()
+            turn.update(block)
+            block = turn.digest()
+            total ^= int.from_bytes(block, "big")
+        key += total.to_bytes(start.digest_size, "big")
+    return key[:dklen]
+
+
+def install():
+    if not hasattr(hashlib, "pbkdf2_hmac"):
+        pbkdf2_hmac.__module__ = "hashlib"
+        hashlib.pbkdf2_hmac = pbkdf2_hmac

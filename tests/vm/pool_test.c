@@ -1,0 +1,365 @@
+/* pool_test.c - pools on the real image: many threads, waiting in turn, workers that are killed.
+ *
+ * The image: $CLOCHE_IMAGE, or the first argument. Without it or without /dev/kvm: SKIP, loudly.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "cloche/sandbox.h"
+#include "sandbox_tools.h"
+
+#define SKIP 77
+#define MS 1000000ull
+#define THREADS 8
+#define ROUNDS 12
+
+static struct clo_image *image;
+static enum clo_isolation thread_isolation = CLO_ISOLATION_THREAD;
+static enum clo_isolation worker_isolation = CLO_ISOLATION_WORKER;
+
+static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size)
+{
+    struct clo_sandbox_config config = {.image = image, .tools = test_tools,
+                                        .tool_count = test_tool_count, .isolation = isolation};
+    struct clo_pool *pool;
+    struct clo_error error;
+    if (clo_pool_create(&pool, &config, size, &error))
+        fail_msg("%s (%s)", error.message, error.hint);
+    return pool;
+}
+
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+struct job {
+    struct clo_pool *pool;
+    const char *code;
+    uint64_t wait_ms;
+    struct clo_cancel *cancel;
+    int number;
+    int status;
+    struct clo_run_result *result;
+    struct clo_error error;
+    int bad;
+    uint64_t ended_ns;
+};
+
+static void *run_one(void *argument)
+{
+    struct job *job = argument;
+    struct clo_run run = {.code = job->code, .code_length = strlen(job->code),
+                          .cancel = job->cancel};
+    job->status = clo_pool_run(job->pool, &run, job->wait_ms, &job->result, &job->error);
+    job->ended_ns = clo_monotonic_ns();
+    return NULL;
+}
+
+static void *run_many(void *argument)
+{
+    struct job *job = argument;
+    for (int round = 0; round < ROUNDS; round++) {
+        char code[300], want[64];
+        int token = job->number * 1000 + round;
+        bool fails = round % 4 == 3;
+        snprintf(code, sizeof code, "assert 'mark' not in globals()\nmark = %d\n"
+                 "print(call_tool('add', a=mark, b=1))\n%s", token, fails ? "1 / 0" : "mark");
+        snprintf(want, sizeof want, "%d\n", token + 1);
+        struct clo_run run = {.code = code, .code_length = strlen(code)};
+        struct clo_run_result *result;
+        struct clo_error error;
+        if (clo_pool_run(job->pool, &run, 30000, &result, &error)) {
+            fprintf(stderr, "%s\n", error.message);
+            job->bad++;
+            continue;
+        }
+        bool right = strcmp(result->out, want) == 0 &&
+                     result->error.kind == (fails ? CLO_RUN_EXCEPTION : CLO_RUN_OK);
+        if (!right)
+            fprintf(stderr, "%s: '%s' '%s' %s\n", code, result->out, result->err,
+                    clo_run_error_name(result->error.kind));
+        job->bad += !right;
+        clo_run_result_free(result);
+    }
+    return NULL;
+}
+
+static void many_threads_share_few_sandboxes(void **state)
+{
+    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 3);
+    pthread_t threads[THREADS];
+    struct job jobs[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        jobs[i] = (struct job){.pool = pool, .number = i};
+        pthread_create(&threads[i], NULL, run_many, &jobs[i]);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(jobs[i].bad, 0);
+    }
+    clo_pool_destroy(pool);
+}
+
+static void requests_wait_in_turn_and_not_for_ever(void **state)
+{
+    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 1);
+    enum { COUNT = 5 };
+    pthread_t threads[COUNT];
+    struct job jobs[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        jobs[i] = (struct job){.pool = pool, .wait_ms = i == COUNT - 1 ? 50 : 30000,
+                               .code = i ? "1" : "import time\ntime.sleep(0.6)"};
+        pthread_create(&threads[i], NULL, run_one, &jobs[i]);
+        sleep_ms(60);
+    }
+    for (int i = 0; i < COUNT; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(jobs[COUNT - 1].status, CLO_EBUSY);
+    assert_non_null(strstr(jobs[COUNT - 1].error.message, "within 50 ms"));
+    for (int i = 0; i < COUNT - 1; i++) {
+        assert_int_equal(jobs[i].status, 0);
+        assert_true(!i || jobs[i].ended_ns > jobs[i - 1].ended_ns);
+        clo_run_result_free(jobs[i].result);
+    }
+    clo_pool_destroy(pool);
+}
+
+static void a_waiting_request_can_be_cancelled(void **state)
+{
+    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 1);
+    struct clo_cancel *cancel = clo_cancel_create();
+    struct job first = {.pool = pool, .wait_ms = 30000, .code = "import time\ntime.sleep(0.5)"};
+    struct job second = {.pool = pool, .wait_ms = 30000, .code = "1", .cancel = cancel};
+    pthread_t threads[2];
+    pthread_create(&threads[0], NULL, run_one, &first);
+    sleep_ms(100);
+    pthread_create(&threads[1], NULL, run_one, &second);
+    sleep_ms(50);
+    uint64_t before = clo_monotonic_ns();
+    clo_cancel_trigger(cancel);
+    pthread_join(threads[1], NULL);
+    assert_int_equal(second.status, CLO_ECANCELLED);
+    assert_true(clo_monotonic_ns() - before < 200 * MS);
+    pthread_join(threads[0], NULL);
+    assert_int_equal(first.status, 0);
+    assert_int_equal(first.result->error.kind, CLO_RUN_OK);
+    clo_run_result_free(first.result);
+    clo_cancel_free(cancel);
+    clo_pool_destroy(pool);
+}
+
+static void one_slow_tool_blocks_nobody_else(void **state)
+{
+    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 2);
+    struct job slow = {.pool = pool, .wait_ms = 30000, .code = "call_tool('nap', ms=1200)"};
+    pthread_t thread;
+    pthread_create(&thread, NULL, run_one, &slow);
+    sleep_ms(100);
+    for (int i = 0; i < 5; i++) {
+        struct job quick = {.pool = pool, .wait_ms = 900, .code = "2"};
+        run_one(&quick);
+        assert_int_equal(quick.status, 0);
+        assert_string_equal(quick.result->result, "2");
+        clo_run_result_free(quick.result);
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(slow.status, 0);
+    assert_string_equal(slow.result->result, "1200");
+    clo_run_result_free(slow.result);
+    clo_pool_destroy(pool);
+}
+
+static void a_run_may_not_keep_state(void **state)
+{
+    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 1);
+    struct clo_run run = {.code = "1", .code_length = 1, .keep_state = true};
+    struct clo_run_result *result;
+    struct clo_error error;
+    assert_int_equal(clo_pool_run(pool, &run, 1000, &result, &error), CLO_EINVALID);
+    assert_null(result);
+    clo_pool_destroy(pool);
+}
+
+static void wrong_sizes_and_configurations_are_refused(void **state)
+{
+    struct clo_sandbox_config config = {.image = image, .limits = {.memory = 32u << 20},
+                                        .isolation = *(enum clo_isolation *)*state};
+    struct clo_pool *pool;
+    struct clo_error error;
+    assert_int_equal(clo_pool_create(&pool, &config, 0, &error), CLO_EINVALID);
+    assert_int_equal(clo_pool_create(&pool, &config, 1025, &error), CLO_EINVALID);
+    struct clo_tool bad = {.name = "if"};
+    config.tools = &bad;
+    config.tool_count = 1;
+    assert_int_equal(clo_pool_create(&pool, &config, 1, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.message, "'if'"));
+    assert_null(pool);
+}
+
+/* ---- worker processes ---- */
+
+static long read_stat_parent(long pid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return -1;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    char *after = strrchr(text, ')'); /* pid (name) state parent ... */
+    long parent;
+    return after && sscanf(after, ") %*c %ld", &parent) == 1 ? parent : -1;
+}
+
+static bool is_called(long pid, const char *name)
+{
+    char path[64], text[64] = "";
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    bool same = fgets(text, sizeof text, file) && strncmp(text, name, strlen(name)) == 0;
+    fclose(file);
+    return same;
+}
+
+/* Processes of that name which this program, or its nursery, made. */
+static size_t find_ours(const char *name, long *pids, size_t most)
+{
+    size_t count = 0;
+    DIR *folder = opendir("/proc");
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder)) && count < most;) {
+        long pid = strtol(entry->d_name, NULL, 10);
+        if (pid <= 0 || !is_called(pid, name))
+            continue;
+        long parent = read_stat_parent(pid);
+        if (parent == getpid() || read_stat_parent(parent) == getpid())
+            pids[count++] = pid;
+    }
+    closedir(folder);
+    return count;
+}
+
+static void a_killed_worker_costs_its_run_only(void **state)
+{
+    (void)state;
+    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, 1);
+    static const char *const codes[] = {
+        "print('said', flush=True)\nimport time\ntime.sleep(0.3)\nwhile True: pass",
+        "print('said', flush=True)\nimport time\ntime.sleep(20)", /* in a wait on the host */
+    };
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        struct job warm = {.pool = pool, .wait_ms = 30000, .code = "print(0)"};
+        run_one(&warm);
+        assert_int_equal(warm.status, 0);
+        clo_run_result_free(warm.result);
+        struct job job = {.pool = pool, .wait_ms = 30000, .code = codes[i]};
+        pthread_t thread;
+        pthread_create(&thread, NULL, run_one, &job);
+        sleep_ms(1000);
+        long pids[8];
+        size_t count = find_ours("cloche-worker", pids, 8);
+        assert_true(count >= 1);
+        uint64_t before = clo_monotonic_ns();
+        for (size_t k = 0; k < count; k++)
+            kill((pid_t)pids[k], SIGKILL);
+        pthread_join(thread, NULL);
+        assert_true(clo_monotonic_ns() - before < 2000 * MS);
+        assert_int_equal(job.status, 0);
+        assert_int_equal(job.result->error.kind, CLO_RUN_WORKER);
+        assert_string_equal(job.result->error.type, "WorkerLost");
+        assert_int_equal(job.result->exit_code, 139);
+        assert_string_equal(job.result->out, "said\n"); /* what had come is kept */
+        assert_non_null(strstr(job.result->err, "cloche: the worker process"));
+        clo_run_result_free(job.result);
+    }
+    struct job after = {.pool = pool, .wait_ms = 30000, .code = "print('new')"};
+    run_one(&after);
+    assert_int_equal(after.status, 0);
+    assert_string_equal(after.result->out, "new\n");
+    clo_run_result_free(after.result);
+    clo_pool_destroy(pool);
+}
+
+static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state)
+{
+    (void)state;
+    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, 1);
+    static const char *const names[] = {"cloche-worker", "cloche-nursery"};
+    for (size_t i = 0; i < 2; i++) {
+        struct job job = {.pool = pool, .wait_ms = 30000, .code = "print(7)"};
+        run_one(&job);
+        assert_int_equal(job.status, 0);
+        clo_run_result_free(job.result);
+        long pids[8];
+        size_t count = find_ours(names[i], pids, 8);
+        assert_true(count >= 1);
+        for (size_t k = 0; k < count; k++)
+            kill((pid_t)pids[k], SIGKILL);
+        sleep_ms(50);
+        run_one(&job);
+        if (job.status)
+            fail_msg("%s", job.error.message);
+        assert_string_equal(job.result->out, "7\n");
+        clo_run_result_free(job.result);
+    }
+    clo_pool_destroy(pool);
+    sleep_ms(100);
+    long pids[8];
+    assert_int_equal(find_ours("cloche-", pids, 8), 0); /* nothing is left behind */
+}
+
+#define BOTH(test)                                                                                 \
+    {#test " (thread)", test, NULL, NULL, &thread_isolation},                                      \
+        {#test " (worker)", test, NULL, NULL, &worker_isolation}
+
+int main(int count, char **arguments)
+{
+    struct clo_error error;
+    const char *path = getenv("CLOCHE_IMAGE");
+    if (!path && count > 1)
+        path = arguments[1];
+    if (clo_image_open(&image, path, CLO_IMAGE_COPY, &error)) {
+        fprintf(stderr, "SKIP: no image to test with: %s\n", error.message);
+        return SKIP;
+    }
+    struct clo_sandbox_config config = {.image = image};
+    struct clo_sandbox *probe;
+    int status = clo_sandbox_create(&probe, &config, &error);
+    if (status) {
+        fprintf(stderr, "%s%s\n", status == CLO_ENOHYPERVISOR ? "SKIP: " : "", error.message);
+        return status == CLO_ENOHYPERVISOR ? SKIP : 1;
+    }
+    clo_sandbox_destroy(probe);
+    const struct CMUnitTest tests[] = {
+        BOTH(many_threads_share_few_sandboxes),
+        BOTH(requests_wait_in_turn_and_not_for_ever),
+        BOTH(a_waiting_request_can_be_cancelled),
+        BOTH(one_slow_tool_blocks_nobody_else),
+        BOTH(a_run_may_not_keep_state),
+        BOTH(wrong_sizes_and_configurations_are_refused),
+        cmocka_unit_test(a_killed_worker_costs_its_run_only),
+        cmocka_unit_test(a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    clo_image_close(image);
+    return failed;
+}

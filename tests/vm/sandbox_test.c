@@ -1,0 +1,479 @@
+/* sandbox_test.c - real runs on the real image, in this process and in a worker.
+ *
+ * The image: $CLOCHE_IMAGE, or the first argument. Without it or without /dev/kvm: SKIP, loudly.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "cloche/sandbox.h"
+#include "sandbox_tools.h"
+
+#define SKIP 77
+#define MS 1000000ull
+
+static struct clo_image *image;
+
+struct fixture {
+    enum clo_isolation isolation;
+    struct clo_sandbox *sandbox;
+    struct clo_run_result *result; /* of the last run */
+};
+static struct fixture here = {CLO_ISOLATION_THREAD, NULL, NULL};
+static struct fixture there = {CLO_ISOLATION_WORKER, NULL, NULL};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct clo_sandbox_config config = {.image = image, .tools = test_tools,
+                                        .tool_count = test_tool_count,
+                                        .isolation = fixture->isolation,
+                                        .limits = {.wall_ms = 10000}};
+    struct clo_error error;
+    if (clo_sandbox_create(&fixture->sandbox, &config, &error) == 0)
+        return 0;
+    fprintf(stderr, "sandbox: %s (%s)\n", error.message, error.hint);
+    return -1;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    clo_run_result_free(fixture->result);
+    fixture->result = NULL;
+    clo_sandbox_destroy(fixture->sandbox);
+    fixture->sandbox = NULL;
+    return 0;
+}
+
+/* Run; the result belongs to the fixture. */
+static struct clo_run_result *run_as(struct fixture *fixture, struct clo_run run)
+{
+    struct clo_error error = {0};
+    clo_run_result_free(fixture->result);
+    run.code_length = strlen(run.code);
+    if (clo_sandbox_run(fixture->sandbox, &run, &fixture->result, &error))
+        fail_msg("%s: %s", run.code, error.message);
+    return fixture->result;
+}
+
+static struct clo_run_result *run(struct fixture *fixture, const char *code)
+{
+    return run_as(fixture, (struct clo_run){.code = code});
+}
+
+static void show(const char *code, const struct clo_run_result *result)
+{
+    fprintf(stderr, "--- %s\nkind %s type %s message %s exit %d line %d\nout: %s\nerr: %s\n"
+            "result: %s\n", code, clo_run_error_name(result->error.kind), result->error.type,
+            result->error.message, result->exit_code, result->error.line, result->out,
+            result->err, result->result);
+}
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            show(code, result);                                                                    \
+            fail_msg("%s", #condition);                                                            \
+        }                                                                                          \
+    } while (0)
+
+static bool contains(const char *text, const char *words)
+{
+    return text && strstr(text, words);
+}
+
+static const struct {
+    const char *code, *out, *err, *result;
+    enum clo_run_error_kind kind;
+    const char *type, *message;
+    int exit_code, line;
+} cases[] = {
+    {"print('hello')", "hello\n", "", NULL, CLO_RUN_OK, NULL, NULL, 0, 0},
+    {"1 + 1", "", "", "2", CLO_RUN_OK, NULL, NULL, 0, 0},
+    {"x = 5\nx * 2.5", "", "", "12.5", CLO_RUN_OK, NULL, NULL, 0, 0},
+    {"import sys\nprint('o')\nprint('e', file=sys.stderr)", "o\n", "e\n", NULL, CLO_RUN_OK, NULL,
+     NULL, 0, 0},
+    {"print('h\xc3\xa9\xf0\x9f\x98\x80')", "h\xc3\xa9\xf0\x9f\x98\x80\n", "", NULL, CLO_RUN_OK,
+     NULL, NULL, 0, 0},
+    {"def f():\n    return 1 / 0\nprint('before')\nf()", "before\n", "ZeroDivisionError", NULL,
+     CLO_RUN_EXCEPTION, "ZeroDivisionError", "division by zero", 1, 2},
+    {"x = (1", "", "SyntaxError", NULL, CLO_RUN_EXCEPTION, "SyntaxError", "never closed", 1, 1},
+    {"import sys\nsys.exit(3)", "", "", NULL, CLO_RUN_OK, NULL, NULL, 3, 0},
+    {"import os\nprint('x', flush=True)\nos._exit(5)", "x\n", "", NULL, CLO_RUN_OK, NULL, NULL, 5,
+     0},
+    {"import asyncio\nawait asyncio.sleep(0.01)\n'ok'", "", "", "'ok'", CLO_RUN_OK, NULL, NULL, 0,
+     0},
+    {"", "", "", NULL, CLO_RUN_OK, NULL, NULL, 0, 0},
+};
+
+static void runs_give_what_the_table_says(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *code = cases[i].code;
+        struct clo_run_result *result = run(fixture, code);
+        CHECK(strcmp(result->out, cases[i].out) == 0);
+        CHECK(cases[i].err[0] ? contains(result->err, cases[i].err) : !result->err[0]);
+        CHECK(cases[i].result ? result->result && strcmp(result->result, cases[i].result) == 0
+                              : !result->result);
+        CHECK(result->error.kind == cases[i].kind);
+        CHECK(!cases[i].type || strcmp(result->error.type, cases[i].type) == 0);
+        CHECK(!cases[i].message || contains(result->error.message, cases[i].message));
+        CHECK(result->exit_code == cases[i].exit_code);
+        CHECK(result->error.line == cases[i].line);
+        CHECK(result->usage.wall_us > 0 && result->usage.memory_peak > 0);
+    }
+}
+
+static const struct {
+    const char *code;
+    struct clo_limits limits;
+    const char *limit, *type, *message;
+    int exit_code;
+    const char *err;  /* in stderr */
+    int line;         /* -1: not looked at */
+} limit_cases[] = {
+    {"print('a')\nwhile True:\n    pass", {.wall_ms = 200}, "wall_ms", "TimeLimitExceeded",
+     "wall time limit of 200 ms reached", 124, "wall time limit of 200 ms reached", -1},
+    {"print('a')\nwhile True: pass", {.cpu_ms = 150}, "cpu_ms", "CpuLimitExceeded",
+     "CPU time limit of 150 ms reached", 124, "CPU time limit of 150 ms", 2},
+    {"print('a')\nimport time\ntime.sleep(60)", {.wall_ms = 150}, "wall_ms", "TimeLimitExceeded",
+     "150 ms", 124, "150 ms reached", 3},
+    {"print('a')\nwhile True:\n  try:\n    while True: pass\n  except BaseException: pass",
+     {.wall_ms = 150}, "wall_ms", "TimeLimitExceeded", "150 ms", 124,
+     "cloche: wall time limit of 150 ms reached", 0},
+    {"print('a')\n10 ** 10 ** 8", {.wall_ms = 150}, "wall_ms", "TimeLimitExceeded", "150 ms", 124,
+     "150 ms reached", -1},
+    {"print('a')\ntry:\n  while True: pass\nexcept BaseException: print('caught')",
+     {.wall_ms = 150}, "wall_ms", "TimeLimitExceeded", "150 ms", 124,
+     "cloche: wall time limit of 150 ms reached", 0},
+    {"print('a')\nx = []\nwhile True: x.append(bytes(1 << 20))", {.memory = 64 << 20}, "memory",
+     "MemoryError", "memory limit of 67108864 bytes", 137, "MemoryError", 3},
+    {"print('a')\nwhile True: print('x' * 100)", {.output = 5000}, "output",
+     "OutputLimitExceeded", "output limit of 5000 bytes", 1,
+     "cloche: output limit of 5000 bytes reached", -1},
+    {"print('a')\nwhile True: call_tool('add', a=1, b=2)", {.host_calls = 50}, "host_calls",
+     "HostCallLimitExceeded", "limit of 50 host calls", 1, "limit of 50 host calls", 2},
+    {"print('a')\ncall_tool('echo', value='x' * 5000)", {.host_call_bytes = 1000},
+     "host_call_bytes", "HostCallTooLarge", "limit of 1000 bytes", 1, "limit of 1000 bytes", 2},
+};
+
+static void each_limit_ends_a_run_and_says_so(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof limit_cases / sizeof *limit_cases; i++) {
+        const char *code = limit_cases[i].code;
+        uint64_t before = clo_monotonic_ns();
+        struct clo_run_result *result =
+            run_as(fixture, (struct clo_run){.code = code, .limits = limit_cases[i].limits});
+        uint64_t took = clo_monotonic_ns() - before;
+        CHECK(result->error.kind == CLO_RUN_LIMIT);
+        CHECK(strcmp(result->error.limit, limit_cases[i].limit) == 0);
+        CHECK(strcmp(result->error.type, limit_cases[i].type) == 0);
+        CHECK(contains(result->error.message, limit_cases[i].message));
+        CHECK(result->exit_code == limit_cases[i].exit_code);
+        CHECK(contains(result->err, limit_cases[i].err));
+        CHECK(strncmp(result->out, "a\n", 2) == 0); /* what was printed before is kept */
+        CHECK(limit_cases[i].line < 0 || result->error.line == limit_cases[i].line);
+        CHECK(took < 3000 * MS);
+        result = run(fixture, "print(1)"); /* and the next run knows nothing of it */
+        CHECK(strcmp(result->out, "1\n") == 0 && result->error.kind == CLO_RUN_OK);
+    }
+}
+
+static void output_is_cut_exactly_at_its_limit(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *code = "print('x' * 10000)";
+    struct clo_run_result *result =
+        run_as(fixture, (struct clo_run){.code = code, .limits = {.output = 1234}});
+    CHECK(result->out_length == 1234);
+    CHECK(result->usage.output_bytes >= 10001);
+    CHECK(result->error.kind == CLO_RUN_LIMIT);
+    code = "print('x' * 1233)";
+    result = run_as(fixture, (struct clo_run){.code = code, .limits = {.output = 1234}});
+    CHECK(result->out_length == 1234 && result->error.kind == CLO_RUN_OK);
+}
+
+static void values_keep_their_types_both_ways(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *code =
+        "import math\n"
+        "values = [None, True, False, 0, -1, 2**63 - 1, -2**63, 2**63, -2**63 - 1, 2**200,\n"
+        "    -3**300, 0.1, -0.0, 1e300, float('inf'), float('-inf'), '', 'h\\xe9\\U0001f600',\n"
+        "    '\\ud800', 'a\\0b', b'', b'\\x00\\xff', [], [1, [2, {'k': [b'x']}]], {},\n"
+        "    {'': 1, 'a': {'b': None}}]\n"
+        "for value in values:\n"
+        "    back = call_tool('echo', value=value)\n"
+        "    assert type(back) is type(value) and repr(back) == repr(value), (value, back)\n"
+        "assert math.isnan(call_tool('echo', value=math.nan))\n"
+        "assert call_tool('echo', value=(1, (2, 3))) == [1, [2, 3]]\n"
+        "big = list(range(50000))\n"
+        "assert call_tool('echo', value=big) == big\n"
+        "text = 'y' * 3000000\n"
+        "assert call_tool('echo', value=text) == text\n"
+        "print('all')";
+    struct clo_run_result *result = run(fixture, code);
+    CHECK(strcmp(result->out, "all\n") == 0 && result->error.kind == CLO_RUN_OK);
+    CHECK(result->usage.host_calls == 30);
+}
+
+static void tools_are_functions_and_their_failures_exceptions(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *code, *out;
+    } tools[] = {
+        {"print(call_tool('add', a=2, b=3), add(a=2, b=0.5))", "5 2.5\n"},
+        {"try: call_tool('fail', reason='no way')\n"
+         "except ToolError as e: print(isinstance(e, RuntimeError), e)", "True no way\n"},
+        {"try: call_tool('add', a=1)\nexcept ToolError as e: print(e)",
+         "add: argument 'b' is missing\n"},
+        {"try: call_tool('add', a=1, b='x')\nexcept ToolError as e: print(e)",
+         "add: argument 'b' is \"x\"; it must be a number\n"},
+        {"try: call_tool('nope')\nexcept ToolError as e: print(str(e)[:26])",
+         "there is no tool 'nope'; t\n"},
+        {"print(call_tool('kind', value=2.0), call_tool('kind', value=2**70))",
+         "integer big_integer\n"},
+    };
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+        const char *code = tools[i].code;
+        struct clo_run_result *result = run(fixture, code);
+        CHECK(strcmp(result->out, tools[i].out) == 0);
+        CHECK(result->error.kind == CLO_RUN_OK);
+    }
+    const char *code = "x = 1\ncall_tool('fail', reason='why')";
+    struct clo_run_result *result = run(fixture, code);
+    CHECK(result->error.kind == CLO_RUN_EXCEPTION);
+    CHECK(strcmp(result->error.type, "ToolError") == 0);
+    CHECK(strcmp(result->error.message, "why") == 0);
+    CHECK(result->error.line == 2);
+}
+
+static void awaited_tools_run_in_parallel(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *code =
+        "import asyncio, time\n"
+        "t = time.monotonic()\n"
+        "r = await asyncio.gather(call_tool_async('nap', ms=200), call_tool_async('nap', ms=201))\n"
+        "t = time.monotonic() - t\n"
+        "print(r, 0.19 < t < 0.35 or t)";
+    struct clo_run_result *result = run(fixture, code);
+    CHECK(strcmp(result->out, "[200, 201] True\n") == 0);
+    code = "import asyncio\nt = call_tool_async('nap', ms=3000)\n"
+           "t = asyncio.ensure_future(t)\nawait asyncio.sleep(0.02)\nprint('left')";
+    uint64_t before = clo_monotonic_ns();
+    result = run(fixture, code);
+    CHECK(strcmp(result->out, "left\n") == 0);
+    CHECK(clo_monotonic_ns() - before < 1000 * MS); /* nobody waits for it */
+}
+
+static void *cancel_soon(void *cancel)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 100 * MS}, NULL);
+    clo_cancel_trigger(cancel);
+    return NULL;
+}
+
+static void a_cancelled_run_ends_soon_and_keeps_its_output(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const codes[] = {
+        "print('a', flush=True)\nwhile True: pass",
+        "print('a')\nimport time\ntime.sleep(30)",
+        "print('a')\nimport asyncio\nawait call_tool_async('nap', ms=1500)",
+    };
+    run(fixture, "1"); /* so that none is still being born */
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        const char *code = codes[i];
+        struct clo_cancel *cancel = clo_cancel_create();
+        pthread_t thread;
+        pthread_create(&thread, NULL, cancel_soon, cancel);
+        uint64_t before = clo_monotonic_ns();
+        struct clo_run_result *result =
+            run_as(fixture, (struct clo_run){.code = code, .cancel = cancel});
+        uint64_t took = clo_monotonic_ns() - before;
+        pthread_join(thread, NULL);
+        CHECK(result->error.kind == CLO_RUN_CANCELLED);
+        CHECK(result->exit_code == 130);
+        CHECK(strcmp(result->out, "a\n") == 0);
+        CHECK(took >= 90 * MS && took < 1000 * MS);
+        struct clo_error error;
+        struct clo_run_result *none;
+        struct clo_run again = {.code = "1", .code_length = 1, .cancel = cancel};
+        assert_int_equal(clo_sandbox_run(fixture->sandbox, &again, &none, &error), CLO_ECANCELLED);
+        clo_cancel_free(cancel);
+        result = run(fixture, "print(2)");
+        CHECK(strcmp(result->out, "2\n") == 0);
+    }
+}
+
+static void state_is_kept_only_when_asked(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *code = "secret = 41";
+    struct clo_run_result *result = run(fixture, code);
+    result = run_as(fixture, (struct clo_run){.code = "secret += 1\nsecret", .keep_state = true});
+    CHECK(result->result && strcmp(result->result, "42") == 0);
+    result = run_as(fixture, (struct clo_run){.code = "1 / 0", .keep_state = true});
+    result = run_as(fixture, (struct clo_run){.code = "secret", .keep_state = true});
+    CHECK(result->result && strcmp(result->result, "42") == 0);
+    result = run(fixture, "secret");
+    CHECK(result->error.kind == CLO_RUN_EXCEPTION && contains(result->err, "NameError"));
+}
+
+static void nothing_a_run_does_is_seen_by_the_next(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const hostile[] = {
+        "import sys, json\njson.dumps = None\nsys.modules['re'] = 3\nimport builtins\n"
+        "builtins.print = None\nsecret = 'x' * 100",
+        "open('/tmp/left', 'w').write('secret')",
+        "import sys\nsys.setrecursionlimit(50)\nsys.stdout = None",
+        "x = [bytes(1 << 20) for i in range(100)]",
+        "import os\nos._exit(9)",
+        "import gc\ngc.freeze()\nimport random\nrandom.seed(1)",
+        "x = iter([1])\nfor i in range(100000): x = map(int, x)\nlist(x)",
+        "a = []\nfor i in range(1000000): a = [a]",
+        "import asyncio\nasync def f():\n  while True: await asyncio.sleep(1)\n"
+        "asyncio.ensure_future(f())",
+    };
+    const char *look =
+        "import sys, os, json, re, builtins, random\n"
+        "print('secret' in globals(), 'x' in globals(), os.path.exists('/tmp/left'),\n"
+        "      json.dumps([1]), re.sub('a', 'b', 'a'), sys.getrecursionlimit())";
+    char *clean = strdup(run(fixture, look)->out);
+    assert_true(contains(clean, "False False False [1] b"));
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+        const char *code = hostile[i];
+        run(fixture, code);
+        struct clo_run_result *result = run(fixture, look);
+        CHECK(strcmp(result->out, clean) == 0);
+    }
+    free(clean);
+}
+
+static void faults_are_named_and_survived(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *code = "print('before')\nx = iter([1])\n"
+                       "for i in range(100000): x = map(lambda a: a, x)\nlist(x)";
+    struct clo_run_result *result = run(fixture, code);
+    CHECK(strcmp(result->out, "before\n") == 0);
+    if (result->error.kind == CLO_RUN_FAULT) {
+        CHECK(strcmp(result->error.type, "StackOverflow") == 0);
+        CHECK(result->exit_code == 139);
+        CHECK(contains(result->err, "cloche: "));
+    } else {
+        CHECK(result->error.kind == CLO_RUN_EXCEPTION); /* a guest that counts its own depth */
+    }
+    result = run(fixture, "print(1)");
+    CHECK(strcmp(result->out, "1\n") == 0);
+}
+
+static void collect(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    char *seen = context;
+    (void)stream;
+    strncat(seen, data, length);
+}
+
+static void output_is_heard_as_it_comes(void **state)
+{
+    struct fixture *fixture = *state;
+    char seen[1000] = "";
+    const char *code = "import sys, time\nprint('a')\ntime.sleep(0.01)\n"
+                       "print('b', file=sys.stderr)\nprint('c')";
+    struct clo_run_result *result =
+        run_as(fixture, (struct clo_run){.code = code, .on_output = collect, .context = seen});
+    CHECK(strcmp(result->out, "a\nc\n") == 0);
+    CHECK(strcmp(seen, "a\nb\nc\n") == 0); /* in the order in which they were printed */
+}
+
+static void wrong_arguments_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct clo_run_result *result;
+    struct clo_error error;
+    struct clo_run bad = {.code = "\xff", .code_length = 1};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
+    assert_null(result);
+    bad = (struct clo_run){.code = "1", .code_length = 1, .limits = {.memory = 1ull << 31}};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.message, "more than the sandbox's"));
+    char *long_code = malloc(9u << 20);
+    memset(long_code, '#', 9u << 20);
+    bad = (struct clo_run){.code = long_code, .code_length = 9u << 20};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
+    free(long_code);
+    struct clo_sandbox_config config = {.image = image, .limits = {.memory = 1}};
+    struct clo_sandbox *none;
+    assert_int_equal(clo_sandbox_create(&none, &config, &error), CLO_EINVALID);
+    config.limits.memory = 0;
+    config.isolation = 7;
+    assert_int_equal(clo_sandbox_create(&none, &config, &error), CLO_EINVALID);
+    config.isolation = CLO_ISOLATION_THREAD;
+    config.image = NULL;
+    assert_int_equal(clo_sandbox_create(&none, &config, &error), CLO_EINVALID);
+    assert_null(none);
+}
+
+#define BOTH(test)                                                                                 \
+    {#test " (thread)", test, set_up, tear_down, &here},                                           \
+        {#test " (worker)", test, set_up, tear_down, &there}
+
+int main(int count, char **arguments)
+{
+    struct clo_error error;
+    const char *path = getenv("CLOCHE_IMAGE");
+    if (!path && count > 1)
+        path = arguments[1];
+    if (clo_image_open(&image, path, CLO_IMAGE_COPY, &error)) {
+        fprintf(stderr, "SKIP: no image to test with: %s\n", error.message);
+        return SKIP;
+    }
+    struct clo_sandbox_config config = {.image = image};
+    struct clo_sandbox *probe;
+    int status = clo_sandbox_create(&probe, &config, &error);
+    if (status == CLO_ENOHYPERVISOR) {
+        fprintf(stderr, "SKIP: %s (%s)\n", error.message, error.hint);
+        return SKIP;
+    }
+    if (status) {
+        fprintf(stderr, "%s\n", error.message);
+        return 1;
+    }
+    clo_sandbox_destroy(probe);
+    const struct CMUnitTest tests[] = {
+        BOTH(runs_give_what_the_table_says),
+        BOTH(each_limit_ends_a_run_and_says_so),
+        BOTH(output_is_cut_exactly_at_its_limit),
+        BOTH(values_keep_their_types_both_ways),
+        BOTH(tools_are_functions_and_their_failures_exceptions),
+        BOTH(awaited_tools_run_in_parallel),
+        BOTH(a_cancelled_run_ends_soon_and_keeps_its_output),
+        BOTH(state_is_kept_only_when_asked),
+        BOTH(nothing_a_run_does_is_seen_by_the_next),
+        BOTH(faults_are_named_and_survived),
+        BOTH(output_is_heard_as_it_comes),
+        BOTH(wrong_arguments_are_refused),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    clo_image_close(image);
+    return failed;
+}
