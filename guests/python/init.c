@@ -14,6 +14,7 @@
 
 #define HASH_SEED 20011 /* hashes are all over the image: the seed is part of it */
 #define WORK_FOLDER "/tmp"
+#define LIBRARY_FOLDER L"/usr/lib/python3.13"
 
 extern const struct _frozen clo_frozen_modules[]; /* the standard library and the prelude */
 
@@ -58,6 +59,8 @@ static void start_python(void)
     config.use_environment = 0;
     config.module_search_paths_set = 1; /* to nothing: the library is frozen */
     check(PyConfig_SetString(&config, &config.home, L"/usr"));
+    /* where frozen modules say they come from: some of the library looks at its own __file__ */
+    check(PyConfig_SetString(&config, &config.stdlib_dir, LIBRARY_FOLDER));
     check(PyConfig_SetString(&config, &config.program_name, L"python3"));
     check(PyConfig_SetString(&config, &config.executable, L""));
     check(PyWideStringList_Append(&config.argv, L"main.py"));

@@ -16,14 +16,14 @@ static char *read_answer(const json_t *output)
     struct clo_buffer text = CLO_BUFFER(ANSWER_MAX);
     size_t index, at;
     const json_t *item, *part;
-    json_array_foreach (output, index, item) {
+    json_array_foreach(output, index, item) {
         if (clo_doc_is(item, "type", "function_call_output"))
             clo_buffer_reset(&text);
         if (!clo_doc_is(item, "type", "message"))
             continue;
         if (text.length)
             clo_buffer_text(&text, "\n");
-        json_array_foreach (json_object_get(item, "content"), at, part) {
+        json_array_foreach(json_object_get(item, "content"), at, part) {
             const char *words = clo_doc_text(part, "text");
             words = words ? words : clo_doc_text(part, "refusal");
             clo_buffer_text(&text, words ? words : "");

@@ -96,9 +96,9 @@ static int read_tools(struct reading *reading, const struct clo_yaml_node *root)
 
 static int read_sandbox(struct reading *reading, const struct clo_yaml_node *root)
 {
-    static const char *const keys[] = {"image",     "memory",     "time",           "cpu_time",
-                                       "output",    "host_calls", "host_call_size", "count",
-                                       "isolation", "jail",         NULL};
+    static const char *const keys[] = {
+        "image",          "memory", "time",      "cpu_time", "output", "host_calls",
+        "host_call_size", "count",  "isolation", "jail",     NULL};
     static const char *const isolations[] = {"thread", "worker", NULL};
     static const char *const jails[] = {"best", "strict", NULL};
     const struct clo_yaml_node *node = clo_yaml_get(root, "sandbox");

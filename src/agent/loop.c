@@ -122,7 +122,7 @@ static bool is_clients(const struct loop *loop, const char *name)
 {
     size_t index;
     const json_t *tool;
-    json_array_foreach (loop->turn->client_tools, index, tool) {
+    json_array_foreach(loop->turn->client_tools, index, tool) {
         if (clo_doc_is(tool, "name", name))
             return true;
     }
@@ -280,7 +280,7 @@ static json_t *gather_tools(const struct clo_agent *agent, const json_t *clients
     json_t *tools = json_array(), *tool;
     size_t index;
     int bad = !tools || json_array_append(tools, agent->tool);
-    json_array_foreach ((json_t *)clients, index, tool)
+    json_array_foreach((json_t *)clients, index, tool)
         bad |= json_array_append(tools, tool);
     if (!bad)
         return tools;

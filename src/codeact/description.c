@@ -50,7 +50,7 @@ static int write_tool(struct clo_buffer *out, const struct clo_tool *tool, struc
     clo_buffer_text(out, "\n");
     if (tool->description)
         write_indented(out, tool->description, "    ");
-    json_object_foreach (json_object_get(schema, "properties"), name, parameter) {
+    json_object_foreach(json_object_get(schema, "properties"), name, parameter) {
         const char *text = clo_doc_text(parameter, "description");
         if (!text || !*text)
             continue;

@@ -36,7 +36,7 @@ static bool write_literal(struct clo_buffer *out, const json_t *values)
     if (count == 0 || count > CLO_SIGNATURE_ENUM_MAX)
         return false;
     clo_buffer_text(out, "Literal[");
-    json_array_foreach (values, index, value) {
+    json_array_foreach(values, index, value) {
         clo_buffer_text(out, index ? ", " : "");
         write_value(out, value);
     }
@@ -49,7 +49,7 @@ static void write_union(struct clo_buffer *out, const json_t *choices, const jso
 {
     size_t index;
     const json_t *choice;
-    json_array_foreach (choices, index, choice) {
+    json_array_foreach(choices, index, choice) {
         clo_buffer_text(out, index ? " | " : "");
         write_type(out, choice, root, depth + 1);
     }
@@ -117,7 +117,7 @@ static bool write_known(struct clo_buffer *out, const json_t *schema, const json
     } else if (json_is_string(type)) {
         write_named(out, json_string_value(type), schema, root, depth);
     } else if (json_array_size(type)) {
-        json_array_foreach (type, index, word) {
+        json_array_foreach(type, index, word) {
             clo_buffer_text(out, index ? " | " : "");
             write_named(out, json_is_string(word) ? json_string_value(word) : "", schema, root,
                         depth);
@@ -143,7 +143,7 @@ static bool is_required(const json_t *schema, const char *name)
 {
     size_t index;
     const json_t *entry;
-    json_array_foreach (json_object_get(schema, "required"), index, entry) {
+    json_array_foreach(json_object_get(schema, "required"), index, entry) {
         if (json_is_string(entry) && strcmp(json_string_value(entry), name) == 0)
             return true;
     }
@@ -196,7 +196,7 @@ void clo_signature_write(struct clo_buffer *out, const char *name, const json_t 
     size_t written = 0;
     clo_buffer_format(out, "%s(", name);
     for (int required = 1; required >= 0; required--)
-        json_object_foreach (properties, parameter, type) {
+        json_object_foreach(properties, parameter, type) {
             if (is_required(schema, parameter) != required)
                 continue;
             clo_buffer_text(out, written++ ? ", " : "");

@@ -79,8 +79,9 @@ static void on_content(struct reading *reading, const json_t *content)
     size_t index;
     const json_t *part;
     on_text(reading, content, CLO_ITEM_TEXT);
-    json_array_foreach (content, index, part)
+    json_array_foreach(content, index, part) {
         on_text(reading, json_object_get(part, "text"), CLO_ITEM_TEXT);
+    }
 }
 
 /* The call that a piece belongs to. A server that does not number its calls, or gives all of them
@@ -166,9 +167,10 @@ static int on_message(struct reading *reading, const json_t *message, struct clo
     size_t index;
     const json_t *piece;
     int status = 0;
-    json_array_foreach (json_object_get(message, "tool_calls"), index, piece)
+    json_array_foreach(json_object_get(message, "tool_calls"), index, piece) {
         if (!status)
             status = on_call(reading, piece, error);
+    }
     return status;
 }
 

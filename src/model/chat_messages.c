@@ -35,7 +35,7 @@ static json_t *plain_text(const json_t *content)
     struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
     size_t index;
     const json_t *part;
-    json_array_foreach (content, index, part) {
+    json_array_foreach(content, index, part) {
         const json_t *value = json_object_get(part, "text");
         value = value ? value : json_object_get(part, "refusal");
         if (!json_is_string(value))
@@ -79,7 +79,7 @@ static void flush(struct writing *writing)
         writing->failed = true;
     keep(writing, writing->messages, message);
     const json_t *call;
-    json_array_foreach (writing->calls, index, call) {
+    json_array_foreach(writing->calls, index, call) {
         const char *id = clo_doc_text(call, "id");
         keep(writing, writing->messages,
              json_pack("{s:s, s:s, s:o}", "role", "tool", "tool_call_id", id, "content",
@@ -148,7 +148,7 @@ static int add_user(struct writing *writing, const json_t *content, struct clo_e
     size_t index;
     const json_t *part;
     bool text_only = true;
-    json_array_foreach (content, index, part) {
+    json_array_foreach(content, index, part) {
         const char *type = clo_doc_text(part, "type");
         text_only = text_only && type && strstr(type, "text");
         json_t *copy = user_part(part, &status, error);

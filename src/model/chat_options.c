@@ -21,7 +21,7 @@ static int put_tools(json_t *body, const json_t *tools)
     size_t index;
     const json_t *tool;
     int bad = !list;
-    json_array_foreach (tools, index, tool) {
+    json_array_foreach(tools, index, tool) {
         json_t *strict = json_object_get(tool, "strict");
         bad |= json_array_append_new(
             list, json_pack("{s:s, s:{s:O, s:O*, s:O*, s:O*}}", "type", "function", "function",

@@ -193,7 +193,7 @@ static void join(struct clo_buffer *out, const json_t *parts, const char *type, 
 {
     size_t index;
     const json_t *part;
-    json_array_foreach (parts, index, part) {
+    json_array_foreach(parts, index, part) {
         const json_t *text = json_object_get(part, member);
         if (!clo_doc_is(part, "type", type) || !json_is_string(text))
             continue;

@@ -75,7 +75,7 @@ static json_t *make_input(const json_t *items)
     json_t *input = json_array();
     size_t index;
     const json_t *item;
-    json_array_foreach (items, index, item) {
+    json_array_foreach(items, index, item) {
         if (!input || (is_for_model(item) && json_array_append_new(input, input_item(item)))) {
             json_decref(input);
             return NULL;
@@ -136,8 +136,9 @@ static void on_done(struct reading *reading, json_int_t index, const json_t *ite
     reading->open = -1;
     size_t at;
     const json_t *waiting;
-    json_array_foreach (reading->later, at, waiting)
+    json_array_foreach(reading->later, at, waiting) {
         take_whole(reading, waiting);
+    }
     json_array_clear(reading->later);
 }
 

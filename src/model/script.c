@@ -45,7 +45,7 @@ static void read_content(struct clo_buffer *text, const json_t *content)
     clo_buffer_reset(text);
     if (json_is_string(content))
         clo_buffer_append(text, json_string_value(content), json_string_length(content));
-    json_array_foreach (content, index, part) {
+    json_array_foreach(content, index, part) {
         const json_t *value = json_object_get(part, "text");
         if (!json_is_string(value))
             continue;
@@ -61,7 +61,7 @@ static bool offers_tool(const struct clo_model_request *request)
     const json_t *tool;
     if (clo_doc_is(request->options, "tool_choice", "none"))
         return false;
-    json_array_foreach (request->tools, index, tool)
+    json_array_foreach(request->tools, index, tool)
         if (clo_doc_is(tool, "name", TOOL))
             return true;
     return false;
@@ -72,7 +72,7 @@ static void read_scene(struct scene *scene, const struct clo_model_request *requ
     size_t index;
     const json_t *item;
     scene->may_call = offers_tool(request);
-    json_array_foreach (request->input, index, item) {
+    json_array_foreach(request->input, index, item) {
         const char *type = clo_doc_text(item, "type");
         const json_t *output = json_object_get(item, "output");
         if ((!type || strcmp(type, "message") == 0) && clo_doc_is(item, "role", "user")) {

@@ -19,13 +19,14 @@ static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX +
     }
     if (!clo_request_name_ok(wanted))
         return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
-                             "'x-agent-response-id' is '%.128s'; it may hold up to %d letters, "
-                             "digits, '_', '-', '.' and ':'.", wanted, CLO_SERVE_NAME_MAX);
+                               "'x-agent-response-id' is '%.128s'; it may hold up to %d letters, "
+                               "digits, '_', '-', '.' and ':'.",
+                               wanted, CLO_SERVE_NAME_MAX);
     int status = clo_store_get(exchange->server->store, wanted, &record);
     clo_record_clear(&record);
     if (status == 0)
         return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
-                             "A response with id '%s' exists already; ids must differ.", wanted);
+                               "A response with id '%s' exists already; ids must differ.", wanted);
     if (status != CLO_ENOTFOUND)
         return clo_problem_internal(problem);
     strcpy(id, wanted);

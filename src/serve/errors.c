@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-int clo_problem_set(struct clo_problem *problem, unsigned status, const char *code, const char *param,
-                  const char *format, ...)
+int clo_problem_set(struct clo_problem *problem, unsigned status, const char *code,
+                    const char *param, const char *format, ...)
 {
     va_list arguments;
     memset(problem, 0, sizeof *problem);
@@ -22,13 +22,14 @@ int clo_problem_set(struct clo_problem *problem, unsigned status, const char *co
 
 int clo_problem_response_missing(struct clo_problem *problem, const char *id)
 {
-    return clo_problem_set(problem, 404, "not_found", NULL, "Response with id '%.128s' not found.", id);
+    return clo_problem_set(problem, 404, "not_found", NULL, "Response with id '%.128s' not found.",
+                           id);
 }
 
 int clo_problem_internal(struct clo_problem *problem)
 {
     return clo_problem_set(problem, 500, "server_error", NULL,
-                         "The server failed to handle the request; its log says why.");
+                           "The server failed to handle the request; its log says why.");
 }
 
 const char *clo_problem_type(unsigned status)
@@ -62,6 +63,6 @@ json_t *clo_problem_json(const struct clo_problem *problem)
     json_t *code = problem->code[0] ? json_string(problem->code) : json_null();
     json_t *param = problem->param[0] ? lenient_string(problem->param) : json_null();
     return json_pack("{s:{s:o, s:s, s:o, s:o}}", "error", "message",
-                     lenient_string(problem->message), "type", clo_problem_type(problem->status), "code",
-                     code, "param", param);
+                     lenient_string(problem->message), "type", clo_problem_type(problem->status),
+                     "code", code, "param", param);
 }

@@ -43,8 +43,8 @@ static void emit(struct clo_events *events, const char *kind, json_t *data)
     char type[64];
     size_t length = 0;
     snprintf(type, sizeof type, "response.%s", kind);
-    json_t *whole = json_pack("{s:s, s:I}", "type", type, "sequence_number",
-                              (json_int_t)events->sequence);
+    json_t *whole =
+        json_pack("{s:s, s:I}", "type", type, "sequence_number", (json_int_t)events->sequence);
     char *text = NULL;
     if (whole && data && json_object_update(whole, data) == 0)
         text = frame(type, whole, &length);
@@ -116,8 +116,8 @@ static void part_delta(struct clo_events *events, const char *delta, size_t leng
     char kind[64];
     snprintf(kind, sizeof kind, "%s.delta", stem(events->part));
     clo_buffer_append(&events->text, delta, length);
-    json_t *data = with(at_item(events, index_name(events->part)), "delta",
-                        json_stringn(delta, length));
+    json_t *data =
+        with(at_item(events, index_name(events->part)), "delta", json_stringn(delta, length));
     if (strcmp(events->part, "output_text") == 0)
         with(data, "logprobs", json_array());
     emit(events, kind, data);
@@ -140,9 +140,9 @@ static void part_close(struct clo_events *events, const json_t *final)
 {
     const char *part = events->part, *field = strcmp(part, "refusal") ? "text" : "refusal";
     char kind[64];
-    json_t *whole = final ? json_copy((json_t *)final)
-                          : part_json(part, events->text.data ? events->text.data : "",
-                                      events->text.length);
+    json_t *whole =
+        final ? json_copy((json_t *) final)
+              : part_json(part, events->text.data ? events->text.data : "", events->text.length);
     if (strcmp(part, "output_text") == 0) {
         if (!json_object_get(whole, "annotations"))
             with(whole, "annotations", json_array());
@@ -150,8 +150,8 @@ static void part_close(struct clo_events *events, const json_t *final)
             with(whole, "logprobs", json_array());
         part_annotations(events, json_object_get(whole, "annotations"));
     }
-    json_t *data = with(at_item(events, index_name(part)), field,
-                        json_incref(json_object_get(whole, field)));
+    json_t *data =
+        with(at_item(events, index_name(part)), field, json_incref(json_object_get(whole, field)));
     if (strcmp(part, "output_text") == 0)
         with(data, "logprobs", json_incref(json_object_get(whole, "logprobs")));
     snprintf(kind, sizeof kind, "%s.done", stem(part));
@@ -291,7 +291,8 @@ void clo_events_close(struct clo_events *events)
 
 char *clo_events_error(uint64_t sequence, const struct clo_problem *problem)
 {
-    json_t *data = json_pack("{s:s, s:I}", "type", "error", "sequence_number", (json_int_t)sequence);
+    json_t *data =
+        json_pack("{s:s, s:I}", "type", "error", "sequence_number", (json_int_t)sequence);
     json_t *nested = clo_problem_json(problem);
     char *text = NULL;
     size_t length;

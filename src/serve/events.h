@@ -26,13 +26,13 @@ struct clo_events {
     /* Returns 0, or negative to stop. `text` is borrowed. */
     int (*write)(void *context, uint64_t sequence, const char *text, size_t length);
     void *context;
-    uint64_t sequence;       /* of the next event */
-    size_t output_index;     /* of the open or next item */
-    json_t *item;            /* the open item as announced; NULL: none open */
-    char id[300];            /* its id */
-    const char *part;        /* type of its open part: output_text, refusal, summary_text; NULL */
-    size_t part_index;       /* content_index or summary_index of the open or next part */
-    struct clo_buffer text;  /* of the open part or of the call's arguments, from deltas */
+    uint64_t sequence;      /* of the next event */
+    size_t output_index;    /* of the open or next item */
+    json_t *item;           /* the open item as announced; NULL: none open */
+    char id[300];           /* its id */
+    const char *part;       /* type of its open part: output_text, refusal, summary_text; NULL */
+    size_t part_index;      /* content_index or summary_index of the open or next part */
+    struct clo_buffer text; /* of the open part or of the call's arguments, from deltas */
     bool failed;
 };
 

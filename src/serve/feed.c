@@ -26,7 +26,7 @@ struct clo_feed {
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t space;
     struct MHD_Connection *connection; /* NULL once detached */
-    struct clo_feed_source source;   /* next NULL: none */
+    struct clo_feed_source source;     /* next NULL: none */
     struct event *head, *tail;
     size_t queued; /* bytes */
     size_t sent;   /* bytes of head that are gone */
@@ -36,7 +36,7 @@ struct clo_feed {
 };
 
 struct clo_feed *clo_feed_create(struct MHD_Connection *connection, unsigned stall_ms,
-                                     const struct clo_feed_source *source)
+                                 const struct clo_feed_source *source)
 {
     struct clo_feed *stream = calloc(1, sizeof *stream);
     pthread_condattr_t monotonic;
@@ -265,8 +265,8 @@ struct MHD_Response *clo_feed_response(struct clo_feed *stream)
 {
     /* The block size is what MHD's own reader buffer would hold; with chunks it is not used. */
     clo_feed_retain(stream);
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, 4096, on_read, stream, on_free);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, on_read, stream, on_free);
     if (!response)
         clo_feed_release(stream);
     return response;

@@ -31,7 +31,7 @@ struct clo_feed_source {
 
 /* NULL when out of memory. `source` may be NULL: events come by push and end by end. */
 struct clo_feed *clo_feed_create(struct MHD_Connection *connection, unsigned stall_ms,
-                                     const struct clo_feed_source *source);
+                                 const struct clo_feed_source *source);
 void clo_feed_release(struct clo_feed *stream); /* NULL is allowed */
 void clo_feed_retain(struct clo_feed *stream);
 

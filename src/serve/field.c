@@ -23,7 +23,9 @@ const char *clo_field_show(const json_t *value, char text[CLO_FIELD_SHOW])
         snprintf(text, CLO_FIELD_SHOW, "%" PRId64, (int64_t)json_integer_value(value));
         return text;
     case JSON_REAL: snprintf(text, CLO_FIELD_SHOW, "%g", json_real_value(value)); return text;
-    case JSON_STRING: snprintf(text, CLO_FIELD_SHOW, "'%.40s'", json_string_value(value)); return text;
+    case JSON_STRING:
+        snprintf(text, CLO_FIELD_SHOW, "'%.40s'", json_string_value(value));
+        return text;
     }
     return "a value";
 }
@@ -33,7 +35,7 @@ static int wrong_type(const json_t *value, const char *param, const char *wanted
 {
     char shown[CLO_FIELD_SHOW];
     return clo_problem_set(problem, 400, "invalid_type", param, "'%s' is %s; it must be %s.", param,
-                         clo_field_show(value, shown), wanted);
+                           clo_field_show(value, shown), wanted);
 }
 
 static int check_number(const json_t *value, const struct clo_field *field, const char *param,
@@ -47,8 +49,8 @@ static int check_number(const json_t *value, const struct clo_field *field, cons
         return 0;
     char shown[CLO_FIELD_SHOW];
     return clo_problem_set(problem, 400, "invalid_value", param,
-                         "'%s' is %s; it must be from %.15g to %.15g.", param,
-                         clo_field_show(value, shown), field->min, field->max);
+                           "'%s' is %s; it must be from %.15g to %.15g.", param,
+                           clo_field_show(value, shown), field->min, field->max);
 }
 
 static bool is_choice(const char *choices, const char *text)
@@ -72,13 +74,14 @@ static int check_string(const json_t *value, const struct clo_field *field, cons
         if (is_choice(field->choices, json_string_value(value)))
             return 0;
         char shown[CLO_FIELD_SHOW];
-        return clo_problem_set(problem, 400, "invalid_value", param, "'%s' is %s; it must be one of %s.",
-                             param, clo_field_show(value, shown), field->choices);
+        return clo_problem_set(problem, 400, "invalid_value", param,
+                               "'%s' is %s; it must be one of %s.", param,
+                               clo_field_show(value, shown), field->choices);
     }
     if (field->max > 0 && (double)json_string_length(value) > field->max)
         return clo_problem_set(problem, 400, "string_above_max_length", param,
-                             "'%s' has %zu bytes; at most %.0f are allowed.", param,
-                             json_string_length(value), field->max);
+                               "'%s' has %zu bytes; at most %.0f are allowed.", param,
+                               json_string_length(value), field->max);
     return 0;
 }
 
@@ -91,11 +94,9 @@ int clo_field_check(const json_t *value, const struct clo_field *field, const ch
     case CLO_FIELD_BOOL:
         return json_is_boolean(value) ? 0 : wrong_type(value, param, "true or false", problem);
     case CLO_FIELD_INTEGER:
-    case CLO_FIELD_NUMBER:
-        return check_number(value, field, param, problem);
+    case CLO_FIELD_NUMBER: return check_number(value, field, param, problem);
     case CLO_FIELD_STRING:
-    case CLO_FIELD_CHOICE:
-        return check_string(value, field, param, problem);
+    case CLO_FIELD_CHOICE: return check_string(value, field, param, problem);
     case CLO_FIELD_OBJECT:
         return json_is_object(value) ? 0 : wrong_type(value, param, "an object", problem);
     case CLO_FIELD_ARRAY:
@@ -103,8 +104,8 @@ int clo_field_check(const json_t *value, const struct clo_field *field, const ch
             return wrong_type(value, param, "an array", problem);
         if ((double)json_array_size(value) > field->max)
             return clo_problem_set(problem, 400, "array_above_max_length", param,
-                                 "'%s' has %zu entries; at most %.0f are allowed.", param,
-                                 json_array_size(value), field->max);
+                                   "'%s' has %zu entries; at most %.0f are allowed.", param,
+                                   json_array_size(value), field->max);
         return 0;
     }
     return 0;

@@ -16,7 +16,7 @@ enum clo_field_kind {
     CLO_FIELD_STRING,  /* at most max bytes */
     CLO_FIELD_CHOICE,  /* one of `choices`, separated by '|' */
     CLO_FIELD_OBJECT,
-    CLO_FIELD_ARRAY,   /* at most max entries */
+    CLO_FIELD_ARRAY, /* at most max entries */
 };
 
 struct clo_field {

@@ -10,11 +10,13 @@
 static int previous_missing(struct clo_problem *problem, const char *id)
 {
     return clo_problem_set(problem, 404, "previous_response_not_found", "previous_response_id",
-                         "Previous response with id '%.128s' not found. It was deleted, never "
-                         "stored (\"store\": false), or belongs to another server.", id);
+                           "Previous response with id '%.128s' not found. It was deleted, never "
+                           "stored (\"store\": false), or belongs to another server.",
+                           id);
 }
 
-int clo_history_check(struct clo_store *store, struct clo_request *request, struct clo_problem *problem)
+int clo_history_check(struct clo_store *store, struct clo_request *request,
+                      struct clo_problem *problem)
 {
     struct clo_record record;
     if (!request->session[0])
@@ -28,8 +30,9 @@ int clo_history_check(struct clo_store *store, struct clo_request *request, stru
         return clo_problem_internal(problem);
     if (!clo_status_final(record.status))
         status = clo_problem_set(problem, 400, "invalid_value", "previous_response_id",
-                               "Previous response with id '%.128s' is still %s; wait until it is "
-                               "finished.", request->previous, record.status);
+                                 "Previous response with id '%.128s' is still %s; wait until it is "
+                                 "finished.",
+                                 request->previous, record.status);
     else if (!request->session[0])
         strcpy(request->session, record.session);
     clo_record_clear(&record);
@@ -38,10 +41,11 @@ int clo_history_check(struct clo_store *store, struct clo_request *request, stru
 
 static int too_long(struct clo_problem *problem, const char *param)
 {
-    return clo_problem_set(problem, 400, "context_length_exceeded", param,
-                         "The history has more than %d responses or %d items; start a new one, or "
-                         "send \"truncation\": \"auto\" to leave out the oldest.",
-                         CLO_HISTORY_RESPONSES_MAX, CLO_HISTORY_ITEMS_MAX);
+    return clo_problem_set(
+        problem, 400, "context_length_exceeded", param,
+        "The history has more than %d responses or %d items; start a new one, or "
+        "send \"truncation\": \"auto\" to leave out the oldest.",
+        CLO_HISTORY_RESPONSES_MAX, CLO_HISTORY_ITEMS_MAX);
 }
 
 /* Collect from the newest response to the oldest, then join in the right order. */
@@ -63,7 +67,8 @@ static int load_chain(struct clo_store *store, const struct clo_request *request
         parts[count] = json_array();
         int read = clo_store_history(store, id, parts[count], previous);
         if (read < 0)
-            status = read == CLO_ENOTFOUND ? previous_missing(problem, id) : clo_problem_internal(problem);
+            status = read == CLO_ENOTFOUND ? previous_missing(problem, id)
+                                           : clo_problem_internal(problem);
         total += json_array_size(parts[count++]);
         memcpy(id, previous, sizeof id);
     }
@@ -92,8 +97,9 @@ static int resolve(struct clo_store *store, json_t *input, struct clo_problem *p
             char param[48];
             snprintf(param, sizeof param, "input[%zu].id", index);
             return clo_problem_set(problem, 404, "not_found", param,
-                                 "Item with id '%.128s' not found; items of responses with "
-                                 "\"store\": false are not kept.", id);
+                                   "Item with id '%.128s' not found; items of responses with "
+                                   "\"store\": false are not kept.",
+                                   id);
         }
         if (status < 0 || json_array_set_new(input, index, found) < 0)
             return clo_problem_internal(problem);
@@ -137,10 +143,12 @@ static int check_outputs(const json_t *input, size_t news, struct clo_problem *p
             continue;
         char param[48];
         snprintf(param, sizeof param, "input[%zu].call_id", i - news);
-        status = clo_problem_set(problem, 400, "invalid_value", param,
-                               "No tool call found for function call output with call_id '%.128s'; "
-                               "send the function_call before it, or name the response that made "
-                               "it as previous_response_id.", call_id(item));
+        status =
+            clo_problem_set(problem, 400, "invalid_value", param,
+                            "No tool call found for function call output with call_id '%.128s'; "
+                            "send the function_call before it, or name the response that made "
+                            "it as previous_response_id.",
+                            call_id(item));
     }
     json_decref(calls);
     return status;
@@ -241,7 +249,7 @@ int clo_history_load(struct clo_store *store, const struct clo_request *request,
         status = clo_problem_internal(problem);
     if (status == 0 && json_array_size(all) == 0)
         status = clo_problem_set(problem, 400, "invalid_value", "input",
-                               "'input' holds nothing a model could answer; send a message.");
+                                 "'input' holds nothing a model could answer; send a message.");
     if (status < 0) {
         json_decref(all);
         return status;

@@ -40,8 +40,9 @@ static void take_request_id(struct clo_exchange *exchange)
         clo_id_make(exchange->request_id, "req");
 }
 
-static struct clo_exchange *exchange_new(struct clo_server *server, struct MHD_Connection *connection,
-                                         const char *url, const char *method)
+static struct clo_exchange *exchange_new(struct clo_server *server,
+                                         struct MHD_Connection *connection, const char *url,
+                                         const char *method)
 {
     struct clo_exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange)
@@ -68,7 +69,9 @@ static struct clo_exchange *exchange_new(struct clo_server *server, struct MHD_C
 static const char *outcome_of(struct clo_reply *reply)
 {
     const char *outcome = reply ? clo_reply_outcome(reply) : NULL;
-    return !reply || outcome ? outcome : reply->request.background ? "in_background" : "client_gone";
+    return !reply || outcome           ? outcome
+           : reply->request.background ? "in_background"
+                                       : "client_gone";
 }
 
 static void exchange_free(struct clo_exchange *exchange)
@@ -146,8 +149,9 @@ static void body_too_large(struct clo_exchange *exchange)
 {
     struct clo_problem problem;
     clo_problem_set(&problem, 413, "request_too_large", NULL,
-                  "The body is larger than %u MiB; send less, for instance by naming a "
-                  "previous_response_id in place of the whole history.", CLO_SERVE_BODY_MAX >> 20);
+                    "The body is larger than %u MiB; send less, for instance by naming a "
+                    "previous_response_id in place of the whole history.",
+                    CLO_SERVE_BODY_MAX >> 20);
     clo_exchange_fault(exchange, &problem);
     clo_buffer_free(&exchange->body);
 }
@@ -156,7 +160,7 @@ static void no_room_for_body(struct clo_exchange *exchange)
 {
     struct clo_problem problem;
     clo_problem_set(&problem, 503, "overloaded", NULL,
-                  "The server holds as many request bodies as it can; try again in a moment.");
+                    "The server holds as many request bodies as it can; try again in a moment.");
     problem.retry_after = 1;
     clo_exchange_fault(exchange, &problem);
     clo_buffer_free(&exchange->body);
@@ -241,16 +245,17 @@ static int fail_address(const struct clo_server *server, int code, struct clo_er
     errno = code;
     clo_fail_errno(error, CLO_ESYSTEM, "cannot listen on %s port %u", config->address,
                    config->port);
-    return clo_hint(error, CLO_ESYSTEM, code == EADDRINUSE
-                                            ? "another program uses this port; choose another one"
-                                            : "check the address and the rights to use this port");
+    return clo_hint(error, CLO_ESYSTEM,
+                    code == EADDRINUSE ? "another program uses this port; choose another one"
+                                       : "check the address and the rights to use this port");
 }
 
 static int listen_on(const struct clo_server *server, struct clo_error *error)
 {
     char port[8];
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-                             .ai_socktype = SOCK_STREAM}, *found;
+                             .ai_socktype = SOCK_STREAM},
+                    *found;
     const char *address = server->config.address;
     snprintf(port, sizeof port, "%u", server->config.port);
     if (strcmp(address, "localhost") == 0)
@@ -300,12 +305,11 @@ int clo_http_start(struct clo_server *server, uint16_t *port, struct clo_error *
     unsigned threads = server->config.connections < 64 ? 1 : CLO_SERVE_HTTP_THREADS;
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
-        on_request, server, MHD_OPTION_LISTEN_SOCKET, http->listener,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        server->config.connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CLO_SERVE_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        CLO_SERVE_STALL_MS / 1000, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0,
-        MHD_OPTION_END);
+        on_request, server, MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, server->config.connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CLO_SERVE_CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, CLO_SERVE_STALL_MS / 1000, MHD_OPTION_THREAD_POOL_SIZE,
+        threads > 1 ? threads : 0, MHD_OPTION_END);
     if (http->daemon)
         return 0;
     close(http->listener);

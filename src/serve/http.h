@@ -12,9 +12,9 @@
 
 #include "base/buffer.h"
 #include "serve/errors.h"
+#include "serve/feed.h"
 #include "serve/reply.h"
 #include "serve/serve.h"
-#include "serve/feed.h"
 #include "serve/watch.h"
 
 struct clo_exchange {
@@ -31,10 +31,10 @@ struct clo_exchange {
     clo_watch_id watch;
     struct clo_reply *reply; /* reference, for the log; NULL: none */
     /* The answer. */
-    unsigned status; /* 0: none yet */
-    char *text;      /* JSON */
+    unsigned status;         /* 0: none yet */
+    char *text;              /* JSON */
     struct clo_feed *stream; /* reference */
-    const char *allow;         /* static, for 405 */
+    const char *allow;       /* static, for 405 */
     unsigned retry_after;
     char session[CLO_SERVE_NAME_MAX + 1];
     char response_id[CLO_SERVE_NAME_MAX + 1];

@@ -16,13 +16,13 @@ static int parse(const struct clo_items_query *query, struct clo_store_page *pag
         long limit = strtol(query->limit, &end, 10);
         if (end == query->limit || *end || limit < 1 || limit > LIMIT_MAX)
             return clo_problem_set(problem, 400, "invalid_value", "limit",
-                                 "'limit' is '%.32s'; it must be an integer from 1 to %d.",
-                                 query->limit, LIMIT_MAX);
+                                   "'limit' is '%.32s'; it must be an integer from 1 to %d.",
+                                   query->limit, LIMIT_MAX);
         page->limit = (unsigned)limit;
     }
     if (query->order && strcmp(query->order, "asc") != 0 && strcmp(query->order, "desc") != 0)
         return clo_problem_set(problem, 400, "invalid_value", "order",
-                             "'order' is '%.32s'; it must be asc or desc.", query->order);
+                               "'order' is '%.32s'; it must be asc or desc.", query->order);
     page->ascending = query->order && strcmp(query->order, "asc") == 0;
     return 0;
 }
@@ -45,8 +45,8 @@ int clo_items_list(struct clo_store *store, const char *id, const struct clo_ite
         json_decref(items);
         return status == CLO_EINVALID
                    ? clo_problem_set(problem, 400, "invalid_value", page.after ? "after" : "before",
-                                   "The cursor '%.128s' is no input item of response '%.128s'.",
-                                   page.after ? page.after : page.before, id)
+                                     "The cursor '%.128s' is no input item of response '%.128s'.",
+                                     page.after ? page.after : page.before, id)
                    : clo_problem_internal(problem);
     }
     bool more = json_array_size(items) > page.limit;

@@ -1,8 +1,8 @@
 /* replay.c - readers of a background response's events, which lie in the store.
  *
  * A reader remembers the next sequence number and asks the store when its stream is empty. If there
- * is nothing yet, the stream sleeps until the reply notifies it. `ended` is read before the store is
- * asked, so that a last event written in between is not missed.
+ * is nothing yet, the stream sleeps until the reply notifies it. `ended` is read before the store
+ * is asked, so that a last event written in between is not missed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +63,8 @@ static void release(void *context)
     free(reader);
 }
 
-struct clo_feed *clo_reply_replay(struct clo_server *server, struct clo_reply *reply, const char *id,
-                                  uint64_t from, struct MHD_Connection *connection)
+struct clo_feed *clo_reply_replay(struct clo_server *server, struct clo_reply *reply,
+                                  const char *id, uint64_t from, struct MHD_Connection *connection)
 {
     struct clo_subscriber *reader = calloc(1, sizeof *reader);
     struct clo_feed_source source = {next, release, reader};

@@ -1,5 +1,5 @@
-/* replies.c - the register: every reply between its acceptance and its end, by id. The list is as long
- * as there are turns in progress and waiting, so looking through it is cheap beside a turn. */
+/* replies.c - the register: every reply between its acceptance and its end, by id. The list is as
+ * long as there are turns in progress and waiting, so looking through it is cheap beside a turn. */
 #include <stdlib.h>
 #include <string.h>
 

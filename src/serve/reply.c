@@ -18,7 +18,7 @@
 static void execute(struct clo_job *job);
 
 struct clo_reply *clo_reply_create(struct clo_server *server, const char *id,
-                               struct clo_request *request, size_t charge)
+                                   struct clo_request *request, size_t charge)
 {
     struct clo_reply *reply = calloc(1, sizeof *reply);
     if (!reply) {
@@ -35,8 +35,8 @@ struct clo_reply *clo_reply_create(struct clo_server *server, const char *id,
     pthread_mutex_init(&reply->lock, NULL);
     strcpy(reply->id, id);
     reply->cancel = clo_cancel_create();
-    reply->base = clo_response_base(&reply->request, id, time(NULL),
-                                  clo_agent_model_name(server->agent));
+    reply->base =
+        clo_response_base(&reply->request, id, time(NULL), clo_agent_model_name(server->agent));
     if (!reply->cancel || !reply->base) {
         clo_reply_release(reply);
         return NULL;
@@ -114,7 +114,8 @@ int clo_reply_start(struct clo_reply *reply, struct clo_problem *problem)
     struct clo_server *server = reply->server;
     if (clo_replies_add(server->replies, reply) < 0)
         return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
-                             "A response with id '%s' is in progress; ids must differ.", reply->id);
+                               "A response with id '%s' is in progress; ids must differ.",
+                               reply->id);
     int status = 0;
     if (reply->request.background) {
         clo_events_init(&reply->events, write_event, reply);
@@ -125,8 +126,9 @@ int clo_reply_start(struct clo_reply *reply, struct clo_problem *problem)
         return 0;
     if (status == 0) {
         status = clo_problem_set(problem, 429, "rate_limit_exceeded", NULL,
-                               "%u responses are in progress and %u more are waiting; try again "
-                               "in a moment.", server->config.turns, server->config.queue);
+                                 "%u responses are in progress and %u more are waiting; try again "
+                                 "in a moment.",
+                                 server->config.turns, server->config.queue);
         problem->retry_after = 1;
     }
     if (reply->request.background)
@@ -144,7 +146,8 @@ static void judge(const struct clo_reply *reply, const struct clo_turn_result *r
     bool stopped = result->status == CLO_TURN_CANCELLED ||
                    (result->status == CLO_TURN_FAILED && reply->reason != CLO_REPLY_NONE);
     state->usage = &result->usage;
-    if (stopped && (reply->reason == CLO_REPLY_CLIENT_GONE || reply->reason == CLO_REPLY_CANCELLED)) {
+    if (stopped &&
+        (reply->reason == CLO_REPLY_CLIENT_GONE || reply->reason == CLO_REPLY_CANCELLED)) {
         state->status = "cancelled"; /* with no output, by the protocol */
         return;
     }
@@ -343,8 +346,9 @@ static void reply_foreground(struct clo_reply *reply)
     enum clo_reply_reason reason = reply->reason;
     pthread_mutex_unlock(&reply->lock);
     if (reason == CLO_REPLY_SHUTDOWN) {
-        clo_problem_set(&problem, 503, "shutting_down", NULL, "The server shut down before the "
-                                                          "request's turn came; try again.");
+        clo_problem_set(&problem, 503, "shutting_down", NULL,
+                        "The server shut down before the "
+                        "request's turn came; try again.");
         refuse(reply, &problem);
     } else if (reason != CLO_REPLY_NONE) {
         reply_whole(reply, NULL);

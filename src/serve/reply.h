@@ -14,9 +14,9 @@
 
 #include "agent/agent.h"
 #include "serve/events.h"
+#include "serve/feed.h"
 #include "serve/request.h"
 #include "serve/serve.h"
-#include "serve/feed.h"
 #include "serve/turns.h"
 
 struct clo_exchange;
@@ -42,20 +42,20 @@ struct clo_reply {
     /* Used by the worker only. */
     struct clo_exchange *exchange; /* foreground, until it is answered */
     struct clo_events events;      /* background: first by whoever starts it */
-    atomic_bool ended; /* background: the last event is written; any thread may look */
+    atomic_bool ended;             /* background: the last event is written; any thread may look */
     /* Guarded by the lock. */
     pthread_mutex_t lock;
     unsigned references;
     enum clo_reply_reason reason;
-    bool over;            /* final state reached (and stored); events may still be on their way */
-    const char *outcome;  /* static: the final status, for the log; NULL before */
+    bool over;           /* final state reached (and stored); events may still be on their way */
+    const char *outcome; /* static: the final status, for the log; NULL before */
     struct clo_subscriber *subscribers;
     struct clo_reply *next, *previous; /* the register's, under its lock */
 };
 
 /* Takes the request (the caller's is cleared) and the charge, also on failure. NULL: no memory. */
 struct clo_reply *clo_reply_create(struct clo_server *server, const char *id,
-                               struct clo_request *request, size_t charge);
+                                   struct clo_request *request, size_t charge);
 void clo_reply_retain(struct clo_reply *reply);
 void clo_reply_release(struct clo_reply *reply); /* NULL is allowed */
 
@@ -70,8 +70,8 @@ const char *clo_reply_outcome(struct clo_reply *reply); /* NULL while it is not 
 
 /* A stream of the events of a stored background response with sequence numbers >= from. `reply` is
  * NULL when it is not in flight. NULL when out of memory. */
-struct clo_feed *clo_reply_replay(struct clo_server *server, struct clo_reply *reply, const char *id,
-                                  uint64_t from, struct MHD_Connection *connection);
+struct clo_feed *clo_reply_replay(struct clo_server *server, struct clo_reply *reply,
+                                  const char *id, uint64_t from, struct MHD_Connection *connection);
 
 /* replay.c: tell the readers of a background reply. */
 void clo_reply_notify(struct clo_reply *reply);
@@ -82,7 +82,8 @@ void clo_replies_destroy(struct clo_replies *replies);
 /* CLO_EBUSY: that id is in flight. Holds a reference. */
 int clo_replies_add(struct clo_replies *replies, struct clo_reply *reply);
 void clo_replies_remove(struct clo_replies *replies, struct clo_reply *reply);
-struct clo_reply *clo_replies_find(struct clo_replies *replies, const char *id); /* with a reference */
+struct clo_reply *clo_replies_find(struct clo_replies *replies,
+                                   const char *id); /* with a reference */
 void clo_replies_cancel_all(struct clo_replies *replies, enum clo_reply_reason reason);
 
 #endif

@@ -39,8 +39,8 @@ static const struct clo_field fields[] = {
 
 /* What the agent hands to the model's client, which passes on what its protocol knows. */
 static const char *const passed_on[] = {
-    "temperature", "top_p", "max_output_tokens", "tool_choice", "parallel_tool_calls", "reasoning",
-    "text", "top_logprobs", "presence_penalty", "frequency_penalty",
+    "temperature", "top_p", "max_output_tokens", "tool_choice",      "parallel_tool_calls",
+    "reasoning",   "text",  "top_logprobs",      "presence_penalty", "frequency_penalty",
 };
 
 bool clo_request_name_ok(const char *name)
@@ -59,17 +59,17 @@ static int parse_json(const char *text, size_t length, json_t **body, struct clo
     json_error_t where;
     if (length == 0)
         return clo_problem_set(problem, 400, "invalid_json", NULL,
-                             "The request has no body; send a JSON object with \"input\".");
+                               "The request has no body; send a JSON object with \"input\".");
     *body = json_loadb(text, length, 0, &where);
     if (!*body)
         return clo_problem_set(problem, 400, "invalid_json", NULL,
-                             "The body is not valid JSON: line %d, column %d: %s.", where.line,
-                             where.column, where.text);
+                               "The body is not valid JSON: line %d, column %d: %s.", where.line,
+                               where.column, where.text);
     if (!json_is_object(*body)) {
         char shown[CLO_FIELD_SHOW];
         return clo_problem_set(problem, 400, "invalid_type", NULL,
-                             "The body is %s; it must be a JSON object with \"input\".",
-                             clo_field_show(*body, shown));
+                               "The body is %s; it must be a JSON object with \"input\".",
+                               clo_field_show(*body, shown));
     }
     return 0;
 }
@@ -98,23 +98,23 @@ static int check_metadata(const json_t *body, struct clo_problem *problem)
     const char *key;
     if (json_object_size(metadata) > CLO_REQUEST_METADATA_MAX)
         return clo_problem_set(problem, 400, "object_above_max_properties", "metadata",
-                             "'metadata' has %zu pairs; at most %d are allowed.",
-                             json_object_size(metadata), CLO_REQUEST_METADATA_MAX);
+                               "'metadata' has %zu pairs; at most %d are allowed.",
+                               json_object_size(metadata), CLO_REQUEST_METADATA_MAX);
     json_object_foreach(metadata, key, value) {
         if (characters(key) > 64)
-            return clo_problem_set(problem, 400, "string_above_max_length", "metadata",
-                                 "A key of 'metadata' has %zu characters; at most 64 are allowed.",
-                                 characters(key));
+            return clo_problem_set(
+                problem, 400, "string_above_max_length", "metadata",
+                "A key of 'metadata' has %zu characters; at most 64 are allowed.", characters(key));
         if (!json_is_string(value)) {
             char shown[CLO_FIELD_SHOW];
             return clo_problem_set(problem, 400, "invalid_type", "metadata",
-                                 "'metadata.%s' is %s; values must be strings.", key,
-                                 clo_field_show(value, shown));
+                                   "'metadata.%s' is %s; values must be strings.", key,
+                                   clo_field_show(value, shown));
         }
         if (characters(json_string_value(value)) > 512)
             return clo_problem_set(problem, 400, "string_above_max_length", "metadata",
-                                 "'metadata.%s' has %zu characters; at most 512 are allowed.", key,
-                                 characters(json_string_value(value)));
+                                   "'metadata.%s' has %zu characters; at most 512 are allowed.",
+                                   key, characters(json_string_value(value)));
     }
     return 0;
 }
@@ -128,25 +128,27 @@ static int check_text_format(const json_t *body, struct clo_problem *problem)
                                                "low|medium|high"};
     const json_t *text = clo_field_get(body, "text");
     const json_t *format = clo_field_get(text, "format");
-    if (clo_field_check(clo_field_get(text, "verbosity"), &verbosity, "text.verbosity", problem) < 0 ||
+    if (clo_field_check(clo_field_get(text, "verbosity"), &verbosity, "text.verbosity", problem) <
+            0 ||
         clo_field_check(format, &format_field, "text.format", problem) < 0)
         return CLO_EINVALID;
     if (!format)
         return 0;
     const json_t *type = clo_field_get(format, "type");
     if (!type)
-        return clo_problem_set(problem, 400, "missing_required_parameter", "text.format.type",
-                             "'text.format.type' is missing; give text, json_object or json_schema.");
+        return clo_problem_set(
+            problem, 400, "missing_required_parameter", "text.format.type",
+            "'text.format.type' is missing; give text, json_object or json_schema.");
     if (clo_field_check(type, &type_field, "text.format.type", problem) < 0)
         return CLO_EINVALID;
     if (strcmp(json_string_value(type), "json_schema") != 0)
         return 0;
     if (!json_is_string(json_object_get(format, "name")))
         return clo_problem_set(problem, 400, "missing_required_parameter", "text.format.name",
-                             "'text.format.name' is missing; a json_schema format needs a name.");
+                               "'text.format.name' is missing; a json_schema format needs a name.");
     if (!json_is_object(json_object_get(format, "schema")))
         return clo_problem_set(problem, 400, "missing_required_parameter", "text.format.schema",
-                             "'text.format.schema' is missing; it must be a JSON Schema object.");
+                               "'text.format.schema' is missing; it must be a JSON Schema object.");
     return 0;
 }
 
@@ -158,8 +160,8 @@ static int check_include(const json_t *body, struct clo_problem *problem)
         char shown[CLO_FIELD_SHOW];
         if (!json_is_string(entry))
             return clo_problem_set(problem, 400, "invalid_type", "include",
-                                 "'include[%zu]' is %s; it must be a string.", index,
-                                 clo_field_show(entry, shown));
+                                   "'include[%zu]' is %s; it must be a string.", index,
+                                   clo_field_show(entry, shown));
     }
     return 0;
 }
@@ -169,18 +171,19 @@ static int take_conversation(struct clo_request *request, struct clo_problem *pr
     const json_t *value = clo_field_get(request->body, "conversation");
     if (!value)
         return 0;
-    const char *id = json_string_value(json_is_object(value) ? json_object_get(value, "id") : value);
+    const char *id =
+        json_string_value(json_is_object(value) ? json_object_get(value, "id") : value);
     if (!id || !clo_request_name_ok(id)) {
         char shown[CLO_FIELD_SHOW];
         return clo_problem_set(problem, 400, "invalid_value", "conversation",
-                             "'conversation' is %s; it must be an id, or {\"id\": …}, of 1 to %d "
-                             "letters, digits, '_', '-', '.' or ':'.",
-                             clo_field_show(value, shown), CLO_SERVE_NAME_MAX);
+                               "'conversation' is %s; it must be an id, or {\"id\": …}, of 1 to %d "
+                               "letters, digits, '_', '-', '.' or ':'.",
+                               clo_field_show(value, shown), CLO_SERVE_NAME_MAX);
     }
     if (request->previous)
         return clo_problem_set(problem, 400, "mutually_exclusive_parameters", "conversation",
-                             "'conversation' and 'previous_response_id' exclude each other; "
-                             "send one of them.");
+                               "'conversation' and 'previous_response_id' exclude each other; "
+                               "send one of them.");
     strcpy(request->conversation, id);
     return 0;
 }
@@ -189,15 +192,16 @@ static int check_combinations(const struct clo_request *request, struct clo_prob
 {
     if (request->background && !request->store)
         return clo_problem_set(problem, 400, "unsupported_parameter", "background",
-                             "'background' needs the response to be stored; leave 'store' out or "
-                             "set it to true.");
+                               "'background' needs the response to be stored; leave 'store' out or "
+                               "set it to true.");
     if (!request->stream && clo_field_get(request->body, "stream_options"))
         return clo_problem_set(problem, 400, "invalid_value", "stream_options",
-                             "'stream_options' is only allowed together with \"stream\": true.");
+                               "'stream_options' is only allowed together with \"stream\": true.");
     if (request->session[0] && !clo_request_name_ok(request->session))
         return clo_problem_set(problem, 400, "invalid_value", "agent_session_id",
-                             "'agent_session_id' is '%.40s'; it may hold letters, digits, '_', "
-                             "'-', '.' and ':'.", request->session);
+                               "'agent_session_id' is '%.40s'; it may hold letters, digits, '_', "
+                               "'-', '.' and ':'.",
+                               request->session);
     return 0;
 }
 
@@ -223,8 +227,7 @@ static void take_fields(struct clo_request *request)
     request->background = given_true(body, "background");
     request->store = !json_is_false(json_object_get(body, "store"));
     request->truncate = truncation && strcmp(truncation, "auto") == 0;
-    request->max_tool_calls =
-        (unsigned)json_integer_value(json_object_get(body, "max_tool_calls"));
+    request->max_tool_calls = (unsigned)json_integer_value(json_object_get(body, "max_tool_calls"));
     if (session)
         strcpy(request->session, session);
 }

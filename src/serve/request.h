@@ -12,17 +12,17 @@
 #include "serve/errors.h"
 #include "serve/serve.h"
 
-#define CLO_REQUEST_ITEMS_MAX 4096   /* entries of input */
-#define CLO_REQUEST_PARTS_MAX 1024   /* parts of one item's content */
+#define CLO_REQUEST_ITEMS_MAX 4096 /* entries of input */
+#define CLO_REQUEST_PARTS_MAX 1024 /* parts of one item's content */
 #define CLO_REQUEST_TOOLS_MAX 128
-#define CLO_REQUEST_METADATA_MAX 16  /* pairs; keys of 64, values of 512 characters */
-#define CLO_REQUEST_ID_MAX 256       /* bytes of an item's id or call_id */
+#define CLO_REQUEST_METADATA_MAX 16 /* pairs; keys of 64, values of 512 characters */
+#define CLO_REQUEST_ID_MAX 256      /* bytes of an item's id or call_id */
 
 struct clo_request {
-    json_t *body;         /* the object as sent; owned */
-    json_t *input;        /* array of items in their full form; owned; ids only where sent */
-    json_t *options;      /* what is passed on to the model; owned */
-    json_t *client_tools; /* array of function tools in their full form; owned; NULL: none */
+    json_t *body;             /* the object as sent; owned */
+    json_t *input;            /* array of items in their full form; owned; ids only where sent */
+    json_t *options;          /* what is passed on to the model; owned */
+    json_t *client_tools;     /* array of function tools in their full form; owned; NULL: none */
     const char *instructions; /* or NULL */
     const char *previous;     /* previous_response_id, or NULL */
     char conversation[CLO_SERVE_NAME_MAX + 1]; /* "" : none */

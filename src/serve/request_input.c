@@ -15,7 +15,7 @@ static int fail_item(struct clo_problem *problem, const char *code, size_t index
     char param[64], shown[CLO_FIELD_SHOW];
     snprintf(param, sizeof param, "input[%zu]%s%s", index, *field ? "." : "", field);
     return clo_problem_set(problem, 400, code, param, "'%s' is %s; it must be %s.", param,
-                         value ? clo_field_show(value, shown) : "missing", wanted);
+                           value ? clo_field_show(value, shown) : "missing", wanted);
 }
 
 static int want_id(const json_t *item, const char *name, size_t index, struct clo_problem *problem)
@@ -27,15 +27,18 @@ static int want_id(const json_t *item, const char *name, size_t index, struct cl
     return fail_item(problem, "invalid_value", index, name, value, "a string of 1 to 256 bytes");
 }
 
-static int want_string(const json_t *item, const char *name, size_t index, struct clo_problem *problem)
+static int want_string(const json_t *item, const char *name, size_t index,
+                       struct clo_problem *problem)
 {
     const json_t *value = json_object_get(item, name);
-    return json_is_string(value) ? 0
-                                 : fail_item(problem, "invalid_type", index, name, value, "a string");
+    return json_is_string(value)
+               ? 0
+               : fail_item(problem, "invalid_type", index, name, value, "a string");
 }
 
 /* The parts of a message, or of a function's output where that is an array. */
-static int check_parts(const json_t *parts, size_t index, const char *field, struct clo_problem *problem)
+static int check_parts(const json_t *parts, size_t index, const char *field,
+                       struct clo_problem *problem)
 {
     json_t *part;
     size_t at;
@@ -59,8 +62,8 @@ static int check_parts(const json_t *parts, size_t index, const char *field, str
                              "input_text, output_text, refusal, input_image or input_file");
         if (text_field && !json_is_string(json_object_get(part, text_field))) {
             snprintf(name, sizeof name, "%s[%zu].%s", field, at, text_field);
-            return fail_item(problem, "invalid_type", index, name, json_object_get(part, text_field),
-                             "a string");
+            return fail_item(problem, "invalid_type", index, name,
+                             json_object_get(part, text_field), "a string");
         }
     }
     return 0;
@@ -159,11 +162,11 @@ static int check_items(const json_t *input, json_t *items, struct clo_problem *p
     size_t index;
     if (json_array_size(input) == 0)
         return clo_problem_set(problem, 400, "invalid_value", "input",
-                             "'input' is an empty array; it must hold at least one item.");
+                               "'input' is an empty array; it must hold at least one item.");
     if (json_array_size(input) > CLO_REQUEST_ITEMS_MAX)
         return clo_problem_set(problem, 400, "array_above_max_length", "input",
-                             "'input' has %zu items; at most %d are allowed.",
-                             json_array_size(input), CLO_REQUEST_ITEMS_MAX);
+                               "'input' has %zu items; at most %d are allowed.",
+                               json_array_size(input), CLO_REQUEST_ITEMS_MAX);
     json_array_foreach(input, index, entry) {
         json_t *item = json_copy(entry); /* shallow: only top-level fields are rewritten */
         if (json_array_append_new(items, item) < 0)
@@ -180,7 +183,7 @@ int clo_request_input(const json_t *body, json_t **items, struct clo_problem *pr
     char shown[CLO_FIELD_SHOW];
     if (!input)
         return clo_problem_set(problem, 400, "missing_required_parameter", "input",
-                             "'input' is missing; send a string or an array of items.");
+                               "'input' is missing; send a string or an array of items.");
     if (json_is_string(input)) {
         *items = json_pack("[{s:s, s:s, s:o}]", "type", "message", "role", "user", "content",
                            text_parts("user", input));
@@ -188,8 +191,8 @@ int clo_request_input(const json_t *body, json_t **items, struct clo_problem *pr
     }
     if (!json_is_array(input))
         return clo_problem_set(problem, 400, "invalid_type", "input",
-                             "'input' is %s; it must be a string or an array of items.",
-                             clo_field_show(input, shown));
+                               "'input' is %s; it must be a string or an array of items.",
+                               clo_field_show(input, shown));
     *items = json_array();
     return *items ? check_items(input, *items, problem) : clo_problem_internal(problem);
 }

@@ -35,20 +35,21 @@ static int check_name(const json_t *tool, const json_t *earlier, size_t index,
     snprintf(param, sizeof param, "tools[%zu].name", index);
     if (!name)
         return clo_problem_set(problem, 400, "missing_required_parameter", param,
-                             "'%s' is missing; a function tool has its name beside its type.",
-                             param);
+                               "'%s' is missing; a function tool has its name beside its type.",
+                               param);
     size_t length = strlen(name);
     if (length < 1 || length > TOOL_NAME_MAX || strspn(name, TOOL_CHARS) != length)
         return clo_problem_set(problem, 400, "invalid_value", param,
-                             "'%s' is %s; it must be 1 to %d letters, digits, '_' or '-'.", param,
-                             clo_field_show(json_object_get(tool, "name"), shown), TOOL_NAME_MAX);
+                               "'%s' is %s; it must be 1 to %d letters, digits, '_' or '-'.", param,
+                               clo_field_show(json_object_get(tool, "name"), shown), TOOL_NAME_MAX);
     if (strcmp(name, OWN_TOOL) == 0)
         return clo_problem_set(problem, 400, "invalid_value", param,
-                             "'%s' is '" OWN_TOOL "', which is the agent's own tool; choose "
-                             "another name.", param);
+                               "'%s' is '" OWN_TOOL "', which is the agent's own tool; choose "
+                               "another name.",
+                               param);
     if (has_tool(earlier, name))
         return clo_problem_set(problem, 400, "invalid_value", param,
-                             "'%s' is '%s' a second time; names must differ.", param, name);
+                               "'%s' is '%s' a second time; names must differ.", param, name);
     return 0;
 }
 
@@ -59,8 +60,8 @@ static int take_tool(const json_t *tool, json_t *tools, size_t index, struct clo
     snprintf(param, sizeof param, "tools[%zu].type", index);
     if (!json_is_string(type) || strcmp(json_string_value(type), "function") != 0)
         return clo_problem_set(problem, 400, "invalid_value", param,
-                             "'%s' is %s; only tools of type 'function' can be given here.", param,
-                             type ? clo_field_show(type, shown) : "missing");
+                               "'%s' is %s; only tools of type 'function' can be given here.",
+                               param, type ? clo_field_show(type, shown) : "missing");
     if (check_name(tool, tools, index, problem) < 0)
         return CLO_EINVALID;
     const struct clo_field *optional[] = {&description, &parameters, &strict};
@@ -71,12 +72,11 @@ static int take_tool(const json_t *tool, json_t *tools, size_t index, struct clo
             return CLO_EINVALID;
     }
     json_t *text = clo_field_get(tool, "description"), *schema = clo_field_get(tool, "parameters");
-    json_t *full = json_pack("{s:s, s:O, s:o, s:o, s:b}", "type", "function", "name",
-                             json_object_get(tool, "name"), "description",
-                             text ? json_incref(text) : json_null(), "parameters",
-                             schema ? json_incref(schema)
-                                    : json_pack("{s:s, s:{}}", "type", "object", "properties"),
-                             "strict", json_is_true(json_object_get(tool, "strict")));
+    json_t *full = json_pack(
+        "{s:s, s:O, s:o, s:o, s:b}", "type", "function", "name", json_object_get(tool, "name"),
+        "description", text ? json_incref(text) : json_null(), "parameters",
+        schema ? json_incref(schema) : json_pack("{s:s, s:{}}", "type", "object", "properties"),
+        "strict", json_is_true(json_object_get(tool, "strict")));
     if (!full || json_array_append_new(tools, full) < 0)
         return clo_problem_internal(problem);
     return 0;
@@ -110,8 +110,8 @@ static int known_tool(const json_t *tools, const json_t *choice, const char *par
                                  has_tool(tools, json_string_value(name))))
         return 0;
     return clo_problem_set(problem, 400, "invalid_value", param,
-                         "'%s' is %s; it must be '" OWN_TOOL "' or one of the request's tools.",
-                         param, name ? clo_field_show(name, shown) : "missing");
+                           "'%s' is %s; it must be '" OWN_TOOL "' or one of the request's tools.",
+                           param, name ? clo_field_show(name, shown) : "missing");
 }
 
 static int allowed_tools(const json_t *tools, const json_t *choice, struct clo_problem *problem)
@@ -144,6 +144,6 @@ int clo_request_tool_choice(const json_t *body, const json_t *tools, struct clo_
     if (type && strcmp(type, "allowed_tools") == 0)
         return allowed_tools(tools, choice, problem);
     return clo_problem_set(problem, 400, "invalid_value", "tool_choice.type",
-                         "'tool_choice.type' is %s; it must be function or allowed_tools.",
-                         clo_field_show(json_object_get(choice, "type"), shown));
+                           "'tool_choice.type' is %s; it must be function or allowed_tools.",
+                           clo_field_show(json_object_get(choice, "type"), shown));
 }

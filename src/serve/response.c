@@ -1,4 +1,5 @@
-/* response.c - building Response objects; the order of fields is that of the protocol's reference. */
+/* response.c - building Response objects; the order of fields is that of the protocol's reference.
+ */
 #include "serve/response.h"
 
 #include <stdlib.h>
@@ -82,11 +83,11 @@ json_t *clo_response_base(const struct clo_request *request, const char *id, int
 
 static json_t *usage_json(const struct clo_usage_tokens *usage)
 {
-    return json_pack("{s:I, s:{s:I}, s:I, s:{s:I}, s:I}", "input_tokens",
-                     (json_int_t)usage->input, "input_tokens_details", "cached_tokens",
-                     (json_int_t)usage->cached, "output_tokens", (json_int_t)usage->output,
-                     "output_tokens_details", "reasoning_tokens", (json_int_t)usage->reasoning,
-                     "total_tokens", (json_int_t)(usage->input + usage->output));
+    return json_pack("{s:I, s:{s:I}, s:I, s:{s:I}, s:I}", "input_tokens", (json_int_t)usage->input,
+                     "input_tokens_details", "cached_tokens", (json_int_t)usage->cached,
+                     "output_tokens", (json_int_t)usage->output, "output_tokens_details",
+                     "reasoning_tokens", (json_int_t)usage->reasoning, "total_tokens",
+                     (json_int_t)(usage->input + usage->output));
 }
 
 json_t *clo_response_at(const json_t *base, const struct clo_response_state *state)
@@ -102,9 +103,9 @@ json_t *clo_response_at(const json_t *base, const struct clo_response_state *sta
         failed |= json_object_set_new(response, "incomplete_details",
                                       json_pack("{s:s}", "reason", state->incomplete));
     if (state->error_code)
-        failed |= json_object_set_new(response, "error",
-                                      json_pack("{s:s, s:s}", "code", state->error_code, "message",
-                                                state->error_message));
+        failed |= json_object_set_new(
+            response, "error",
+            json_pack("{s:s, s:s}", "code", state->error_code, "message", state->error_message));
     if (state->usage)
         failed |= json_object_set_new(response, "usage", usage_json(state->usage));
     if (failed) {

@@ -15,10 +15,10 @@
 #define CLO_RESPONSE_FIELDS 31
 
 struct clo_response_state {
-    const char *status; /* queued, in_progress, completed, incomplete, failed, cancelled */
-    const json_t *output;    /* array or NULL: empty */
-    const char *incomplete;  /* reason, or NULL */
-    const char *error_code;  /* or NULL */
+    const char *status;     /* queued, in_progress, completed, incomplete, failed, cancelled */
+    const json_t *output;   /* array or NULL: empty */
+    const char *incomplete; /* reason, or NULL */
+    const char *error_code; /* or NULL */
     const char *error_message;
     const struct clo_usage_tokens *usage; /* or NULL */
 };

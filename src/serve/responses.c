@@ -38,7 +38,7 @@ static int wants_stream(const struct clo_exchange *exchange, struct clo_problem 
     if (strcmp(stream, "true") == 0)
         return 1;
     return clo_problem_set(problem, 400, "invalid_value", "stream",
-                         "'stream' is '%.32s'; it must be true or false.", stream);
+                           "'stream' is '%.32s'; it must be true or false.", stream);
 }
 
 static int parse_starting_after(const struct clo_exchange *exchange, uint64_t *from,
@@ -53,8 +53,9 @@ static int parse_starting_after(const struct clo_exchange *exchange, uint64_t *f
     long long after = strtoll(text, &end, 10);
     if (end == text || *end || errno || after < 0)
         return clo_problem_set(problem, 400, "invalid_value", "starting_after",
-                             "'starting_after' is '%.32s'; it must be the sequence_number of an "
-                             "event, from 0.", text);
+                               "'starting_after' is '%.32s'; it must be the sequence_number of an "
+                               "event, from 0.",
+                               text);
     *from = (uint64_t)after + 1;
     return 0;
 }
@@ -65,8 +66,9 @@ static int replay(struct clo_exchange *exchange, const struct clo_record *record
     uint64_t from;
     if (!record->background)
         return clo_problem_set(problem, 400, "invalid_value", "stream",
-                             "Response '%s' has no events to replay; only responses created with "
-                             "\"background\": true can be streamed again.", record->id);
+                               "Response '%s' has no events to replay; only responses created with "
+                               "\"background\": true can be streamed again.",
+                               record->id);
     if (parse_starting_after(exchange, &from, problem) < 0)
         return CLO_EINVALID;
     struct clo_reply *reply = clo_replies_find(exchange->server->replies, record->id);
@@ -104,21 +106,24 @@ void clo_handle_delete(struct clo_exchange *exchange, const char *id)
     int status = 0;
     if (!clo_status_final(record.status))
         status = clo_problem_set(&problem, 400, "invalid_value", NULL,
-                               "Response '%s' is still %s; an in-flight response cannot be "
-                               "deleted. Cancel it first.", id, record.status);
+                                 "Response '%s' is still %s; an in-flight response cannot be "
+                                 "deleted. Cancel it first.",
+                                 id, record.status);
     else if (clo_store_delete(exchange->server->store, id) < 0)
         status = clo_problem_internal(&problem);
     if (status < 0)
         clo_exchange_fault(exchange, &problem);
     else
-        clo_exchange_json(exchange, 200, json_pack("{s:s, s:s, s:b}", "id", id, "object",
-                                                   "response", "deleted", 1));
+        clo_exchange_json(
+            exchange, 200,
+            json_pack("{s:s, s:s, s:b}", "id", id, "object", "response", "deleted", 1));
     clo_record_clear(&record);
 }
 
 static int cannot_cancel(struct clo_problem *problem, const char *what)
 {
-    return clo_problem_set(problem, 400, "invalid_value", NULL, "%s response cannot be cancelled.", what);
+    return clo_problem_set(problem, 400, "invalid_value", NULL, "%s response cannot be cancelled.",
+                           what);
 }
 
 static int check_cancelled(const struct clo_record *record, struct clo_problem *problem)
@@ -128,8 +133,8 @@ static int check_cancelled(const struct clo_record *record, struct clo_problem *
     if (strcmp(record->status, "cancelled") == 0)
         return 0;
     return cannot_cancel(problem, strcmp(record->status, "incomplete") == 0 ? "An incomplete"
-                                : strcmp(record->status, "failed") == 0   ? "A failed"
-                                                                          : "A completed");
+                                  : strcmp(record->status, "failed") == 0   ? "A failed"
+                                                                            : "A completed");
 }
 
 void clo_handle_cancel(struct clo_exchange *exchange, const char *id)

@@ -36,11 +36,10 @@ static void handle_liveness(struct clo_exchange *exchange, const char *id)
 static void handle_root(struct clo_exchange *exchange, const char *id)
 {
     (void)id;
-    clo_exchange_json(
-        exchange, 200,
-        json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "server", "cloche", "version", CLO_VERSION, "agent",
-                  clo_agent_name(exchange->server->agent), "protocol", "responses", "endpoints",
-                  "POST /v1/responses"));
+    clo_exchange_json(exchange, 200,
+                      json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "server", "cloche", "version",
+                                CLO_VERSION, "agent", clo_agent_name(exchange->server->agent),
+                                "protocol", "responses", "endpoints", "POST /v1/responses"));
 }
 
 static void handle_create_unless_stopping(struct clo_exchange *exchange, const char *id)
@@ -124,12 +123,12 @@ void clo_router_dispatch(struct clo_exchange *exchange)
     if (known) {
         exchange->allow = allow_text(get, post, delete);
         clo_problem_set(&problem, 405, "method_not_allowed", NULL,
-                      "'%.16s' is not allowed on '%.128s'; allowed is %s.", exchange->method,
-                      exchange->path, exchange->allow);
+                        "'%.16s' is not allowed on '%.128s'; allowed is %s.", exchange->method,
+                        exchange->path, exchange->allow);
     } else {
         clo_problem_set(&problem, 404, "not_found", NULL,
-                      "There is nothing at '%.128s'; responses are made by POST /responses.",
-                      exchange->path);
+                        "There is nothing at '%.128s'; responses are made by POST /responses.",
+                        exchange->path);
     }
     clo_exchange_fault(exchange, &problem);
 }
@@ -166,7 +165,8 @@ bool clo_router_refuses(const struct clo_exchange *exchange, struct clo_problem 
     if (!origin || is_loopback_origin(origin))
         return false;
     clo_problem_set(problem, 403, "origin_not_allowed", NULL,
-                  "Pages of the origin '%.128s' may not use this server; call it from a program, "
-                  "or put a proxy of your own in front of it.", origin);
+                    "Pages of the origin '%.128s' may not use this server; call it from a program, "
+                    "or put a proxy of your own in front of it.",
+                    origin);
     return true;
 }

@@ -4,21 +4,21 @@
  *        │  POST            │                              │
  *        ├─────────────────▶│ router → create → request    │
  *        │                  │ suspend the connection       │
- *        │                  ├────────── job ──────────────▶│ reply: history → clo_agent_turn → store
- *        │                  │                              │  │ items as they happen
- *        │   SSE            │◀──── stream (bounded) ───────┤◀─┘ events
- *        │◀─────────────────┤                              │
- *        │  goes away       watch (1): RDHUP → cancel the reply; quiet stream → comment
+ *        │                  ├────────── job ──────────────▶│ reply: history → clo_agent_turn →
+ * store │                  │                              │  │ items as they happen │   SSE │◀────
+ * stream (bounded) ───────┤◀─┘ events │◀─────────────────┤                              │ │  goes
+ * away       watch (1): RDHUP → cancel the reply; quiet stream → comment
  *
  * What is always true
  * - An exchange (one HTTP request) belongs to its connection. While the connection is suspended
- *   and unanswered, exactly one reply holds the exchange, and only that reply answers and resumes it.
- *   Once answered, nobody but the HTTP thread and the watch (under its lock) touches it.
+ *   and unanswered, exactly one reply holds the exchange, and only that reply answers and resumes
+ * it. Once answered, nobody but the HTTP thread and the watch (under its lock) touches it.
  * - A reply (one response in the making) is counted: by the worker, the register of replies, the
  *   exchange and each replaying stream. Its request and its base response never change.
  * - A foreground response enters the store once, finished, before its client hears of the end; a
  *   background response enters it before its POST is answered.
- * - Locks are taken in this order: watch, replies, reply, stream, store. None is held during a turn.
+ * - Locks are taken in this order: watch, replies, reply, stream, store. None is held during a
+ * turn.
  * - Everything has a ceiling, named below or in struct clo_serve_config.
  */
 #ifndef CLO_SERVE_SERVE_H
@@ -31,14 +31,15 @@
 
 #include "cloche/serve.h"
 
-#define CLO_SERVE_BODY_MAX (32u << 20)         /* bytes of one request body; beyond it 413 */
-#define CLO_SERVE_BODIES_MAX (256u << 20)      /* bytes of all bodies held at once; beyond it 503 */
-#define CLO_SERVE_DRAIN_MAX (128u << 20)       /* bytes of a refused body that are read away */
-#define CLO_SERVE_CONNECTION_MEMORY (128u << 10) /* bytes; also the ceiling of an event in one chunk */
+#define CLO_SERVE_BODY_MAX (32u << 20)    /* bytes of one request body; beyond it 413 */
+#define CLO_SERVE_BODIES_MAX (256u << 20) /* bytes of all bodies held at once; beyond it 503 */
+#define CLO_SERVE_DRAIN_MAX (128u << 20)  /* bytes of a refused body that are read away */
+#define CLO_SERVE_CONNECTION_MEMORY                                                                \
+    (128u << 10) /* bytes; also the ceiling of an event in one chunk */
 #define CLO_SERVE_HTTP_THREADS 2
-#define CLO_SERVE_STALL_MS 60000u              /* a client that reads nothing for so long is cut */
-#define CLO_SERVE_FLUSH_MS 2000u               /* at the end: for last events to reach clients */
-#define CLO_SERVE_NAME_MAX 128                 /* bytes of a conversation, session or request id */
+#define CLO_SERVE_STALL_MS 60000u /* a client that reads nothing for so long is cut */
+#define CLO_SERVE_FLUSH_MS 2000u  /* at the end: for last events to reach clients */
+#define CLO_SERVE_NAME_MAX 128    /* bytes of a conversation, session or request id */
 
 struct clo_store;
 struct clo_turns;

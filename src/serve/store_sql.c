@@ -217,17 +217,19 @@ static int prepare(struct clo_store *store, const char *path, struct clo_error *
     sqlite3_int64 version = 0, page = 4096;
     unsigned long long bytes = path ? CLO_STORE_FILE_MAX : CLO_STORE_MEMORY_MAX;
     sqlite3 *db = store->db;
-    int code = sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-                                " PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;"
-                                " BEGIN IMMEDIATE; COMMIT",
+    int code = sqlite3_exec(db,
+                            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                            " PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;"
+                            " BEGIN IMMEDIATE; COMMIT",
                             NULL, NULL, NULL);
     if (code == SQLITE_OK)
         code = pragma_number(db, "PRAGMA user_version", &version);
     if (code == SQLITE_OK)
         code = pragma_number(db, "PRAGMA page_size", &page);
     if (code == SQLITE_OK && version != 0 && version != CLO_STORE_SCHEMA)
-        return clo_fail(error, CLO_EINVALID, "the store '%s' has schema %lld; this program knows %d",
-                        path, version, CLO_STORE_SCHEMA);
+        return clo_fail(error, CLO_EINVALID,
+                        "the store '%s' has schema %lld; this program knows %d", path, version,
+                        CLO_STORE_SCHEMA);
     if (code == SQLITE_OK && version == 0) {
         code = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
         if (code == SQLITE_OK)
@@ -248,10 +250,11 @@ static int prepare(struct clo_store *store, const char *path, struct clo_error *
         return 0;
     clo_fail(error, CLO_ESYSTEM, "the store '%s' cannot be used: %s", path ? path : "(in memory)",
              sqlite3_errmsg(db));
-    return clo_hint(error, CLO_ESYSTEM, (code & 0xff) == SQLITE_BUSY
-                                            ? "another program has it open; give each server its "
-                                              "own file"
-                                            : "give a new file in a folder that can be written");
+    return clo_hint(error, CLO_ESYSTEM,
+                    (code & 0xff) == SQLITE_BUSY
+                        ? "another program has it open; give each server its "
+                          "own file"
+                        : "give a new file in a folder that can be written");
 }
 
 int clo_store_open(struct clo_store **store, const char *path, struct clo_error *error)
@@ -261,12 +264,13 @@ int clo_store_open(struct clo_store **store, const char *path, struct clo_error 
     if (!made)
         return clo_fail_memory(error);
     pthread_mutex_init(&made->lock, NULL);
-    int code = sqlite3_open_v2(path ? path : ":memory:", &made->db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    int status = code == SQLITE_OK ? prepare(made, path, error)
-                                   : clo_fail(error, CLO_ESYSTEM,
-                                              "the store '%s' cannot be opened: %s", path,
-                                              made->db ? sqlite3_errmsg(made->db) : "no memory");
+    int code =
+        sqlite3_open_v2(path ? path : ":memory:", &made->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int status = code == SQLITE_OK
+                     ? prepare(made, path, error)
+                     : clo_fail(error, CLO_ESYSTEM, "the store '%s' cannot be opened: %s", path,
+                                made->db ? sqlite3_errmsg(made->db) : "no memory");
     if (status < 0) {
         clo_store_close(made);
         return status;

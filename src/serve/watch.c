@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "serve/feed.h"
 #include "serve/log.h"
 #include "serve/reply.h"
-#include "serve/feed.h"
 
 #define EVENTS_AT_ONCE 64
 #define STOP_ID 0
@@ -169,8 +169,9 @@ clo_watch_id clo_watch_add(struct clo_watch *watch, int descriptor, struct clo_r
     }
     pthread_mutex_unlock(&watch->lock);
     if (!id)
-        clo_log_event("warning", "watch", "a connection is not watched: its client's leaving "
-                                          "will not stop its reply");
+        clo_log_event("warning", "watch",
+                      "a connection is not watched: its client's leaving "
+                      "will not stop its reply");
     return id;
 }
 

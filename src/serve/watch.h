@@ -24,8 +24,8 @@ int clo_watch_create(struct clo_watch **watch, unsigned capacity, unsigned keepa
                      struct clo_error *error);
 void clo_watch_destroy(struct clo_watch *watch);
 
-/* From now on, if the client goes away, cancel the reply (may be NULL; a reference is held). Returns
- * 0 when it cannot be watched, which is logged. */
+/* From now on, if the client goes away, cancel the reply (may be NULL; a reference is held).
+ * Returns 0 when it cannot be watched, which is logged. */
 clo_watch_id clo_watch_add(struct clo_watch *watch, int descriptor, struct clo_reply *reply);
 
 /* The connection now carries this stream; a reference is held. */

@@ -62,7 +62,7 @@ static int play_with(struct clo_model *model, json_t *input, const char *choice,
     int status = clo_model_call(model, &request, &sink, &reply, NULL);
     size_t index;
     const json_t *item;
-    json_array_foreach (reply.output, index, item) {
+    json_array_foreach(reply.output, index, item) {
         if (clo_doc_is(item, "type", "message")) {
             const json_t *part = json_array_get(json_object_get(item, "content"), 0);
             *text = strdup(clo_doc_text(part, "text"));

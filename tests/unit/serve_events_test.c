@@ -44,7 +44,8 @@ static void tape_clear(struct tape *tape)
 
 static void feed(struct clo_events *events, enum clo_item_event_kind kind, const char *text)
 {
-    json_t *item = kind == CLO_ITEM_ADDED || kind == CLO_ITEM_DONE ? json_loads(text, 0, NULL) : NULL;
+    json_t *item =
+        kind == CLO_ITEM_ADDED || kind == CLO_ITEM_DONE ? json_loads(text, 0, NULL) : NULL;
     struct clo_item_event event = {kind, item, item ? NULL : text, item ? 0 : strlen(text)};
     if (kind == CLO_ITEM_ADDED || kind == CLO_ITEM_DONE)
         assert_non_null(item);
@@ -111,8 +112,9 @@ static void a_call_and_its_output_are_streamed(void **state)
     feed(&events, CLO_ITEM_ADDED, "{\"id\": \"fc_1\", \"type\": \"function_call\"}");
     feed(&events, CLO_ITEM_ARGUMENTS, "{\"a\"");
     feed(&events, CLO_ITEM_ARGUMENTS, ":1}");
-    feed(&events, CLO_ITEM_DONE, "{\"id\": \"fc_1\", \"type\": \"function_call\","
-                                 " \"name\": \"execute_code\", \"arguments\": \"{\\\"a\\\":1}\"}");
+    feed(&events, CLO_ITEM_DONE,
+         "{\"id\": \"fc_1\", \"type\": \"function_call\","
+         " \"name\": \"execute_code\", \"arguments\": \"{\\\"a\\\":1}\"}");
     feed(&events, CLO_ITEM_ADDED, "{\"id\": \"fco_1\", \"type\": \"function_call_output\"}");
     feed(&events, CLO_ITEM_DONE,
          "{\"id\": \"fco_1\", \"type\": \"function_call_output\", \"output\": \"1\"}");
@@ -158,9 +160,10 @@ static void a_refusal_ends_the_text_before_it(void **state)
     feed(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\"}");
     feed(&events, CLO_ITEM_TEXT, "Well");
     feed(&events, CLO_ITEM_REFUSAL, "no");
-    feed(&events, CLO_ITEM_DONE, "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
-                                 "{\"type\": \"output_text\", \"text\": \"Well\"},"
-                                 "{\"type\": \"refusal\", \"refusal\": \"no\"}]}");
+    feed(&events, CLO_ITEM_DONE,
+         "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
+         "{\"type\": \"output_text\", \"text\": \"Well\"},"
+         "{\"type\": \"refusal\", \"refusal\": \"no\"}]}");
     assert_types(&tape, "output_item.added content_part.added output_text.delta output_text.done "
                         "content_part.done content_part.added refusal.delta refusal.done "
                         "content_part.done output_item.done");
@@ -176,10 +179,12 @@ static void what_was_not_streamed_is_announced_at_the_end(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_DONE, "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
-                                 "{\"type\": \"output_text\", \"text\": \"all at once\"}]}");
-    feed(&events, CLO_ITEM_DONE, "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
-                                 " \"arguments\": \"{}\"}");
+    feed(&events, CLO_ITEM_DONE,
+         "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
+         "{\"type\": \"output_text\", \"text\": \"all at once\"}]}");
+    feed(&events, CLO_ITEM_DONE,
+         "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
+         " \"arguments\": \"{}\"}");
     assert_types(&tape, "output_item.added content_part.added output_text.delta output_text.done "
                         "content_part.done output_item.done output_item.added "
                         "function_call_arguments.delta function_call_arguments.done "
@@ -220,7 +225,8 @@ static void an_open_call_is_closed_with_what_came(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\"}");
+    feed(&events, CLO_ITEM_ADDED,
+         "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\"}");
     feed(&events, CLO_ITEM_ARGUMENTS, "{\"a");
     feed(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\"}");
     assert_types(&tape, "output_item.added function_call_arguments.delta "
@@ -237,8 +243,9 @@ static void nothing_is_written_after_a_failed_write(void **state)
     struct tape tape = {.refuse_at = 2};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_DONE, "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
-                                 " \"arguments\": \"{}\"}");
+    feed(&events, CLO_ITEM_DONE,
+         "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
+         " \"arguments\": \"{}\"}");
     assert_int_equal(tape.count, 2);
     assert_true(events.failed);
     clo_events_clear(&events);

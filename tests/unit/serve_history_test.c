@@ -11,9 +11,14 @@
 
 #include "serve/history.h"
 
-#define USER(t) "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"" t "\"}]}"
-#define SAID(t) "{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"" t "\"}]}"
-#define CALL(id) "{\"type\":\"function_call\",\"call_id\":\"" id "\",\"name\":\"f\",\"arguments\":\"{}\"}"
+#define USER(t)                                                                                    \
+    "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"" t  \
+    "\"}]}"
+#define SAID(t)                                                                                    \
+    "{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\","         \
+    "\"text\":\"" t "\"}]}"
+#define CALL(id)                                                                                   \
+    "{\"type\":\"function_call\",\"call_id\":\"" id "\",\"name\":\"f\",\"arguments\":\"{}\"}"
 #define OUTPUT(id) "{\"type\":\"function_call_output\",\"call_id\":\"" id "\",\"output\":\"1\"}"
 #define THOUGHT "{\"type\":\"reasoning\",\"summary\":[]}"
 #define EMPTY "{\"type\":\"message\",\"role\":\"assistant\",\"content\":[]}"

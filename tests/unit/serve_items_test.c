@@ -43,16 +43,11 @@ static const struct {
     const char *ids; /* first characters after 'i', in order */
     bool more;
 } pages[] = {
-    {{NULL, NULL, NULL, NULL}, "6543210", false},
-    {{"3", NULL, NULL, NULL}, "654", true},
-    {{"3", NULL, "i4", NULL}, "321", true},
-    {{"3", NULL, "i1", NULL}, "0", false},
-    {{"7", "asc", NULL, NULL}, "0123456", false},
-    {{"2", "asc", "i1", NULL}, "23", true},
-    {{"2", "asc", "i4", NULL}, "56", false},
-    {{"100", "asc", NULL, "i2"}, "01", false},
-    {{"100", "desc", NULL, "i2"}, "6543", false},
-    {{"1", "asc", "i2", "i6"}, "3", true},
+    {{NULL, NULL, NULL, NULL}, "6543210", false}, {{"3", NULL, NULL, NULL}, "654", true},
+    {{"3", NULL, "i4", NULL}, "321", true},       {{"3", NULL, "i1", NULL}, "0", false},
+    {{"7", "asc", NULL, NULL}, "0123456", false}, {{"2", "asc", "i1", NULL}, "23", true},
+    {{"2", "asc", "i4", NULL}, "56", false},      {{"100", "asc", NULL, "i2"}, "01", false},
+    {{"100", "desc", NULL, "i2"}, "6543", false}, {{"1", "asc", "i2", "i6"}, "3", true},
     {{"5", "asc", "i6", NULL}, "", false},
 };
 
@@ -88,8 +83,8 @@ static const struct {
     struct clo_items_query query;
     const char *param;
 } refusals[] = {
-    {{"0", NULL, NULL, NULL}, "limit"},     {{"101", NULL, NULL, NULL}, "limit"},
-    {{"ten", NULL, NULL, NULL}, "limit"},   {{"", NULL, NULL, NULL}, "limit"},
+    {{"0", NULL, NULL, NULL}, "limit"},      {{"101", NULL, NULL, NULL}, "limit"},
+    {{"ten", NULL, NULL, NULL}, "limit"},    {{"", NULL, NULL, NULL}, "limit"},
     {{NULL, "newest", NULL, NULL}, "order"}, {{NULL, NULL, "i9", NULL}, "after"},
     {{NULL, NULL, NULL, "i9"}, "before"},
 };

@@ -50,8 +50,10 @@ static const struct refusal refusals[] = {
     {"{\"input\": \"x\", \"max_output_tokens\": 1.5}", "max_output_tokens", "invalid_type",
      "an integer"},
     {"{\"input\": \"x\", \"max_tool_calls\": -3}", "max_tool_calls", "invalid_value", "is -3"},
-    {"{\"input\": \"x\", \"parallel_tool_calls\": 1}", "parallel_tool_calls", "invalid_type", "is 1"},
-    {"{\"input\": \"x\", \"truncation\": \"some\"}", "truncation", "invalid_value", "auto|disabled"},
+    {"{\"input\": \"x\", \"parallel_tool_calls\": 1}", "parallel_tool_calls", "invalid_type",
+     "is 1"},
+    {"{\"input\": \"x\", \"truncation\": \"some\"}", "truncation", "invalid_value",
+     "auto|disabled"},
     {"{\"input\": \"x\", \"instructions\": [1]}", "instructions", "invalid_type", "a string"},
     {"{\"input\": \"x\", \"metadata\": {\"a\": 1}}", "metadata", "invalid_type", "'metadata.a'"},
     {"{\"input\": \"x\", \"metadata\": []}", "metadata", "invalid_type", "an object"},
@@ -69,14 +71,14 @@ static const struct refusal refusals[] = {
      "unsupported_parameter", "stored"},
     {"{\"input\": \"x\", \"stream_options\": {}}", "stream_options", "invalid_value", "stream"},
     {"{\"input\": \"x\", \"tools\": {}}", "tools", "invalid_type", "an array"},
-    {"{\"input\": \"x\", \"tools\": [{\"type\": \"web_search\"}]}", "tools[0].type", "invalid_value",
-     "'web_search'"},
+    {"{\"input\": \"x\", \"tools\": [{\"type\": \"web_search\"}]}", "tools[0].type",
+     "invalid_value", "'web_search'"},
     {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}]}",
      "tools[0].name", "missing_required_parameter", "missing"},
     {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"execute_code\"}]}",
      "tools[0].name", "invalid_value", "own tool"},
-    {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"a b\"}]}", "tools[0].name",
-     "invalid_value", "'a b'"},
+    {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"a b\"}]}",
+     "tools[0].name", "invalid_value", "'a b'"},
     {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"f\"},"
      " {\"type\": \"function\", \"name\": \"f\"}]}",
      "tools[1].name", "invalid_value", "second time"},
@@ -86,8 +88,8 @@ static const struct refusal refusals[] = {
     {"{\"input\": \"x\", \"tool_choice\": \"any\"}", "tool_choice", "invalid_value", "required"},
     {"{\"input\": \"x\", \"tool_choice\": {\"type\": \"function\", \"name\": \"g\"}}",
      "tool_choice.name", "invalid_value", "'g'"},
-    {"{\"input\": \"x\", \"tool_choice\": {\"type\": \"mcp\"}}", "tool_choice.type", "invalid_value",
-     "'mcp'"},
+    {"{\"input\": \"x\", \"tool_choice\": {\"type\": \"mcp\"}}", "tool_choice.type",
+     "invalid_value", "'mcp'"},
 };
 
 static void wrong_requests_are_refused_by_name(void **state)
@@ -161,8 +163,8 @@ static void items_are_brought_to_their_full_form(void **state)
         0, NULL);
     assert_true(json_equal(request.input, want));
     /* what the client sent stays as it was: the response echoes from it */
-    assert_true(json_is_string(json_object_get(
-        json_array_get(json_object_get(request.body, "input"), 0), "content")));
+    assert_true(json_is_string(
+        json_object_get(json_array_get(json_object_get(request.body, "input"), 0), "content")));
     json_decref(want);
     clo_request_clear(&request);
 }
@@ -183,9 +185,10 @@ static void flags_and_links_are_taken(void **state)
 {
     (void)state;
     struct clo_request request;
-    parse(&request, "{\"input\": \"x\", \"stream\": true, \"store\": false, \"truncation\": \"auto\","
-                    " \"max_tool_calls\": 7, \"previous_response_id\": \"resp_1\","
-                    " \"instructions\": \"be short\", \"temperature\": 0.5}");
+    parse(&request,
+          "{\"input\": \"x\", \"stream\": true, \"store\": false, \"truncation\": \"auto\","
+          " \"max_tool_calls\": 7, \"previous_response_id\": \"resp_1\","
+          " \"instructions\": \"be short\", \"temperature\": 0.5}");
     assert_true(request.stream && !request.store && request.truncate && !request.background);
     assert_int_equal(request.max_tool_calls, 7);
     assert_string_equal(request.previous, "resp_1");

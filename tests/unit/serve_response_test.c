@@ -13,16 +13,42 @@
 #include "serve/response.h"
 
 static const char *const names[CLO_RESPONSE_FIELDS] = {
-    "id", "object", "created_at", "completed_at", "status", "incomplete_details", "model",
-    "previous_response_id", "instructions", "output", "error", "tools", "tool_choice", "truncation",
-    "parallel_tool_calls", "text", "top_p", "presence_penalty", "frequency_penalty", "top_logprobs",
-    "temperature", "reasoning", "usage", "max_output_tokens", "max_tool_calls", "store",
-    "background", "service_tier", "metadata", "safety_identifier", "prompt_cache_key",
+    "id",
+    "object",
+    "created_at",
+    "completed_at",
+    "status",
+    "incomplete_details",
+    "model",
+    "previous_response_id",
+    "instructions",
+    "output",
+    "error",
+    "tools",
+    "tool_choice",
+    "truncation",
+    "parallel_tool_calls",
+    "text",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "top_logprobs",
+    "temperature",
+    "reasoning",
+    "usage",
+    "max_output_tokens",
+    "max_tool_calls",
+    "store",
+    "background",
+    "service_tier",
+    "metadata",
+    "safety_identifier",
+    "prompt_cache_key",
 };
 
 static const char *const never_null[] = {
-    "temperature", "top_p", "tool_choice", "truncation", "background", "service_tier", "tools",
-    "presence_penalty", "frequency_penalty", "top_logprobs",
+    "temperature",  "top_p", "tool_choice",      "truncation",        "background",
+    "service_tier", "tools", "presence_penalty", "frequency_penalty", "top_logprobs",
 };
 
 static json_t *base_of(const char *body)

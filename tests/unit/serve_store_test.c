@@ -1,4 +1,5 @@
-/* serve_store_test.c - responses, items and events in SQLite: kept, replaced, recovered, forgotten. */
+/* serve_store_test.c - responses, items and events in SQLite: kept, replaced, recovered, forgotten.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,10 +29,11 @@ static void put(struct clo_store *store, const char *id, const char *previous, c
                 const char *input, const char *output)
 {
     struct clo_record record = {.background = true};
-    json_t *in = json_pack("[{s:s, s:s, s:s}]", "type", "message", "role", "user", "content", input);
-    json_t *out = output ? json_pack("[{s:s, s:s, s:s}]", "type", "message", "id", id, "content",
-                                     output)
-                         : NULL;
+    json_t *in =
+        json_pack("[{s:s, s:s, s:s}]", "type", "message", "role", "user", "content", input);
+    json_t *out =
+        output ? json_pack("[{s:s, s:s, s:s}]", "type", "message", "id", id, "content", output)
+               : NULL;
     strcpy(record.id, id);
     strcpy(record.previous, previous);
     strcpy(record.status, status);

@@ -95,7 +95,7 @@ static void a_cancelled_job_does_not_wait_its_turn(void **state)
         assert_int_equal(clo_turns_submit(*state, &tasks[i].job), 0);
     wait_until(&running, WORKERS);
     clo_turns_hurry(*state, &tasks[WORKERS + 1].job);
-    wait_until(&running, WORKERS + 1); /* it began although every worker is busy */
+    wait_until(&running, WORKERS + 1);      /* it began although every worker is busy */
     clo_turns_hurry(*state, &tasks[0].job); /* running already: nothing happens */
     pthread_mutex_unlock(&gate);
     assert_true(clo_turns_wait_idle(*state, 30000));

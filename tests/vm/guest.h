@@ -31,7 +31,7 @@ enum guest_op {
     GUEST_DEEP,     /* use a bytes of stack */
     GUEST_BAD,      /* what a guest must not do: enum guest_bad in a, an address in b */
     GUEST_DATA,     /* result is a word of initialised data plus one of bss; each is then changed */
-    GUEST_BSS, /* result is the address of GUEST_BSS_SIZE bytes of bss */
+    GUEST_BSS,      /* result is the address of GUEST_BSS_SIZE bytes of bss */
 };
 
 enum guest_bad {

@@ -285,7 +285,7 @@ static void awaited_tools_run_in_parallel(void **state)
 
 static void *cancel_soon(void *cancel)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 100 * MS}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = 400 * MS}, NULL); /* the run surely began */
     clo_cancel_trigger(cancel);
     return NULL;
 }
@@ -296,7 +296,7 @@ static void a_cancelled_run_ends_soon_and_keeps_its_output(void **state)
     static const char *const codes[] = {
         "print('a', flush=True)\nwhile True: pass",
         "print('a')\nimport time\ntime.sleep(30)",
-        "print('a')\nimport asyncio\nawait call_tool_async('nap', ms=1500)",
+        "print('a')\nimport asyncio\nawait call_tool_async('nap', ms=2500)",
     };
     run(fixture, "1"); /* so that none is still being born */
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
@@ -312,7 +312,7 @@ static void a_cancelled_run_ends_soon_and_keeps_its_output(void **state)
         CHECK(result->error.kind == CLO_RUN_CANCELLED);
         CHECK(result->exit_code == 130);
         CHECK(strcmp(result->out, "a\n") == 0);
-        CHECK(took >= 90 * MS && took < 1000 * MS);
+        CHECK(took >= 390 * MS && took < 1300 * MS);
         struct clo_error error;
         struct clo_run_result *none;
         struct clo_run again = {.code = "1", .code_length = 1, .cancel = cancel};

@@ -33,7 +33,7 @@ wasm32-cc -O2 -g0 -c "$out/pad.c" -o "$out/pad.o"
 cp "$out/pad.o" "$out/pad-end.o"
 
 build=$work/cpython/build
-inputs=(-o "$out/guest.wasm" -mexec-model=reactor -nodefaultlibs -z stack-size=1048576
+inputs=(-o "$out/guest.wasm" -mexec-model=reactor -nodefaultlibs -z stack-size=4194304
     "-Wl,--stack-first,--strip-debug,-O0" "-Wl,--whole-archive" "$build/libpython3.13.a"
     "-Wl,--no-whole-archive" "$build/Modules/_decimal/libmpdec/libmpdec.a"
     "$build/Modules/_hacl/libHacl_Hash_SHA2.a" "$build/Modules/expat/libexpat.a"
