@@ -19,12 +19,11 @@ static const char *const JSON_CODE =
     " statistics.mean([1, 2, 3]))";
 
 /* Times its own loop inside the guest, so that only the calls count. */
-static const char *const TOOL_CODE =
-    "import time\n"
-    "call_tool('echo', text='x')\n"
-    "start = time.perf_counter_ns()\n"
-    "for i in range(500): call_tool('echo', text='x')\n"
-    "print((time.perf_counter_ns() - start) / 500)";
+static const char *const TOOL_CODE = "import time\n"
+                                     "call_tool('echo', text='x')\n"
+                                     "start = time.perf_counter_ns()\n"
+                                     "for i in range(500): call_tool('echo', text='x')\n"
+                                     "print((time.perf_counter_ns() - start) / 500)";
 
 static void must(int status, const struct clo_error *error)
 {

@@ -1,4 +1,5 @@
-/* frames.c - what a worker that was taken over may send: the first byte chooses the frame's type. */
+/* frames.c - what a worker that was taken over may send: the first byte chooses the frame's type.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* image.c - headers of image files: whatever passes the check describes memory that does not overlap
- * and lies within the file. */
+/* image.c - headers of image files: whatever passes the check describes memory that does not
+ * overlap and lies within the file. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

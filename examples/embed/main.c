@@ -30,7 +30,8 @@ static int compute(void *context, const struct clo_value *arguments, struct clo_
 static int fetch_data(void *context, const struct clo_value *arguments, struct clo_value *result,
                       struct clo_error *error)
 {
-    static const char *const users[][2] = {{"Alice", "admin"}, {"Bob", "user"}, {"Charlie", "admin"}};
+    static const char *const users[][2] = {
+        {"Alice", "admin"}, {"Bob", "user"}, {"Charlie", "admin"}};
     static const char *const products[][2] = {{"Widget", "9.99"}, {"Gadget", "19.99"}};
     (void)context;
     const char *table = clo_value_text(clo_value_get(arguments, "table"));
@@ -66,9 +67,10 @@ int main(void)
     static const struct clo_tool tools[] = {
         {.name = "compute",
          .description = "Do one arithmetic operation on two numbers.",
-         .parameters = "{\"type\": \"object\", \"required\": [\"operation\", \"a\", \"b\"],"
-                       " \"properties\": {\"a\": {\"type\": \"number\"}, \"b\": {\"type\": \"number\"},"
-                       " \"operation\": {\"enum\": [\"add\", \"subtract\", \"multiply\", \"divide\"]}}}",
+         .parameters =
+             "{\"type\": \"object\", \"required\": [\"operation\", \"a\", \"b\"],"
+             " \"properties\": {\"a\": {\"type\": \"number\"}, \"b\": {\"type\": \"number\"},"
+             " \"operation\": {\"enum\": [\"add\", \"subtract\", \"multiply\", \"divide\"]}}}",
          .call = compute},
         {.name = "fetch_data",
          .description = "Get the records of the table users or products.",

@@ -12,7 +12,7 @@
 #include <Python.h>
 #include <stdint.h>
 
-#define CLO_CBOR_DEPTH_MAX 100 /* nesting; the host takes a little more (cloche/value.h) */
+#define CLO_CBOR_DEPTH_MAX 128 /* nesting, as on the host (cloche/value.h) */
 
 struct clo_cbor_writer {
     uint8_t *data;

@@ -1,4 +1,4 @@
-/* cbor_read.c - CBOR to Python values (cbor.h). What comes is checked like anything from outside. */
+/* cbor_read.c - CBOR to Python values (cbor.h), checked like anything from outside. */
 #include <string.h>
 
 #include "cbor.h"
@@ -162,9 +162,8 @@ static PyObject *get_tagged(struct clo_cbor_reader *reader, uint64_t tag, int de
         malformed();
         return NULL;
     }
-    number = PyLong_FromUnsignedNativeBytes(PyBytes_AS_STRING(content),
-                                            (size_t)PyBytes_GET_SIZE(content),
-                                            Py_ASNATIVEBYTES_BIG_ENDIAN);
+    number = PyLong_FromUnsignedNativeBytes(
+        PyBytes_AS_STRING(content), (size_t)PyBytes_GET_SIZE(content), Py_ASNATIVEBYTES_BIG_ENDIAN);
     Py_DECREF(content);
     if (number == NULL || tag == 2) {
         return number;
@@ -196,24 +195,14 @@ static PyObject *get_simple(const struct head *head)
     uint32_t bits = (uint32_t)head->value;
 
     switch (head->info) {
-    case 20:
-        Py_RETURN_FALSE;
-    case 21:
-        Py_RETURN_TRUE;
+    case 20: Py_RETURN_FALSE;
+    case 21: Py_RETURN_TRUE;
     case 22: /* null */
-    case 23: /* undefined */
-        Py_RETURN_NONE;
-    case 25:
-        return PyFloat_FromDouble(half_to_double(head->value));
-    case 26:
-        memcpy(&single, &bits, sizeof single);
-        return PyFloat_FromDouble(single);
-    case 27:
-        memcpy(&number, &head->value, sizeof number);
-        return PyFloat_FromDouble(number);
-    default:
-        malformed();
-        return NULL;
+    case 23: /* undefined */ Py_RETURN_NONE;
+    case 25: return PyFloat_FromDouble(half_to_double(head->value));
+    case 26: memcpy(&single, &bits, sizeof single); return PyFloat_FromDouble(single);
+    case 27: memcpy(&number, &head->value, sizeof number); return PyFloat_FromDouble(number);
+    default: malformed(); return NULL;
     }
 }
 
@@ -234,8 +223,7 @@ static PyObject *get_value(struct clo_cbor_reader *reader, int depth)
         return NULL;
     }
     switch (head.major) {
-    case UNSIGNED:
-        return PyLong_FromUnsignedLongLong(head.value);
+    case UNSIGNED: return PyLong_FromUnsignedLongLong(head.value);
     case NEGATIVE:
         if (head.value <= INT64_MAX) {
             return PyLong_FromLongLong(-1 - (long long)head.value);
@@ -245,16 +233,11 @@ static PyObject *get_value(struct clo_cbor_reader *reader, int depth)
         Py_XDECREF(positive);
         return negative;
     case BYTES:
-    case TEXT:
-        return get_string(reader, &head);
-    case ARRAY:
-        return get_array(reader, &head, depth);
-    case MAP:
-        return get_map(reader, &head, depth);
-    case TAG:
-        return get_tagged(reader, head.value, depth);
-    default:
-        return get_simple(&head);
+    case TEXT: return get_string(reader, &head);
+    case ARRAY: return get_array(reader, &head, depth);
+    case MAP: return get_map(reader, &head, depth);
+    case TAG: return get_tagged(reader, head.value, depth);
+    default: return get_simple(&head);
     }
 }
 
@@ -288,20 +271,11 @@ int clo_cbor_skip(struct clo_cbor_reader *reader)
         }
         switch (head.major) {
         case BYTES:
-        case TEXT:
-            reader->at += head.value;
-            break;
-        case ARRAY:
-            left += head.value;
-            break;
-        case MAP:
-            left += 2 * head.value;
-            break;
-        case TAG:
-            left++;
-            break;
-        default:
-            break;
+        case TEXT: reader->at += head.value; break;
+        case ARRAY: left += head.value; break;
+        case MAP: left += 2 * head.value; break;
+        case TAG: left++; break;
+        default: break;
         }
     }
     return 0;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "abi/layout.h"
+#include "executor.h"
 
 enum { UNSIGNED = 0, NEGATIVE = 1, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5, TAG = 6, SIMPLE = 7 };
 
@@ -35,8 +35,10 @@ static int make_room(struct clo_cbor_writer *writer, size_t more)
     uint8_t *data;
 
     if (more > CLO_MESSAGE_MAX - writer->length) {
-        PyErr_Format(PyExc_ValueError, "the message is larger than %u MiB, the most that can cross "
-                     "to the host", (unsigned)(CLO_MESSAGE_MAX >> 20));
+        PyErr_Format(clo_prelude.tool_error,
+                     "the message is larger than %u MiB, the most that can cross "
+                     "to the host",
+                     (unsigned)(CLO_MESSAGE_MAX >> 20));
         return -1;
     }
     if (writer->length + more <= capacity) {
@@ -160,8 +162,8 @@ static int put_big_integer(struct clo_cbor_writer *writer, PyObject *value, int 
         PyErr_NoMemory();
         goto out;
     }
-    if (PyLong_AsNativeBytes(magnitude, bytes, size, Py_ASNATIVEBYTES_BIG_ENDIAN |
-                             Py_ASNATIVEBYTES_UNSIGNED_BUFFER) >= 0) {
+    if (PyLong_AsNativeBytes(magnitude, bytes, size,
+                             Py_ASNATIVEBYTES_BIG_ENDIAN | Py_ASNATIVEBYTES_UNSIGNED_BUFFER) >= 0) {
         Py_ssize_t zeros = 0;
         while (zeros < size - 1 && bytes[zeros] == 0) {
             zeros++;
@@ -321,9 +323,11 @@ static int put_value(struct clo_cbor_writer *writer, PyObject *value, const stru
     if (PyBytes_Check(value) || PyByteArray_Check(value) || PyMemoryView_Check(value)) {
         return put_buffer(writer, value);
     }
-    return fail(PyExc_TypeError, path, what,
-                "%U is of type %N, which cannot cross to the host: use None, bool, int, float, str, "
-                "bytes, list, tuple or dict", (PyObject *)Py_TYPE(value));
+    return fail(
+        PyExc_TypeError, path, what,
+        "%U is of type %N, which cannot cross to the host: use None, bool, int, float, str, "
+        "bytes, list, tuple or dict",
+        (PyObject *)Py_TYPE(value));
 }
 
 int clo_cbor_put(struct clo_cbor_writer *writer, PyObject *value, const char *what)

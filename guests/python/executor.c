@@ -112,9 +112,10 @@ static int take_result(struct outcome *outcome)
     Py_DECREF(value);
     if (text != NULL && PyUnicode_GET_LENGTH(text) > RESULT_MAX) {
         start = PyUnicode_Substring(text, 0, RESULT_MAX);
-        Py_SETREF(text, start == NULL ? NULL : PyUnicode_FromFormat(
-            "%U ... [cut: the first %d of %zd characters]", start, RESULT_MAX,
-            PyUnicode_GET_LENGTH(text)));
+        Py_SETREF(text, start == NULL
+                            ? NULL
+                            : PyUnicode_FromFormat("%U ... [cut: the first %d of %zd characters]",
+                                                   start, RESULT_MAX, PyUnicode_GET_LENGTH(text)));
         Py_XDECREF(start);
     }
     outcome->result = text;
@@ -129,8 +130,7 @@ static int run_program(struct clo_request *request, struct outcome *outcome)
         PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
         return -1;
     }
-    if (remember_source(request) < 0 || set_argv(request->name) < 0 ||
-        install_tools(request) < 0) {
+    if (remember_source(request) < 0 || set_argv(request->name) < 0 || install_tools(request) < 0) {
         return -1;
     }
     code = clo_program_compile(source, request->name);
@@ -152,12 +152,21 @@ static int run_program(struct clo_request *request, struct outcome *outcome)
  * broken the library. */
 static void report_plainly(PyObject *exception, struct outcome *outcome)
 {
-    const char *type = exception != NULL ? Py_TYPE(exception)->tp_name : "SystemError";
+    const char *type = exception != NULL ? Py_TYPE(exception)->tp_name : "SystemError", *words;
+    PyObject *text;
 
     PyErr_Clear();
+    text = exception != NULL ? PyObject_Str(exception) : NULL;
+    words = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
+    if (words == NULL) {
+        words = "";
+    }
+    fprintf(stderr, "%s: %.*s\n", type, RESULT_MAX, words);
+    PyErr_Clear();
     outcome->exit_code = 1;
-    outcome->error = Py_BuildValue("{sssssssO}", "type", type, "message", "", "traceback", "",
-                                   "line", Py_None);
+    Py_XSETREF(outcome->error, Py_BuildValue("{sssssssO}", "type", type, "message", words,
+                                             "traceback", "", "line", Py_None));
+    Py_XDECREF(text);
     PyErr_Clear();
 }
 
@@ -227,8 +236,9 @@ static int put_outcome(struct clo_cbor_writer *writer, const struct outcome *out
     if (clo_cbor_put_head(writer, 5, 3) < 0 || clo_cbor_put_literal(writer, "result") < 0 ||
         clo_cbor_put(writer, outcome->result != NULL ? outcome->result : null, "the result") < 0 ||
         clo_cbor_put_literal(writer, "exit_code") < 0 ||
-        clo_cbor_put_head(writer, outcome->exit_code < 0, (uint64_t)(
-            outcome->exit_code < 0 ? -1 - outcome->exit_code : outcome->exit_code)) < 0 ||
+        clo_cbor_put_head(writer, outcome->exit_code < 0,
+                          (uint64_t)(outcome->exit_code < 0 ? -1 - outcome->exit_code
+                                                            : outcome->exit_code)) < 0 ||
         clo_cbor_put_literal(writer, "error") < 0) {
         return -1;
     }
@@ -241,8 +251,17 @@ static void send_outcome(struct outcome *outcome)
 
     clo_cbor_start(&writer);
     if (put_outcome(&writer, outcome) < 0) { /* no memory even for this: the least that is valid */
-        static const uint8_t least[] = "\xa3" "\x66result\xf6" "\x69" "exit_code\x01" "\x65" "error"
-            "\xa4" "\x64type\x6bMemoryError" "\x67message\x60" "\x69traceback\x60" "\x64line\xf6";
+        static const uint8_t least[] = "\xa3"
+                                       "\x66result\xf6"
+                                       "\x69"
+                                       "exit_code\x01"
+                                       "\x65"
+                                       "error"
+                                       "\xa4"
+                                       "\x64type\x6bMemoryError"
+                                       "\x67message\x60"
+                                       "\x69traceback\x60"
+                                       "\x64line\xf6";
         PyErr_Clear();
         cloche_outcome(least, sizeof least - 1);
     } else {

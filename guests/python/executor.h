@@ -5,8 +5,8 @@
  *   guest_run   take a request, run it in __main__, hand back an outcome (abi/hostcall.h)
  *
  * Invariants
- * - There is one thread and one interpreter, which is never finalised: a run ends by being forgotten
- *   (the micro-VM is restored), or, in a session, by leaving its __main__ to the next.
+ * - There is one thread and one interpreter, which is never finalised: a run ends by being
+ * forgotten (the micro-VM is restored), or, in a session, by leaving its __main__ to the next.
  * - All that crosses the wall is CBOR, made and read by cbor.c within CLO_MESSAGE_MAX.
  * - C does what every run needs; what only some need (tracebacks, tools, asyncio) is in the Python
  *   package `cloche` (prelude/), which C calls.
@@ -25,8 +25,9 @@
 
 /* The runtime's side of the wall (src/guest/module.c). */
 IMPORT("request") uint32_t cloche_request(void *buffer, uint32_t capacity);
-IMPORT("call") uint32_t cloche_call(uint32_t flags, uint32_t id, const void *message,
-                                    uint32_t length, uint32_t wait_id, uint64_t timeout_ns);
+IMPORT("call")
+uint32_t cloche_call(uint32_t flags, uint32_t id, const void *message, uint32_t length,
+                     uint32_t wait_id, uint64_t timeout_ns);
 IMPORT("reply_id") uint32_t cloche_reply_id(void);
 IMPORT("reply") uint32_t cloche_reply(void *buffer, uint32_t capacity);
 IMPORT("outcome") void cloche_outcome(const void *message, uint32_t length);

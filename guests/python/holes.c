@@ -1,10 +1,10 @@
 /* holes.c - leave no free memory between the image's objects.
  *
  * Imports leave thousands of small holes. An allocator fills those first, so the objects of a run
- * would be strewn over as many pages of the image, each of which has to be copied when it is written
- * and copied back when the run is over. With the holes filled by memory that nobody uses, all that a
- * run allocates lies together: one page for each size class of pymalloc that it uses, and one
- * stretch at the end of malloc's memory.
+ * would be strewn over as many pages of the image, each of which has to be copied when it is
+ * written and copied back when the run is over. With the holes filled by memory that nobody uses,
+ * all that a run allocates lies together: one page for each size class of pymalloc that it uses,
+ * and one stretch at the end of malloc's memory.
  */
 #define Py_BUILD_CORE 1
 #include "executor.h"

@@ -6,6 +6,7 @@
  *   wait(seconds or None)             (id, succeeded, value or message), or None: the time is over
  *   loads(bytes), dumps(value)        CBOR to a value and back
  *   reason()                          why the host interrupts the run
+ *   process_time_ns()                 processor time of the run
  *   source(name)                      the text of the program that runs under this name, or None
  *   rehearse(bytes)                   run a request while the image is built (executor.c)
  *
@@ -13,6 +14,8 @@
  */
 #define Py_BUILD_CORE 1
 #include "executor.h"
+
+#include <wasi/api.h>
 
 #include "internal/pycore_ceval.h"
 
@@ -116,15 +119,12 @@ static PyObject *call(PyObject *name, PyObject *arguments)
                          id, CLO_TIMEOUT_NONE);
     clo_cbor_clear(&writer);
     switch (status) {
-    case CLO_CALL_OK:
-        return take_reply();
-    case CLO_CALL_INTERRUPTED:
-        return raise_interrupt();
+    case CLO_CALL_OK: return take_reply();
+    case CLO_CALL_INTERRUPTED: return raise_interrupt();
     case CLO_CALL_PENDING:
         PyErr_SetString(PyExc_RuntimeError, "the host gave no reply");
         return NULL;
-    default:
-        return raise_tool_error();
+    default: return raise_tool_error();
     }
 }
 
@@ -132,9 +132,11 @@ static PyObject *host_call_tool(PyObject *self, PyObject *args, PyObject *argume
 {
     (void)self;
     if (PyTuple_GET_SIZE(args) != 1) {
-        PyErr_Format(PyExc_TypeError, "call_tool() takes the tool's name and then keyword "
+        PyErr_Format(PyExc_TypeError,
+                     "call_tool() takes the tool's name and then keyword "
                      "arguments, as in call_tool('name', key=value); %zd positional arguments "
-                     "were given", PyTuple_GET_SIZE(args));
+                     "were given",
+                     PyTuple_GET_SIZE(args));
         return NULL;
     }
     return call(PyTuple_GET_ITEM(args, 0), arguments);
@@ -169,12 +171,9 @@ static PyObject *host_submit(PyObject *self, PyObject *const *args, Py_ssize_t c
     clo_cbor_clear(&writer);
     switch (status) {
     case CLO_CALL_OK:
-    case CLO_CALL_PENDING:
-        return PyLong_FromUnsignedLong(id);
-    case CLO_CALL_INTERRUPTED:
-        return raise_interrupt();
-    default:
-        return raise_tool_error();
+    case CLO_CALL_PENDING: return PyLong_FromUnsignedLong(id);
+    case CLO_CALL_INTERRUPTED: return raise_interrupt();
+    default: return raise_tool_error();
     }
 }
 
@@ -252,6 +251,20 @@ static PyObject *host_dumps(PyObject *self, PyObject *value)
     return bytes;
 }
 
+/* Processor time of the run: what it slept or waited in the host does not count. The C library's
+ * own clock() counts it. */
+static PyObject *host_process_time_ns(PyObject *self, PyObject *unused)
+{
+    __wasi_timestamp_t now = 0;
+
+    (void)self, (void)unused;
+    if (__wasi_clock_time_get(__WASI_CLOCKID_PROCESS_CPUTIME_ID, 1, &now) != 0) {
+        PyErr_SetString(PyExc_OSError, "there is no clock of processor time");
+        return NULL;
+    }
+    return PyLong_FromUnsignedLongLong(now);
+}
+
 static PyObject *host_reason(PyObject *self, PyObject *unused)
 {
     char text[CLO_INTERRUPT_REASON_MAX];
@@ -262,8 +275,8 @@ static PyObject *host_reason(PyObject *self, PyObject *unused)
 }
 
 PyDoc_STRVAR(call_tool_doc,
-"call_tool(name, /, **arguments)\n--\n\n"
-"Call a tool of the host and return its answer. Raises ToolError when it fails.");
+             "call_tool(name, /, **arguments)\n--\n\n"
+             "Call a tool of the host and return its answer. Raises ToolError when it fails.");
 
 static PyMethodDef functions[] = {
     {"call_tool", (PyCFunction)(void (*)(void))host_call_tool, METH_VARARGS | METH_KEYWORDS,
@@ -274,13 +287,17 @@ static PyMethodDef functions[] = {
     {"loads", host_loads, METH_O, NULL},
     {"dumps", host_dumps, METH_O, NULL},
     {"reason", host_reason, METH_NOARGS, NULL},
+    {"process_time_ns", host_process_time_ns, METH_NOARGS, NULL},
     {"source", clo_executor_source, METH_O, NULL},
     {"rehearse", clo_executor_rehearse, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, .m_name = "_cloche", .m_size = -1, .m_methods = functions,
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_cloche",
+    .m_size = -1,
+    .m_methods = functions,
 };
 
 PyObject *clo_host_module(void)

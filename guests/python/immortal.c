@@ -1,9 +1,9 @@
 /* immortal.c - make every object of the image immortal, once, before the snapshot.
  *
- * A reference count is a write. With the image's memory shared copy-on-write, each object that a run
- * only looks at would cost a private page, which is 2 us and has to be copied back. CPython does not
- * count references to immortal objects, so a run then writes only what it really changes. Nothing
- * of the image is ever freed, which is right: it is all there again in the next run.
+ * A reference count is a write. With the image's memory shared copy-on-write, each object that a
+ * run only looks at would cost a private page, which is 2 us and has to be copied back. CPython
+ * does not count references to immortal objects, so a run then writes only what it really changes.
+ * Nothing of the image is ever freed, which is right: it is all there again in the next run.
  */
 #define Py_BUILD_CORE 1
 #include "executor.h"
@@ -20,8 +20,14 @@ static int reach(PyObject *object, void *unused);
 static void reach_code(PyCodeObject *code)
 {
     PyObject *parts[] = {
-        code->co_consts, code->co_names, code->co_exceptiontable, code->co_localsplusnames,
-        code->co_localspluskinds, code->co_filename, code->co_name, code->co_qualname,
+        code->co_consts,
+        code->co_names,
+        code->co_exceptiontable,
+        code->co_localsplusnames,
+        code->co_localspluskinds,
+        code->co_filename,
+        code->co_name,
+        code->co_qualname,
         code->co_linetable,
     };
 

@@ -49,13 +49,13 @@ static void start_python(void)
     check(Py_PreInitialize(&before));
 
     PyConfig_InitIsolatedConfig(&config);
-    config.site_import = 0;      /* there are no folders of packages to look into */
+    config.site_import = 0; /* there are no folders of packages to look into */
     config.install_signal_handlers = 0;
     config.use_hash_seed = 1;
     config.hash_seed = HASH_SEED;
     config.write_bytecode = 0;
     config.parse_argv = 0;
-    config.buffered_stdio = 0;   /* what is printed is out, whatever comes next */
+    config.buffered_stdio = 0; /* what is printed is out, whatever comes next */
     config.use_environment = 0;
     config.module_search_paths_set = 1; /* to nothing: the library is frozen */
     check(PyConfig_SetString(&config, &config.home, L"/usr"));
@@ -68,9 +68,9 @@ static void start_python(void)
     PyConfig_Clear(&config);
 }
 
-/* The host raises LimitExceeded in the running program by these two stores: the exception that waits
- * for the thread, and the bit that makes the interpreter look. Its class is immortal, so it does not
- * matter that the interpreter gives back a reference which nobody has taken. */
+/* The host raises LimitExceeded in the running program by these two stores: the exception that
+ * waits for the thread, and the bit that makes the interpreter look. Its class is immortal, so it
+ * does not matter that the interpreter gives back a reference which nobody has taken. */
 static void name_interrupt_stores(void)
 {
     PyThreadState *thread = PyThreadState_Get();

@@ -1,9 +1,9 @@
 /* reseed.c - fresh random numbers in every run, paid for only by runs that draw them.
  *
- * The hidden generator behind the functions of module random is part of the image: left alone, every
- * run would draw the same numbers. Seeding it costs 11 us. So the methods of its type are entered
- * through the functions below, which seed it before its first use; a program that seeds it itself
- * gets the sequence it asks for.
+ * The hidden generator behind the functions of module random is part of the image: left alone,
+ * every run would draw the same numbers. Seeding it costs 11 us. So the methods of its type are
+ * entered through the functions below, which seed it before its first use; a program that seeds it
+ * itself gets the sequence it asks for.
  */
 #include "executor.h"
 

@@ -1,8 +1,8 @@
 /* sbrk.c - where malloc gets its memory from, instead of the C library's own function.
  *
  * Linear memory grows to whole 2 MiB, so that the host can map it with large pages (30 times fewer
- * faults) and is asked seldom; the break moves inside. When the host refuses so much, what is really
- * needed is tried, and when it refuses that too malloc returns NULL: a MemoryError, no more.
+ * faults) and is asked seldom; the break moves inside. When the host refuses so much, what is
+ * really needed is tried, and when it refuses that too malloc returns NULL: a MemoryError, no more.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -49,8 +49,7 @@ void *sbrk(intptr_t increment)
         return (void *)-1;
     }
     wanted = (uint64_t)before + (uintptr_t)increment;
-    if (wanted > memory_size() && !grow_to((wanted + STEP - 1) / STEP * STEP) &&
-        !grow_to(wanted)) {
+    if (wanted > memory_size() && !grow_to((wanted + STEP - 1) / STEP * STEP) && !grow_to(wanted)) {
         errno = ENOMEM;
         return (void *)-1;
     }

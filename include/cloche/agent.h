@@ -1,5 +1,5 @@
-/* cloche/agent.h - an agent: a model, instructions, and one tool, execute_code, whose Python reaches
- * your tools by call_tool(...).
+/* cloche/agent.h - an agent: a model, instructions, and one tool, execute_code, whose Python
+ * reaches your tools by call_tool(...).
  *
  * An agent is immutable once created and may be used from any thread; every string and tool of the
  * configuration is copied. It owns its image, its pool of sandboxes and its model client.
@@ -25,11 +25,12 @@ enum clo_model_kind {
 
 struct clo_model_config {
     enum clo_model_kind kind;
-    const char *name;     /* NULL: OPENAI_MODEL, else "gpt-4.1-mini" */
-    const char *base_url; /* NULL: OPENAI_BASE_URL, else OpenAI's own; with or without /v1 as given */
-    const char *api_key;  /* NULL: OPENAI_API_KEY; may stay empty for servers that want none */
-    const char *script;   /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
-    unsigned timeout_ms;  /* [120,000] without a byte from the server */
+    const char *name; /* NULL: OPENAI_MODEL, else "gpt-4.1-mini" */
+    const char
+        *base_url; /* NULL: OPENAI_BASE_URL, else OpenAI's own; with or without /v1 as given */
+    const char *api_key; /* NULL: OPENAI_API_KEY; may stay empty for servers that want none */
+    const char *script;  /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
+    unsigned timeout_ms; /* [120,000] without a byte from the server */
 };
 
 struct clo_agent_config {
@@ -49,7 +50,8 @@ struct clo_agent_config {
 
 struct clo_agent;
 
-/* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_EIMAGE, CLO_ENOTFOUND, CLO_ENOMEMORY, CLO_ESYSTEM. */
+/* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_EIMAGE, CLO_ENOTFOUND, CLO_ENOMEMORY, CLO_ESYSTEM.
+ */
 CLO_API CLO_MUST_USE int clo_agent_create(struct clo_agent **agent,
                                           const struct clo_agent_config *config,
                                           struct clo_error *error);

@@ -16,7 +16,7 @@ extern "C" {
 
 struct clo_cancel;
 
-CLO_API struct clo_cancel *clo_cancel_create(void); /* NULL: out of memory or descriptors */
+CLO_API struct clo_cancel *clo_cancel_create(void);      /* NULL: out of memory or descriptors */
 CLO_API void clo_cancel_free(struct clo_cancel *cancel); /* NULL is allowed */
 CLO_API void clo_cancel_trigger(struct clo_cancel *cancel);
 CLO_API bool clo_cancel_is_set(const struct clo_cancel *cancel); /* false for NULL */

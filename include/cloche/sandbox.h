@@ -1,8 +1,15 @@
 /* cloche/sandbox.h - run untrusted code in a clean interpreter inside a micro-VM.
  *
- * A sandbox belongs to the thread that made it: create, run and destroy it there. A pool may be used
- * from any thread. Every run starts from the image's
- * state, byte for byte, whatever the run before did.
+ * A sandbox belongs to the thread that made it: create, run and destroy it there. A pool may be
+ * used from any thread. Every run starts from the image's state, byte for byte, whatever the run
+ * before did.
+ *
+ * When wall or processor time, output or a host call's limit is reached, Python first raises an
+ * exception, so that the traceback names the line; code that goes on is stopped a tenth of wall_ms
+ * later (100 ms at least, 1 s at most). A tool that is called synchronously runs to its end on the
+ * sandbox's thread: a run may outlast its wall_ms by that.
+ *
+ * Signals: libcloche uses SIGRTMAX-3. With CLO_ISOLATION_WORKER it forks; no exec follows.
  */
 #ifndef CLOCHE_SANDBOX_H
 #define CLOCHE_SANDBOX_H
@@ -57,9 +64,13 @@ enum clo_stream { CLO_STDOUT = 1, CLO_STDERR = 2 };
 struct clo_run {
     const char *code; /* UTF-8 source */
     size_t code_length;
-    const char *name; /* file name in tracebacks; NULL: "main.py" */
+    const char *name;         /* file name in tracebacks; NULL: "main.py" */
     struct clo_limits limits; /* 0: the sandbox's; a memory limit above the sandbox's is refused */
-    bool keep_state;  /* do not restore before this run: a session whose state lasts */
+    /* Do not restore before this run: a session whose state lasts, exceptions and limits that
+     * Python survived included. Where the run before was stopped from outside or ended the
+     * interpreter (os._exit, a fault, a hard stop, a lost worker) its state is gone, and this one
+     * begins clean. Not for pools. */
+    bool keep_state;
     /* Called on the sandbox's thread with output as it comes; may be NULL. Not NUL-terminated. */
     void (*on_output)(void *context, enum clo_stream stream, const char *data, size_t length);
     void *context;
@@ -68,20 +79,20 @@ struct clo_run {
 
 enum clo_run_error_kind {
     CLO_RUN_OK = 0,
-    CLO_RUN_EXCEPTION,  /* an exception that nothing caught */
-    CLO_RUN_LIMIT,      /* a limit was reached: see limit, limit_value */
-    CLO_RUN_FAULT,      /* the guest faulted or trapped: out of bounds, stack overflow … */
-    CLO_RUN_GUEST,      /* the guest broke the contract across the wall */
+    CLO_RUN_EXCEPTION, /* an exception that nothing caught */
+    CLO_RUN_LIMIT,     /* a limit was reached: see limit, limit_value */
+    CLO_RUN_FAULT,     /* the guest faulted or trapped: out of bounds, stack overflow … */
+    CLO_RUN_GUEST,     /* the guest broke the contract across the wall */
     CLO_RUN_CANCELLED,
-    CLO_RUN_WORKER,     /* the worker process died */
+    CLO_RUN_WORKER, /* the worker process died */
 };
 
 struct clo_run_error {
     enum clo_run_error_kind kind;
-    char *type;      /* "ZeroDivisionError", "TimeLimitExceeded", "StackOverflow" … */
+    char *type; /* "ZeroDivisionError", "TimeLimitExceeded", "StackOverflow" …; UTF-8 */
     char *message;
-    char *traceback; /* with the user's source lines; may be NULL */
-    int line;        /* in the user's code; 0: not known */
+    char *traceback;   /* with the user's source lines; may be NULL */
+    int line;          /* in the user's code; 0: not known */
     const char *limit; /* "wall_ms", "cpu_ms", "memory", "output", "host_calls" …; else NULL */
     uint64_t limit_value;
 };
@@ -95,13 +106,17 @@ struct clo_usage {
 };
 
 struct clo_run_result {
-    char *out; /* stdout; NUL-terminated; may contain NUL bytes */
+    char *out; /* stdout; NUL-terminated; may contain NUL bytes and what is not UTF-8 */
     size_t out_length;
-    char *err; /* stderr, the traceback included */
+    char *err; /* stderr, the traceback included; where Python printed none for what ended the run,
+                  a last line of the host's own, "cloche: ...", which the output limit does not
+                  count */
     size_t err_length;
     char *result; /* repr of the last expression's value; NULL: none */
     size_t result_length;
-    int exit_code;
+    int exit_code; /* the code's own (sys.exit, os._exit), 1 after an exception; else
+                      124 wall_ms or cpu_ms, 137 memory, 1 another limit, 130 cancelled,
+                      139 a fault, a broken contract or a lost worker */
     struct clo_run_error error;
     struct clo_usage usage;
 };

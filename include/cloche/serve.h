@@ -13,14 +13,14 @@ extern "C" {
 #endif
 
 struct clo_serve_config {
-    const char *address;   /* [127.0.0.1] address to listen on; "0.0.0.0" or "::" for all */
-    uint16_t port;         /* 0: $PORT, else 8088 */
-    bool any_port;         /* with port 0: let the system pick a free one; see on_ready */
-    unsigned turns;        /* [64] turns in progress at once; further requests wait in a queue */
-    unsigned queue;        /* [1024] waiting turns; beyond that 429 */
-    unsigned connections;  /* [1024] open HTTP connections */
-    const char *store;     /* SQLite file for responses; NULL: a private file in memory */
-    unsigned grace_ms;     /* [10,000] after SIGTERM for turns in progress, then they are cancelled */
+    const char *address;  /* [127.0.0.1] address to listen on; "0.0.0.0" or "::" for all */
+    uint16_t port;        /* 0: $PORT, else 8088 */
+    bool any_port;        /* with port 0: let the system pick a free one; see on_ready */
+    unsigned turns;       /* [64] turns in progress at once; further requests wait in a queue */
+    unsigned queue;       /* [1024] waiting turns; beyond that 429 */
+    unsigned connections; /* [1024] open HTTP connections */
+    const char *store;    /* SQLite file for responses; NULL: a private file in memory */
+    unsigned grace_ms; /* [10,000] after SIGTERM for turns in progress, then they are cancelled */
     unsigned keepalive_ms; /* [15,000] between comments on a quiet event stream */
     /* Called once when requests are accepted, with the port in use; may be NULL. */
     void (*on_ready)(void *context, const char *address, uint16_t port);

@@ -29,8 +29,8 @@ struct clo_tool {
      * the code in the sandbox then sees ToolError with that message. */
     int (*call)(void *context, const struct clo_value *arguments, struct clo_value *result,
                 struct clo_error *error);
-    void *context;      /* passed to call; outlives the sandbox */
-    bool serial;        /* never call it twice at the same time */
+    void *context; /* passed to call; outlives the sandbox */
+    bool serial;   /* never call it twice at the same time */
     bool needs_approval;
 };
 

@@ -2,9 +2,10 @@
  *
  * A value owns everything below it. A zeroed struct clo_value is null and owns nothing.
  * Setters release what was there before; on failure the value is unchanged. Setters accept NULL, so
- * that a put or append can be passed on unchecked: they then do nothing, or return CLO_ENOMEMORY. Text is UTF-8 that may
- * contain the three-byte forms of lone surrogates (Python strings can) and NUL bytes: use the
- * length. No function here is safe to call on one value from two threads at once.
+ * that a put or append can be passed on unchecked: they then do nothing, or return CLO_ENOMEMORY.
+ * Text is UTF-8 that may contain the three-byte forms of lone surrogates (Python strings can) and
+ * NUL bytes: use the length. No function here is safe to call on one value from two threads at
+ * once.
  *
  *   Python          clo_value            JSON (tools given as JSON)
  *   None            CLO_NULL             null

@@ -11,8 +11,9 @@
  * Output records: [u32 header][bytes...], no padding; header = stream << 24 | length, stream is 1
  * (stdout) or 2 (stderr), length < 2^24 and within the area.
  *
- * Calls have an id chosen by the guest (not 0, not CLO_WAIT_NONE, not in use). Submitting and waiting are separate:
- * a synchronous call does both in one exit. Replies to submitted calls come in any order.
+ * Calls have an id chosen by the guest (not 0, not CLO_WAIT_NONE, not in use). Submitting and
+ * waiting are separate: a synchronous call does both in one exit. Replies to submitted calls come
+ * in any order.
  */
 #ifndef CLOCHE_ABI_HOSTCALL_H
 #define CLOCHE_ABI_HOSTCALL_H
@@ -37,23 +38,24 @@ enum clo_op {
 enum clo_region { CLO_REGION_LINEAR = 0, CLO_REGION_HEAP = 1, CLO_REGION_COUNT = 2 };
 
 enum clo_trap { /* Wasm core specification, section 4.4 and appendix on traps */
-    CLO_TRAP_NONE = 0,
-    CLO_TRAP_OUT_OF_BOUNDS,
-    CLO_TRAP_INTEGER_OVERFLOW,
-    CLO_TRAP_DIVIDE_BY_ZERO,
-    CLO_TRAP_INVALID_CONVERSION,
-    CLO_TRAP_UNREACHABLE,
-    CLO_TRAP_INDIRECT_CALL,
-    CLO_TRAP_EXCEPTION,
-    CLO_TRAP_UNALIGNED,
-    CLO_TRAP_STACK_OVERFLOW,
-    CLO_TRAP_COUNT
+                CLO_TRAP_NONE = 0,
+                CLO_TRAP_OUT_OF_BOUNDS,
+                CLO_TRAP_INTEGER_OVERFLOW,
+                CLO_TRAP_DIVIDE_BY_ZERO,
+                CLO_TRAP_INVALID_CONVERSION,
+                CLO_TRAP_UNREACHABLE,
+                CLO_TRAP_INDIRECT_CALL,
+                CLO_TRAP_EXCEPTION,
+                CLO_TRAP_UNALIGNED,
+                CLO_TRAP_STACK_OVERFLOW,
+                CLO_TRAP_COUNT
 };
 
 /* flags of CLO_OP_CALL */
 #define CLO_CALL_SUBMIT 1u /* start the call whose message is in the call area */
-#define CLO_CALL_WAIT 2u   /* wait for wait_id (0: whichever ends first; CLO_WAIT_NONE: nothing, a
-                              sleep) for timeout_ns at most */
+#define CLO_CALL_WAIT                                                                              \
+    2u /* wait for wait_id (0: whichever ends first; CLO_WAIT_NONE: nothing, a                     \
+          sleep) for timeout_ns at most */
 
 /* kinds of call */
 enum clo_call_kind {
@@ -101,8 +103,8 @@ struct clo_control {
     uint32_t message_length; /* at most CLO_MESSAGE_MAX - message_offset        (SUBMIT, DONE) */
     uint32_t wait_id;        /* 0: any                                          (WAIT) */
     uint64_t timeout_ns;     /* wait this long at most, 0: only look; CLO_TIMEOUT_NONE (WAIT) */
-    uint64_t region_size[CLO_REGION_COUNT];                           /* READY: bytes in use */
-    uint32_t interrupt_count;                                         /* READY */
+    uint64_t region_size[CLO_REGION_COUNT]; /* READY: bytes in use */
+    uint32_t interrupt_count;               /* READY */
     uint32_t guest_reserved;
     struct clo_interrupt_store interrupts[CLO_INTERRUPT_STORES_MAX]; /* READY */
     uint8_t guest_pad[256 - 80 - 16 * CLO_INTERRUPT_STORES_MAX];
@@ -118,14 +120,15 @@ struct clo_control {
     uint32_t run_flags;      /* CLO_RUN_* */
     uint64_t realtime_ns;    /* clocks at the start of the run */
     uint64_t monotonic_ns;
-    uint64_t ns_per_tick;     /* of the time-stamp counter, 32.32 fixed point */
-    uint64_t memory_limit;    /* bytes of linear memory and heap together that may be granted */
-    uint8_t seed[32];         /* fresh entropy for random_get */
+    uint64_t ns_per_tick;  /* of the time-stamp counter, 32.32 fixed point */
+    uint64_t memory_limit; /* bytes of linear memory and heap together that may be granted */
+    uint8_t seed[32];      /* fresh entropy for random_get */
     char interrupt_reason[CLO_INTERRUPT_REASON_MAX]; /* NUL-terminated; set before the stores */
 };
 
 /* run_flags */
-#define CLO_RUN_WRITE_THROUGH 1u /* flush at the end of every line, so that output is seen as it comes */
+#define CLO_RUN_WRITE_THROUGH                                                                      \
+    1u /* flush at the end of every line, so that output is seen as it comes */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");
 _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page");

@@ -16,13 +16,15 @@
 
 #define CLO_ABI_VERSION 1u
 #define CLO_IMAGE_VERSION 1u
-#define CLO_IMAGE_MAGIC "\x89" "CLOCHE\n" /* 8 bytes; not text, and a newline that FTP-like tools break */
+#define CLO_IMAGE_MAGIC                                                                            \
+    "\x89"                                                                                         \
+    "CLOCHE\n" /* 8 bytes; not text, and a newline that FTP-like tools break */
 #define CLO_IMAGE_SEGMENTS_MAX 12
 #define CLO_IMAGE_FILE_MAX (1ull << 30)
 #define CLO_IMAGE_HOT_MAX 4096
 
 enum clo_segment_kind {
-    CLO_SEGMENT_SHARED = 1, /* code and constants: never written, one copy for all micro-VMs */
+    CLO_SEGMENT_SHARED = 1,  /* code and constants: never written, one copy for all micro-VMs */
     CLO_SEGMENT_PRIVATE = 2, /* data of the runtime: copied on write */
     CLO_SEGMENT_LINEAR = 3,  /* initialised part of linear memory: copied on write, grows */
     CLO_SEGMENT_HEAP = 4,    /* initialised part of the runtime's heap: copied on write, grows */

@@ -10,7 +10,7 @@
 
 struct clo_cancel {
     atomic_bool set;
-    int event; /* never read: it stays readable */
+    int event;            /* never read: it stays readable */
     pthread_mutex_t lock; /* guards watches, and is held while they are called */
     struct clo_cancel_watch *watches;
 };

@@ -144,7 +144,8 @@ static void check_run(const char *path)
     if (status) {
         missing("python", &error);
     } else if (strcmp(result->out, "499500\n") != 0) {
-        error = (struct clo_error){.hint = "The image does not work here: rebuild it (make image)."};
+        error =
+            (struct clo_error){.hint = "The image does not work here: rebuild it (make image)."};
         snprintf(error.message, sizeof error.message, "%s printed \"%.100s\" and \"%.300s\"", code,
                  result->out, result->err);
         missing("python", &error);

@@ -23,7 +23,8 @@ static const char help[] =
     "       cloche run [OPTION…] -            run standard input\n"
     "\n"
     "Runs Python in a fresh micro-VM: no files of yours, no network, no processes. Prints the\n"
-    "code's stdout and stderr as they come and exits with its exit code: 0 well, 1 an exception or\n"
+    "code's stdout and stderr as they come and exits with its exit code: 0 well, 1 an exception "
+    "or\n"
     "another limit, 124 the time was up, 137 the memory was, 139 a fault in the guest, 126 cloche\n"
     "itself could not run it.\n"
     "\n"
@@ -72,11 +73,16 @@ static int parse_limit(struct job *job, int option, struct clo_error *error)
 static int parse(int argc, char **argv, struct job *job)
 {
     static const struct option options[] = {
-        {"tools", required_argument, NULL, 'l'},    {"time", required_argument, NULL, 't'},
-        {"cpu-time", required_argument, NULL, 'p'}, {"memory", required_argument, NULL, 'm'},
-        {"output-limit", required_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'},
-        {"worker", no_argument, NULL, 'w'},         {"image", required_argument, NULL, 'i'},
-        {"help", no_argument, NULL, 'h'},           {0},
+        {"tools", required_argument, NULL, 'l'},
+        {"time", required_argument, NULL, 't'},
+        {"cpu-time", required_argument, NULL, 'p'},
+        {"memory", required_argument, NULL, 'm'},
+        {"output-limit", required_argument, NULL, 'o'},
+        {"json", no_argument, NULL, 'j'},
+        {"worker", no_argument, NULL, 'w'},
+        {"image", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         struct clo_error error;
@@ -200,7 +206,9 @@ static int execute(const struct job *job, const struct clo_buffer *code,
         struct clo_run run = {
             .code = code->data ? code->data : "",
             .code_length = code->length,
-            .name = job->code ? "<code>" : strcmp(job->file, "-") ? job->file : "<stdin>",
+            .name = job->code                ? "<code>"
+                    : strcmp(job->file, "-") ? job->file
+                                             : "<stdin>",
             .on_output = job->json ? NULL : pass_on,
         };
         status = clo_sandbox_run(sandbox, &run, result, error);

@@ -62,8 +62,8 @@ int clo_run_print_json(const struct clo_run_result *result, FILE *out)
     json_t *object = json_object();
     json_object_set_new(object, "stdout", text(result->out, result->out_length));
     json_object_set_new(object, "stderr", text(result->err, result->err_length));
-    json_object_set_new(
-        object, "result", result->result ? text(result->result, result->result_length) : json_null());
+    json_object_set_new(object, "result",
+                        result->result ? text(result->result, result->result_length) : json_null());
     json_object_set_new(object, "exit_code", json_integer(result->exit_code));
     json_object_set_new(object, "error", error_object(&result->error));
     json_object_set_new(object, "usage",

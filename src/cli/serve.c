@@ -24,7 +24,8 @@ static const char help[] =
     "  --jail LEVEL      best: the layers of the workers' jail that this machine allows; strict:\n"
     "                    all of them or no start (best)\n"
     "\n"
-    "The model: OPENAI_API_KEY or OPENAI_BASE_URL choose a server, OPENAI_MODEL its model; without\n"
+    "The model: OPENAI_API_KEY or OPENAI_BASE_URL choose a server, OPENAI_MODEL its model; "
+    "without\n"
     "them the agent's offline script answers. See docs/models.md and docs/agent-yaml.md.\n"
     "\n"
     "Example:\n"
@@ -58,9 +59,12 @@ static int parse_port(const char *text, struct clo_serve_config *config)
 int clo_cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
-        {"store", required_argument, NULL, 's'},  {"grace", required_argument, NULL, 'g'},
-        {"jail", required_argument, NULL, 'j'},   {"help", no_argument, NULL, 'h'},
+        {"listen", required_argument, NULL, 'l'},
+        {"port", required_argument, NULL, 'p'},
+        {"store", required_argument, NULL, 's'},
+        {"grace", required_argument, NULL, 'g'},
+        {"jail", required_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     const char *listen = NULL, *port = NULL, *store = NULL;

@@ -6,7 +6,8 @@
  * A module has either guest_init and guest_run or _start; what it lacks is filled in by the weak
  * functions below.
  */
-#pragma GCC visibility push(hidden) /* addresses relative to rip: the image is linked above 8 GiB */
+#pragma GCC visibility push(hidden) /* addresses relative to rip: the image is linked above 8 GiB  \
+                                     */
 #include "guest.h"
 
 #include "ramfs.h"
@@ -69,6 +70,7 @@ _Noreturn void clo_boot(void)
     for (int region = 0; region < CLO_REGION_COUNT; region++) {
         CLO_CONTROL->region_size[region] = clo_region_size((enum clo_region)region);
     }
+    clo_clock_forget();
     clo_host_end(CLO_OP_READY, (uintptr_t)clo_guest_run);
 }
 

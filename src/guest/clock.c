@@ -26,6 +26,11 @@ void clo_clock_start(void)
     waited_ns = 0;
 }
 
+void clo_clock_forget(void)
+{
+    start_ticks = waited_ns = 0;
+}
+
 uint64_t clo_clock_realtime(void)
 {
     return CLO_CONTROL->realtime_ns + elapsed();

@@ -96,8 +96,9 @@ void clo_output_write(uint32_t stream, const uint8_t *data, uint64_t length)
     }
 }
 
-/* One print() is two writes or more, and each flush costs 27 us: flush at the end of a line, or when
- * what waits has waited long enough to be missed. Every other host call carries the rest along. */
+/* One print() is two writes or more, and each flush costs 27 us: flush at the end of a line, or
+ * when what waits has waited long enough to be missed. Every other host call carries the rest
+ * along. */
 void clo_output_written(void)
 {
     static uint64_t flushed_ns;

@@ -1,4 +1,4 @@
-/* module.c - the imports of module "cloche": how a Wasm module takes a run, makes calls, hands back.
+/* module.c - the imports of module "cloche": how a Wasm module takes a run, calls, hands back.
  *
  * Messages are copied between linear memory and the window, which the module cannot see. What they
  * hold is between the module and the host; the runtime only moves them.

@@ -12,8 +12,7 @@ uint32_t w2c_cloche_call(struct w2c_cloche *self, uint32_t flags, uint32_t id, u
 uint32_t w2c_cloche_reply_id(struct w2c_cloche *self);
 uint32_t w2c_cloche_reply(struct w2c_cloche *self, uint32_t buffer, uint32_t capacity);
 void w2c_cloche_outcome(struct w2c_cloche *self, uint32_t message, uint32_t length);
-void w2c_cloche_interrupt(struct w2c_cloche *self, uint32_t address, uint32_t value,
-                          uint32_t mode);
+void w2c_cloche_interrupt(struct w2c_cloche *self, uint32_t address, uint32_t value, uint32_t mode);
 uint32_t w2c_cloche_interrupt_reason(struct w2c_cloche *self, uint32_t buffer, uint32_t capacity);
 
 #endif

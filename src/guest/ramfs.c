@@ -78,7 +78,7 @@ struct clo_node *clo_ramfs_root(void)
 
 void clo_ramfs_start(void)
 {
-    struct clo_node *tmp;
+    struct clo_node *tmp, *dev, *null;
 
     root = node_create(CLO_NODE_DIRECTORY);
     if (root == NULL) {
@@ -86,7 +86,9 @@ void clo_ramfs_start(void)
     }
     root->links = 1;
     root->directory.parent = root;
-    if (clo_ramfs_create(root, "tmp", 3, CLO_NODE_DIRECTORY, &tmp) != 0) {
+    if (clo_ramfs_create(root, "tmp", 3, CLO_NODE_DIRECTORY, &tmp) != 0 ||
+        clo_ramfs_create(root, "dev", 3, CLO_NODE_DIRECTORY, &dev) != 0 ||
+        clo_ramfs_create(dev, "null", 4, CLO_NODE_NULL, &null) != 0) {
         clo_trap(CLO_TRAP_OUT_OF_BOUNDS);
     }
 }

@@ -1,8 +1,9 @@
 /* ramfs.h - the file system that lives in the guest's memory and ends with the run.
  *
  * Invariants
- * - A node is a file, a directory or a symbolic link. It lives while a directory names it (`links`)
- *   or a descriptor holds it (`opens`); the last of the two to go frees it and its blocks.
+ * - A node is a file, a directory, a symbolic link or /dev/null. It lives while a directory names
+ *   it (`links`) or a descriptor holds it (`opens`); the last of the two to go frees it and its
+ *   blocks.
  * - Every directory but the root has one parent; there are no hard links to directories, and a
  *   directory never becomes its own ancestor.
  * - Names are 1 to CLO_NAME_MAX bytes without '/' and NUL; no two are equal in one directory.
@@ -23,16 +24,21 @@
 
 #define CLO_NAME_MAX 255u
 #define CLO_PATH_MAX 4096u
-#define CLO_SYMLINKS_MAX 40u    /* followed in one path */
-#define CLO_DEPTH_MAX 256u      /* directories above a new one */
-#define CLO_NODES_MAX 65536u    /* in the whole file system */
+#define CLO_SYMLINKS_MAX 40u /* followed in one path */
+#define CLO_DEPTH_MAX 256u   /* directories above a new one */
+#define CLO_NODES_MAX 65536u /* in the whole file system */
 
 #define CLO_DIRECT 8u
 #define CLO_POINTERS (CLO_BLOCK_SIZE / 8u)
-#define CLO_FILE_MAX ((CLO_DIRECT + CLO_POINTERS + (uint64_t)CLO_POINTERS * CLO_POINTERS) * \
-                      CLO_BLOCK_SIZE)
+#define CLO_FILE_MAX                                                                               \
+    ((CLO_DIRECT + CLO_POINTERS + (uint64_t)CLO_POINTERS * CLO_POINTERS) * CLO_BLOCK_SIZE)
 
-enum clo_node_type { CLO_NODE_DIRECTORY = 3, CLO_NODE_FILE = 4, CLO_NODE_SYMLINK = 7 }; /* WASI's */
+enum clo_node_type {                    /* the numbers are WASI's */
+                     CLO_NODE_NULL = 2, /* /dev/null: always at its end, takes everything */
+                     CLO_NODE_DIRECTORY = 3,
+                     CLO_NODE_FILE = 4,
+                     CLO_NODE_SYMLINK = 7,
+};
 
 struct clo_entry;
 
@@ -66,7 +72,7 @@ struct clo_entry {
     char name[];
 };
 
-void clo_ramfs_start(void); /* while the image is built: "/" and "/tmp" */
+void clo_ramfs_start(void); /* while the image is built: "/", "/tmp", "/dev/null" */
 struct clo_node *clo_ramfs_root(void);
 
 /* directories: ramfs.c */
@@ -95,8 +101,8 @@ struct clo_path {
     struct clo_node *directory; /* that holds the last component */
     struct clo_entry *entry;    /* NULL: nothing there, or the path names a directory by "." etc. */
     struct clo_node *node;
-    bool slash;                 /* the path ended in '/': it means a directory */
-    uint32_t length;            /* of the last component; 0: ".", "..", "/" */
+    bool slash;      /* the path ended in '/': it means a directory */
+    uint32_t length; /* of the last component; 0: ".", "..", "/" */
     char name[CLO_NAME_MAX + 1];
 };
 uint16_t clo_path_walk(struct clo_path *path, struct clo_node *from, const char *text,

@@ -120,7 +120,8 @@ static uint16_t step(struct clo_path *path, struct walk *walk, bool follow, bool
     path->name[length] = '\0';
     if (last) {
         return path->slash && path->node != NULL && path->node->type != CLO_NODE_DIRECTORY
-                   ? CLO_E_NOTDIR : 0;
+                   ? CLO_E_NOTDIR
+                   : 0;
     }
     if (path->node == NULL) {
         return CLO_E_NOENT;

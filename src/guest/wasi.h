@@ -16,24 +16,24 @@
 #include "runtime.h"
 
 enum { /* errno */
-    CLO_E_BADF = 8,
-    CLO_E_EXIST = 20,
-    CLO_E_FBIG = 22,
-    CLO_E_INVAL = 28,
-    CLO_E_ISDIR = 31,
-    CLO_E_LOOP = 32,
-    CLO_E_MFILE = 33,
-    CLO_E_NAMETOOLONG = 37,
-    CLO_E_NOENT = 44,
-    CLO_E_NOSPC = 51,
-    CLO_E_NOSYS = 52,
-    CLO_E_NOTDIR = 54,
-    CLO_E_NOTEMPTY = 55,
-    CLO_E_NOTSOCK = 57,
-    CLO_E_NOTSUP = 58,
-    CLO_E_PERM = 63,
-    CLO_E_SPIPE = 70,
-    CLO_E_NOTCAPABLE = 76,
+       CLO_E_BADF = 8,
+       CLO_E_EXIST = 20,
+       CLO_E_FBIG = 22,
+       CLO_E_INVAL = 28,
+       CLO_E_ISDIR = 31,
+       CLO_E_LOOP = 32,
+       CLO_E_MFILE = 33,
+       CLO_E_NAMETOOLONG = 37,
+       CLO_E_NOENT = 44,
+       CLO_E_NOSPC = 51,
+       CLO_E_NOSYS = 52,
+       CLO_E_NOTDIR = 54,
+       CLO_E_NOTEMPTY = 55,
+       CLO_E_NOTSOCK = 57,
+       CLO_E_NOTSUP = 58,
+       CLO_E_PERM = 63,
+       CLO_E_SPIPE = 70,
+       CLO_E_NOTCAPABLE = 76,
 };
 
 enum { CLO_FILETYPE_UNKNOWN = 0 }; /* files and directories: enum clo_node_type */
@@ -41,8 +41,12 @@ enum { CLO_FILETYPE_UNKNOWN = 0 }; /* files and directories: enum clo_node_type 
 enum { CLO_FDFLAG_APPEND = 1 };
 enum { CLO_OPEN_CREATE = 1, CLO_OPEN_DIRECTORY = 2, CLO_OPEN_EXCLUSIVE = 4, CLO_OPEN_TRUNCATE = 8 };
 enum { CLO_LOOKUP_FOLLOW = 1 };
-enum { CLO_TIME_ACCESSED = 1, CLO_TIME_ACCESSED_NOW = 2, CLO_TIME_MODIFIED = 4,
-       CLO_TIME_MODIFIED_NOW = 8 };
+enum {
+    CLO_TIME_ACCESSED = 1,
+    CLO_TIME_ACCESSED_NOW = 2,
+    CLO_TIME_MODIFIED = 4,
+    CLO_TIME_MODIFIED_NOW = 8
+};
 #define CLO_RIGHT_READ (1ull << 1)
 #define CLO_RIGHT_SEEK (1ull << 2)
 #define CLO_RIGHT_WRITE (1ull << 6)
@@ -76,7 +80,8 @@ typedef struct w2c_wasi__snapshot__preview1 *clo_wasi; /* carries nothing */
 #define CLO_WASI(name) w2c_wasi__snapshot__preview1_##name
 
 /* wasi_fd.c */
-uint32_t CLO_WASI(fd_advise)(clo_wasi, uint32_t fd, uint64_t offset, uint64_t length, uint32_t advice);
+uint32_t CLO_WASI(fd_advise)(clo_wasi, uint32_t fd, uint64_t offset, uint64_t length,
+                             uint32_t advice);
 uint32_t CLO_WASI(fd_allocate)(clo_wasi, uint32_t fd, uint64_t offset, uint64_t length);
 uint32_t CLO_WASI(fd_close)(clo_wasi, uint32_t fd);
 uint32_t CLO_WASI(fd_datasync)(clo_wasi, uint32_t fd);
@@ -112,11 +117,10 @@ uint32_t CLO_WASI(path_filestat_set_times)(clo_wasi, uint32_t fd, uint32_t flags
                                            uint32_t length, uint64_t accessed, uint64_t modified,
                                            uint32_t which);
 uint32_t CLO_WASI(path_link)(clo_wasi, uint32_t from_fd, uint32_t flags, uint32_t from,
-                             uint32_t from_length, uint32_t to_fd, uint32_t to,
-                             uint32_t to_length);
-uint32_t CLO_WASI(path_open)(clo_wasi, uint32_t fd, uint32_t lookup, uint32_t path,
-                             uint32_t length, uint32_t how, uint64_t rights, uint64_t inheriting,
-                             uint32_t flags, uint32_t out);
+                             uint32_t from_length, uint32_t to_fd, uint32_t to, uint32_t to_length);
+uint32_t CLO_WASI(path_open)(clo_wasi, uint32_t fd, uint32_t lookup, uint32_t path, uint32_t length,
+                             uint32_t how, uint64_t rights, uint64_t inheriting, uint32_t flags,
+                             uint32_t out);
 uint32_t CLO_WASI(path_readlink)(clo_wasi, uint32_t fd, uint32_t path, uint32_t length,
                                  uint32_t buffer, uint32_t capacity, uint32_t out);
 uint32_t CLO_WASI(path_remove_directory)(clo_wasi, uint32_t fd, uint32_t path, uint32_t length);

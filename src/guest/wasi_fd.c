@@ -47,8 +47,10 @@ uint16_t clo_descriptor_open(struct clo_node *node, uint64_t rights, uint64_t in
 {
     for (uint32_t i = 0; i < CLO_DESCRIPTORS_MAX; i++) {
         if (clo_descriptor_get(i) == NULL) {
-            table[i] = (struct clo_descriptor){.kind = CLO_FD_NODE, .flags = flags,
-                                               .rights = rights, .inheriting = inheriting,
+            table[i] = (struct clo_descriptor){.kind = CLO_FD_NODE,
+                                               .flags = flags,
+                                               .rights = rights,
+                                               .inheriting = inheriting,
                                                .node = node};
             clo_node_hold(node);
             *fd = i;
@@ -153,8 +155,8 @@ static void filestat_store(uint32_t out, const uint64_t fields[8])
 
 void clo_filestat_store(uint32_t out, const struct clo_node *node)
 {
-    const uint64_t fields[8] = {DEVICE, node->inode, node->type, node->links, node->size,
-                                node->accessed_ns, node->modified_ns, node->changed_ns};
+    const uint64_t fields[8] = {DEVICE,     node->inode,       node->type,        node->links,
+                                node->size, node->accessed_ns, node->modified_ns, node->changed_ns};
     filestat_store(out, fields);
 }
 
@@ -248,11 +250,13 @@ uint32_t CLO_WASI(fd_filestat_set_times)(clo_wasi self, uint32_t fd, uint64_t ac
 uint32_t CLO_WASI(fd_advise)(clo_wasi self, uint32_t fd, uint64_t offset, uint64_t length,
                              uint32_t advice)
 {
-    struct clo_descriptor *descriptor;
+    struct clo_descriptor *descriptor = clo_descriptor_get(fd);
 
     (void)self, (void)offset, (void)length, (void)advice;
-    return clo_descriptor_node(fd, &descriptor) == CLO_E_INVAL
-               ? CLO_E_SPIPE : clo_descriptor_node(fd, &descriptor);
+    if (descriptor == NULL) {
+        return CLO_E_BADF;
+    }
+    return descriptor->kind == CLO_FD_NODE ? 0 : CLO_E_SPIPE;
 }
 
 uint32_t CLO_WASI(fd_sync)(clo_wasi self, uint32_t fd)

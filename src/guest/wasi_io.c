@@ -10,7 +10,7 @@ struct vector { /* ciovec, iovec */
     uint32_t address, length;
 };
 
-static uint16_t load_vector(uint32_t vectors, uint32_t index, struct vector *vector)
+static void load_vector(uint32_t vectors, uint32_t index, struct vector *vector)
 {
     uint64_t at = (uint64_t)vectors + 8ull * index;
 
@@ -19,7 +19,6 @@ static uint16_t load_vector(uint32_t vectors, uint32_t index, struct vector *vec
     }
     vector->address = clo_load32((uint32_t)at);
     vector->length = clo_load32((uint32_t)at + 4);
-    return 0;
 }
 
 /* The descriptor of a file, opened for what `right` says. */
@@ -202,17 +201,10 @@ uint32_t CLO_WASI(fd_seek)(clo_wasi self, uint32_t fd, uint64_t offset, uint32_t
         return CLO_E_SPIPE;
     }
     switch (whence) { /* WASI: 0 from the start, 1 from here, 2 from the end */
-    case 0:
-        base = 0;
-        break;
-    case 1:
-        base = descriptor->offset;
-        break;
-    case 2:
-        base = descriptor->node->size;
-        break;
-    default:
-        return CLO_E_INVAL;
+    case 0: base = 0; break;
+    case 1: base = descriptor->offset; break;
+    case 2: base = descriptor->node->size; break;
+    default: return CLO_E_INVAL;
     }
     uint64_t position = base + offset; /* the offset is signed: two's complement addition */
     if ((int64_t)position < 0 || (int64_t)offset > INT64_MAX - (int64_t)base) {

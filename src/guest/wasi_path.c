@@ -42,8 +42,7 @@ static uint16_t walk_to_node(uint32_t fd, uint32_t path, uint32_t length, bool f
     return found->node == NULL ? CLO_E_NOENT : 0;
 }
 
-uint32_t CLO_WASI(path_create_directory)(clo_wasi self, uint32_t fd, uint32_t path,
-                                         uint32_t length)
+uint32_t CLO_WASI(path_create_directory)(clo_wasi self, uint32_t fd, uint32_t path, uint32_t length)
 {
     struct clo_path found;
     struct clo_node *node;
@@ -81,12 +80,10 @@ uint32_t CLO_WASI(path_filestat_set_times)(clo_wasi self, uint32_t fd, uint32_t 
 }
 
 uint32_t CLO_WASI(path_link)(clo_wasi self, uint32_t from_fd, uint32_t flags, uint32_t from,
-                             uint32_t from_length, uint32_t to_fd, uint32_t to,
-                             uint32_t to_length)
+                             uint32_t from_length, uint32_t to_fd, uint32_t to, uint32_t to_length)
 {
     struct clo_path source, target;
-    uint16_t error =
-        walk_to_node(from_fd, from, from_length, flags & CLO_LOOKUP_FOLLOW, &source);
+    uint16_t error = walk_to_node(from_fd, from, from_length, flags & CLO_LOOKUP_FOLLOW, &source);
 
     (void)self;
     if (error == 0) {
@@ -126,7 +123,8 @@ static uint16_t open_old(struct clo_path *found, uint32_t how, uint64_t rights)
     if ((how & CLO_OPEN_DIRECTORY) && !directory) {
         return CLO_E_NOTDIR;
     }
-    if (directory && ((rights & CLO_RIGHT_WRITE) || (how & (CLO_OPEN_TRUNCATE | CLO_OPEN_CREATE)))) {
+    if (directory &&
+        ((rights & CLO_RIGHT_WRITE) || (how & (CLO_OPEN_TRUNCATE | CLO_OPEN_CREATE)))) {
         return CLO_E_ISDIR;
     }
     return how & CLO_OPEN_TRUNCATE ? clo_node_resize(found->node, 0) : 0;
@@ -188,8 +186,7 @@ static uint16_t walk_to_entry(uint32_t fd, uint32_t path, uint32_t length, struc
     return found->entry == NULL ? CLO_E_INVAL : 0;
 }
 
-uint32_t CLO_WASI(path_remove_directory)(clo_wasi self, uint32_t fd, uint32_t path,
-                                         uint32_t length)
+uint32_t CLO_WASI(path_remove_directory)(clo_wasi self, uint32_t fd, uint32_t path, uint32_t length)
 {
     struct clo_path found;
     uint16_t error = walk_to_entry(fd, path, length, &found);
@@ -207,9 +204,8 @@ uint32_t CLO_WASI(path_unlink_file)(clo_wasi self, uint32_t fd, uint32_t path, u
     return error != 0 ? error : clo_ramfs_unlink(found.entry);
 }
 
-uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from,
-                               uint32_t from_length, uint32_t to_fd, uint32_t to,
-                               uint32_t to_length)
+uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from, uint32_t from_length,
+                               uint32_t to_fd, uint32_t to, uint32_t to_length)
 {
     struct clo_path source, target;
     uint16_t error = walk_to_entry(from_fd, from, from_length, &source);
@@ -230,8 +226,8 @@ uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from,
     return clo_ramfs_rename(source.entry, target.directory, target.name, target.length);
 }
 
-uint32_t CLO_WASI(path_symlink)(clo_wasi self, uint32_t target, uint32_t target_length,
-                                uint32_t fd, uint32_t path, uint32_t length)
+uint32_t CLO_WASI(path_symlink)(clo_wasi self, uint32_t target, uint32_t target_length, uint32_t fd,
+                                uint32_t path, uint32_t length)
 {
     struct clo_path found;
     struct clo_node *node;
@@ -243,8 +239,8 @@ uint32_t CLO_WASI(path_symlink)(clo_wasi self, uint32_t target, uint32_t target_
         error = target_length == 0 ? CLO_E_NOENT : CLO_E_NAMETOOLONG;
     }
     if (error == 0) {
-        error = clo_ramfs_create(found.directory, found.name, found.length, CLO_NODE_SYMLINK,
-                                 &node);
+        error =
+            clo_ramfs_create(found.directory, found.name, found.length, CLO_NODE_SYMLINK, &node);
     }
     if (error != 0) {
         return error;

@@ -37,8 +37,7 @@ static void report(struct events *events, uint64_t user, uint16_t error, uint8_t
 
 static uint64_t clock_now(uint32_t clock)
 {
-    return clock == 0 ? clo_clock_realtime() : clock == 1 ? clo_clock_monotonic()
-                                                          : clo_clock_cpu();
+    return clock == 0 ? clo_clock_realtime() : clock == 1 ? clo_clock_monotonic() : clo_clock_cpu();
 }
 
 /* How long from now until the subscription's time. */

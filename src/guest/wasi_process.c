@@ -87,18 +87,11 @@ uint32_t CLO_WASI(clock_time_get)(clo_wasi self, uint32_t clock, uint64_t precis
 {
     (void)self, (void)precision;
     switch (clock) {
-    case 0:
-        clo_store64(out, clo_clock_realtime());
-        return 0;
-    case 1:
-        clo_store64(out, clo_clock_monotonic());
-        return 0;
+    case 0: clo_store64(out, clo_clock_realtime()); return 0;
+    case 1: clo_store64(out, clo_clock_monotonic()); return 0;
     case 2: /* of the process */
-    case 3: /* of the thread, which is the same */
-        clo_store64(out, clo_clock_cpu());
-        return 0;
-    default:
-        return CLO_E_INVAL;
+    case 3: /* of the thread, which is the same */ clo_store64(out, clo_clock_cpu()); return 0;
+    default: return CLO_E_INVAL;
     }
 }
 

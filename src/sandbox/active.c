@@ -60,8 +60,9 @@ static int take_message(struct clo_active *run, const struct clo_control *contro
 {
     uint64_t offset = control->message_offset, length = control->message_length;
     if (offset > CLO_MESSAGE_MAX || length > CLO_MESSAGE_MAX - offset)
-        return clo_fail(error, CLO_EGUEST, "a message of %" PRIu64 " bytes at %" PRIu64
-                        " in an area of %llu", length, offset, CLO_MESSAGE_MAX);
+        return clo_fail(error, CLO_EGUEST,
+                        "a message of %" PRIu64 " bytes at %" PRIu64 " in an area of %llu", length,
+                        offset, CLO_MESSAGE_MAX);
     clo_vm_used_call(run->vm, offset + length);
     clo_buffer_reset(&run->runner->message);
     if (clo_buffer_append(&run->runner->message, clo_vm_call_area(run->vm) + offset, length))
@@ -85,9 +86,12 @@ static int on_call(struct clo_active *run, const struct clo_control *control,
                    struct clo_error *error)
 {
     struct clo_reply *reply = &run->runner->reply;
-    struct clo_call call = {.flags = control->flags, .kind = control->kind,
-                            .id = control->call_id, .wait_id = control->wait_id,
-                            .timeout_ns = control->timeout_ns, .deadline_ns = run->deadline_ns};
+    struct clo_call call = {.flags = control->flags,
+                            .kind = control->kind,
+                            .id = control->call_id,
+                            .wait_id = control->wait_id,
+                            .timeout_ns = control->timeout_ns,
+                            .deadline_ns = run->deadline_ns};
     int status = 0;
     if (call.flags & CLO_CALL_SUBMIT) {
         status = take_message(run, control, error);
@@ -125,8 +129,10 @@ static int on_grow(struct clo_active *run, const struct clo_control *control,
     uint64_t other = clo_vm_region_size(run->vm, region == CLO_REGION_LINEAR ? CLO_REGION_HEAP
                                                                              : CLO_REGION_LINEAR);
     if (size <= now || size % CLO_WASM_PAGE_SIZE)
-        return broken_contract(run, "growth of memory to a size that is not larger or no multiple "
-                                    "of 64 KiB", error);
+        return broken_contract(run,
+                               "growth of memory to a size that is not larger or no multiple "
+                               "of 64 KiB",
+                               error);
     uint64_t limit = run->order->limits.memory;
     bool granted = size <= limit && other <= limit - size &&
                    clo_vm_grow(run->vm, (enum clo_region)region, size, error) == 0;
@@ -240,8 +246,7 @@ static int on_kick(struct clo_active *run, struct clo_error *error)
     return clo_vm_alarm(run->vm, run->deadline_ns - now, cpu_limit - cpu, error);
 }
 
-static int on_fault(struct clo_active *run, const struct clo_vm_exit *exit,
-                    struct clo_error *error)
+static int on_fault(struct clo_active *run, const struct clo_vm_exit *exit, struct clo_error *error)
 {
     char text[CLO_FAULT_TEXT_MAX];
     take_last_output(run);
@@ -289,15 +294,15 @@ int clo_active_run(struct clo_runner *runner, const struct clo_order *order,
     struct clo_error own;
     if (!error)
         error = &own;
-    struct clo_active run = {.runner = runner, .vm = runner->vm, .order = order, .host = host,
-                             .result = result};
+    struct clo_active run = {
+        .runner = runner, .vm = runner->vm, .order = order, .host = host, .result = result};
     const struct clo_limits *limits = &order->limits;
     clo_output_begin(&runner->output, host->output, host->context, limits->output);
     run.start_ns = clo_monotonic_ns();
     run.deadline_ns = run.start_ns + limits->wall_ms * NS_PER_MS;
     run.cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    int status = clo_vm_alarm(run.vm, limits->wall_ms * NS_PER_MS, limits->cpu_ms * NS_PER_MS,
-                              error);
+    int status =
+        clo_vm_alarm(run.vm, limits->wall_ms * NS_PER_MS, limits->cpu_ms * NS_PER_MS, error);
     if (status)
         return status;
     clo_vm_start(run.vm);

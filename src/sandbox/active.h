@@ -14,9 +14,9 @@ struct clo_runner {
     const char *descriptor;
     size_t descriptor_length;
     struct clo_vm *_Atomic vm; /* atomic for clo_runner_kick; NULL: to be made */
-    bool used;    /* has run since it was made or restored */
-    bool broken;  /* must not run again */
-    bool lasting; /* the last run ended by itself: its state may be kept */
+    bool used;                 /* has run since it was made or restored */
+    bool broken;               /* must not run again */
+    bool lasting;              /* the last run ended by itself: its state may be kept */
     struct clo_buffer message; /* copy of the guest's; also where the request is built */
     struct clo_reply reply;
     struct clo_output output;
@@ -29,7 +29,7 @@ struct clo_active {
     const struct clo_run_host *host;
     struct clo_run_result *result;
 
-    uint64_t start_ns, deadline_ns; /* monotonic; the deadline moves to the grace's end */
+    uint64_t start_ns, deadline_ns;          /* monotonic; the deadline moves to the grace's end */
     uint64_t cpu_start_ns, cpu_elsewhere_ns; /* elsewhere: tools on this thread */
     uint64_t host_calls;
     enum clo_limit reached; /* the guest was interrupted because of it */
@@ -37,7 +37,8 @@ struct clo_active {
     bool memory_refused;
 };
 
-/* Enter the guest and answer its exits until the run ends. 0 with the result filled, or negative. */
+/* Enter the guest and answer its exits until the run ends. 0 with the result filled, or negative.
+ */
 int clo_active_run(struct clo_runner *runner, const struct clo_order *order,
                    const struct clo_run_host *host, struct clo_run_result *result,
                    struct clo_error *error);

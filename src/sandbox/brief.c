@@ -15,8 +15,7 @@ static void brief_text(char *text, const struct clo_value *value)
     if (cut)
         shown = clo_utf8_cut(value->text.data, TEXT_SHOWN);
     if (!clo_utf8_strict((const uint8_t *)value->text.data, shown)) {
-        snprintf(text, CLO_BRIEF_MAX, "text of %zu bytes with lone surrogates",
-                 value->text.length);
+        snprintf(text, CLO_BRIEF_MAX, "text of %zu bytes with lone surrogates", value->text.length);
         return;
     }
     size_t used = 0;

@@ -92,15 +92,29 @@ ON_SIMPLE(on_undefined, HEAD_UNDEFINED)
 ON_SIMPLE(on_indefinite, HEAD_INDEFINITE)
 
 static const struct cbor_callbacks callbacks = {
-    .uint8 = on_uint8, .uint16 = on_uint16, .uint32 = on_uint32, .uint64 = on_uint64,
-    .negint8 = on_negative8, .negint16 = on_negative16,
-    .negint32 = on_negative32, .negint64 = on_negative64,
-    .byte_string = on_bytes, .byte_string_start = on_indefinite,
-    .string = on_text, .string_start = on_indefinite,
-    .array_start = on_list, .indef_array_start = on_indefinite,
-    .map_start = on_map, .indef_map_start = on_indefinite,
-    .tag = on_tag, .float2 = on_float, .float4 = on_float, .float8 = on_double,
-    .undefined = on_undefined, .null = on_null, .boolean = on_bool,
+    .uint8 = on_uint8,
+    .uint16 = on_uint16,
+    .uint32 = on_uint32,
+    .uint64 = on_uint64,
+    .negint8 = on_negative8,
+    .negint16 = on_negative16,
+    .negint32 = on_negative32,
+    .negint64 = on_negative64,
+    .byte_string = on_bytes,
+    .byte_string_start = on_indefinite,
+    .string = on_text,
+    .string_start = on_indefinite,
+    .array_start = on_list,
+    .indef_array_start = on_indefinite,
+    .map_start = on_map,
+    .indef_map_start = on_indefinite,
+    .tag = on_tag,
+    .float2 = on_float,
+    .float4 = on_float,
+    .float8 = on_double,
+    .undefined = on_undefined,
+    .null = on_null,
+    .boolean = on_bool,
     .indef_break = on_indefinite,
 };
 
@@ -159,29 +173,33 @@ static int put_integer(struct decoder *decoder, struct clo_value *value, const s
 static int put_tagged(struct decoder *decoder, struct clo_value *value, uint64_t tag)
 {
     if (tag != 2 && tag != 3)
-        return clo_fail(decoder->error, CLO_EINVALID, "CBOR tag %llu before byte %zu; only 2 and "
-                        "3 (integers) are allowed", (unsigned long long)tag, decoder->at);
+        return clo_fail(decoder->error, CLO_EINVALID,
+                        "CBOR tag %llu before byte %zu; only 2 and "
+                        "3 (integers) are allowed",
+                        (unsigned long long)tag, decoder->at);
     struct head head;
     int status = next_head(decoder, &head);
     if (status)
         return status;
     if (head.kind != HEAD_BYTES)
-        return clo_fail(decoder->error, CLO_EINVALID, "CBOR integer (tag %llu) before byte %zu is "
-                        "no byte string", (unsigned long long)tag, decoder->at);
+        return clo_fail(decoder->error, CLO_EINVALID,
+                        "CBOR integer (tag %llu) before byte %zu is "
+                        "no byte string",
+                        (unsigned long long)tag, decoder->at);
     if (clo_value_set_magnitude(value, tag == 3, head.data, head.length))
         return clo_fail_memory(decoder->error);
     return 0;
 }
 
-static int open_container(struct decoder *decoder, struct clo_value *value,
-                          const struct head *head)
+static int open_container(struct decoder *decoder, struct clo_value *value, const struct head *head)
 {
     uint64_t least = head->kind == HEAD_MAP ? 2 : 1; /* bytes that an element takes */
     uint64_t left = decoder->length - decoder->at;
     if (head->integer > left / least)
-        return clo_fail(decoder->error, CLO_EINVALID, "CBOR container before byte %zu claims %llu "
-                        "elements, but only %llu bytes follow", decoder->at,
-                        (unsigned long long)head->integer, (unsigned long long)left);
+        return clo_fail(decoder->error, CLO_EINVALID,
+                        "CBOR container before byte %zu claims %llu "
+                        "elements, but only %llu bytes follow",
+                        decoder->at, (unsigned long long)head->integer, (unsigned long long)left);
     if (head->integer > CLO_VALUE_NODES_MAX - decoder->nodes)
         return clo_fail(decoder->error, CLO_ELIMIT, "a value has more than %u parts",
                         CLO_VALUE_NODES_MAX);
@@ -285,8 +303,10 @@ int clo_cbor_decode(struct clo_value *value, const uint8_t *data, size_t length,
         status = place ? decode_one(&decoder, place) : (int)decoder.error->code;
     }
     if (!status && decoder.at != length)
-        status = clo_fail(decoder.error, CLO_EINVALID, "%zu bytes follow the CBOR value at byte "
-                          "%zu", length - decoder.at, decoder.at);
+        status = clo_fail(decoder.error, CLO_EINVALID,
+                          "%zu bytes follow the CBOR value at byte "
+                          "%zu",
+                          length - decoder.at, decoder.at);
     if (status)
         clo_value_clear(value);
     return status;

@@ -75,8 +75,7 @@ static void put_bool(struct clo_buffer *buffer, bool boolean)
 static void put_big_integer(struct clo_buffer *buffer, const struct clo_value *value)
 {
     unsigned char head[HEAD_MAX];
-    clo_buffer_append(buffer, head,
-                      cbor_encode_tag(value->negative ? 3 : 2, head, sizeof head));
+    clo_buffer_append(buffer, head, cbor_encode_tag(value->negative ? 3 : 2, head, sizeof head));
     put_head(buffer, cbor_encode_bytestring_start, value->text.length);
     clo_buffer_append(buffer, value->text.data, value->text.length);
 }
@@ -148,7 +147,7 @@ int clo_cbor_encode(struct clo_buffer *buffer, const struct clo_value *value,
     struct encoder encoder = {.buffer = buffer, .error = error};
     int status = encode(&encoder, value, 1);
     if (!status && buffer->failed)
-        status = clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as CBOR",
-                          buffer->limit);
+        status =
+            clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as CBOR", buffer->limit);
     return status;
 }

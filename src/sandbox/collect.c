@@ -10,7 +10,8 @@
 void clo_collector_begin(struct clo_collector *collector, const struct clo_run *run,
                          uint64_t output_limit)
 {
-    *collector = (struct clo_collector){.run = run, .out = CLO_BUFFER(output_limit + NOTE_ROOM),
+    *collector = (struct clo_collector){.run = run,
+                                        .out = CLO_BUFFER(output_limit + NOTE_ROOM),
                                         .err = CLO_BUFFER(output_limit + NOTE_ROOM),
                                         .room = output_limit + NOTE_ROOM};
 }

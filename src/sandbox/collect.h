@@ -8,9 +8,9 @@
 struct clo_collector {
     const struct clo_run *run; /* for on_output */
     struct clo_buffer out, err;
-    uint64_t room;  /* bytes that may still come, the host's own lines included */
-    bool overflow;  /* more came: only a worker out of control sends it */
-    char last_err;  /* last byte of stderr; 0: none */
+    uint64_t room; /* bytes that may still come, the host's own lines included */
+    bool overflow; /* more came: only a worker out of control sends it */
+    char last_err; /* last byte of stderr; 0: none */
 };
 
 void clo_collector_begin(struct clo_collector *collector, const struct clo_run *run,

@@ -129,6 +129,5 @@ bool clo_value_is_multiple(const struct clo_value *value, const struct clo_value
     if (!clo_value_number(value, &number) || !clo_value_number(of, &multiple))
         return false;
     double quotient = number / multiple; /* 0.3 is a multiple of 0.1, whatever binary says */
-    return isfinite(quotient) &&
-           fabs(quotient - round(quotient)) <= 1e-9 * fmax(1, fabs(quotient));
+    return isfinite(quotient) && fabs(quotient - round(quotient)) <= 1e-9 * fmax(1, fabs(quotient));
 }

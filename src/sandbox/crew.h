@@ -2,9 +2,9 @@
  *
  * Each run has a lane of its own: its jobs in order, of which at most CLO_LANE_RUNNING_MAX are in
  * work at a time. Lanes take turns, so a run with many slow calls holds up nobody else. A run that
- * ends leaves its lane at once; what is still in work there goes on, and the lane goes away with the
- * last of it. Threads are made when there is more work than idle threads, and stay until the crew is
- * freed, which waits for all that is in work.
+ * ends leaves its lane at once; what is still in work there goes on, and the lane goes away with
+ * the last of it. Threads are made when there is more work than idle threads, and stay until the
+ * crew is freed, which waits for all that is in work.
  */
 #ifndef CLO_SANDBOX_CREW_H
 #define CLO_SANDBOX_CREW_H
@@ -22,7 +22,7 @@ struct clo_job { /* embedded in the caller's own struct; the crew owns none of i
     struct clo_job *next;
 };
 
-struct clo_crew *clo_crew_create(void); /* NULL: out of memory */
+struct clo_crew *clo_crew_create(void);    /* NULL: out of memory */
 void clo_crew_free(struct clo_crew *crew); /* NULL is allowed; every lane has been left */
 
 struct clo_lane *clo_lane_create(void); /* NULL: out of memory */

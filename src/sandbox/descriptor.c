@@ -35,7 +35,9 @@ int clo_descriptor_receive(int socket, int *number, int *descriptor)
 {
     union control control;
     struct iovec body = {.iov_base = number, .iov_len = sizeof *number};
-    struct msghdr message = {.msg_iov = &body, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr message = {.msg_iov = &body,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
     ssize_t got;
     *descriptor = -1;

@@ -9,7 +9,7 @@
 
 struct clo_engine {
     const struct clo_setup *setup;
-    struct clo_local *local;   /* one of these two */
+    struct clo_local *local; /* one of these two */
     struct clo_remote *remote;
 };
 

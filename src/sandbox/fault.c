@@ -5,13 +5,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define STACK_REACH (16ull << 20) /* a frame that jumps the guard page lands at most this far below */
+#define STACK_REACH                                                                                \
+    (16ull << 20) /* a frame that jumps the guard page lands at most this far below */
 #define SHADOW_REACH (1ull << 20) /* likewise for the stack that the Wasm program keeps itself */
 /* The shadow stack lies at the bottom of linear memory and grows down: beyond 0 its 32-bit pointer
  * wraps, and with an offset lands around 4 GiB. */
 #define SHADOW_BELOW (1ull << 20)
 #define SHADOW_ABOVE (64ull << 10)
-#define FETCH 16u                 /* page-fault error code, bit 4 (AMD APM volume 2, 8.4.2) */
+#define FETCH 16u /* page-fault error code, bit 4 (AMD APM volume 2, 8.4.2) */
 
 static const char *page_fault(const struct clo_vm_exit *exit, char *text)
 {
@@ -36,13 +37,16 @@ static const char *page_fault(const struct clo_vm_exit *exit, char *text)
         return "StackOverflow";
     }
     if (address < 2 * CLO_LINEAR_MAX) {
-        snprintf(text, CLO_FAULT_TEXT_MAX, "memory access out of bounds, at linear address 0x%"
-                 PRIx64 " (code at 0x%" PRIx64 ")", address, exit->rip);
+        snprintf(text, CLO_FAULT_TEXT_MAX,
+                 "memory access out of bounds, at linear address 0x%" PRIx64 " (code at 0x%" PRIx64
+                 ")",
+                 address, exit->rip);
         return "OutOfBounds";
     }
-    snprintf(text, CLO_FAULT_TEXT_MAX, "access to address 0x%" PRIx64 ", which the guest may not "
-             "touch (code at 0x%" PRIx64 ", error code 0x%" PRIx64 ")", address, exit->rip,
-             exit->error_code);
+    snprintf(text, CLO_FAULT_TEXT_MAX,
+             "access to address 0x%" PRIx64 ", which the guest may not "
+             "touch (code at 0x%" PRIx64 ", error code 0x%" PRIx64 ")",
+             address, exit->rip, exit->error_code);
     return "IllegalAccess";
 }
 

@@ -119,6 +119,5 @@ int clo_finish_guest(struct clo_active *run, const char *reason, struct clo_erro
 {
     struct clo_error text;
     clo_fail(&text, CLO_EGUEST, "the guest broke its contract with the host: %s", reason);
-    return finish_broken(run, CLO_RUN_GUEST, "ContractViolation", text.message,
-                         error);
+    return finish_broken(run, CLO_RUN_GUEST, "ContractViolation", text.message, error);
 }

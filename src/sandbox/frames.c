@@ -15,7 +15,8 @@
 void clo_frame_put_run(struct clo_wire *wire, const struct clo_order *order, uint32_t sequence)
 {
     size_t name = strnlen(order->name, NAME_MAX_BYTES);
-    struct clo_run_body body = {.limits = order->limits, .sequence = sequence,
+    struct clo_run_body body = {.limits = order->limits,
+                                .sequence = sequence,
                                 .keep_state = order->keep_state,
                                 .write_through = order->write_through,
                                 .name_length = (uint16_t)name};
@@ -36,8 +37,11 @@ void clo_frame_put_output(struct clo_wire *wire, enum clo_stream stream, const c
 
 void clo_frame_put_call(struct clo_wire *wire, const struct clo_call *call)
 {
-    struct clo_call_body body = {.flags = call->flags, .kind = call->kind, .id = call->id,
-                                 .wait_id = call->wait_id, .timeout_ns = call->timeout_ns,
+    struct clo_call_body body = {.flags = call->flags,
+                                 .kind = call->kind,
+                                 .id = call->id,
+                                 .wait_id = call->wait_id,
+                                 .timeout_ns = call->timeout_ns,
                                  .deadline_ns = call->deadline_ns};
     clo_wire_begin(wire, CLO_FRAME_CALL, sizeof body + call->length);
     clo_wire_put(wire, &body, sizeof body);
@@ -54,8 +58,10 @@ static void put_reply(struct clo_wire *wire, const struct clo_reply_body *body, 
 
 void clo_frame_put_reply(struct clo_wire *wire, const struct clo_reply *reply, bool cancelled)
 {
-    struct clo_reply_body body = {.status = reply->status, .id = reply->id,
-                                  .limit = (uint32_t)reply->limit, .cancelled = cancelled};
+    struct clo_reply_body body = {.status = reply->status,
+                                  .id = reply->id,
+                                  .limit = (uint32_t)reply->limit,
+                                  .cancelled = cancelled};
     put_reply(wire, &body, reply->data.data, reply->data.length);
 }
 
@@ -95,8 +101,9 @@ void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *re
         .traceback_length = length_of(error->traceback),
         .result_length = (uint32_t)result->result_length,
     };
-    clo_wire_begin(wire, CLO_FRAME_RESULT, sizeof body + body.type_length + body.message_length +
-                                               body.traceback_length + body.result_length);
+    clo_wire_begin(wire, CLO_FRAME_RESULT,
+                   sizeof body + body.type_length + body.message_length + body.traceback_length +
+                       body.result_length);
     clo_wire_put(wire, &body, sizeof body);
     clo_wire_put(wire, error->type, body.type_length);
     clo_wire_put(wire, error->message, body.message_length);
@@ -154,15 +161,16 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
     name[body.name_length] = '\0';
     *order = (struct clo_order){.code = (const char *)rest + body.name_length,
                                 .code_length = length - body.name_length,
-                                .name = name, .limits = body.limits,
+                                .name = name,
+                                .limits = body.limits,
                                 .keep_state = body.keep_state != 0,
                                 .write_through = body.write_through != 0};
     *sequence = body.sequence;
     return 0;
 }
 
-int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream,
-                          const char **data, size_t *length, struct clo_error *error)
+int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream, const char **data,
+                          size_t *length, struct clo_error *error)
 {
     struct clo_output_body body;
     const uint8_t *rest;
@@ -185,9 +193,13 @@ int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
     int status = split(frame, &body, sizeof body, &rest, &length, error);
     if (status)
         return status;
-    *call = (struct clo_call){.flags = body.flags, .kind = body.kind, .id = body.id,
-                              .wait_id = body.wait_id, .timeout_ns = body.timeout_ns,
-                              .deadline_ns = body.deadline_ns, .message = rest,
+    *call = (struct clo_call){.flags = body.flags,
+                              .kind = body.kind,
+                              .id = body.id,
+                              .wait_id = body.wait_id,
+                              .timeout_ns = body.timeout_ns,
+                              .deadline_ns = body.deadline_ns,
+                              .message = rest,
                               .length = length};
     return 0;
 }
@@ -216,7 +228,8 @@ int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply,
     return 0;
 }
 
-/* Take `length` bytes as a text: UTF-8 without surrogates, or the worker is not what it should be. */
+/* Take `length` bytes as a text: UTF-8 without surrogates, or the worker is not what it should be.
+ */
 static char *take_text(const uint8_t **rest, size_t length)
 {
     if (!clo_utf8_strict(*rest, length))

@@ -63,8 +63,8 @@ void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int s
 /* Read a body; what they point to is the frame's. CLO_EGUEST: it is not well-formed. */
 int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, uint32_t *sequence,
                        struct clo_error *error);
-int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream,
-                          const char **data, size_t *length, struct clo_error *error);
+int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream, const char **data,
+                          size_t *length, struct clo_error *error);
 int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
                         struct clo_error *error);
 /* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. */
@@ -74,7 +74,6 @@ int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply,
 int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,
                           struct clo_run_result *result, bool *last, struct clo_error *error);
 /* The status that the other end reported, with `error` filled from it. */
-int clo_frame_read_status(const struct clo_frame *frame, unsigned *layers,
-                          struct clo_error *error);
+int clo_frame_read_status(const struct clo_frame *frame, unsigned *layers, struct clo_error *error);
 
 #endif

@@ -23,7 +23,7 @@
 #include "base/error.h"
 
 #define NOBODY 65534
-#define OPEN_FILES_MAX 32 /* a worker holds about ten */
+#define OPEN_FILES_MAX 32   /* a worker holds about ten */
 #define LANDLOCK_NET_ALL 3u /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
 
 static const struct {

@@ -1,9 +1,9 @@
 /* jail_filter.c - the system calls that a worker may still make once it is sealed.
  *
- * What a run needs: enter the guest and write its pages back, read and write the one channel, memory
- * for messages, time. Memory is never executable, descriptors never come anew, and a virtual machine
- * or a process cannot be made. Everything else kills the process: the parent then ends that one run
- * and takes a new worker.
+ * What a run needs: enter the guest and write its pages back, read and write the one channel,
+ * memory for messages, time. Memory is never executable, descriptors never come anew, and a virtual
+ * machine or a process cannot be made. Everything else kills the process: the parent then ends that
+ * one run and takes a new worker.
  */
 #include <linux/kvm.h>
 #include <seccomp.h>
@@ -21,24 +21,52 @@
 #define PAGEMAP_SCAN_REQUEST _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96)
 
 static const int free_calls[] = {
-    SCMP_SYS(read),          SCMP_SYS(write),         SCMP_SYS(readv),
-    SCMP_SYS(writev),        SCMP_SYS(recvmsg),       SCMP_SYS(sendmsg),
-    SCMP_SYS(recvfrom),      SCMP_SYS(sendto),        SCMP_SYS(poll),
-    SCMP_SYS(ppoll),         SCMP_SYS(close),         SCMP_SYS(pread64),
-    SCMP_SYS(brk),           SCMP_SYS(munmap),        SCMP_SYS(mremap),
-    SCMP_SYS(madvise),       SCMP_SYS(futex),         SCMP_SYS(getrandom),
-    SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-    SCMP_SYS(gettimeofday),  SCMP_SYS(getrusage),     SCMP_SYS(timer_settime),
-    SCMP_SYS(timer_create),  SCMP_SYS(timer_delete),  SCMP_SYS(getpid),
-    SCMP_SYS(gettid),        SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(restart_syscall), SCMP_SYS(exit),        SCMP_SYS(exit_group),
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendto),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(close),
+    SCMP_SYS(pread64),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(timer_settime),
+    SCMP_SYS(timer_create),
+    SCMP_SYS(timer_delete),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
 };
 
 /* Slots: memory is given to the guest as it grows. A worker can give only what it has itself. */
 static const uint32_t ioctls[] = {
     KVM_SET_USER_MEMORY_REGION,
-    KVM_RUN,       KVM_SET_XSAVE, KVM_GET_XSAVE, KVM_GET_SREGS,
-    KVM_SET_SREGS, KVM_GET_REGS,  KVM_SET_REGS,  PAGEMAP_SCAN_REQUEST,
+    KVM_RUN,
+    KVM_SET_XSAVE,
+    KVM_GET_XSAVE,
+    KVM_GET_SREGS,
+    KVM_SET_SREGS,
+    KVM_GET_REGS,
+    KVM_SET_REGS,
+    PAGEMAP_SCAN_REQUEST,
 };
 
 static bool fill(scmp_filter_ctx filter)

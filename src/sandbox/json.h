@@ -18,11 +18,11 @@
 
 /* Read one JSON text, a bare scalar included. *value is null on failure. */
 int clo_value_parse_json(struct clo_value *value, const char *text, size_t length,
-                   struct clo_error *error);
+                         struct clo_error *error);
 
 /* Append the value as compact JSON text. The place of what has no JSON form is in the message. */
 int clo_value_write_json(struct clo_buffer *buffer, const struct clo_value *value,
-                   struct clo_error *error);
+                         struct clo_error *error);
 
 int clo_value_from_json(struct clo_value *value, const json_t *json, struct clo_error *error);
 

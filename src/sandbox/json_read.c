@@ -28,11 +28,9 @@ static int copy_object(struct clo_value *value, const json_t *json, int depth, s
     clo_value_set_map(value);
     const char *name;
     json_t *member;
-    json_object_foreach((json_t *)json, name, member)
-    {
+    json_object_foreach((json_t *)json, name, member) {
         struct clo_value *place = clo_value_add(value, name, strlen(name));
-        int status = place ? copy(place, member, depth + 1, nodes, error)
-                           : clo_fail_memory(error);
+        int status = place ? copy(place, member, depth + 1, nodes, error) : clo_fail_memory(error);
         if (status)
             return status;
     }
@@ -74,7 +72,7 @@ int clo_value_from_json(struct clo_value *value, const json_t *json, struct clo_
 }
 
 int clo_value_parse_json(struct clo_value *value, const char *text, size_t length,
-                   struct clo_error *error)
+                         struct clo_error *error)
 {
     json_error_t problem;
     *value = (struct clo_value){0};
@@ -82,7 +80,8 @@ int clo_value_parse_json(struct clo_value *value, const char *text, size_t lengt
                               JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
     if (!json) {
         if (json_error_code(&problem) == json_error_numeric_overflow)
-            return clo_fail(error, CLO_EINVALID, "JSON, line %d, column %d: a number is out of "
+            return clo_fail(error, CLO_EINVALID,
+                            "JSON, line %d, column %d: a number is out of "
                             "range; integers beyond 64 bits cannot be read from JSON",
                             problem.line, problem.column);
         return clo_fail(error, CLO_EINVALID, "JSON, line %d, column %d: %s", problem.line,

@@ -76,8 +76,8 @@ static int write_text(struct clo_buffer *buffer, const char *text, size_t length
     clo_buffer_append(buffer, "\"", 1);
     while (length) {
         size_t plain = 0;
-        while (plain < length && data[plain] >= 0x20 && data[plain] < 0x7f &&
-               data[plain] != '"' && data[plain] != '\\')
+        while (plain < length && data[plain] >= 0x20 && data[plain] < 0x7f && data[plain] != '"' &&
+               data[plain] != '\\')
             plain++;
         clo_buffer_append(buffer, data, plain);
         data += plain;
@@ -165,12 +165,12 @@ static int write(struct clo_buffer *buffer, const struct clo_value *value,
 }
 
 int clo_value_write_json(struct clo_buffer *buffer, const struct clo_value *value,
-                   struct clo_error *error)
+                         struct clo_error *error)
 {
     int status = write(buffer, value, &(struct place){.depth = 1}, error);
     if (!status && buffer->failed)
-        status = clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as JSON",
-                          buffer->limit);
+        status =
+            clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as JSON", buffer->limit);
     return status;
 }
 

@@ -24,9 +24,8 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
                         AT(wall_ms), 30000, 1, CLO_WALL_MS_MAX, 124},
     [CLO_LIMIT_CPU] = {"cpu_ms", "CpuLimitExceeded", "CPU time limit of %" PRIu64 " ms reached",
                        AT(cpu_ms), 10000, 1, CLO_WALL_MS_MAX, 124},
-    [CLO_LIMIT_MEMORY] = {"memory", "MemoryError",
-                          "memory limit of %" PRIu64 " bytes reached", AT(memory), 256ull << 20,
-                          CLO_MEMORY_MIN, CLO_MEMORY_MAX, 137},
+    [CLO_LIMIT_MEMORY] = {"memory", "MemoryError", "memory limit of %" PRIu64 " bytes reached",
+                          AT(memory), 256ull << 20, CLO_MEMORY_MIN, CLO_MEMORY_MAX, 137},
     [CLO_LIMIT_OUTPUT] = {"output", "OutputLimitExceeded",
                           "output limit of %" PRIu64 " bytes reached", AT(output), 1ull << 20, 1,
                           CLO_OUTPUT_MAX, 1},
@@ -53,13 +52,16 @@ int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wante
         if (!*value)
             *value = fallback ? clo_limit_value(fallback, (enum clo_limit)i) : row->standard;
         if (*value < row->least || *value > row->most)
-            return clo_fail(error, CLO_EINVALID, "limit %s is %" PRIu64 "; it must be from %"
-                            PRIu64 " to %" PRIu64, row->name, *value, row->least, row->most);
+            return clo_fail(error, CLO_EINVALID,
+                            "limit %s is %" PRIu64 "; it must be from %" PRIu64 " to %" PRIu64,
+                            row->name, *value, row->least, row->most);
     }
     result.memory = (result.memory + CLO_MEMORY_UNIT - 1) / CLO_MEMORY_UNIT * CLO_MEMORY_UNIT;
     if (fallback && result.memory > fallback->memory)
-        return clo_fail(error, CLO_EINVALID, "limit memory of the run is %" PRIu64 " bytes, more "
-                        "than the sandbox's %" PRIu64, result.memory, fallback->memory);
+        return clo_fail(error, CLO_EINVALID,
+                        "limit memory of the run is %" PRIu64 " bytes, more "
+                        "than the sandbox's %" PRIu64,
+                        result.memory, fallback->memory);
     *limits = result;
     return 0;
 }

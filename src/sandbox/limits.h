@@ -12,14 +12,14 @@
 #define CLO_HOST_CALLS_MAX 1000000000ull
 
 enum clo_limit { /* crosses from a worker to its host: keep the numbers */
-    CLO_LIMIT_NONE = 0,
-    CLO_LIMIT_WALL,
-    CLO_LIMIT_CPU,
-    CLO_LIMIT_MEMORY,
-    CLO_LIMIT_OUTPUT,
-    CLO_LIMIT_HOST_CALLS,
-    CLO_LIMIT_HOST_CALL_BYTES,
-    CLO_LIMIT_COUNT
+                 CLO_LIMIT_NONE = 0,
+                 CLO_LIMIT_WALL,
+                 CLO_LIMIT_CPU,
+                 CLO_LIMIT_MEMORY,
+                 CLO_LIMIT_OUTPUT,
+                 CLO_LIMIT_HOST_CALLS,
+                 CLO_LIMIT_HOST_CALL_BYTES,
+                 CLO_LIMIT_COUNT
 };
 
 /* Fill what `wanted` leaves 0 from `fallback` (NULL: the library's defaults) and check the ranges.

@@ -77,10 +77,12 @@ int clo_local_run(struct clo_local *local, const struct clo_run *run,
                   struct clo_error *error)
 {
     struct local_run here = {.local = local, .cancel = run->cancel};
-    struct clo_run_host host = {.answer = answer, .output = output, .cancelled = cancelled,
-                                .context = &here};
-    struct clo_order order = {.code = run->code, .code_length = run->code_length,
-                              .name = run->name ? run->name : "main.py", .limits = *limits,
+    struct clo_run_host host = {
+        .answer = answer, .output = output, .cancelled = cancelled, .context = &here};
+    struct clo_order order = {.code = run->code,
+                              .code_length = run->code_length,
+                              .name = run->name ? run->name : "main.py",
+                              .limits = *limits,
                               .keep_state = run->keep_state,
                               .write_through = run->on_output != NULL};
     struct clo_cancel_watch watch = {.wake = kick, .context = local->runner};

@@ -22,9 +22,10 @@ static void use_point(char *text)
 void clo_number_text(char text[CLO_NUMBER_TEXT_MAX], double number)
 {
     if (isnan(number) || isinf(number)) {
-        snprintf(text, CLO_NUMBER_TEXT_MAX, "%s", isnan(number) ? "nan"
-                                                  : number < 0  ? "-inf"
-                                                                : "inf");
+        snprintf(text, CLO_NUMBER_TEXT_MAX, "%s",
+                 isnan(number) ? "nan"
+                 : number < 0  ? "-inf"
+                               : "inf");
         return;
     }
     for (int digits = 15; digits <= 17; digits++) {

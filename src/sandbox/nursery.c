@@ -183,8 +183,7 @@ static int ask(struct clo_nursery *nursery, int theirs, int *pidfd, struct clo_e
     return clo_fail(error, CLO_ESYSTEM, "a worker process cannot be made: %s", strerror(problem));
 }
 
-int clo_nursery_spawn(struct clo_nursery *nursery, int *socket, int *pidfd,
-                      struct clo_error *error)
+int clo_nursery_spawn(struct clo_nursery *nursery, int *socket, int *pidfd, struct clo_error *error)
 {
     int pair[2];
     *pidfd = -1;

@@ -70,9 +70,8 @@ int clo_outcome_decode(struct clo_run_result *result, const uint8_t *data, size_
     else if (failure && failure->type == CLO_MAP)
         status = read_error(&read, failure, error);
     if (!status) {
-        result->exit_code = code->integer < INT_MIN || code->integer > INT_MAX
-                                ? 1
-                                : (int)code->integer;
+        result->exit_code =
+            code->integer < INT_MIN || code->integer > INT_MAX ? 1 : (int)code->integer;
         result->result = take_text(member(&outcome, "result"), &result->result_length);
         result->error = read;
     } else {

@@ -50,8 +50,9 @@ int clo_output_take(struct clo_output *output, const uint8_t *area, uint32_t len
         if (stream != CLO_STDOUT && stream != CLO_STDERR)
             return clo_fail(error, CLO_EGUEST, "an output record for stream %" PRIu32, stream);
         if (size > length - at)
-            return clo_fail(error, CLO_EGUEST, "an output record of %" PRIu32 " bytes where %"
-                            PRIu32 " are left", size, length - at);
+            return clo_fail(error, CLO_EGUEST,
+                            "an output record of %" PRIu32 " bytes where %" PRIu32 " are left",
+                            size, length - at);
         hand_on(output, (enum clo_stream)stream, (const char *)output->records + at, size);
         at += size;
     }
@@ -66,8 +67,8 @@ bool clo_output_over(const struct clo_output *output)
 void clo_output_note(struct clo_output *output, const char *message)
 {
     char line[1024];
-    int length = snprintf(line, sizeof line, "%scloche: %s\n", output->open_line ? "\n" : "",
-                          message);
+    int length =
+        snprintf(line, sizeof line, "%scloche: %s\n", output->open_line ? "\n" : "", message);
     output->sink(output->context, CLO_STDERR, line,
                  (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
     output->open_line = false;

@@ -15,9 +15,9 @@ typedef void (*clo_output_sink)(void *context, enum clo_stream stream, const cha
 struct clo_output {
     clo_output_sink sink;
     void *context;
-    uint64_t limit;    /* bytes of both streams together */
-    uint64_t produced; /* before the cut */
-    bool open_line;    /* stderr does not end with a newline */
+    uint64_t limit;                        /* bytes of both streams together */
+    uint64_t produced;                     /* before the cut */
+    bool open_line;                        /* stderr does not end with a newline */
     uint8_t records[CLO_OUTPUT_AREA_SIZE]; /* the private copy that is checked */
 };
 

@@ -16,11 +16,11 @@ int clo_pattern_compile(pcre2_code **pattern, const char *text, struct clo_error
 {
     int code;
     PCRE2_SIZE offset;
-    *pattern = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-                             PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
-                                 PCRE2_AUTO_CALLOUT | PCRE2_NO_AUTO_POSSESS |
-                                 PCRE2_NEVER_BACKSLASH_C,
-                             &code, &offset, NULL);
+    *pattern =
+        pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+                      PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
+                          PCRE2_AUTO_CALLOUT | PCRE2_NO_AUTO_POSSESS | PCRE2_NEVER_BACKSLASH_C,
+                      &code, &offset, NULL);
     if (*pattern)
         return 0;
     PCRE2_UCHAR why[128];

@@ -115,8 +115,7 @@ static int start_member(struct clo_pool *pool, struct clo_error *error);
 /* Have one more member than is needed now, if there may be one. */
 static void keep_ahead(struct clo_pool *pool)
 {
-    if (!pool->ending && pool->idle + pool->starting <= pool->waiting &&
-        pool->members < pool->size)
+    if (!pool->ending && pool->idle + pool->starting <= pool->waiting && pool->members < pool->size)
         start_member(pool, NULL);
 }
 
@@ -323,12 +322,13 @@ static void await(struct clo_pool *pool, struct request *request, uint64_t deadl
             continue;
         }
         if (clo_cancel_is_set(request->run->cancel)) {
-            request->status = clo_fail(&request->error, CLO_ECANCELLED,
-                                       "the run was cancelled before it began");
+            request->status =
+                clo_fail(&request->error, CLO_ECANCELLED, "the run was cancelled before it began");
             break;
         }
         if (clo_monotonic_ns() >= deadline_ns) {
-            request->status = clo_fail(&request->error, CLO_EBUSY, "no sandbox became free within "
+            request->status = clo_fail(&request->error, CLO_EBUSY,
+                                       "no sandbox became free within "
                                        "%llu ms; all %zu are in use",
                                        (unsigned long long)wait_ms, pool->size);
             break;
@@ -350,7 +350,8 @@ int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait
 {
     *result = NULL;
     if (run->keep_state)
-        return clo_fail(error, CLO_EINVALID, "keep_state needs a sandbox of its own; a pool's runs "
+        return clo_fail(error, CLO_EINVALID,
+                        "keep_state needs a sandbox of its own; a pool's runs "
                         "share no state");
     struct request request = {.run = run, .pool = pool};
     struct clo_cancel_watch watch = {.wake = wake_request, .context = &request};

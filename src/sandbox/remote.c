@@ -88,7 +88,8 @@ static int check_layers(unsigned layers, struct clo_error *error)
         return 0;
     clo_jail_describe(CLO_JAIL_ALL & ~layers, missing);
     clo_fail(error, CLO_ESYSTEM, "the jail around worker processes lacks: %s", missing);
-    return clo_hint(error, CLO_ESYSTEM, "allow it here (user namespaces and seccomp in a container), "
+    return clo_hint(error, CLO_ESYSTEM,
+                    "allow it here (user namespaces and seccomp in a container), "
                     "or accept less with jail: best");
 }
 
@@ -225,7 +226,8 @@ static void put_answer(struct remote_run *run, const struct clo_frame *frame)
         clo_frame_put_reply(&remote->wire, &reply, cancelled);
     clo_buffer_free(&reply.data);
     /* A tool on this thread may take longer than the run may, and the worker still gets its time to
-     * end. Waits do not count: they end by themselves, and a worker could go on with them for ever. */
+     * end. Waits do not count: they end by themselves, and a worker could go on with them for ever.
+     */
     if (!status && (call.flags & CLO_CALL_SUBMIT) && call.wait_id == call.id)
         run->deadline_ns += clo_monotonic_ns() - before;
 }
@@ -323,8 +325,10 @@ int clo_remote_run(struct clo_remote *remote, const struct clo_run *run,
                    struct clo_error *error)
 {
     struct remote_run here = {.remote = remote, .run = run, .limits = limits, .result = result};
-    struct clo_order order = {.code = run->code, .code_length = run->code_length,
-                              .name = run->name ? run->name : "main.py", .limits = *limits,
+    struct clo_order order = {.code = run->code,
+                              .code_length = run->code_length,
+                              .name = run->name ? run->name : "main.py",
+                              .limits = *limits,
                               .keep_state = run->keep_state,
                               .write_through = run->on_output != NULL};
     int status = check_size(&order, error);

@@ -102,8 +102,10 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     clo_cbor_put_string(request, "tools");
     clo_buffer_append(request, runner->descriptor, runner->descriptor_length);
     if (request->failed)
-        return clo_fail(error, CLO_EINVALID, "the code has %zu bytes; with the tools' descriptions "
-                        "it must fit in %llu", order->code_length, CLO_MESSAGE_MAX);
+        return clo_fail(error, CLO_EINVALID,
+                        "the code has %zu bytes; with the tools' descriptions "
+                        "it must fit in %llu",
+                        order->code_length, CLO_MESSAGE_MAX);
     return 0;
 }
 
@@ -138,9 +140,10 @@ static int check_order(struct clo_runner *runner, const struct clo_order *order,
     uint64_t granted = clo_vm_region_size(runner->vm, CLO_REGION_LINEAR) +
                        clo_vm_region_size(runner->vm, CLO_REGION_HEAP);
     if (order->limits.memory < granted)
-        return clo_fail(error, CLO_EINVALID, "limit memory is %llu bytes, but the guest has %llu "
-                        "before it runs", (unsigned long long)order->limits.memory,
-                        (unsigned long long)granted);
+        return clo_fail(error, CLO_EINVALID,
+                        "limit memory is %llu bytes, but the guest has %llu "
+                        "before it runs",
+                        (unsigned long long)order->limits.memory, (unsigned long long)granted);
     return 0;
 }
 

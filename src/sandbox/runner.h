@@ -16,8 +16,8 @@
 #include "sandbox/output.h"
 #include "sandbox/service.h"
 
-/* When a limit is reached, Python is interrupted and may raise, clean up and print its traceback for
- * a tenth of the wall time, within these bounds. Then the micro-VM is stopped. */
+/* When a limit is reached, Python is interrupted and may raise, clean up and print its traceback
+ * for a tenth of the wall time, within these bounds. Then the micro-VM is stopped. */
 #define CLO_GRACE_MIN_MS 100
 #define CLO_GRACE_MAX_MS 1000
 
@@ -43,9 +43,8 @@ struct clo_order { /* one run, with its limits resolved */
 struct clo_runner;
 
 /* Makes the micro-VM too. `descriptor`: the tools' (clo_tools_descriptor), kept by the caller. */
-int clo_runner_create(struct clo_runner **runner, const struct clo_image *image,
-                      uint64_t memory, const char *descriptor, size_t descriptor_length,
-                      struct clo_error *error);
+int clo_runner_create(struct clo_runner **runner, const struct clo_image *image, uint64_t memory,
+                      const char *descriptor, size_t descriptor_length, struct clo_error *error);
 void clo_runner_destroy(struct clo_runner *runner);
 
 /* Run to the end. Fills everything in *result (zeroed by the caller) but out and err, which go to

@@ -79,8 +79,7 @@ static int read_group(struct compiler *compiler, const struct clo_value *source,
     for (size_t i = 0; i < group->count; i++) {
         char index[24];
         snprintf(index, sizeof index, "%zu", i);
-        int status = compile_at(compiler, &value->list.items[i], keyword, index,
-                                &group->nodes[i]);
+        int status = compile_at(compiler, &value->list.items[i], keyword, index, &group->nodes[i]);
         if (status)
             return status;
     }
@@ -96,7 +95,8 @@ static int add_type(struct compiler *compiler, const struct clo_value *name, uns
             return 0;
         }
     }
-    return bad(compiler, "type", "one of \"null\", \"boolean\", \"integer\", \"number\", "
+    return bad(compiler, "type",
+               "one of \"null\", \"boolean\", \"integer\", \"number\", "
                "\"string\", \"array\", \"object\", or a list of them");
 }
 
@@ -306,8 +306,10 @@ static int fill(struct compiler *compiler, const struct clo_value *source,
         return 0;
     }
     if (source->type != CLO_MAP)
-        return clo_fail(compiler->error, CLO_EINVALID, "%s must be a schema: an object, true or "
-                        "false", compiler->place);
+        return clo_fail(compiler->error, CLO_EINVALID,
+                        "%s must be a schema: an object, true or "
+                        "false",
+                        compiler->place);
     int status = read_type(compiler, source, &node->types);
     if (!status)
         status = read_reference(compiler, source, node);
@@ -336,8 +338,10 @@ static int compile(struct compiler *compiler, const struct clo_value *source,
         return clo_fail(compiler->error, CLO_ELIMIT, "a schema has more than %d subschemas",
                         CLO_SCHEMA_NODES_MAX);
     if (compiler->depth == CLO_SCHEMA_DEPTH_MAX)
-        return clo_fail(compiler->error, CLO_ELIMIT, "%.60s...: a schema is nested more than %d "
-                        "levels deep", compiler->place, CLO_SCHEMA_DEPTH_MAX);
+        return clo_fail(compiler->error, CLO_ELIMIT,
+                        "%.60s...: a schema is nested more than %d "
+                        "levels deep",
+                        compiler->place, CLO_SCHEMA_DEPTH_MAX);
     struct clo_schema_node *node = calloc(1, sizeof *node);
     if (!node)
         return clo_fail_memory(compiler->error);
@@ -355,12 +359,14 @@ int clo_schema_compile(struct clo_schema **result, const char *json, struct clo_
     *result = NULL;
     size_t length = strlen(json);
     if (length > CLO_SCHEMA_TEXT_MAX)
-        return clo_fail(error, CLO_ELIMIT, "a schema has %zu bytes; at most %u are allowed",
-                        length, CLO_SCHEMA_TEXT_MAX);
+        return clo_fail(error, CLO_ELIMIT, "a schema has %zu bytes; at most %u are allowed", length,
+                        CLO_SCHEMA_TEXT_MAX);
     struct clo_schema *schema = calloc(1, sizeof *schema);
     if (!schema)
         return clo_fail_memory(error);
-    struct compiler compiler = {.schema = schema, .error = error, .place = "parameters",
+    struct compiler compiler = {.schema = schema,
+                                .error = error,
+                                .place = "parameters",
                                 .place_length = strlen("parameters")};
     const struct clo_schema_node *root;
     int status = clo_value_parse_json(&schema->document, json, length, error);

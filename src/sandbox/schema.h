@@ -17,10 +17,10 @@
 
 #include "cloche/value.h"
 
-#define CLO_SCHEMA_TEXT_MAX (256u << 10) /* bytes of the document */
-#define CLO_SCHEMA_NODES_MAX 4096        /* subschemas */
-#define CLO_SCHEMA_DEPTH_MAX 64          /* levels of nesting of the document */
-#define CLO_SCHEMA_STEPS_MAX 1000000     /* subschemas applied in one check */
+#define CLO_SCHEMA_TEXT_MAX (256u << 10)   /* bytes of the document */
+#define CLO_SCHEMA_NODES_MAX 4096          /* subschemas */
+#define CLO_SCHEMA_DEPTH_MAX 64            /* levels of nesting of the document */
+#define CLO_SCHEMA_STEPS_MAX 1000000       /* subschemas applied in one check */
 #define CLO_SCHEMA_SUBJECT_MAX (64u << 10) /* bytes of a text that is matched with a pattern */
 
 struct clo_schema;

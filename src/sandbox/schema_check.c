@@ -101,17 +101,17 @@ static int check_number(struct clo_check *check, const struct clo_schema_node *n
 {
     bool nan = value->type == CLO_NUMBER && isnan(value->number);
 #define ORDER(bound) (node->bound && !nan ? clo_value_order(value, node->bound) : 0)
-    int status = check_bound(check, value, node->minimum, place, !nan && ORDER(minimum) >= 0,
-                             "at least");
+    int status =
+        check_bound(check, value, node->minimum, place, !nan && ORDER(minimum) >= 0, "at least");
     if (!status)
-        status = check_bound(check, value, node->maximum, place, !nan && ORDER(maximum) <= 0,
-                             "at most");
+        status =
+            check_bound(check, value, node->maximum, place, !nan && ORDER(maximum) <= 0, "at most");
     if (!status)
-        status = check_bound(check, value, node->above, place, !nan && ORDER(above) > 0,
-                             "greater than");
+        status =
+            check_bound(check, value, node->above, place, !nan && ORDER(above) > 0, "greater than");
     if (!status)
-        status = check_bound(check, value, node->below, place, !nan && ORDER(below) < 0,
-                             "less than");
+        status =
+            check_bound(check, value, node->below, place, !nan && ORDER(below) < 0, "less than");
 #undef ORDER
     if (!status)
         status = check_bound(check, value, node->multiple, place,
@@ -142,8 +142,10 @@ static int check_text(struct clo_check *check, const struct clo_schema_node *nod
         return clo_check_fail(check, place, value, "a match for the pattern %.200s",
                               node->pattern_text);
     default:
-        return clo_check_fail(check, place, value, "shorter or simpler: matching it with the "
-                              "pattern %.200s takes too long", node->pattern_text);
+        return clo_check_fail(check, place, value,
+                              "shorter or simpler: matching it with the "
+                              "pattern %.200s takes too long",
+                              node->pattern_text);
     }
 }
 
@@ -158,8 +160,8 @@ static int check_items(struct clo_check *check, const struct clo_schema_node *no
         return clo_check_fail(check, place, value, "a list of at most %lld items",
                               (long long)node->max_items->integer);
     for (size_t i = 0; i < count; i++) {
-        const struct clo_schema_node *item = i < node->prefix.count ? node->prefix.nodes[i]
-                                                                    : node->items;
+        const struct clo_schema_node *item =
+            i < node->prefix.count ? node->prefix.nodes[i] : node->items;
         struct clo_check_place below = {.parent = place, .index = i};
         int status = item ? clo_check_node(check, item, &value->list.items[i], &below) : 0;
         if (status)
@@ -173,8 +175,10 @@ static int check_items(struct clo_check *check, const struct clo_schema_node *no
                         check->subject);
     if (repeated == count)
         return 0;
-    return clo_check_fail(check, place, value, "a list without repetitions, but item %zu is a "
-                          "repetition", repeated);
+    return clo_check_fail(check, place, value,
+                          "a list without repetitions, but item %zu is a "
+                          "repetition",
+                          repeated);
 }
 
 static const struct clo_schema_node *find_property(const struct clo_schema_node *node,
@@ -237,8 +241,7 @@ static bool only_types(const struct clo_schema_group *group, struct clo_schema_n
     for (size_t i = 0; i < group->count; i++) {
         const struct clo_schema_node *node = group->nodes[i];
         if (!node->types || node->allowed || node->constant || node->minimum || node->maximum ||
-            node->pattern || node->properties || node->required || node->items ||
-            node->reference)
+            node->pattern || node->properties || node->required || node->items || node->reference)
             return false;
         joined->types |= node->types;
     }
@@ -263,8 +266,10 @@ static int check_alternatives(struct clo_check *check, const struct clo_schema_g
         return clo_check_fail_type(check, place, &joined, value);
     if (group->count == 1)
         return clo_fail(check->error, CLO_EINVALID, "%s", first.message);
-    return clo_fail(check->error, CLO_EINVALID, "%.600s (the first of %zu allowed forms; the "
-                    "others do not fit either)", first.message, group->count);
+    return clo_fail(check->error, CLO_EINVALID,
+                    "%.600s (the first of %zu allowed forms; the "
+                    "others do not fit either)",
+                    first.message, group->count);
 }
 
 static int check_combined(struct clo_check *check, const struct clo_schema_node *node,
@@ -283,8 +288,7 @@ static int check_combined(struct clo_check *check, const struct clo_schema_node 
     check->error = &ignored;
     bool fits = clo_check_node(check, node->excluded, value, place) == 0;
     check->error = outer;
-    return fits ? clo_check_fail(check, place, value, "of another form: this one is excluded")
-                : 0;
+    return fits ? clo_check_fail(check, place, value, "of another form: this one is excluded") : 0;
 }
 
 static int check_content(struct clo_check *check, const struct clo_schema_node *node,

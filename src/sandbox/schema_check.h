@@ -1,4 +1,5 @@
-/* sandbox/schema_check.h - what the parts of the checker share: where it is, and how it complains. */
+/* sandbox/schema_check.h - what the parts of the checker share: where it is, and how it complains.
+ */
 #ifndef CLO_SANDBOX_SCHEMA_CHECK_H
 #define CLO_SANDBOX_SCHEMA_CHECK_H
 
@@ -28,8 +29,7 @@ int clo_check_fail(struct clo_check *check, const struct clo_check_place *place,
 int clo_check_fail_missing(struct clo_check *check, const struct clo_check_place *place,
                            const struct clo_schema_node *node, const struct clo_value *map);
 int clo_check_fail_unexpected(struct clo_check *check, const struct clo_check_place *place,
-                              const struct clo_schema_node *node,
-                              const struct clo_member *member);
+                              const struct clo_schema_node *node, const struct clo_member *member);
 int clo_check_fail_type(struct clo_check *check, const struct clo_check_place *place,
                         const struct clo_schema_node *node, const struct clo_value *value);
 int clo_check_fail_enum(struct clo_check *check, const struct clo_check_place *place,

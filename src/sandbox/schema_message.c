@@ -82,16 +82,15 @@ int clo_check_fail_missing(struct clo_check *check, const struct clo_check_place
     } else {
         char where[PLACE_MAX];
         name_place(place, where);
-        status = clo_fail(check->error, CLO_EINVALID, "%s: in %s, member%s %s %s",
-                          check->subject, where, count == 1 ? "" : "s", shown, end);
+        status = clo_fail(check->error, CLO_EINVALID, "%s: in %s, member%s %s %s", check->subject,
+                          where, count == 1 ? "" : "s", shown, end);
     }
     clo_buffer_free(&names);
     return status;
 }
 
 int clo_check_fail_unexpected(struct clo_check *check, const struct clo_check_place *place,
-                              const struct clo_schema_node *node,
-                              const struct clo_member *member)
+                              const struct clo_schema_node *node, const struct clo_member *member)
 {
     struct clo_buffer names = CLO_BUFFER(MESSAGE_MAX);
     for (size_t i = 0; i < node->property_count; i++)
@@ -105,14 +104,20 @@ int clo_check_fail_unexpected(struct clo_check *check, const struct clo_check_pl
     }
     int status;
     if (!node->property_count)
-        status = clo_fail(check->error, CLO_EINVALID, "%s: %sunexpected %s '%.64s'; no %ss are "
-                          "allowed", check->subject, in, noun, member->name, noun);
+        status = clo_fail(check->error, CLO_EINVALID,
+                          "%s: %sunexpected %s '%.64s'; no %ss are "
+                          "allowed",
+                          check->subject, in, noun, member->name, noun);
     else if (node->property_count == 1)
-        status = clo_fail(check->error, CLO_EINVALID, "%s: %sunexpected %s '%.64s'; the only %s "
-                          "is %s", check->subject, in, noun, member->name, noun, known);
+        status = clo_fail(check->error, CLO_EINVALID,
+                          "%s: %sunexpected %s '%.64s'; the only %s "
+                          "is %s",
+                          check->subject, in, noun, member->name, noun, known);
     else
-        status = clo_fail(check->error, CLO_EINVALID, "%s: %sunexpected %s '%.64s'; the %ss are "
-                          "%s", check->subject, in, noun, member->name, noun, known);
+        status = clo_fail(check->error, CLO_EINVALID,
+                          "%s: %sunexpected %s '%.64s'; the %ss are "
+                          "%s",
+                          check->subject, in, noun, member->name, noun, known);
     clo_buffer_free(&names);
     return status;
 }
@@ -125,8 +130,7 @@ int clo_check_fail_type(struct clo_check *check, const struct clo_check_place *p
         if (!(node->types & 1u << i))
             continue;
         size_t used = strlen(wanted);
-        snprintf(wanted + used, sizeof wanted - used, "%s%s", used ? " or " : "",
-                 type_phrases[i]);
+        snprintf(wanted + used, sizeof wanted - used, "%s%s", used ? " or " : "", type_phrases[i]);
     }
     return clo_check_fail(check, place, value, "%s", wanted);
 }
@@ -140,8 +144,8 @@ int clo_check_fail_enum(struct clo_check *check, const struct clo_check_place *p
         clo_value_brief(item, &node->allowed->list.items[i]);
         clo_buffer_format(&wanted, "%s%s", i ? ", " : "", item);
     }
-    int status = clo_check_fail(check, place, value, "one of %s%s",
-                                wanted.data ? wanted.data : "", wanted.failed ? ", ..." : "");
+    int status = clo_check_fail(check, place, value, "one of %s%s", wanted.data ? wanted.data : "",
+                                wanted.failed ? ", ..." : "");
     clo_buffer_free(&wanted);
     return status;
 }

@@ -38,8 +38,8 @@ struct clo_schema_group { /* anyOf, oneOf, allOf, prefixItems */
 
 struct clo_schema_node {
     const struct clo_value *source;
-    bool refuses_all; /* the schema `false` */
-    unsigned types;   /* set of enum clo_schema_type; 0: any */
+    bool refuses_all;                /* the schema `false` */
+    unsigned types;                  /* set of enum clo_schema_type; 0: any */
     const struct clo_value *allowed; /* enum: a list */
     const struct clo_value *constant;
     const struct clo_schema_node *reference;

@@ -21,7 +21,7 @@
 #include "base/error.h"
 #include "sandbox/cbor.h"
 
-struct flight { /* a call that was submitted and not yet waited for */
+struct flight {         /* a call that was submitted and not yet waited for */
     struct clo_job job; /* first: the crew hands back this address */
     struct clo_service *service;
     struct flight *next;
@@ -121,8 +121,7 @@ static uint32_t say_error(struct clo_buffer *data, const struct clo_error *error
     return CLO_CALL_ERROR;
 }
 
-static void refuse_limit(struct clo_service *service, struct clo_reply *reply,
-                         enum clo_limit limit)
+static void refuse_limit(struct clo_service *service, struct clo_reply *reply, enum clo_limit limit)
 {
     char text[CLO_LIMIT_TEXT_MAX];
     clo_limit_text(text, limit, clo_limit_value(&service->limits, limit));
@@ -143,14 +142,13 @@ static int read_call(struct clo_service *service, const struct clo_call *call,
     if (status)
         return status;
     bool shaped = message.type == CLO_LIST && message.list.count == 2 &&
-                  message.list.items[0].type == CLO_TEXT &&
-                  message.list.items[1].type == CLO_MAP;
+                  message.list.items[0].type == CLO_TEXT && message.list.items[1].type == CLO_MAP;
     if (!shaped) {
         status = clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
     } else {
         *tool = clo_tools_find(service->tools, &message.list.items[0], error);
-        status = *tool ? clo_tool_check_arguments(*tool, &message.list.items[1], error)
-                       : CLO_ENOTFOUND;
+        status =
+            *tool ? clo_tool_check_arguments(*tool, &message.list.items[1], error) : CLO_ENOTFOUND;
     }
     if (!status) {
         *arguments = message.list.items[1];
@@ -160,7 +158,8 @@ static int read_call(struct clo_service *service, const struct clo_call *call,
     return status;
 }
 
-/* The answer as the guest will read it; `data` is empty and has the message ceiling as its limit. */
+/* The answer as the guest will read it; `data` is empty and has the message ceiling as its limit.
+ */
 static uint32_t say_result(const struct clo_tool_entry *tool, const struct clo_value *result,
                            struct clo_buffer *data)
 {
@@ -180,7 +179,7 @@ static uint32_t run_tool(const struct clo_tool_entry *tool, const struct clo_val
     struct clo_error error;
     int failed = clo_tool_call(tool, arguments, deadline_ns, cancel, &result, &error);
     uint32_t status = failed == CLO_EBUSY || failed == CLO_ECANCELLED ? CLO_CALL_INTERRUPTED
-                      : failed ? say_error(data, &error)
+                      : failed                                        ? say_error(data, &error)
                                : say_result(tool, &result, data);
     clo_value_clear(&result);
     return status;

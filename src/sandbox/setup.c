@@ -7,13 +7,17 @@
 int clo_setup_open(struct clo_setup *setup, const struct clo_sandbox_config *config, bool pooled,
                    struct clo_error *error)
 {
-    *setup = (struct clo_setup){.image = config->image, .isolation = config->isolation,
-                                .jail = config->jail, .pooled = pooled};
+    *setup = (struct clo_setup){.image = config->image,
+                                .isolation = config->isolation,
+                                .jail = config->jail,
+                                .pooled = pooled};
     if (!config->image)
         return clo_fail(error, CLO_EINVALID, "the configuration has no image");
     if (config->isolation != CLO_ISOLATION_THREAD && config->isolation != CLO_ISOLATION_WORKER)
-        return clo_fail(error, CLO_EINVALID, "isolation is %d; it must be thread (0) or worker "
-                        "(1)", config->isolation);
+        return clo_fail(error, CLO_EINVALID,
+                        "isolation is %d; it must be thread (0) or worker "
+                        "(1)",
+                        config->isolation);
     if (config->jail != CLO_JAIL_BEST && config->jail != CLO_JAIL_STRICT)
         return clo_fail(error, CLO_EINVALID, "jail is %d; it must be best (0) or strict (1)",
                         config->jail);

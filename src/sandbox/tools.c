@@ -17,7 +17,9 @@
 
 #define DESCRIPTION_MAX (64u << 10)
 #define DESCRIPTOR_MAX (4u << 20)
-#define CANCEL_LOOK_NS 20000000u /* how often a wait for a serial tool looks at the cancel token */
+#define CANCEL_LOOK_NS                                                                             \
+    20000000u /* how often a wait for a serial tool looks at the cancel token                      \
+               */
 
 #define NO_PARAMETERS "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}"
 
@@ -42,10 +44,10 @@ struct clo_tools {
 static bool is_keyword(const char *name)
 {
     static const char *const keywords[] = {
-        "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class",
-        "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global",
-        "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return",
-        "try", "while", "with", "yield"};
+        "False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",
+        "class", "continue", "def",   "del",    "elif", "else",   "except", "finally",  "for",
+        "from",  "global",   "if",    "import", "in",   "is",     "lambda", "nonlocal", "not",
+        "or",    "pass",     "raise", "return", "try",  "while",  "with",   "yield"};
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
         if (strcmp(name, keywords[i]) == 0)
             return true;
@@ -68,8 +70,9 @@ static int check_name(const char *name, struct clo_error *error)
     }
     if (!identifier) {
         clo_fail(error, CLO_EINVALID, "tool '%s': the name is no Python identifier", name);
-        return clo_hint(error, CLO_EINVALID, "use letters, digits and underscores, not beginning "
-                                             "with a digit");
+        return clo_hint(error, CLO_EINVALID,
+                        "use letters, digits and underscores, not beginning "
+                        "with a digit");
     }
     if (is_keyword(name))
         return clo_fail(error, CLO_EINVALID, "tool '%s': the name is a Python keyword", name);
@@ -80,8 +83,8 @@ static int compile_schema(struct clo_schema **schema, const struct clo_tool *too
                           struct clo_error *error)
 {
     struct clo_error why;
-    int status = clo_schema_compile(schema, tool->parameters ? tool->parameters : NO_PARAMETERS,
-                                    &why);
+    int status =
+        clo_schema_compile(schema, tool->parameters ? tool->parameters : NO_PARAMETERS, &why);
     if (status)
         return clo_fail(error, status, "tool '%s': %s", tool->name, why.message);
     const struct clo_value *document = clo_schema_document(*schema);
@@ -91,8 +94,10 @@ static int compile_schema(struct clo_schema **schema, const struct clo_tool *too
         return 0;
     clo_schema_free(*schema);
     *schema = NULL;
-    return clo_fail(error, CLO_EINVALID, "tool '%s': parameters must be a JSON Schema of type "
-                    "\"object\"", tool->name);
+    return clo_fail(error, CLO_EINVALID,
+                    "tool '%s': parameters must be a JSON Schema of type "
+                    "\"object\"",
+                    tool->name);
 }
 
 static int check_rest(const struct clo_tool *tool, struct clo_error *error)
@@ -170,8 +175,10 @@ static int encode_descriptor(struct clo_tools *tools, struct clo_error *error)
             return status;
     }
     if (buffer->failed)
-        return clo_fail(error, CLO_ELIMIT, "the tools' descriptions and schemas are larger than "
-                        "%u bytes together", DESCRIPTOR_MAX);
+        return clo_fail(error, CLO_ELIMIT,
+                        "the tools' descriptions and schemas are larger than "
+                        "%u bytes together",
+                        DESCRIPTOR_MAX);
     return 0;
 }
 
@@ -242,8 +249,7 @@ const char *clo_tools_descriptor(const struct clo_tools *tools, size_t *length)
 }
 
 const struct clo_tool_entry *clo_tools_find(const struct clo_tools *tools,
-                                            const struct clo_value *name,
-                                            struct clo_error *error)
+                                            const struct clo_value *name, struct clo_error *error)
 {
     for (size_t i = 0; i < tools->count; i++) {
         const char *known = tools->entries[i].tool.name;
@@ -281,8 +287,8 @@ static int take_gate(struct clo_gate *gate, uint64_t deadline_ns, const struct c
         } else if (clo_cancel_is_set(cancel)) {
             status = CLO_ECANCELLED;
         } else {
-            uint64_t until = deadline_ns - now > CANCEL_LOOK_NS ? now + CANCEL_LOOK_NS
-                                                                : deadline_ns;
+            uint64_t until =
+                deadline_ns - now > CANCEL_LOOK_NS ? now + CANCEL_LOOK_NS : deadline_ns;
             struct timespec time = {.tv_sec = (time_t)(until / 1000000000u),
                                     .tv_nsec = (long)(until % 1000000000u)};
             pthread_cond_timedwait(&gate->left, &gate->lock, &time);
@@ -303,8 +309,8 @@ static void leave_gate(struct clo_gate *gate)
 }
 
 int clo_tool_call(const struct clo_tool_entry *entry, const struct clo_value *arguments,
-                  uint64_t deadline_ns, const struct clo_cancel *cancel,
-                  struct clo_value *result, struct clo_error *error)
+                  uint64_t deadline_ns, const struct clo_cancel *cancel, struct clo_value *result,
+                  struct clo_error *error)
 {
     if (entry->gate) {
         int status = take_gate(entry->gate, deadline_ns, cancel);

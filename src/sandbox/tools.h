@@ -10,7 +10,8 @@
 struct clo_tools;
 struct clo_tool_entry;
 
-/* Copy and check tools: names, schemas, no name twice. CLO_EINVALID names the tool and the place. */
+/* Copy and check tools: names, schemas, no name twice. CLO_EINVALID names the tool and the place.
+ */
 int clo_tools_create(struct clo_tools **tools, const struct clo_tool *list, size_t count,
                      struct clo_error *error);
 void clo_tools_free(struct clo_tools *tools); /* NULL is allowed; no call may be in progress */
@@ -23,8 +24,7 @@ const char *clo_tools_descriptor(const struct clo_tools *tools, size_t *length);
 
 /* NULL, with a message that lists the tools there are. */
 const struct clo_tool_entry *clo_tools_find(const struct clo_tools *tools,
-                                            const struct clo_value *name,
-                                            struct clo_error *error);
+                                            const struct clo_value *name, struct clo_error *error);
 
 /* Check the arguments (an integral number may become an integer). */
 int clo_tool_check_arguments(const struct clo_tool_entry *entry, struct clo_value *arguments,
@@ -33,8 +33,8 @@ int clo_tool_check_arguments(const struct clo_tool_entry *entry, struct clo_valu
 /* Call the tool on this thread. A serial tool is waited for until `deadline_ns` of the monotonic
  * clock: CLO_EBUSY, or CLO_ECANCELLED. Any other failure is the tool's own. */
 int clo_tool_call(const struct clo_tool_entry *entry, const struct clo_value *arguments,
-                  uint64_t deadline_ns, const struct clo_cancel *cancel,
-                  struct clo_value *result, struct clo_error *error);
+                  uint64_t deadline_ns, const struct clo_cancel *cancel, struct clo_value *result,
+                  struct clo_error *error);
 
 const char *clo_tool_entry_name(const struct clo_tool_entry *entry);
 

@@ -15,7 +15,8 @@ static uint64_t first_ticks, first_ns;
 static void read_both(uint64_t *ticks, uint64_t *ns)
 {
     uint64_t best = UINT64_MAX;
-    for (int i = 0; i < 4; i++) { /* the tightest of a few: an interruption between the two is out */
+    for (int i = 0; i < 4;
+         i++) { /* the tightest of a few: an interruption between the two is out */
         uint64_t before = __rdtsc();
         uint64_t now = clo_monotonic_ns();
         uint64_t after = __rdtsc();

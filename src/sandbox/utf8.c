@@ -1,4 +1,5 @@
-/* utf8.c - checking and counting the characters of a text (RFC 3629, section 4, with surrogates). */
+/* utf8.c - checking and counting the characters of a text (RFC 3629, section 4, with surrogates).
+ */
 #include "sandbox/utf8.h"
 
 #define HIGH_BITS 0x8080808080808080u

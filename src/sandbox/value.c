@@ -32,8 +32,8 @@ static bool is_container(const struct clo_value *value)
 
 static void set_parent(struct clo_value *container, struct clo_value *parent)
 {
-    size_t *place = container->type == CLO_LIST ? &container->list.capacity
-                                                : &container->map.capacity;
+    size_t *place =
+        container->type == CLO_LIST ? &container->list.capacity : &container->map.capacity;
     *place = (size_t)(uintptr_t)parent;
 }
 
@@ -115,7 +115,8 @@ static int set_bytes(struct clo_value *value, enum clo_type type, bool negative,
     char *copy = copy_bytes(data, length);
     if (!copy)
         return CLO_ENOMEMORY;
-    replace(value, (struct clo_value){.type = type, .negative = negative,
+    replace(value, (struct clo_value){.type = type,
+                                      .negative = negative,
                                       .text = {.data = copy, .length = length}});
     return 0;
 }

@@ -33,7 +33,8 @@ static size_t ceiling(uint32_t type)
 
 void clo_wire_open(struct clo_wire *wire, int fd, unsigned accepts)
 {
-    *wire = (struct clo_wire){.fd = fd, .accepts = accepts,
+    *wire = (struct clo_wire){.fd = fd,
+                              .accepts = accepts,
                               .in = CLO_BUFFER(FRAME_MAX + sizeof(struct header) + READ_SIZE),
                               .out = CLO_BUFFER(2 * FRAME_MAX)};
 }
@@ -76,8 +77,10 @@ static int look(struct clo_wire *wire, struct clo_frame *frame, struct clo_error
     if (header.type >= CLO_FRAME_COUNT || !(wire->accepts & 1u << header.type))
         return clo_fail(error, CLO_EGUEST, "a frame of type %u", header.type);
     if (header.length > ceiling(header.type))
-        return clo_fail(error, CLO_EGUEST, "a frame of type %u with %u bytes; at most %zu are "
-                        "allowed", header.type, header.length, ceiling(header.type));
+        return clo_fail(error, CLO_EGUEST,
+                        "a frame of type %u with %u bytes; at most %zu are "
+                        "allowed",
+                        header.type, header.length, ceiling(header.type));
     if (wire->in.length - sizeof header < header.length)
         return 0;
     *frame = (struct clo_frame){(enum clo_frame_type)header.type,

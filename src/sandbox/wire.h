@@ -32,10 +32,10 @@ enum clo_frame_type {
 };
 
 struct clo_wire {
-    int fd;              /* owned; -1: closed */
-    unsigned accepts;    /* set of frame types, as bits, that this end receives */
+    int fd;           /* owned; -1: closed */
+    unsigned accepts; /* set of frame types, as bits, that this end receives */
     struct clo_buffer in, out;
-    size_t taken;        /* bytes at the start of `in` that the last frame used */
+    size_t taken; /* bytes at the start of `in` that the last frame used */
 };
 
 struct clo_frame { /* valid until the next receive */

@@ -97,8 +97,8 @@ static void run(struct worker *worker, const struct clo_frame *frame)
 {
     struct clo_order order;
     struct clo_error error = {0};
-    struct clo_run_host host = {.answer = answer, .output = output, .cancelled = cancelled,
-                                .context = worker};
+    struct clo_run_host host = {
+        .answer = answer, .output = output, .cancelled = cancelled, .context = worker};
     struct clo_run_result *result = calloc(1, sizeof *result);
     worker->cancelled = false;
     int status = clo_frame_read_run(frame, &order, &worker->sequence, &error);
@@ -131,7 +131,8 @@ static void begin(struct worker *worker, unsigned layers)
     struct clo_error error = {0};
     size_t length;
     const char *descriptor = clo_tools_descriptor(worker->setup->tools, &length);
-    int status = clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
+    int status =
+        clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
     clo_jail_enter(worker->setup->limits.memory + CLO_WORKER_MEMORY, &layers);
     if (!status)
         status = clo_runner_create(&worker->runner, worker->setup->image,

@@ -9,8 +9,8 @@
 /* With SI_QUEUE and a run's sequence number: end that run. */
 #define CLO_WORKER_CANCEL SIGUSR1
 
-/* What a fork of the nursery does until its socket closes. `layers`: of the jail, put up by the fork
- * itself. */
+/* What a fork of the nursery does until its socket closes. `layers`: of the jail, put up by the
+ * fork itself. */
 _Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t nursery,
                                unsigned layers);
 

@@ -29,7 +29,7 @@ static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX +
                                "A response with id '%s' exists already; ids must differ.", wanted);
     if (status != CLO_ENOTFOUND)
         return clo_problem_internal(problem);
-    strcpy(id, wanted);
+    clo_name_copy(id, wanted);
     return 0;
 }
 
@@ -44,8 +44,8 @@ static struct clo_reply *accept_reply(struct clo_exchange *exchange, struct clo_
         choose_id(exchange, id, problem) == 0) {
         if (!request.session[0])
             clo_id_make(request.session, "sess");
-        strcpy(exchange->session, request.session);
-        strcpy(exchange->response_id, id);
+        clo_name_copy(exchange->session, request.session);
+        clo_name_copy(exchange->response_id, id);
         reply = clo_reply_create(exchange->server, id, &request, exchange->charge);
         exchange->charge = 0;
         if (!reply)
@@ -63,7 +63,7 @@ static void start_foreground(struct clo_exchange *exchange, struct clo_reply *re
     clo_exchange_suspend(exchange, reply);
     if (clo_reply_start(reply, &problem) == 0)
         return; /* the exchange is the reply's now */
-    clo_exchange_fault(exchange, &problem);
+    clo_exchange_refuse(exchange, &problem);
     clo_exchange_resume(exchange);
 }
 
@@ -71,7 +71,7 @@ static void start_background(struct clo_exchange *exchange, struct clo_reply *re
 {
     struct clo_problem problem;
     if (clo_reply_start(reply, &problem) < 0) {
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
         return;
     }
     if (!reply->request.stream) {
@@ -92,7 +92,7 @@ void clo_handle_create(struct clo_exchange *exchange, const char *id)
     (void)id;
     struct clo_reply *reply = accept_reply(exchange, &problem);
     if (!reply) {
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
         return;
     }
     exchange->reply = reply; /* this reference ends with the exchange */

@@ -32,7 +32,7 @@ void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *j
     json_decref(json);
 }
 
-void clo_exchange_fault(struct clo_exchange *exchange, const struct clo_problem *problem)
+void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem *problem)
 {
     exchange->retry_after = problem->retry_after;
     clo_exchange_json(exchange, problem->status, clo_problem_json(problem));

@@ -20,7 +20,7 @@ int clo_history_check(struct clo_store *store, struct clo_request *request,
 {
     struct clo_record record;
     if (!request->session[0])
-        strcpy(request->session, request->conversation);
+        clo_name_copy(request->session, request->conversation);
     if (!request->previous)
         return 0;
     int status = clo_store_get(store, request->previous, &record);
@@ -34,7 +34,7 @@ int clo_history_check(struct clo_store *store, struct clo_request *request,
                                  "finished.",
                                  request->previous, record.status);
     else if (!request->session[0])
-        strcpy(request->session, record.session);
+        clo_name_copy(request->session, record.session);
     clo_record_clear(&record);
     return status;
 }
@@ -55,9 +55,7 @@ static int load_chain(struct clo_store *store, const struct clo_request *request
     char id[CLO_SERVE_NAME_MAX + 1], previous[CLO_SERVE_NAME_MAX + 1];
     size_t total = 0, count = 0;
     int status = 0;
-    json_t **parts = calloc(CLO_HISTORY_RESPONSES_MAX, sizeof *parts);
-    if (!parts)
-        return clo_problem_internal(problem);
+    json_t *parts[CLO_HISTORY_RESPONSES_MAX];
     snprintf(id, sizeof id, "%s", request->previous);
     while (id[0] && status == 0) {
         if (count == CLO_HISTORY_RESPONSES_MAX || total > CLO_HISTORY_ITEMS_MAX) {
@@ -77,7 +75,6 @@ static int load_chain(struct clo_store *store, const struct clo_request *request
             status = clo_problem_internal(problem);
         json_decref(parts[--count]);
     }
-    free(parts);
     return status;
 }
 

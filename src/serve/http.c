@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static void take_request_id(struct clo_exchange *exchange)
 {
     const char *given = clo_exchange_header(exchange, "x-request-id");
     if (given && clo_request_name_ok(given))
-        strcpy(exchange->request_id, given);
+        clo_name_copy(exchange->request_id, given);
     else
         clo_id_make(exchange->request_id, "req");
 }
@@ -152,7 +153,7 @@ static void body_too_large(struct clo_exchange *exchange)
                     "The body is larger than %u MiB; send less, for instance by naming a "
                     "previous_response_id in place of the whole history.",
                     CLO_SERVE_BODY_MAX >> 20);
-    clo_exchange_fault(exchange, &problem);
+    clo_exchange_refuse(exchange, &problem);
     clo_buffer_free(&exchange->body);
 }
 
@@ -162,7 +163,7 @@ static void no_room_for_body(struct clo_exchange *exchange)
     clo_problem_set(&problem, 503, "overloaded", NULL,
                     "The server holds as many request bodies as it can; try again in a moment.");
     problem.retry_after = 1;
-    clo_exchange_fault(exchange, &problem);
+    clo_exchange_refuse(exchange, &problem);
     clo_buffer_free(&exchange->body);
 }
 
@@ -195,7 +196,7 @@ static enum MHD_Result begin(struct clo_exchange *exchange)
     bool asks = clo_exchange_header(exchange, MHD_HTTP_HEADER_EXPECT) != NULL;
     unsigned long long bytes = length ? strtoull(length, NULL, 10) : 0;
     if (clo_router_refuses(exchange, &problem))
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
     else if (bytes > CLO_SERVE_BODY_MAX)
         body_too_large(exchange);
     if (exchange->status && (asks || bytes > CLO_SERVE_DRAIN_MAX))
@@ -280,13 +281,15 @@ static int listen_on(const struct clo_server *server, struct clo_error *error)
 
 static uint16_t port_of(int listener)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof address;
-    char port[8] = "0";
-    if (getsockname(listener, (struct sockaddr *)&address, &length) == 0)
-        getnameinfo((struct sockaddr *)&address, length, NULL, 0, port, sizeof port,
-                    NI_NUMERICSERV);
-    return (uint16_t)atoi(port);
+    if (getsockname(listener, &address.any, &length) < 0)
+        return 0;
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 int clo_http_start(struct clo_server *server, uint16_t *port, struct clo_error *error)

@@ -54,7 +54,7 @@ const char *clo_exchange_query(const struct clo_exchange *exchange, const char *
 /* Answer. The JSON and text are taken; NULL answers 500. */
 void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *json);
 void clo_exchange_text(struct clo_exchange *exchange, unsigned status, char *text);
-void clo_exchange_fault(struct clo_exchange *exchange, const struct clo_problem *problem);
+void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem *problem);
 /* The stream's reference is taken; it is given to the watch as well. */
 void clo_exchange_stream(struct clo_exchange *exchange, struct clo_feed *stream);
 

@@ -77,7 +77,7 @@ struct clo_feed *clo_reply_replay(struct clo_server *server, struct clo_reply *r
     reader->server = server;
     reader->stream = stream;
     reader->next_sequence = from;
-    strcpy(reader->id, id);
+    clo_name_copy(reader->id, id);
     if (reply) {
         clo_reply_retain(reply);
         reader->reply = reply;
@@ -86,6 +86,7 @@ struct clo_feed *clo_reply_replay(struct clo_server *server, struct clo_reply *r
         reply->subscribers = reader;
         pthread_mutex_unlock(&reply->lock);
     }
+    /* cppcheck-suppress memleak ; the feed owns the reader, by its source */
     return stream;
 }
 

@@ -33,7 +33,7 @@ struct clo_reply *clo_reply_create(struct clo_server *server, const char *id,
     reply->charge = charge;
     reply->references = 1;
     pthread_mutex_init(&reply->lock, NULL);
-    strcpy(reply->id, id);
+    clo_name_copy(reply->id, id);
     reply->cancel = clo_cancel_create();
     reply->base =
         clo_response_base(&reply->request, id, time(NULL), clo_agent_model_name(server->agent));
@@ -80,12 +80,13 @@ const char *clo_reply_outcome(struct clo_reply *reply)
 static void record_of(const struct clo_reply *reply, json_t *response, struct clo_record *record)
 {
     memset(record, 0, sizeof *record);
-    strcpy(record->id, reply->id);
+    clo_name_copy(record->id, reply->id);
     if (reply->request.previous)
-        strcpy(record->previous, reply->request.previous);
-    strcpy(record->conversation, reply->request.conversation);
-    strcpy(record->session, reply->request.session);
-    strcpy(record->status, json_string_value(json_object_get(response, "status")));
+        clo_name_copy(record->previous, reply->request.previous);
+    clo_name_copy(record->conversation, reply->request.conversation);
+    clo_name_copy(record->session, reply->request.session);
+    snprintf(record->status, sizeof record->status, "%s",
+             json_string_value(json_object_get(response, "status")));
     record->background = reply->request.background;
     record->response = response;
 }
@@ -293,7 +294,7 @@ static void reply_streaming(struct clo_reply *reply, const json_t *input)
     struct clo_problem problem;
     if (!stream) {
         clo_problem_internal(&problem);
-        clo_exchange_fault(reply->exchange, &problem);
+        clo_exchange_refuse(reply->exchange, &problem);
         clo_replies_remove(reply->server->replies, reply);
         clo_exchange_resume(reply->exchange);
         return;
@@ -334,7 +335,7 @@ static void refuse(struct clo_reply *reply, const struct clo_problem *problem)
     reply->over = true;
     pthread_mutex_unlock(&reply->lock);
     clo_replies_remove(reply->server->replies, reply);
-    clo_exchange_fault(reply->exchange, problem);
+    clo_exchange_refuse(reply->exchange, problem);
     clo_exchange_resume(reply->exchange);
 }
 

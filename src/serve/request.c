@@ -184,7 +184,7 @@ static int take_conversation(struct clo_request *request, struct clo_problem *pr
         return clo_problem_set(problem, 400, "mutually_exclusive_parameters", "conversation",
                                "'conversation' and 'previous_response_id' exclude each other; "
                                "send one of them.");
-    strcpy(request->conversation, id);
+    clo_name_copy(request->conversation, id);
     return 0;
 }
 
@@ -229,7 +229,7 @@ static void take_fields(struct clo_request *request)
     request->truncate = truncation && strcmp(truncation, "auto") == 0;
     request->max_tool_calls = (unsigned)json_integer_value(json_object_get(body, "max_tool_calls"));
     if (session)
-        strcpy(request->session, session);
+        clo_name_copy(request->session, session);
 }
 
 int clo_request_parse(struct clo_request *request, const char *text, size_t length,

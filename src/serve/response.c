@@ -87,7 +87,7 @@ static json_t *usage_json(const struct clo_usage_tokens *usage)
                      "input_tokens_details", "cached_tokens", (json_int_t)usage->cached,
                      "output_tokens", (json_int_t)usage->output, "output_tokens_details",
                      "reasoning_tokens", (json_int_t)usage->reasoning, "total_tokens",
-                     (json_int_t)(usage->input + usage->output));
+                     (json_int_t)usage->input + (json_int_t)usage->output);
 }
 
 json_t *clo_response_at(const json_t *base, const struct clo_response_state *state)

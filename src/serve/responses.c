@@ -21,11 +21,11 @@ static bool load(struct clo_exchange *exchange, const char *id, struct clo_recor
             clo_problem_response_missing(&problem, id);
         else
             clo_problem_internal(&problem);
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
         return false;
     }
-    strcpy(exchange->response_id, record->id);
-    strcpy(exchange->session, record->session);
+    clo_name_copy(exchange->response_id, record->id);
+    clo_name_copy(exchange->session, record->session);
     return true;
 }
 
@@ -93,7 +93,7 @@ void clo_handle_get(struct clo_exchange *exchange, const char *id)
     else if (stream == 0)
         clo_exchange_json(exchange, 200, json_incref(record.response));
     if (stream < 0)
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
     clo_record_clear(&record);
 }
 
@@ -112,7 +112,7 @@ void clo_handle_delete(struct clo_exchange *exchange, const char *id)
     else if (clo_store_delete(exchange->server->store, id) < 0)
         status = clo_problem_internal(&problem);
     if (status < 0)
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
     else
         clo_exchange_json(
             exchange, 200,
@@ -148,13 +148,13 @@ void clo_handle_cancel(struct clo_exchange *exchange, const char *id)
     clo_reply_release(reply);
     if (synchronous) {
         cannot_cancel(&problem, "A synchronous");
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
         return;
     }
     if (!load(exchange, id, &record))
         return;
     if (check_cancelled(&record, &problem) < 0)
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
     else
         clo_exchange_json(exchange, 200, json_incref(record.response));
     clo_record_clear(&record);
@@ -174,7 +174,7 @@ void clo_handle_input_items(struct clo_exchange *exchange, const char *id)
     if (!load(exchange, id, &record))
         return;
     if (clo_items_list(exchange->server->store, id, &query, &list, &problem) < 0)
-        clo_exchange_fault(exchange, &problem);
+        clo_exchange_refuse(exchange, &problem);
     else
         clo_exchange_json(exchange, 200, list);
     clo_record_clear(&record);

@@ -24,7 +24,7 @@ static void handle_readiness(struct clo_exchange *exchange, const char *id)
         return;
     }
     clo_problem_set(&problem, 503, "shutting_down", NULL, SHUTTING_DOWN);
-    clo_exchange_fault(exchange, &problem);
+    clo_exchange_refuse(exchange, &problem);
 }
 
 static void handle_liveness(struct clo_exchange *exchange, const char *id)
@@ -51,7 +51,7 @@ static void handle_create_unless_stopping(struct clo_exchange *exchange, const c
     }
     clo_problem_set(&problem, 503, "shutting_down", NULL, SHUTTING_DOWN);
     problem.retry_after = 5;
-    clo_exchange_fault(exchange, &problem);
+    clo_exchange_refuse(exchange, &problem);
 }
 
 /* '*' in a pattern is one path segment, the id. */
@@ -69,6 +69,12 @@ static const struct route {
     {"GET", "/", handle_root},
 };
 
+/* Nothing is left of the path, or only a slash at its end. */
+static bool at_end(const char *path)
+{
+    return path[0] == '\0' || (path[0] == '/' && path[1] == '\0');
+}
+
 static bool matches(const char *pattern, const char *path, char id[CLO_SERVE_NAME_MAX + 1])
 {
     const char *star = strchr(pattern, '*');
@@ -77,15 +83,18 @@ static bool matches(const char *pattern, const char *path, char id[CLO_SERVE_NAM
         return false;
     path += fixed;
     if (!star)
-        return *path == '\0' || (path[0] == '/' && path[1] == '\0');
+        return at_end(path);
     size_t length = strcspn(path, "/");
     if (length < 1 || length > CLO_SERVE_NAME_MAX)
         return false;
     memcpy(id, path, length);
     id[length] = '\0';
     path += length;
-    size_t rest = strlen(star + 1);
-    return strncmp(path, star + 1, rest) == 0 && (!path[rest] || !strcmp(path + rest, "/"));
+    for (const char *rest = star + 1; *rest; rest++) {
+        if (*path++ != *rest)
+            return false;
+    }
+    return at_end(path);
 }
 
 /* A HEAD is a GET whose body the library leaves out. */
@@ -130,7 +139,7 @@ void clo_router_dispatch(struct clo_exchange *exchange)
                         "There is nothing at '%.128s'; responses are made by POST /responses.",
                         exchange->path);
     }
-    clo_exchange_fault(exchange, &problem);
+    clo_exchange_refuse(exchange, &problem);
 }
 
 static bool is_loopback_host(const char *host)
@@ -148,7 +157,8 @@ static bool is_loopback_origin(const char *origin)
 {
     char host[256];
     const char *start = strstr(origin, "://");
-    if (!start || (strncasecmp(origin, "http://", 7) && strncasecmp(origin, "https://", 8)))
+    if (!start ||
+        (strncasecmp(origin, "http://", 7) != 0 && strncasecmp(origin, "https://", 8) != 0))
         return false;
     start += 3;
     size_t length = *start == '[' ? strcspn(start, "]") + 1 : strcspn(start, ":/");

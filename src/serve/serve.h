@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "cloche/serve.h"
 
@@ -40,6 +41,14 @@
 #define CLO_SERVE_STALL_MS 60000u /* a client that reads nothing for so long is cut */
 #define CLO_SERVE_FLUSH_MS 2000u  /* at the end: for last events to reach clients */
 #define CLO_SERVE_NAME_MAX 128    /* bytes of a conversation, session or request id */
+
+/* Copy a name that was checked to have at most CLO_SERVE_NAME_MAX bytes; a longer one is cut. */
+static inline void clo_name_copy(char to[CLO_SERVE_NAME_MAX + 1], const char *from)
+{
+    size_t length = strnlen(from, CLO_SERVE_NAME_MAX);
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
 
 struct clo_store;
 struct clo_turns;

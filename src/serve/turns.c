@@ -117,17 +117,14 @@ int clo_turns_create(struct clo_turns **turns, unsigned workers, unsigned queue,
 {
     struct clo_turns *made = calloc(1, sizeof *made);
     *turns = NULL;
-    if (made)
-        made->handles = calloc(workers, sizeof *made->handles);
-    int status = made && made->handles ? 0 : clo_fail_memory(error);
-    if (status == 0) {
-        made->workers = workers;
-        made->queue = queue;
-        status = start_janitor(made, error);
-    }
+    if (!made)
+        return clo_fail_memory(error);
+    made->workers = workers;
+    made->queue = queue;
+    made->handles = calloc(workers, sizeof *made->handles);
+    int status = made->handles ? start_janitor(made, error) : clo_fail_memory(error);
     if (status < 0) {
-        if (made)
-            free(made->handles);
+        free(made->handles);
         free(made);
         return status;
     }

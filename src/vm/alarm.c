@@ -80,7 +80,10 @@ void clo_vm_kick(struct clo_vm *vm)
     int saved = errno;
     atomic_store(&vm->kicked, 1);
     stop_entry(vm);
-    syscall(SYS_tgkill, vm->pid, vm->owner, KICK_SIGNAL);
+    /* From a signal handler on the micro-VM's own thread the flag is enough: KVM_RUN has ended
+     * already. And a jailed worker may not send signals. */
+    if ((pid_t)syscall(SYS_gettid) != vm->owner)
+        syscall(SYS_tgkill, vm->pid, vm->owner, KICK_SIGNAL);
     errno = saved;
 }
 

@@ -91,8 +91,8 @@ static int note(void *context, const struct clo_value *arguments, struct clo_val
     return fclose(report) || written < 0 ? clo_tool_fail(error, "cannot write %s", path) : 0;
 }
 
-#define TEXT_ARGUMENT(name) \
-    "{\"type\": \"object\", \"properties\": {\"" name "\": {\"type\": \"string\"}}," \
+#define TEXT_ARGUMENT(name)                                                                        \
+    "{\"type\": \"object\", \"properties\": {\"" name "\": {\"type\": \"string\"}},"               \
     " \"required\": [\"" name "\"], \"additionalProperties\": false}"
 
 static const struct clo_tool tools[] = {

@@ -80,10 +80,11 @@ suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(c) f
 result = unittest.TextTestRunner(stream=io.StringIO()).run(suite)
 print(result.testsRun, len(result.failures), len(result.errors), len(result.skipped), len(result.expectedFailures), result.wasSuccessful())
 print([line for line in result.failures[0][1].splitlines() if line.startswith(("Assertion", "- ", "+ "))], sorted(Tests.trace)[:3])
-with mock.patch("builtins.len", return_value=99) as fake, mock.patch.dict("os.environ", {"X": "1"}):
+with mock.patch("math.sqrt", return_value=99) as fake, mock.patch.dict("os.environ", {"X": "1"}):
+    import math
     import os
-    print(len([]), os.environ["X"], fake.call_count)
-print(len([]), mock.MagicMock(spec=["read"]).read() is not None, mock.sentinel.token)
+    print(math.sqrt(4), os.environ["X"], fake.call_count)
+print(math.sqrt(4), mock.MagicMock(spec=["read"]).read() is not None, mock.sentinel.token)
 runner = doctest.DocTestRunner(verbose=False)
 out = []
 for test in doctest.DocTestFinder().find(fizz, "fizz", globs={"fizz": fizz}):

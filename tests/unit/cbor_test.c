@@ -28,14 +28,39 @@ static void what_is_decoded_is_encoded_again(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "f6", "f4", "f5", "00", "17", "1818", "1903e8", "1a000f4240", "1b7fffffffffffffff", "20",
-        "3863", "3b7fffffffffffffff",
+        "f6",
+        "f4",
+        "f5",
+        "00",
+        "17",
+        "1818",
+        "1903e8",
+        "1a000f4240",
+        "1b7fffffffffffffff",
+        "20",
+        "3863",
+        "3b7fffffffffffffff",
         "c2488000000000000000",   /* 2^63, kept as a big integer */
         "c249010000000000000000", /* 2^64 */
         "c349010000000000000000", /* -2^64 - 1 */
-        "fb3ff8000000000000", "fb7ff0000000000000", "fbfff0000000000000", "fb8000000000000000",
-        "60", "6161", "62c3a9", "63eda080" /* a lone surrogate */, "64f09f9880", "6100",
-        "40", "43010203", "80", "83010203", "826161f6", "a0", "a161616162", "a26161016162820203",
+        "fb3ff8000000000000",
+        "fb7ff0000000000000",
+        "fbfff0000000000000",
+        "fb8000000000000000",
+        "60",
+        "6161",
+        "62c3a9",
+        "63eda080" /* a lone surrogate */,
+        "64f09f9880",
+        "6100",
+        "40",
+        "43010203",
+        "80",
+        "83010203",
+        "826161f6",
+        "a0",
+        "a161616162",
+        "a26161016162820203",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t bytes[64];
@@ -60,9 +85,17 @@ static void other_spellings_of_numbers_are_read(void **state)
         const char *hex;
         double number;
     } cases[] = {
-        {"f93c00", 1.0}, {"fa3fc00000", 1.5}, {"1800", 0}, {"1b0000000000000005", 5},
-        {"c24105", 5}, {"c34104", -5}, {"c240", 0}, {"c2420005", 5}, {"c3487fffffffffffffff", -0x1p63},
-        {"1bffffffffffffffff", 0x1p64}, {"3bffffffffffffffff", -0x1p64},
+        {"f93c00", 1.0},
+        {"fa3fc00000", 1.5},
+        {"1800", 0},
+        {"1b0000000000000005", 5},
+        {"c24105", 5},
+        {"c34104", -5},
+        {"c240", 0},
+        {"c2420005", 5},
+        {"c3487fffffffffffffff", -0x1p63},
+        {"1bffffffffffffffff", 0x1p64},
+        {"3bffffffffffffffff", -0x1p64},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t bytes[64];
@@ -87,20 +120,47 @@ static void malformed_bytes_are_refused_with_a_reason(void **state)
         const char *hex, *words;
     } cases[] = {
         {"", "mid-value"},
-        {"18", "cut off"}, {"1b00", "cut off"}, {"fb00", "cut off"}, {"6261", "cut off"},
-        {"5affffffff00", "cut off"}, {"7bffffffffffffffff", "cut off"},
-        {"0000", "follow"}, {"a000", "follow"},
-        {"8201", "claims"}, {"a161", "claims"}, {"a16161", "mid-value"}, {"9a000fffff00", "claims"},
-        {"9bffffffffffffffff", "claims"}, {"bbffffffffffffffff", "claims"},
-        {"9f01ff", "indefinite"}, {"bf616101ff", "indefinite"}, {"5f4101ff", "indefinite"},
-        {"7f6161ff", "indefinite"}, {"ff", "indefinite"},
-        {"f7", "undefined"}, {"f0", "begins no"}, {"f818", "begins no"}, {"1c", "begins no"},
-        {"c06161", "tag 0"}, {"d8184100", "tag 24"}, {"c201", "no byte string"},
-        {"c26101", "no byte string"}, {"c2", "mid-value"},
-        {"a10102", "not text"}, {"a1416101", "not text"}, {"a1f601", "not text"},
-        {"a261610161610200", "twice"}, {"a2616101616102", "twice"},
-        {"61ff", "UTF-8"}, {"62c080", "UTF-8"}, {"63e08080", "UTF-8"}, {"64f4908080", "UTF-8"},
-        {"61c3", "UTF-8"}, {"62c328", "UTF-8"}, {"64f0808080", "UTF-8"}, {"a161ff01", "not text"},
+        {"18", "cut off"},
+        {"1b00", "cut off"},
+        {"fb00", "cut off"},
+        {"6261", "cut off"},
+        {"5affffffff00", "cut off"},
+        {"7bffffffffffffffff", "cut off"},
+        {"0000", "follow"},
+        {"a000", "follow"},
+        {"8201", "claims"},
+        {"a161", "claims"},
+        {"a16161", "mid-value"},
+        {"9a000fffff00", "claims"},
+        {"9bffffffffffffffff", "claims"},
+        {"bbffffffffffffffff", "claims"},
+        {"9f01ff", "indefinite"},
+        {"bf616101ff", "indefinite"},
+        {"5f4101ff", "indefinite"},
+        {"7f6161ff", "indefinite"},
+        {"ff", "indefinite"},
+        {"f7", "undefined"},
+        {"f0", "begins no"},
+        {"f818", "begins no"},
+        {"1c", "begins no"},
+        {"c06161", "tag 0"},
+        {"d8184100", "tag 24"},
+        {"c201", "no byte string"},
+        {"c26101", "no byte string"},
+        {"c2", "mid-value"},
+        {"a10102", "not text"},
+        {"a1416101", "not text"},
+        {"a1f601", "not text"},
+        {"a261610161610200", "twice"},
+        {"a2616101616102", "twice"},
+        {"61ff", "UTF-8"},
+        {"62c080", "UTF-8"},
+        {"63e08080", "UTF-8"},
+        {"64f4908080", "UTF-8"},
+        {"61c3", "UTF-8"},
+        {"62c328", "UTF-8"},
+        {"64f0808080", "UTF-8"},
+        {"a161ff01", "not text"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t bytes[64];
@@ -119,7 +179,9 @@ static void every_cut_of_a_message_is_refused(void **state)
 {
     (void)state;
     uint8_t bytes[64];
-    size_t length = from_hex("82636162638261" "61fb3ff8000000000000", bytes);
+    size_t length = from_hex("82636162638261"
+                             "61fb3ff8000000000000",
+                             bytes);
     struct clo_value value;
     assert_int_equal(clo_cbor_decode(&value, bytes, length, NULL), 0);
     clo_value_clear(&value);
@@ -214,8 +276,7 @@ static void a_map_of_many_members_takes_no_time(void **state)
         clo_cbor_put_integer(&buffer, i);
     }
     struct clo_value value;
-    assert_int_equal(clo_cbor_decode(&value, (const uint8_t *)buffer.data, buffer.length, NULL),
-                     0);
+    assert_int_equal(clo_cbor_decode(&value, (const uint8_t *)buffer.data, buffer.length, NULL), 0);
     assert_int_equal(value.map.count, COUNT);
     assert_int_equal(clo_value_get(&value, "key199999")->integer, 199999);
     clo_value_clear(&value);

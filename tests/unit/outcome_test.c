@@ -95,7 +95,8 @@ static void outcomes_are_read(void **state)
 {
     (void)state;
     struct clo_run_result *result = calloc(1, sizeof *result);
-    assert_int_equal(decode("{\"result\":\"'x'\",\"exit_code\":0,\"error\":null}", result, NULL), 0);
+    assert_int_equal(decode("{\"result\":\"'x'\",\"exit_code\":0,\"error\":null}", result, NULL),
+                     0);
     assert_string_equal(result->result, "'x'");
     assert_int_equal(result->result_length, 3);
     assert_int_equal(result->error.kind, CLO_RUN_OK);
@@ -103,7 +104,8 @@ static void outcomes_are_read(void **state)
     result = calloc(1, sizeof *result);
     assert_int_equal(decode("{\"result\":null,\"exit_code\":1,\"error\":{\"type\":\"KeyError\","
                             "\"message\":\"'k'\",\"traceback\":\"T\",\"line\":4}}",
-                            result, NULL), 0);
+                            result, NULL),
+                     0);
     assert_null(result->result);
     assert_int_equal(result->exit_code, 1);
     assert_int_equal(result->error.kind, CLO_RUN_EXCEPTION);
@@ -118,8 +120,13 @@ static void outcomes_that_break_the_contract_are_refused(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "3", "[]", "{}", "{\"exit_code\":\"0\"}", "{\"exit_code\":null}",
-        "{\"exit_code\":1,\"error\":{}}", "{\"exit_code\":1,\"error\":{\"type\":\"T\"}}",
+        "3",
+        "[]",
+        "{}",
+        "{\"exit_code\":\"0\"}",
+        "{\"exit_code\":null}",
+        "{\"exit_code\":1,\"error\":{}}",
+        "{\"exit_code\":1,\"error\":{\"type\":\"T\"}}",
         "{\"exit_code\":1,\"error\":{\"type\":1,\"message\":\"m\"}}",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -161,16 +168,24 @@ static void faults_have_the_cause_of_the_wasm_program(void **state)
         uint64_t code, address;
         const char *type;
     } cases[] = {
-        {14, 6, CLO_STACK_VA - 8, "StackOverflow"}, {14, 4, 1ull << 30, "OutOfBounds"},
-        {14, 6, 0xffffffec, "StackOverflow"}, {14, 6, 0x1000001a4, "StackOverflow"},
-        {14, 4, 3ull << 30, "OutOfBounds"}, {14, 4, (8ull << 30) - 2, "OutOfBounds"}, {14, 0x14, 0x1000, "IllegalExecution"},
-        {14, 5, CLO_SYSTEM_VA, "IllegalAccess"}, {14, 7, CLO_IMAGE_VA, "IllegalAccess"},
-        {0, 0, 0, "IntegerDivideError"}, {6, 0, 0, "IllegalInstruction"},
-        {13, 0, 0, "GeneralProtection"}, {200, 0, 0, "CpuException"},
+        {14, 6, CLO_STACK_VA - 8, "StackOverflow"},
+        {14, 4, 1ull << 30, "OutOfBounds"},
+        {14, 6, 0xffffffec, "StackOverflow"},
+        {14, 6, 0x1000001a4, "StackOverflow"},
+        {14, 4, 3ull << 30, "OutOfBounds"},
+        {14, 4, (8ull << 30) - 2, "OutOfBounds"},
+        {14, 0x14, 0x1000, "IllegalExecution"},
+        {14, 5, CLO_SYSTEM_VA, "IllegalAccess"},
+        {14, 7, CLO_IMAGE_VA, "IllegalAccess"},
+        {0, 0, 0, "IntegerDivideError"},
+        {6, 0, 0, "IllegalInstruction"},
+        {13, 0, 0, "GeneralProtection"},
+        {200, 0, 0, "CpuException"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[CLO_FAULT_TEXT_MAX];
-        struct clo_vm_exit exit = {.kind = CLO_VM_FAULT, .vector = cases[i].vector,
+        struct clo_vm_exit exit = {.kind = CLO_VM_FAULT,
+                                   .vector = cases[i].vector,
                                    .error_code = cases[i].code,
                                    .fault_address = cases[i].address};
         assert_string_equal(clo_fault_describe(&exit, text), cases[i].type);

@@ -32,8 +32,7 @@ static const struct {
     {ONE("{\"type\":[\"string\",\"null\"]}"), "{\"x\":null}", NULL},
     {ONE("{\"type\":[\"string\",\"null\"]}"), "{\"x\":[1]}",
      "t: argument 'x' is a list of 1 item; it must be null or a string"},
-    {ONE("{\"type\":\"boolean\"}"), "{\"x\":0}",
-     "t: argument 'x' is 0; it must be true or false"},
+    {ONE("{\"type\":\"boolean\"}"), "{\"x\":0}", "t: argument 'x' is 0; it must be true or false"},
     {ONE("{\"type\":\"object\"}"), "{\"x\":[]}",
      "t: argument 'x' is a list of 0 items; it must be an object"},
     {ONE("{\"enum\":[\"add\",\"subtract\",\"multiply\",\"divide\"]}"), "{\"x\":\"modulo\"}",
@@ -60,8 +59,7 @@ static const struct {
     {ONE("{\"properties\":{\"p\":{}},\"additionalProperties\":false}"), "{\"x\":{\"q\":1}}",
      "t: in argument 'x', unexpected member 'q'; the only member is 'p'"},
     {ONE("{\"items\":{\"properties\":{\"n\":{\"type\":\"string\"}}}}"),
-     "{\"x\":[{\"n\":\"a\"},{\"n\":1}]}",
-     "t: argument 'x[1].n' is 1; it must be a string"},
+     "{\"x\":[{\"n\":\"a\"},{\"n\":1}]}", "t: argument 'x[1].n' is 1; it must be a string"},
     {ONE("{\"prefixItems\":[{\"type\":\"string\"}],\"items\":{\"type\":\"integer\"}}"),
      "{\"x\":[\"a\",1,\"b\"]}", "t: argument 'x[2]' is \"b\"; it must be an integer"},
     {ONE("{\"minItems\":2}"), "{\"x\":[1]}",
@@ -215,10 +213,15 @@ static void whole_numbers_reach_the_tool_as_integers(void **state)
     static const struct {
         const char *json, *text;
     } numbers[] = {
-        {"2.0", "2"}, {"-3.0", "-3"}, {"0.0", "0"}, {"-0.0", "0"}, {"9223372036854774784.0",
-        "9223372036854774784"}, {"9223372036854775808.0", "9223372036854775808"},
-        {"-9223372036854775808.0", "-9223372036854775808"}, {"1e30",
-        "1000000000000000019884624838656"}, {"-1e30", "-1000000000000000019884624838656"},
+        {"2.0", "2"},
+        {"-3.0", "-3"},
+        {"0.0", "0"},
+        {"-0.0", "0"},
+        {"9223372036854774784.0", "9223372036854774784"},
+        {"9223372036854775808.0", "9223372036854775808"},
+        {"-9223372036854775808.0", "-9223372036854775808"},
+        {"1e30", "1000000000000000019884624838656"},
+        {"-1e30", "-1000000000000000019884624838656"},
         {"1.7976931348623157e308", NULL},
     };
     struct clo_schema *schema;

@@ -10,10 +10,9 @@
 
 #include <cmocka.h>
 
-#include <sqlite3.h>
 #include <unistd.h>
 
-#include "serve/store.h"
+#include "serve/store_sql.h"
 
 static struct clo_store *open_store(const char *path)
 {
@@ -247,12 +246,14 @@ static void a_full_store_forgets_its_oldest(void **state)
     (void)state;
     struct clo_store *store = open_store(NULL);
     struct clo_record record;
-    size_t size = 4u << 20;
+    size_t size = 256u << 10;
     char id[32], *text = malloc(size + 1);
     memset(text, 'x', size);
     text[size] = '\0';
+    assert_int_equal(sqlite3_exec(store->db, "PRAGMA max_page_count = 2048", NULL, NULL, NULL),
+                     SQLITE_OK);
     put(store, "resp_open", "", "in_progress", "still needed", NULL);
-    for (int i = 0; i < 80; i++) { /* 320 MiB into 256 */
+    for (int i = 0; i < 80; i++) { /* 20 MiB into 8 */
         snprintf(id, sizeof id, "resp_%d", i);
         put(store, id, "", "completed", text, NULL);
     }

@@ -79,7 +79,8 @@ static int wordless(void *context, const struct clo_value *arguments, struct clo
 static const struct clo_tool tools[] = {
     {.name = "nap", .parameters = MS_SCHEMA, .call = nap},
     {.name = "queue", .parameters = MS_SCHEMA, .call = nap, .serial = true},
-    {.name = "echo", .parameters = "{\"properties\":{\"text\":{\"type\":\"string\"}}}",
+    {.name = "echo",
+     .parameters = "{\"properties\":{\"text\":{\"type\":\"string\"}}}",
      .call = echo},
     {.name = "deep", .call = deep},
     {.name = "wordless", .call = wordless},
@@ -143,8 +144,11 @@ static struct clo_call tool_call(struct fixture *fixture, const char *name, cons
         else
             clo_cbor_put_integer(message, number);
     }
-    return (struct clo_call){.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT, .kind = CLO_CALL_TOOL,
-                             .id = 1, .wait_id = 1, .timeout_ns = CLO_TIMEOUT_NONE,
+    return (struct clo_call){.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT,
+                             .kind = CLO_CALL_TOOL,
+                             .id = 1,
+                             .wait_id = 1,
+                             .timeout_ns = CLO_TIMEOUT_NONE,
                              .deadline_ns = UINT64_MAX,
                              .message = (const uint8_t *)message->data,
                              .length = message->length};
@@ -276,8 +280,8 @@ static void submitted_calls_run_side_by_side(void **state)
         assert_int_equal(fixture->reply.status, CLO_CALL_OK);
         assert_int_equal(fixture->reply.data.length, 0);
     }
-    struct clo_call wait = {.flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE,
-                            .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {
+        .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
     for (uint32_t id = 4; id >= 1; id--) { /* the shortest ends first */
         ask(fixture, &wait);
         assert_int_equal(fixture->reply.status, CLO_CALL_OK);
@@ -299,8 +303,8 @@ static void waits_end_by_timeout_deadline_cancel_and_abort(void **state)
     call.flags = CLO_CALL_SUBMIT;
     call.id = 9;
     ask(fixture, &call);
-    struct clo_call wait = {.flags = CLO_CALL_WAIT, .wait_id = 9, .timeout_ns = 0,
-                            .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {
+        .flags = CLO_CALL_WAIT, .wait_id = 9, .timeout_ns = 0, .deadline_ns = UINT64_MAX};
     ask(fixture, &wait);
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
     uint64_t before = clo_monotonic_ns();
@@ -336,8 +340,10 @@ static void a_sleep_leaves_replies_where_they_are(void **state)
     call.flags = CLO_CALL_SUBMIT;
     ask(fixture, &call);
     uint64_t before = clo_monotonic_ns();
-    struct clo_call wait = {.flags = CLO_CALL_WAIT, .wait_id = CLO_WAIT_NONE,
-                            .timeout_ns = 40 * MS, .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {.flags = CLO_CALL_WAIT,
+                            .wait_id = CLO_WAIT_NONE,
+                            .timeout_ns = 40 * MS,
+                            .deadline_ns = UINT64_MAX};
     ask(fixture, &wait);
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
     assert_true(clo_monotonic_ns() - before >= 40 * MS);
@@ -363,8 +369,8 @@ static void a_run_that_ends_waits_for_nothing(void **state)
     clo_service_end(fixture->service);
     assert_true(clo_monotonic_ns() - before < 50 * MS);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
-    struct clo_call wait = {.flags = CLO_CALL_WAIT, .wait_id = 0, .timeout_ns = 250 * MS,
-                            .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {
+        .flags = CLO_CALL_WAIT, .wait_id = 0, .timeout_ns = 250 * MS, .deadline_ns = UINT64_MAX};
     ask(fixture, &wait); /* nothing of the last run comes into this one */
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
     assert_int_equal(atomic_load(&slept), CLO_LANE_RUNNING_MAX);
@@ -412,8 +418,8 @@ static void a_serial_tool_runs_alone_and_is_waited_for_in_time(void **state)
     call.deadline_ns = clo_monotonic_ns() + 5 * MS;
     ask(fixture, &call);
     assert_int_equal(fixture->reply.status, CLO_CALL_INTERRUPTED);
-    struct clo_call wait = {.flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE,
-                            .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {
+        .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
     for (int i = 0; i < 3; i++)
         ask(fixture, &wait);
     assert_int_equal(atomic_load(&most_sleeping), 1);
@@ -451,10 +457,13 @@ static void tool_sets_are_checked(void **state)
         {{{.name = "2x", .call = echo}}, 1, "tool '2x': the name is no Python identifier"},
         {{{.name = "a-b", .call = echo}}, 1, "no Python identifier"},
         {{{.name = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-           .call = echo}}, 1, "at most 64 bytes"},
+           .call = echo}},
+         1,
+         "at most 64 bytes"},
         {{{.name = "a"}}, 1, "tool 'a' has no function"},
         {{{.name = "a", .call = echo}, {.name = "a", .call = echo}}, 2, "two tools are called 'a'"},
-        {{{.name = "a", .call = echo, .parameters = "{\"type\":\"array\"}"}}, 1,
+        {{{.name = "a", .call = echo, .parameters = "{\"type\":\"array\"}"}},
+         1,
          "must be a JSON Schema of type \"object\""},
         {{{.name = "a", .call = echo, .parameters = "true"}}, 1, "of type \"object\""},
         {{{.name = "a", .call = echo, .parameters = "{"}}, 1, "tool 'a': JSON"},

@@ -16,9 +16,25 @@ static void text_comes_back_as_it_went(void **state)
 {
     (void)state;
     static const char *const cases[] = {
-        "null", "true", "false", "0", "-7", "9223372036854775807", "-9223372036854775808", "2.5",
-        "0.1", "1e+300", "2.0", "\"\"", "\"a\\\"b\\\\c\\nd\\u0001\"", "\"\xc3\xa9\"", "[]", "{}",
-        "[1,[2,{\"a\":[]}]]", "{\"b\":1,\"a\":{\"c\":null}}", "\"\\u007f\"",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-7",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "2.5",
+        "0.1",
+        "1e+300",
+        "2.0",
+        "\"\"",
+        "\"a\\\"b\\\\c\\nd\\u0001\"",
+        "\"\xc3\xa9\"",
+        "[]",
+        "{}",
+        "[1,[2,{\"a\":[]}]]",
+        "{\"b\":1,\"a\":{\"c\":null}}",
+        "\"\\u007f\"",
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clo_value value;
@@ -48,8 +64,13 @@ static void what_is_not_json_is_refused(void **state)
     static const struct {
         const char *text, *words;
     } cases[] = {
-        {"", "line 1"}, {"[1,", "line 1"}, {"{\"a\":1,\"a\":2}", "duplicate"}, {"1 2", "line 1"},
-        {"9223372036854775808", "64 bits"}, {"nan", "line 1"}, {"\"\\ud800\"", "line 1"},
+        {"", "line 1"},
+        {"[1,", "line 1"},
+        {"{\"a\":1,\"a\":2}", "duplicate"},
+        {"1 2", "line 1"},
+        {"9223372036854775808", "64 bits"},
+        {"nan", "line 1"},
+        {"\"\\ud800\"", "line 1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clo_value value = {.type = CLO_LIST};

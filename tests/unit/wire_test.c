@@ -60,8 +60,11 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
 {
     struct pair *pair = *state;
     struct clo_frame frame;
-    struct clo_order order = {.code = "print(1)", .code_length = 8, .name = "x.py",
-                              .limits = {.wall_ms = 5, .memory = 7}, .keep_state = true};
+    struct clo_order order = {.code = "print(1)",
+                              .code_length = 8,
+                              .name = "x.py",
+                              .limits = {.wall_ms = 5, .memory = 7},
+                              .keep_state = true};
     struct clo_order got;
     uint32_t sequence;
     clo_frame_put_run(&pair->host, &order, 77);
@@ -110,8 +113,13 @@ static void calls_replies_and_failures_too(void **state)
     struct pair *pair = *state;
     struct clo_frame frame;
     struct clo_error error;
-    struct clo_call got, call = {.flags = 3, .kind = 1, .id = 5, .wait_id = 5, .timeout_ns = 6,
-                                 .deadline_ns = 7, .message = (const uint8_t *)"abc",
+    struct clo_call got, call = {.flags = 3,
+                                 .kind = 1,
+                                 .id = 5,
+                                 .wait_id = 5,
+                                 .timeout_ns = 6,
+                                 .deadline_ns = 7,
+                                 .message = (const uint8_t *)"abc",
                                  .length = 3};
     clo_frame_put_output(&pair->worker, CLO_STDERR, "oops", 4);
     clo_frame_put_call(&pair->worker, &call);
@@ -129,8 +137,8 @@ static void calls_replies_and_failures_too(void **state)
     assert_int_equal(got.length, 3);
     assert_memory_equal(got.message, "abc", 3);
 
-    struct clo_reply reply = {.status = 1, .id = 5, .data = CLO_BUFFER(10)}, answer =
-                         {.data = CLO_BUFFER(10)};
+    struct clo_reply reply = {.status = 1, .id = 5, .data = CLO_BUFFER(10)},
+                     answer = {.data = CLO_BUFFER(10)};
     bool cancelled;
     clo_buffer_text(&reply.data, "xyz");
     clo_frame_put_reply(&pair->host, &reply, true);
@@ -167,8 +175,14 @@ static void what_may_not_be_sent_is_refused(void **state)
     static const struct {
         uint32_t type, length;
     } cases[] = {
-        {0, 0}, {CLO_FRAME_RUN, 0}, {CLO_FRAME_REPLY, 0}, {CLO_FRAME_COUNT, 0}, {0xffffffff, 0},
-        {CLO_FRAME_OUTPUT, 1u << 20}, {CLO_FRAME_HELLO, 5000}, {CLO_FRAME_CALL, 9u << 20},
+        {0, 0},
+        {CLO_FRAME_RUN, 0},
+        {CLO_FRAME_REPLY, 0},
+        {CLO_FRAME_COUNT, 0},
+        {0xffffffff, 0},
+        {CLO_FRAME_OUTPUT, 1u << 20},
+        {CLO_FRAME_HELLO, 5000},
+        {CLO_FRAME_CALL, 9u << 20},
         {CLO_FRAME_RESULT, 0xffffffff},
     };
     (void)state;
@@ -186,11 +200,19 @@ static void what_may_not_be_sent_is_refused(void **state)
 static void bodies_are_not_trusted(void **state)
 {
     (void)state;
-    struct clo_result_body good = {.kind = CLO_RUN_EXCEPTION, .type_length = 1,
-                                   .message_length = 1};
+    struct clo_result_body good = {
+        .kind = CLO_RUN_EXCEPTION, .type_length = 1, .message_length = 1};
     struct clo_limits limits = {.wall_ms = 1};
-    static const enum { FIT, LENGTH, KIND, LIMIT, WORKER, TEXT, SURPLUS, SHORT } cases[] = {
-        FIT, LENGTH, KIND, LIMIT, WORKER, TEXT, SURPLUS, SHORT};
+    static const enum {
+        FIT,
+        LENGTH,
+        KIND,
+        LIMIT,
+        WORKER,
+        TEXT,
+        SURPLUS,
+        SHORT
+    } cases[] = {FIT, LENGTH, KIND, LIMIT, WORKER, TEXT, SURPLUS, SHORT};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint8_t bytes[sizeof good + 2];
         struct clo_result_body body = good;

@@ -163,8 +163,8 @@ static int picky(void *context, const struct clo_value *arguments, struct clo_va
     return 0;
 }
 
-#define ONE(name, type) \
-    "{\"type\": \"object\", \"properties\": {\"" name "\": {" type "}}, \"required\": [\"" name \
+#define ONE(name, type)                                                                            \
+    "{\"type\": \"object\", \"properties\": {\"" name "\": {" type "}}, \"required\": [\"" name    \
     "\"], \"additionalProperties\": false}"
 
 static const struct clo_tool tools[] = {

@@ -1,8 +1,8 @@
 /* jail_test.c - a worker process that has been taken over tries to get out.
  *
- * Each attack runs twice in a process that entered the jail as a worker does: once before the filter
- * of system calls, where another layer must make it fail, and once behind it, where it must kill the
- * process.
+ * Each attack runs twice in a process that entered the jail as a worker does: once before the
+ * filter of system calls, where another layer must make it fail, and once behind it, where it must
+ * kill the process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,8 @@ static bool climb_out_of_the_root(void)
 static bool connect_to_a_server(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)tester_port),
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)tester_port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     return fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0;
 }
@@ -66,8 +67,8 @@ static bool connect_to_an_abstract_socket(void)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "\0cloche-jail-test"};
-    return fd >= 0 && connect(fd, (struct sockaddr *)&to,
-                              offsetof(struct sockaddr_un, sun_path) + 17) == 0;
+    return fd >= 0 &&
+           connect(fd, (struct sockaddr *)&to, offsetof(struct sockaddr_un, sun_path) + 17) == 0;
 }
 
 static bool signal_the_parent(void)
@@ -143,7 +144,7 @@ static bool make_a_virtual_machine(void)
 static const struct attack {
     const char *name;
     bool (*attempt)(void);
-    unsigned layer; /* must stop it without the filter; 0: only the filter does */
+    unsigned layer;    /* must stop it without the filter; 0: only the filter does */
     bool allowed_call; /* the filter lets the call through; another layer stops it */
 } attacks[] = {
     {"open a file", open_a_file, CLO_JAIL_FILES, false},

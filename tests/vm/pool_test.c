@@ -33,8 +33,8 @@ static enum clo_isolation worker_isolation = CLO_ISOLATION_WORKER;
 
 static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size)
 {
-    struct clo_sandbox_config config = {.image = image, .tools = test_tools,
-                                        .tool_count = test_tool_count, .isolation = isolation};
+    struct clo_sandbox_config config = {
+        .image = image, .tools = test_tools, .tool_count = test_tool_count, .isolation = isolation};
     struct clo_pool *pool;
     struct clo_error error;
     if (clo_pool_create(&pool, &config, size, &error))
@@ -63,8 +63,8 @@ struct job {
 static void *run_one(void *argument)
 {
     struct job *job = argument;
-    struct clo_run run = {.code = job->code, .code_length = strlen(job->code),
-                          .cancel = job->cancel};
+    struct clo_run run = {
+        .code = job->code, .code_length = strlen(job->code), .cancel = job->cancel};
     job->status = clo_pool_run(job->pool, &run, job->wait_ms, &job->result, &job->error);
     job->ended_ns = clo_monotonic_ns();
     return NULL;
@@ -77,8 +77,10 @@ static void *run_many(void *argument)
         char code[300], want[64];
         int token = job->number * 1000 + round;
         bool fails = round % 4 == 3;
-        snprintf(code, sizeof code, "assert 'mark' not in globals()\nmark = %d\n"
-                 "print(call_tool('add', a=mark, b=1))\n%s", token, fails ? "1 / 0" : "mark");
+        snprintf(code, sizeof code,
+                 "assert 'mark' not in globals()\nmark = %d\n"
+                 "print(call_tool('add', a=mark, b=1))\n%s",
+                 token, fails ? "1 / 0" : "mark");
         snprintf(want, sizeof want, "%d\n", token + 1);
         struct clo_run run = {.code = code, .code_length = strlen(code)};
         struct clo_run_result *result;
@@ -122,7 +124,8 @@ static void requests_wait_in_turn_and_not_for_ever(void **state)
     pthread_t threads[COUNT];
     struct job jobs[COUNT];
     for (int i = 0; i < COUNT; i++) {
-        jobs[i] = (struct job){.pool = pool, .wait_ms = i == COUNT - 1 ? 50 : 30000,
+        jobs[i] = (struct job){.pool = pool,
+                               .wait_ms = i == COUNT - 1 ? 50 : 30000,
                                .code = i ? "1" : "import time\ntime.sleep(0.6)"};
         pthread_create(&threads[i], NULL, run_one, &jobs[i]);
         sleep_ms(60);
@@ -166,12 +169,12 @@ static void a_waiting_request_can_be_cancelled(void **state)
 static void one_slow_tool_blocks_nobody_else(void **state)
 {
     struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 2);
-    struct job slow = {.pool = pool, .wait_ms = 30000, .code = "call_tool('nap', ms=1200)"};
+    struct job slow = {.pool = pool, .wait_ms = 30000, .code = "call_tool('nap', ms=3000)"};
     pthread_t thread;
     pthread_create(&thread, NULL, run_one, &slow);
     sleep_ms(100);
     for (int i = 0; i < 5; i++) {
-        struct job quick = {.pool = pool, .wait_ms = 900, .code = "2"};
+        struct job quick = {.pool = pool, .wait_ms = 2500, .code = "2"};
         run_one(&quick);
         assert_int_equal(quick.status, 0);
         assert_string_equal(quick.result->result, "2");
@@ -179,7 +182,7 @@ static void one_slow_tool_blocks_nobody_else(void **state)
     }
     pthread_join(thread, NULL);
     assert_int_equal(slow.status, 0);
-    assert_string_equal(slow.result->result, "1200");
+    assert_string_equal(slow.result->result, "3000");
     clo_run_result_free(slow.result);
     clo_pool_destroy(pool);
 }
@@ -197,7 +200,8 @@ static void a_run_may_not_keep_state(void **state)
 
 static void wrong_sizes_and_configurations_are_refused(void **state)
 {
-    struct clo_sandbox_config config = {.image = image, .limits = {.memory = 32u << 20},
+    struct clo_sandbox_config config = {.image = image,
+                                        .limits = {.memory = 32u << 20},
                                         .isolation = *(enum clo_isolation *)*state};
     struct clo_pool *pool;
     struct clo_error error;
@@ -329,7 +333,9 @@ static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state
 
 #define BOTH(test)                                                                                 \
     {#test " (thread)", test, NULL, NULL, &thread_isolation},                                      \
-        {#test " (worker)", test, NULL, NULL, &worker_isolation}
+    {                                                                                              \
+#test " (worker)", test, NULL, NULL, &worker_isolation                                     \
+    }
 
 int main(int count, char **arguments)
 {

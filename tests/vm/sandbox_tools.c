@@ -69,19 +69,29 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
 }
 
 const struct clo_tool test_tools[] = {
-    {.name = "add", .description = "Add two numbers", .call = add,
+    {.name = "add",
+     .description = "Add two numbers",
+     .call = add,
      .parameters = "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"},"
                    "\"b\":{\"type\":\"number\"}},\"required\":[\"a\",\"b\"]}"},
-    {.name = "echo", .description = "Give back the value", .call = echo,
+    {.name = "echo",
+     .description = "Give back the value",
+     .call = echo,
      .parameters = "{\"type\":\"object\",\"properties\":{\"value\":{}},"
                    "\"required\":[\"value\"]}"},
-    {.name = "kind", .description = "What an integer is on the host", .call = kind,
+    {.name = "kind",
+     .description = "What an integer is on the host",
+     .call = kind,
      .parameters = "{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"integer\"}},"
                    "\"required\":[\"value\"]}"},
-    {.name = "fail", .description = "Fail", .call = fail,
+    {.name = "fail",
+     .description = "Fail",
+     .call = fail,
      .parameters = "{\"type\":\"object\",\"properties\":{\"reason\":{\"type\":\"string\"}},"
                    "\"required\":[\"reason\"]}"},
-    {.name = "nap", .description = "Sleep on the host", .call = nap,
+    {.name = "nap",
+     .description = "Sleep on the host",
+     .call = nap,
      .parameters = "{\"type\":\"object\",\"properties\":{\"ms\":{\"type\":\"integer\","
                    "\"minimum\":0,\"maximum\":60000}},\"required\":[\"ms\"]}"},
 };

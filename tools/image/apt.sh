@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # A private apt: the machine's own Debian entries with another suite, and folders of its own.
 # Sourced. apt checks the signatures with the keys that the machine's entries name.
 # apt_private SUITE writes $work/apt/SUITE/apt.conf; "host" keeps the machine's suite.

@@ -27,7 +27,11 @@ esac
 cd "$cdir"
 common=$(gcc --version | head -1)$(printf ' %s' "${flags[@]//$include/include}")
 # (Of guest-impl.h without the prototypes of functions: a call shows its types, Wasm is typed.)
-common+=$({ cat guest.h; grep -v '^[a-z0-9_]* w2c_guest_.*(w2c_guest\*.*;$' guest-impl.h; "$here/headers.sh" "$include"; } | sha256sum)
+common+=$({
+    cat guest.h
+    grep -v '^[a-z0-9_]* w2c_guest_.*(w2c_guest\*.*;$' guest-impl.h
+    "$here/headers.sh" "$include"
+} | sha256sum)
 export mode out profile common objects=$work/objects
 
 compile_one() {

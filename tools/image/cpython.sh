@@ -44,8 +44,8 @@ export BZIP2_CFLAGS="-I$libs/include" BZIP2_LIBS="-L$libs/lib -lbz2"
 export LIBLZMA_CFLAGS="-I$libs/include" LIBLZMA_LIBS="-L$libs/lib -llzma"
 export LIBSQLITE3_CFLAGS="-I$libs/include" LIBSQLITE3_LIBS="-L$libs/lib -lsqlite3"
 export CFLAGS="-O2 -g0 -mbulk-memory -mnontrapping-fptoint -msign-ext" OPT="-DNDEBUG -O2"
-# Wasm has unaligned loads, which configure cannot find out when it cross-compiles; with them CPython
-# takes its usual string hash and its faster loops over text.
+# Wasm has unaligned loads, which configure cannot find out when it cross-compiles; with them
+# CPython takes its usual string hash and its faster loops over text.
 export ac_cv_aligned_required=no
 ../source/configure --host=wasm32-wasip1 --build=x86_64-pc-linux-gnu \
     --with-build-python="$work/toolchain/bin/python3.13" --prefix=/usr --disable-test-modules \

@@ -2,7 +2,7 @@
 # Fetch what the image is made of from Debian (fetch.txt) into $work/fetch, checked by apt against
 # the signed package lists; the upstream tarballs also against guests/python/sources.sha256.
 # Once everything is there the network is not used again; "fetch.sh --refresh" asks Debian anew.
-# Leaves $work/fetch/{deb,src}/ and versions.txt (suite, kind, package, version), a key for later steps.
+# Leaves $work/fetch/{deb,src}/ and versions.txt (kind, package, version), a key for later steps.
 set -euo pipefail
 . "$(dirname "$0")/progress.sh"
 . "$here/apt.sh"

@@ -32,8 +32,8 @@ done
 # Hash randomisation off: sets of constants then always come in the same order.
 PYTHONHASHSEED=0 "$python" -S -B "$here/freeze.py" "$dir.new" "$recipe/frozen.txt" \
     "$work/cpython/source/Lib" "$dir.new/sysconfig" "$recipe/lib" "$dir.new/zones" "${prelude[@]}"
-(cd "$dir.new" && "$work/toolchain/bin/wasm32-cc" -O2 -g0 -std=gnu23 -I "$work/cpython/source/Include" \
-    -I "$work/cpython/build" -D_WASI_EMULATED_SIGNAL -c frozen.c -o frozen.o)
+(cd "$dir.new" && "$work/toolchain/bin/wasm32-cc" -O2 -g0 -std=gnu23 \
+    -I "$work/cpython/source/Include" -I "$work/cpython/build" -D_WASI_EMULATED_SIGNAL -c frozen.c -o frozen.o)
 stage_end "$dir"
 stage_clean frozen "$dir"
 ln -sfn "$dir" "$link"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# guest.sh [MAP]: the image's own guest, guests/python/*.c with the frozen prelude, linked and translated.
-# MAP says which function goes into which C file (profile.sh). Leaves $work/guest-KEY/{guest.wasm,c/}
-# (link: $work/guest).
+# guest.sh [MAP]: the image's own guest, guests/python/*.c with the frozen prelude, linked and
+# translated. MAP says which function goes into which C file (profile.sh).
+# Leaves $work/guest-KEY/{guest.wasm,c/} (link: $work/guest).
 set -euo pipefail
 . "$(dirname "$0")/progress.sh"
 map=("$@")
@@ -10,8 +10,9 @@ mapfile -t sources < <(find "$recipe" -maxdepth 1 -name '*.c' | sort)
 mapfile -t headers < <(find "$recipe" "$repo/src/abi" -maxdepth 1 -name '*.h' | sort)
 [ "${#sources[@]}" -gt 0 ] || die "guests/python has no C source" "executor.c belongs there"
 key=$({
-    digest "$here"/{guest.sh,wasm.sh,translate.sh,segments.py} "${sources[@]}" "${headers[@]}" "${map[@]}"
-    basename -a "$(readlink "$work/cpython")" "$(readlink "$work/libs")" "$(readlink "$work/frozen")"
+    digest "$here"/{guest.sh,wasm.sh,translate.sh,segments.py} "${sources[@]}" "${headers[@]}" \
+        "${map[@]}"
+    readlink "$work/cpython" "$work/libs" "$work/frozen" | xargs basename -a
 } | sha256sum | cut -c1-16)
 dir=$work/guest-$key
 if stage_ready "$dir"; then

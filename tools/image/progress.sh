@@ -19,7 +19,7 @@ die() {
     exit 1
 }
 
-# step LABEL COMMAND...: run a command, show its number, label and seconds; on failure its last lines.
+# step LABEL COMMAND...: run a command, show its number, label and seconds; if it fails, its end.
 step_number=0
 step_of=${step_of:-0}
 step() {
@@ -48,7 +48,8 @@ digest() {
 }
 
 # A stage is a folder made from nothing, moved to its final name only when it is whole.
-# stage_ready DIR: is it there?  stage_begin DIR: an empty DIR.new to build in.  stage_end DIR: done.
+# stage_ready DIR: is it there?  stage_begin DIR: an empty DIR.new to build in.  stage_end DIR:
+# done.
 stage_ready() { [ -e "$1/.done" ]; }
 stage_begin() { rm -rf "$1" "$1.new"; mkdir -p "$1.new"; }
 stage_end() { touch "$1.new/.done"; mv "$1.new" "$1"; }

@@ -9,7 +9,7 @@ runtime=${CLOCHE_GUEST_RUNTIME:-$repo/src/guest}
 flags=(-std=gnu11 -O2 -Wall -Wextra -march=x86-64-v2 -ffreestanding -fno-strict-aliasing
     -fno-delete-null-pointer-checks -fno-math-errno -fno-trapping-math -ffp-contract=off
     -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fPIE
-    -fno-tree-loop-distribute-patterns -frandom-seed=cloche -ffile-prefix-map="$repo"=.
+    -fno-tree-loop-distribute-patterns -frandom-seed=cloche "-ffile-prefix-map=$repo=."
     -nostdinc -isystem "$(gcc -print-file-name=include)" -I "$runtime/include" -I "$cdir"
     -I "$repo/src" -DMEMBASE=0)
 

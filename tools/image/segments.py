@@ -3,9 +3,10 @@
   segments.py memory MODULE.wasm        print the initial size of its memory in bytes
   segments.py embed MODULE.wasm DIR     in DIR/guest_*.c replace the arrays that hold the data
                                         segments by .incbin of DIR/segment-N.bin
-  segments.py spread DIR [MAP]          deal the functions out to DIR/guest_1.c, guest_2.c ... anew, in
-                                        the module's order (what belongs together stays together) or
-                                        as MAP says; write DIR/functions.txt, which can be a MAP
+  segments.py spread DIR [MAP]          deal the functions out to DIR/guest_1.c, guest_2.c ... anew,
+                                        in the module's order (what belongs together stays
+                                        together) or as MAP says; write DIR/functions.txt, which
+                                        can be a MAP
   segments.py base DIR                  in DIR/guest-impl.h put linear memory at the constant
                                         address MEMBASE: no base register, no bounds check
 
@@ -80,8 +81,8 @@ class Module:
 
 
 ARRAY = re.compile(r"^(?:static )?const u8 (data_segment_data_\w+)\[\] = \{[^}]*\};", re.MULTILINE)
-INCLUDED = """__asm__(".pushsection .rodata.initial,\\"a\\",@progbits\\n.balign 4096\\n.globl {name}\\n"
-        "{name}: .incbin \\"{file}\\"\\n.popsection");
+INCLUDED = """__asm__(".pushsection .rodata.initial,\\"a\\",@progbits\\n.balign 4096\\n"
+        ".globl {name}\\n{name}: .incbin \\"{file}\\"\\n.popsection");
 extern const u8 {name}[];"""
 
 

@@ -1,4 +1,5 @@
-/* trainer.c - a Linux program around a guest built with profile counters: runs Python scripts in it.
+/* trainer.c - a Linux program around a guest built with profile counters: runs Python scripts in
+ * it.
  *
  *   trainer SCRIPT.py...     exit status 0 when every script ended without an exception
  *
@@ -21,9 +22,9 @@
 #ifndef MEMBASE
 #error "MEMBASE must be the address that the guest's code was compiled for"
 #endif
-#define RESERVED (8ull << 30)        /* index and offset of an access are 32 bits each */
-#define MEMORY_MAX (1ull << 30)      /* of linear memory */
-#define NATIVE_STACK (256ul << 20)   /* counters make frames large */
+#define RESERVED (8ull << 30)      /* index and offset of an access are 32 bits each */
+#define MEMORY_MAX (1ull << 30)    /* of linear memory */
+#define NATIVE_STACK (256ul << 20) /* counters make frames large */
 #define SCRIPT_MAX (1l << 20)
 #define TABLE_MAX 65536
 #define WASM_PAGE 65536ull
@@ -36,9 +37,18 @@ static struct w2c_wasi__snapshot__preview1 wasi = {.clock_ns = 17356896000000000
 static w2c_guest guest;
 static char **scripts;
 
-static uint8_t *at(uint32_t address) { return (uint8_t *)(uintptr_t)MEMBASE + address; }
-static void put32(uint32_t address, uint32_t value) { memcpy(at(address), &value, 4); }
-static void put64(uint32_t address, uint64_t value) { memcpy(at(address), &value, 8); }
+static uint8_t *at(uint32_t address)
+{
+    return (uint8_t *)(uintptr_t)MEMBASE + address;
+}
+static void put32(uint32_t address, uint32_t value)
+{
+    memcpy(at(address), &value, 4);
+}
+static void put64(uint32_t address, uint64_t value)
+{
+    memcpy(at(address), &value, 8);
+}
 static uint32_t get32(uint32_t address)
 {
     uint32_t value;
@@ -60,9 +70,18 @@ static void fail(const char *what)
 
 /* The runtime that wasm2c's code calls. */
 
-bool wasm_rt_is_initialized(void) { return true; }
-void wasm_rt_free_memory(wasm_rt_memory_t *memory) { (void)memory; }
-void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table) { free(table->data); }
+bool wasm_rt_is_initialized(void)
+{
+    return true;
+}
+void wasm_rt_free_memory(wasm_rt_memory_t *memory)
+{
+    (void)memory;
+}
+void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table)
+{
+    free(table->data);
+}
 
 void wasm_rt_trap(wasm_rt_trap_t trap)
 {
@@ -109,8 +128,9 @@ void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t siz
 /* WASI preview 1: output, clocks, random numbers; no files, no arguments. */
 
 enum { OK = 0, BADF = 8, NOENT = 44, NOSYS = 52, SPIPE = 70, NOTSUP = 58 };
-#define WASI(name, ...) \
-    uint32_t w2c_wasi__snapshot__preview1_##name(struct w2c_wasi__snapshot__preview1 *w, __VA_ARGS__)
+#define WASI(name, ...)                                                                            \
+    uint32_t w2c_wasi__snapshot__preview1_##name(struct w2c_wasi__snapshot__preview1 *w,           \
+                                                 __VA_ARGS__)
 typedef uint32_t u32;
 typedef uint64_t u64;
 
@@ -154,7 +174,12 @@ WASI(fd_filestat_get, u32 fd, u32 result)
     *at(result + 16) = 2;
     return OK;
 }
-WASI(clock_res_get, u32 clock, u32 result) { (void)w, (void)clock; put64(result, 1); return OK; }
+WASI(clock_res_get, u32 clock, u32 result)
+{
+    (void)w, (void)clock;
+    put64(result, 1);
+    return OK;
+}
 WASI(clock_time_get, u32 clock, u64 precision, u32 result)
 {
     (void)clock, (void)precision;
@@ -183,8 +208,20 @@ WASI(random_get, u32 buffer, u32 length)
     }
     return OK;
 }
-WASI(args_sizes_get, u32 a, u32 b) { (void)w; put32(a, 0); put32(b, 0); return OK; }
-WASI(environ_sizes_get, u32 a, u32 b) { (void)w; put32(a, 0); put32(b, 0); return OK; }
+WASI(args_sizes_get, u32 a, u32 b)
+{
+    (void)w;
+    put32(a, 0);
+    put32(b, 0);
+    return OK;
+}
+WASI(environ_sizes_get, u32 a, u32 b)
+{
+    (void)w;
+    put32(a, 0);
+    put32(b, 0);
+    return OK;
+}
 void w2c_wasi__snapshot__preview1_proc_exit(struct w2c_wasi__snapshot__preview1 *w, u32 code)
 {
     (void)w;
@@ -198,8 +235,12 @@ uint32_t w2c_wasi__snapshot__preview1_sched_yield(struct w2c_wasi__snapshot__pre
 }
 
 /* What is refused, whatever the arguments. */
-#define REFUSE(name, answer, ...) \
-    WASI(name, __VA_ARGS__) { (void)w; return answer; }
+#define REFUSE(name, answer, ...)                                                                  \
+    WASI(name, __VA_ARGS__)                                                                        \
+    {                                                                                              \
+        (void)w;                                                                                   \
+        return answer;                                                                             \
+    }
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 REFUSE(args_get, OK, u32 a, u32 b)
 REFUSE(environ_get, OK, u32 a, u32 b)

@@ -21,9 +21,9 @@ for source in "$@"; do
     objects+=("$object")
 done
 
-# The order of the data is that of the files, strings are not merged (-O0), and the part that changes
-# often, prelude and sources, is followed by a pad up to a round address: CPython's and libc's data
-# then stay where they are, and so does the C that speaks of them.
+# The order of the data is that of the files, strings are not merged (-O0), and the part that
+# changes often, prelude and sources, is followed by a pad up to a round address: CPython's and
+# libc's data then stay where they are, and so does the C that speaks of them.
 cat >"$out/pad.c" <<'EOF'
 #define PAD __attribute__((used, retain, aligned(1 << 18)))
 PAD static const char constants[16] = {1};
@@ -37,7 +37,8 @@ inputs=(-o "$out/guest.wasm" -mexec-model=reactor -nodefaultlibs -z stack-size=4
     "-Wl,--stack-first,--strip-debug,-O0" "-Wl,--whole-archive" "$build/libpython3.13.a"
     "-Wl,--no-whole-archive" "$build/Modules/_decimal/libmpdec/libmpdec.a"
     "$build/Modules/_hacl/libHacl_Hash_SHA2.a" "$build/Modules/expat/libexpat.a"
-    -L "$work/libs/lib" -lz -lbz2 -llzma -lsqlite3 "$frozen/frozen.o" "${objects[@]}" "$out/pad.o" -ldl
+    -L "$work/libs/lib" -lz -lbz2 -llzma -lsqlite3
+    "$frozen/frozen.o" "${objects[@]}" "$out/pad.o" -ldl
     -lwasi-emulated-signal -lwasi-emulated-getpid -lwasi-emulated-process-clocks -lm -lc
     "$(wasm32-cc -print-libgcc-file-name)" "$out/pad-end.o")
 wasm32-cc "${inputs[@]}"

@@ -1,4 +1,4 @@
-/* math.h - the functions that Wasm's float instructions become; x86-64-v2 has them as instructions. */
+/* math.h - what Wasm's float instructions become; x86-64-v2 has them as instructions. */
 #ifndef CLO_GUEST_MATH_H
 #define CLO_GUEST_MATH_H
 

@@ -17,8 +17,8 @@ class LimitExceeded(BaseException):
     def __new__(cls, *arguments):
         if cls is LimitExceeded and not arguments:
             name, colon, _ = _cloche.reason().partition(": ")
-            if colon and name in _kinds:
-                return _kinds[name].__new__(_kinds[name])
+            if colon and name in KINDS:
+                return KINDS[name].__new__(KINDS[name])
         return super().__new__(cls, *arguments)
 
     def __str__(self):
@@ -26,7 +26,7 @@ class LimitExceeded(BaseException):
             return super().__str__()
         reason = _cloche.reason()
         name, colon, text = reason.partition(": ")
-        return text if colon and name in _kinds else reason or "a limit of the run was reached"
+        return text if colon and name in KINDS else reason or "a limit of the run was reached"
 
 
 class TimeLimitExceeded(LimitExceeded):
@@ -45,11 +45,11 @@ class HostCallLimitExceeded(LimitExceeded):
     """The run has called the host more often than it may."""
 
 
-_kinds = {
+KINDS = {
     kind.__name__: kind
     for kind in (LimitExceeded, TimeLimitExceeded, CpuLimitExceeded, OutputLimitExceeded,
                  HostCallLimitExceeded)
 }
 
-for _kind in (ToolError, *_kinds.values()):
+for _kind in (ToolError, *KINDS.values()):
     _kind.__module__ = "builtins"

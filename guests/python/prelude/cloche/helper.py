@@ -5,7 +5,7 @@ import sys
 
 import _sitebuiltins
 
-from cloche.errors import LimitExceeded, TimeLimitExceeded, ToolError
+from cloche import errors
 from cloche.tools import Tool, call_tool, call_tool_async
 
 
@@ -38,7 +38,7 @@ def install():
     builtins.quit = _Quitter("quit")
     builtins.help = _Helper()
     for name, value in {
-        "call_tool": call_tool, "call_tool_async": call_tool_async, "ToolError": ToolError,
-        "LimitExceeded": LimitExceeded, "TimeLimitExceeded": TimeLimitExceeded,
+        "call_tool": call_tool, "call_tool_async": call_tool_async,
+        "ToolError": errors.ToolError, **errors.KINDS,
     }.items():
         setattr(builtins, name, value)

@@ -140,6 +140,8 @@ class Policy(events.BaseDefaultEventLoopPolicy):
 
 
 def install():
+    # programs reset the policy, or ask for the default one by name: theirs is ours
+    asyncio.DefaultEventLoopPolicy._loop_factory = Loop
     asyncio.set_event_loop_policy(Policy())
     asyncio.EventLoop = asyncio.SelectorEventLoop = Loop
 

@@ -50,7 +50,7 @@ def _exit_code(exception):
     code = exception.code
     if code is None:
         return 0
-    if isinstance(code, int):
+    if issubclass(type(code), int):
         return int(code) if -0x80000000 <= code <= 0x7fffffff else 255
     _print(_safe_str(code) + "\n")
     return 1
@@ -78,7 +78,7 @@ def _cut(text, limit):
 
 
 def _line(exception, name):
-    if isinstance(exception, SyntaxError) and exception.filename == name:
+    if issubclass(type(exception), SyntaxError) and exception.filename == name:
         return exception.lineno
     line = None
     frames = exception.__traceback__

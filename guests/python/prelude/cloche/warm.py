@@ -72,7 +72,7 @@ print(asyncio.run(main()))
     "def f(x):\n    return 1 / x\nf(0)",
     "def g(:\n    pass",
     "import sys\nsys.exit(3)",
-    "with open('rehearsal.txt', 'w') as f:\n    f.write('x')\nimport os\nos.remove('rehearsal.txt')",
+    "with open('note.txt', 'w') as f:\n    f.write('x')\nimport os\nos.remove('note.txt')",
 ]
 
 
