@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 
 .DEFAULT_GOAL := build
-.PHONY: help deps host image build demo test test-all test-hw bench lint fmt install clean
+.PHONY: help deps host image build demo test test-hw bench lint fmt fuzz install clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

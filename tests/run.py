@@ -79,32 +79,46 @@ class Collector(unittest.TestResult):
             self.rows.append((subtest.id(), "passed", ""))
 
 
-def python_tests(build, folder):
+def python_tests(build, folder, pattern):
     """The unittest modules of a folder; they find the program through CLOCHE_BUILD."""
     os.environ["CLOCHE_BUILD"] = str(Path(build).resolve())
     sys.path.insert(0, str(ROOT / "tests"))
-    for case in unittest.TestLoader().discover(str(ROOT / "tests" / folder), pattern="*_test.py"):
+    for case in unittest.TestLoader().discover(str(ROOT / "tests" / folder), pattern=pattern):
         collector = Collector()
         case.run(collector)
         yield from collector.rows
 
 
 def cli(build):
-    yield from python_tests(build, "cli")
+    for name in ("run", "image", "scripts", "serve"):
+        yield from python_tests(build, "cli", name + "_test.py")
+
+
+def hostile(build):
+    yield from python_tests(build, "cli", "hostile_test.py")
+
+
+def fuzz(build):
+    yield from counted("fuzz", ["fuzz/run.sh", build, os.environ.get("TIME", "60")])
+
+
+def counted(name, words):
+    """A script that ends with the line `NAME: N passed, N failed, N skipped`."""
+    status, output = command(words, timeout=1800)
+    counts = re.findall(rf"^{name}: (\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M)
+    if not counts:
+        yield f"{name}: gave no counts", "failed", output
+        return
+    passed, failed, skipped = map(int, counts[-1])
+    yield from ((name, "passed", "") for _ in range(passed))
+    yield from ((name, "failed", output) for _ in range(failed))
+    yield from ((name, "skipped", output) for _ in range(skipped))
+    if status != 0 and not failed:
+        yield f"{name}: exit status {status}", "failed", output
 
 
 def end_to_end(build):
-    status, output = command(["tests/e2e/run.sh", build], timeout=1500)
-    counts = re.findall(r"^e2e: (\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M)
-    if not counts:
-        yield "e2e: gave no counts", "failed", output
-        return
-    passed, failed, skipped = map(int, counts[-1])
-    yield from (("e2e", "passed", "") for _ in range(passed))
-    yield from (("e2e", "failed", output) for _ in range(failed))
-    yield from (("e2e", "skipped", output) for _ in range(skipped))
-    if status != 0 and not failed:
-        yield f"e2e: exit status {status}", "failed", output
+    yield from counted("e2e", ["tests/e2e/run.sh", build])
 
 
 def other_build(build, name, options, env=None):
@@ -139,7 +153,7 @@ def lint(build):
 
 
 QUICK = [unit_and_vm, cli, end_to_end]
-ALL = QUICK + [sanitizers, clang, lint]
+LONG = {"hostile": hostile, "sanitizers": sanitizers, "clang": clang, "lint": lint, "fuzz": fuzz}
 
 
 def run_suite(suite, build, totals):
@@ -164,12 +178,12 @@ def run_suite(suite, build, totals):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
-    parser.add_argument("--only", help="run the suites whose name contains this")
-    parser.add_argument("what", choices=["quick", "all"], nargs="?", default="quick")
+    parser.add_argument("--only", help="of the quick suites those whose name contains this")
+    parser.add_argument("what", choices=["quick", *LONG], nargs="?", default="quick")
     arguments = parser.parse_args()
     os.chdir(ROOT)
     totals = {"passed": 0, "failed": 0, "skipped": 0}
-    for suite in ALL if arguments.what == "all" else QUICK:
+    for suite in QUICK if arguments.what == "quick" else [LONG[arguments.what]]:
         if not arguments.only or arguments.only in suite.__name__:
             run_suite(suite, arguments.build, totals)
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):

@@ -153,29 +153,35 @@ static int run_program(struct clo_request *request, struct outcome *outcome)
 static void report_plainly(PyObject *exception, struct outcome *outcome)
 {
     const char *type = exception != NULL ? Py_TYPE(exception)->tp_name : "SystemError", *words;
-    PyObject *text;
+    PyObject *text, *bytes = NULL;
 
     PyErr_Clear();
     text = exception != NULL ? PyObject_Str(exception) : NULL;
-    words = text != NULL ? PyUnicode_AsUTF8(text) : NULL;
-    if (words == NULL) {
-        words = "";
+    if (text != NULL) { /* it may hold lone surrogates */
+        bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
     }
+    words = bytes != NULL ? PyBytes_AS_STRING(bytes) : "";
     fprintf(stderr, "%s: %.*s\n", type, RESULT_MAX, words);
     PyErr_Clear();
     outcome->exit_code = 1;
     Py_XSETREF(outcome->error, Py_BuildValue("{sssssssO}", "type", type, "message", words,
                                              "traceback", "", "line", Py_None));
+    Py_XDECREF(bytes);
     Py_XDECREF(text);
     PyErr_Clear();
 }
 
 /* Tell of the exception that is set: on stderr for the program's reader, in the outcome for the
- * host. SystemExit only sets the exit code. */
+ * host. SystemExit only sets the exit code. What fails at the end of a program that has failed
+ * already is told to nobody: the first error is the one to mend. */
 static void report(PyObject *name, struct outcome *outcome)
 {
     PyObject *exception = PyErr_GetRaisedException(), *answer, *code, *error;
 
+    if (outcome->error != NULL) {
+        Py_XDECREF(exception);
+        return;
+    }
     answer = PyObject_CallFunctionObjArgs(clo_prelude.report, exception, name, NULL);
     if (answer == NULL || !PyArg_ParseTuple(answer, "OO", &code, &error)) {
         report_plainly(exception, outcome);

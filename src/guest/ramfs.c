@@ -293,6 +293,14 @@ uint16_t clo_ramfs_rename(struct clo_entry *from, struct clo_node *directory, co
             return CLO_E_NAMETOOLONG;
         }
     }
+    for (above = from->directory; there != NULL; above = above->directory.parent) {
+        if (there->node == above) {
+            return CLO_E_NOTEMPTY; /* onto a directory that it lies in */
+        }
+        if (above == root) {
+            break;
+        }
+    }
     error = there != NULL ? may_replace(node, there->node) : 0;
     if (error != 0) {
         return error;

@@ -208,17 +208,20 @@ uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from, u
                                uint32_t to_fd, uint32_t to, uint32_t to_length)
 {
     struct clo_path source, target;
-    uint16_t error = walk_to_entry(from_fd, from, from_length, &source);
+    uint16_t error = walk(from_fd, from, from_length, false, &source);
 
     (void)self;
-    if (error == 0) {
+    if (error == 0) { /* both ways are walked before either end is looked at */
         error = walk(to_fd, to, to_length, false, &target);
     }
     if (error != 0) {
         return error;
     }
-    if (target.length == 0) {
-        return CLO_E_INVAL;
+    if (source.node == NULL) {
+        return CLO_E_NOENT;
+    }
+    if (source.entry == NULL || target.length == 0) {
+        return CLO_E_INVAL; /* "." and "/" cannot be renamed */
     }
     if (target.slash && source.node->type != CLO_NODE_DIRECTORY) {
         return CLO_E_NOTDIR;

@@ -40,8 +40,8 @@ static void brief_big(char *text, const struct clo_value *value)
 void clo_value_brief(char text[CLO_BRIEF_MAX], const struct clo_value *value)
 {
     switch (value->type) {
-    case CLO_NULL: strcpy(text, "null"); return;
-    case CLO_BOOL: strcpy(text, value->boolean ? "true" : "false"); return;
+    case CLO_NULL: snprintf(text, CLO_BRIEF_MAX, "null"); return;
+    case CLO_BOOL: snprintf(text, CLO_BRIEF_MAX, "%s", value->boolean ? "true" : "false"); return;
     case CLO_INTEGER: snprintf(text, CLO_BRIEF_MAX, "%lld", (long long)value->integer); return;
     case CLO_BIG_INTEGER: brief_big(text, value); return;
     case CLO_NUMBER: {
@@ -61,5 +61,5 @@ void clo_value_brief(char text[CLO_BRIEF_MAX], const struct clo_value *value)
                  value->map.count == 1 ? "" : "s");
         return;
     }
-    strcpy(text, "of an unknown type");
+    snprintf(text, CLO_BRIEF_MAX, "of an unknown type");
 }

@@ -121,10 +121,10 @@ static const struct cbor_callbacks callbacks = {
 static int next_head(struct decoder *decoder, struct head *head)
 {
     size_t left = decoder->length - decoder->at;
+    *head = (struct head){0};
     if (!left)
         return clo_fail(decoder->error, CLO_EINVALID, "CBOR ends at byte %zu in mid-value",
                         decoder->at);
-    *head = (struct head){0};
     struct cbor_decoder_result result =
         cbor_stream_decode(decoder->data + decoder->at, left, &callbacks, head);
     if (result.status == CBOR_DECODER_NEDATA)

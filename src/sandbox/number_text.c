@@ -35,7 +35,7 @@ void clo_number_text(char text[CLO_NUMBER_TEXT_MAX], double number)
     }
     use_point(text);
     if (!strpbrk(text, ".e")) /* 2 would read back as an integer */
-        strcat(text, ".0");
+        memcpy(text + strlen(text), ".0", sizeof ".0");
 }
 
 /* Divide the big-endian number in place; the remainder is returned, leading zeros are left. */

@@ -223,7 +223,7 @@ static size_t count_fits(struct clo_check *check, const struct clo_schema_group 
                          struct clo_error *first)
 {
     struct clo_error *outer = check->error;
-    struct clo_error complaint;
+    struct clo_error complaint = {0};
     size_t fits = 0;
     first->message[0] = '\0';
     for (size_t i = 0; i < group->count; i++) {
@@ -328,7 +328,7 @@ int clo_check_node(struct clo_check *check, const struct clo_schema_node *node,
 int clo_schema_check(const struct clo_schema *schema, struct clo_value *arguments,
                      const char *subject, struct clo_error *error)
 {
-    struct clo_error own;
+    struct clo_error own = {0};
     struct clo_check check = {.subject = subject, .error = error ? error : &own};
     return clo_check_node(&check, schema->nodes[0], arguments, &(struct clo_check_place){0});
 }

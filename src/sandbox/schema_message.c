@@ -36,7 +36,7 @@ static void name_place(const struct clo_check_place *place, char text[PLACE_MAX]
     if (place->parent)
         snprintf(text, PLACE_MAX, "argument '%s'", inner);
     else
-        strcpy(text, "the arguments");
+        snprintf(text, PLACE_MAX, "the arguments");
 }
 
 int clo_check_fail(struct clo_check *check, const struct clo_check_place *place,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "serve/audience.h"
 #include "serve/history.h"
 #include "serve/http.h"
 #include "serve/response.h"
@@ -39,7 +40,10 @@ static struct clo_reply *accept_reply(struct clo_exchange *exchange, struct clo_
     struct clo_reply *reply = NULL;
     char id[CLO_SERVE_NAME_MAX + 1];
     const char *text = exchange->body.data ? exchange->body.data : "";
-    if (clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
+    if (clo_audience_choose(clo_exchange_header(exchange, "x-cloche-output"),
+                            clo_exchange_header(exchange, "User-Agent"), &request.answer_only,
+                            problem) == 0 &&
+        clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
         clo_history_check(exchange->server->store, &request, problem) == 0 &&
         choose_id(exchange, id, problem) == 0) {
         if (!request.session[0])

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "serve/audience.h"
 #include "serve/events.h"
 #include "serve/history.h"
 #include "serve/http.h"
@@ -224,6 +225,9 @@ static json_t *finish(struct clo_reply *reply, const struct clo_turn_result *res
         response = settle(reply, &state);
     }
     pthread_mutex_unlock(&reply->lock);
+    if (response && reply->request.answer_only)
+        json_object_set_new(response, "output",
+                            clo_audience_output(state.output, reply->request.client_tools));
     return response;
 }
 
@@ -238,10 +242,11 @@ static void turn(struct clo_reply *reply, const json_t *input, struct clo_events
         .max_tool_calls = reply->request.max_tool_calls,
         .cancel = reply->cancel,
     };
-    if (events) {
-        turn.sink.event = clo_events_item;
-        turn.sink.context = events;
-    }
+    struct clo_audience audience = {{clo_events_item, events}, reply->request.client_tools, false};
+    if (events)
+        turn.sink = reply->request.answer_only
+                        ? (struct clo_item_sink){clo_audience_item, &audience}
+                        : audience.next;
     clo_agent_turn(reply->server->agent, &turn, result);
     if (result->trouble.code != CLO_OK && !clo_cancel_is_set(reply->cancel))
         clo_log_event(result->status == CLO_TURN_FAILED ? "error" : "warning", "turn",

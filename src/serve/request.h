@@ -28,6 +28,7 @@ struct clo_request {
     char conversation[CLO_SERVE_NAME_MAX + 1]; /* "" : none */
     char session[CLO_SERVE_NAME_MAX + 1];      /* agent_session_id, "": none */
     bool stream, store, background, truncate;
+    bool answer_only;        /* see audience.h; set by who read the headers */
     unsigned max_tool_calls; /* 0: no limit */
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/audience.h"
 #include "serve/http.h"
 #include "serve/items.h"
 #include "serve/store.h"
@@ -81,6 +82,21 @@ static int replay(struct clo_exchange *exchange, const struct clo_record *record
     return 0;
 }
 
+static int show(struct clo_exchange *exchange, const struct clo_record *record,
+                struct clo_problem *problem)
+{
+    bool answer_only;
+    if (clo_audience_choose(clo_exchange_header(exchange, "x-cloche-output"),
+                            clo_exchange_header(exchange, "User-Agent"), &answer_only, problem) < 0)
+        return CLO_EINVALID;
+    if (answer_only)
+        json_object_set_new(record->response, "output",
+                            clo_audience_output(json_object_get(record->response, "output"),
+                                                json_object_get(record->response, "tools")));
+    clo_exchange_json(exchange, 200, json_incref(record->response));
+    return 0;
+}
+
 void clo_handle_get(struct clo_exchange *exchange, const char *id)
 {
     struct clo_record record;
@@ -91,7 +107,7 @@ void clo_handle_get(struct clo_exchange *exchange, const char *id)
     if (stream > 0)
         stream = replay(exchange, &record, &problem);
     else if (stream == 0)
-        clo_exchange_json(exchange, 200, json_incref(record.response));
+        stream = show(exchange, &record, &problem);
     if (stream < 0)
         clo_exchange_refuse(exchange, &problem);
     clo_record_clear(&record);

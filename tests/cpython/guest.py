@@ -97,24 +97,36 @@ def lay_below(folder):
 
 
 class Absent(types.ModuleType):
-    """A module that is not there, as those cases notice that call its functions."""
+    """A module that is not there, as those cases notice that use it."""
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if name.isupper():
+            raise unittest.SkipTest(f"requires {self.__name__}")
 
         def skip(*words, **more):
             raise unittest.SkipTest(f"requires {self.__name__}")
 
         return skip
 
+    # What test modules ask while they load:
+
     @staticmethod
-    def get_immortalize_deferred():  # asked while a module loads; a build without threads says no
+    def get_config():
+        return {"code_debug_ranges": 1}
+
+    @staticmethod
+    def get_immortalize_deferred():
         return False
 
     @staticmethod
     def suppress_immortalization(suppress):
         pass
+
+    @staticmethod
+    def get_recursion_depth():
+        raise ImportError("test.support counts the frames then")
 
 
 class Finder(importlib.abc.MetaPathFinder):

@@ -1,6 +1,6 @@
 """Exceptions chained in circles and a hundred thousand deep, groups in groups."""
 # expect: kind=exception|fault|limit
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 one, two = ValueError("one"), ValueError("two")
 one.__cause__, two.__cause__ = two, one
 one.__context__ = one

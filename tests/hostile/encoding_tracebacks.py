@@ -1,6 +1,6 @@
 """Tracebacks with false lines, false frames, circles, and a hundred thousand entries."""
 # expect: kind=exception|limit|fault
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 import sys
 import types
 

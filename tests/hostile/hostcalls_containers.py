@@ -1,6 +1,6 @@
 """Containers that contain themselves, are too deep or too wide, or lie about their contents."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 wrong = []
 
 

@@ -1,6 +1,5 @@
 """Call tools from everywhere: destructors, exit handlers, signal handlers, collector and trace callbacks."""
 # expect: kind=ok stdout_has=end
-# limits: --time 5s --memory 64MiB
 import atexit
 import gc
 import signal

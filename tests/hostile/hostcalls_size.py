@@ -1,6 +1,6 @@
 """Messages just below and just above the eight mebibytes of one host call."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 wrong = []
 limit = 8 << 20
 for size, good in ((limit - 1000, True), (limit - 1, False), (limit, False), (limit * 2, False)):

@@ -1,6 +1,6 @@
 """Coroutines of calls that nobody awaits, and tasks that are dropped half-way."""
 # expect: kind=ok stdout=end
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import asyncio
 import warnings
 

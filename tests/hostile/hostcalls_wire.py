@@ -1,6 +1,5 @@
 """Feed the decoder of the wall's messages with damaged and forged bytes."""
 # expect: kind=ok stdout=end
-# limits: --time 5s --memory 64MiB
 import random
 
 import _cloche

@@ -1,6 +1,6 @@
 """Statements nested, chained and multiplied: indentation, else-if, try, with, match, classes, decorators."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 sources = []
 for depth in (20, 99, 101, 1000):
     for head in ("if 1:", "for x in y:", "while 1:", "with x:", "def f():", "class C:", "try:", "match x:", "async def f():"):

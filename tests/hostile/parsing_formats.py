@@ -1,6 +1,6 @@
 """Small parsers of the library with input made for them: csv, struct, configuration, mail, tables, dates, archives."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import array
 import base64
 import binascii

@@ -1,6 +1,6 @@
 """Formatted strings nested, chained and with absurd specifications."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 wrong = []
 nested = "1"
 for n in range(8):

@@ -1,6 +1,6 @@
 """JSON that nests, repeats and inflates."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import json
 
 wrong = []

@@ -1,6 +1,6 @@
 """The harmless evaluator with harmful input."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import ast
 
 wrong = []

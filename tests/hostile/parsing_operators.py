@@ -1,6 +1,6 @@
 """Chains of operators that make trees twenty thousand levels deep."""
 # expect: kind=ok|fault|limit
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 import ast
 
 n = 20_000

@@ -1,6 +1,6 @@
 """Abstract syntax trees made by hand: cyclic, wrong types, missing parts, absurd positions."""
 # expect: kind=ok|exception|limit|fault stdout_has=end
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import ast
 
 trees = []

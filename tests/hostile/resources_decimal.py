@@ -1,6 +1,5 @@
 """Decimal at its largest precision, fractions that explode, statistics over them."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 64MiB
 import decimal
 import fractions
 

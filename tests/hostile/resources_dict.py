@@ -1,6 +1,6 @@
 """A dict that grows by many small objects, so that not one byte is left when it fails."""
-# expect: kind=limit type=MemoryLimitExceeded limit=memory
-# limits: --time 5s --memory 40MiB
+# expect: kind=limit type=MemoryError limit=memory
+# limits: --memory 40MiB
 table = {}
 n = 0
 while True:

@@ -1,6 +1,6 @@
 """One write of 40 MB."""
 # expect: kind=limit limit=output
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 import sys
 
 sys.stdout.write("y" * 40_000_000)

@@ -1,5 +1,5 @@
 """A list that doubles."""
-# expect: kind=limit type=MemoryLimitExceeded limit=memory
+# expect: kind=limit type=MemoryError limit=memory
 items = [0]
 while True:
     items += items

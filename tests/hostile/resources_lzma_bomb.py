@@ -1,6 +1,6 @@
 """bz2 and lzma: dictionaries and blocks that claim gigabytes."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 96MiB
+# limits: --memory 96MiB
 survived = []
 try:
     import bz2

@@ -1,6 +1,5 @@
 """Integers, ranges and sequences that no machine can hold."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 64MiB
 import array
 import collections
 import itertools

@@ -1,6 +1,5 @@
 """Pickles that announce what they do not have, and pickles that multiply."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 64MiB
 import io
 import pickle
 import struct

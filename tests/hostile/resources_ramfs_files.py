@@ -1,6 +1,6 @@
 """As many empty files, folders and links as the file system takes."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import os
 
 made = 0

@@ -1,6 +1,6 @@
 """The same through itertools.chain, zip, filter, enumerate and reversed views."""
 # expect: kind=fault|exception type=StackOverflow|OutOfBounds|RecursionError|MemoryError
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import itertools
 
 value = iter([(1,)] * 3)

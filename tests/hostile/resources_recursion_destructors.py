@@ -1,6 +1,6 @@
 """Recursion inside destructors and of destructors: deep owners, resurrected owners."""
 # expect: kind=ok|exception|limit|fault
-# limits: --time 5s --memory 128MiB
+# limits: --memory 128MiB
 import xml.etree.ElementTree as ElementTree
 
 root = element = ElementTree.Element("a")

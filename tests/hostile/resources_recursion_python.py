@@ -1,6 +1,6 @@
 """Recursion of every kind that Python itself sees: each is a RecursionError or MemoryError."""
 # expect: kind=ok stdout=held
-# limits: --time 5s --memory 256MiB
+# limits: --memory 256MiB
 import copy
 import functools
 import json

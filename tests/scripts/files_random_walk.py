@@ -19,7 +19,9 @@ def path():
 def write():
     with open(path(), rng.choice(["wb", "ab", "r+b", "xb"])) as file:
         file.seek(rng.choice([0, 0, 10, 4095, 40_000, 2_200_000]))
-        return file.write(rng.randbytes(rng.choice([1, 100, 5000, 70_000]))), file.tell()
+        written = file.write(rng.randbytes(rng.choice([1, 100, 5000, 70_000])))
+        file.flush()
+        return written, file.tell()
 
 
 def read():

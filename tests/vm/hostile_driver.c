@@ -3,9 +3,9 @@
  *   hostile_driver [--worker] TOOLS.so MEMORY <ORDERS
  *
  * MEMORY is the sandbox's limit in bytes. Each line of standard input is one order:
- * "WALL_MS MEMORY PATH". For each, one line of JSON on standard output: path, kind, type, message,
- * limit, stdout, exit_code, wall_us, good, and seen: what the good run gave when it was not good.
- * Exit status 1 when a run could not be made or a good run was not good.
+ * "WALL_MS CPU_MS MEMORY PATH". For each, one line of JSON on standard output: path, kind, type,
+ * message, limit, stdout, exit_code, wall_us, good, and seen: what the good run gave when it was
+ * not good. Exit status 1 when a run could not be made or a good run was not good.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -81,9 +81,9 @@ static bool obey(struct clo_sandbox *sandbox, const char *order)
 {
     struct clo_limits limits = {0};
     int path_at = 0;
-    if (sscanf(order, "%" SCNu64 " %" SCNu64 " %n", &limits.wall_ms, &limits.memory, &path_at) < 2)
+    if (sscanf(order, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %n", &limits.wall_ms, &limits.cpu_ms,
+               &limits.memory, &path_at) < 3)
         return false;
-    limits.cpu_ms = limits.wall_ms;
     const char *path = order + path_at;
     json_t *line = json_pack("{s:s}", "path", path);
     FILE *file = fopen(path, "rb");

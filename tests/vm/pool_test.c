@@ -318,7 +318,8 @@ static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state
         assert_true(count >= 1);
         for (size_t k = 0; k < count; k++)
             kill((pid_t)pids[k], SIGKILL);
-        sleep_ms(50);
+        for (int k = 0; k < 200 && find_ours("cloche-worker", pids, 8); k++)
+            sleep_ms(50); /* a worker takes its namespaces down with it */
         run_one(&job);
         if (job.status)
             fail_msg("%s", job.error.message);

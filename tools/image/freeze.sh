@@ -33,7 +33,8 @@ done
 PYTHONHASHSEED=0 "$python" -S -B "$here/freeze.py" "$dir.new" "$recipe/frozen.txt" \
     "$work/cpython/source/Lib" "$dir.new/sysconfig" "$recipe/lib" "$dir.new/zones" "${prelude[@]}"
 (cd "$dir.new" && "$work/toolchain/bin/wasm32-cc" -O2 -g0 -std=gnu23 \
-    -I "$work/cpython/source/Include" -I "$work/cpython/build" -D_WASI_EMULATED_SIGNAL -c frozen.c -o frozen.o)
+    -I "$work/cpython/source/Include" -I "$work/cpython/build" \
+    -c frozen.c -o frozen.o)
 stage_end "$dir"
 stage_clean frozen "$dir"
 ln -sfn "$dir" "$link"

@@ -7,8 +7,11 @@ class ToolError(RuntimeError):
     """A tool failed, refused its arguments, or does not exist."""
 
 
-class LimitExceeded(BaseException):
+class LimitExceeded(KeyboardInterrupt):
     """A limit of the run was reached. What goes on after it is stopped a moment later.
+
+    It interrupts from outside, as KeyboardInterrupt does, and being one it gets through asyncio,
+    which keeps other exceptions of a task until somebody asks for them.
 
     The host sets it as the thread's pending exception and says why in the control page, as
     "ClassName: what happened" or just what happened.
