@@ -10,7 +10,7 @@ CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 .PHONY: help deps host image build demo test test-hw bench lint fmt fuzz install clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 deps: ## install the Debian packages that are missing (root or sudo)
 	@tools/deps.sh build image
@@ -31,9 +31,13 @@ test: build ## the test suite (at most 15 minutes with a cached image)
 	@tools/deps.sh test
 	@tests/run.py --build $(BUILD) quick
 
-test-all: build ## the suite and all that is long (at most 60 minutes)
+test-%: build ## test-hostile, test-sanitizers, test-clang: what takes longer
 	@tools/deps.sh test lint
-	@tests/run.py --build $(BUILD) all
+	@tests/run.py --build $(BUILD) $*
+
+fuzz: build ## each fuzz target for TIME seconds (60)
+	@tools/deps.sh test
+	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) fuzz
 
 test-hw: build ## the micro-VM's tests under emulated SVM (QEMU), at most 8 minutes
 	@tools/deps.sh test

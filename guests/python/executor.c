@@ -157,11 +157,14 @@ static void report_plainly(PyObject *exception, struct outcome *outcome)
 
     PyErr_Clear();
     text = exception != NULL ? PyObject_Str(exception) : NULL;
-    if (text != NULL) { /* it may hold lone surrogates */
+    if (text != NULL) { /* it may be long, and hold lone surrogates */
+        Py_SETREF(text, PyUnicode_Substring(text, 0, RESULT_MAX));
+    }
+    if (text != NULL) {
         bytes = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
     }
     words = bytes != NULL ? PyBytes_AS_STRING(bytes) : "";
-    fprintf(stderr, "%s: %.*s\n", type, RESULT_MAX, words);
+    fprintf(stderr, "%s: %s\n", type, words);
     PyErr_Clear();
     outcome->exit_code = 1;
     Py_XSETREF(outcome->error, Py_BuildValue("{sssssssO}", "type", type, "message", words,
