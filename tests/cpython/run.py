@@ -22,8 +22,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LIMITS = ["--time", "120s", "--memory", "512MiB", "--output-limit", "64MiB"]
-TIMEOUT = 300  # seconds for a process whose guest may use 120
+LIMITS = ["--time", "600s", "--cpu-time", "120s", "--memory", "512MiB", "--output-limit", "64MiB"]
+TIMEOUT = 700  # seconds for a process whose guest may use 120 of processor time
 ATTEMPTS = 12  # how often a file goes on behind a case that ended the run
 EXPECTED_SHARE = 0.02  # of the cases that may be expected to fail
 
