@@ -110,7 +110,7 @@ def fill(tree, build, modules, only):
     tree.carry("/bin/busybox")
     for guest in (HERE / "guest").iterdir():
         tree.write("/init" if guest.name == "init" else f"/hw/{guest.name}", guest.read_text())
-    for folder in ("/proc", "/sys", "/dev", "/tmp", "/root"):
+    for folder in ("/proc", "/sys", "/dev", "/tmp"):
         tree.path(folder).mkdir(parents=True, exist_ok=True)
     add_modules(tree, modules)
 
