@@ -107,9 +107,9 @@ def table(rows, cpu, geomean, process):
 def plot(rows, cpu, folder):
     (folder / "times.dat").write_text("".join(f'"{r["name"]}" {r["median"]} {r["p99"]}\n' for r in rows))
     (folder / "ratios.dat").write_text("".join(f'"{c["name"]}" {c["ratio"]}\n' for c in cpu))
-    script = f"""
+    script = """
 set terminal svg size 900,760 background 'white' font 'sans,12'
-set output '{folder}/results.svg'
+set output 'results.svg'
 set multiplot layout 2,1
 set style fill solid 0.8
 set boxwidth 0.6
@@ -119,13 +119,13 @@ set grid y
 unset key
 set xtics rotate by -20 font ',9'
 set rmargin 12
-plot '{folder}/times.dat' using 0:2:xtic(1) with boxes lc rgb '#3b6ea5', '' using 0:2:2:3 with yerrorbars lc rgb '#222222' pt 0
+plot 'times.dat' using 0:2:xtic(1) with boxes lc rgb '#3b6ea5', '' using 0:2:2:3 with yerrorbars lc rgb '#222222' pt 0
 unset logscale y
 set yrange [0:*]
 set title 'CPU-bound scripts: time in the sandbox over time of native python3'
-plot '{folder}/ratios.dat' using 0:2:xtic(1) with boxes lc rgb '#5a9e6f', 1 lc rgb '#222222'
+plot 'ratios.dat' using 0:2:xtic(1) with boxes lc rgb '#5a9e6f', 1 lc rgb '#222222'
 """
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+    subprocess.run(["gnuplot"], input=script, text=True, check=True, cwd=folder)
     for name in ("times.dat", "ratios.dat"):
         (folder / name).unlink()
 

@@ -3,9 +3,10 @@ from decimal import Decimal, getcontext
 
 
 def main():
-    product = 1
-    for n in range(1, 4000):
-        product *= n
+    for _ in range(20):
+        product = 1
+        for n in range(1, 1500):
+            product *= n
     getcontext().prec = 200
     root = Decimal(2)
     guess = Decimal(1)

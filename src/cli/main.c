@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 
 static const char help[] =
-    "cloche runs Python that you must not trust, in a micro-VM that is ready in a millisecond,\n"
-    "and hosts agents whose model writes that Python.\n"
+    "cloche runs Python that you must not trust, in a micro-VM with a clean interpreter for every\n"
+    "run, and hosts agents whose model writes that Python.\n"
     "\n"
     "Usage: cloche COMMAND [OPTION…]\n"
     "\n"

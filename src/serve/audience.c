@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-/* How the User-Agent begins, or what it contains after a blank, and why. */
+/* How a word of the User-Agent begins, and what these clients do with the agent's own calls. */
 static const char *const answer_only_clients[] = {
-    "Agents/",        /* the OpenAI Agents SDK: an unknown function_call is an error there */
-    "ai-sdk/openai/", /* whole responses with a function_call_output are refused */
+    "Agents/",             /* the OpenAI Agents SDK fails: there is no such tool */
+    "ai-sdk/",             /* the AI SDK answers them itself, or refuses the whole response */
+    "langchainjs-openai/", /* they become tool calls, which its agents try to carry out */
 };
 
 static bool names_product(const char *user_agent, const char *product)

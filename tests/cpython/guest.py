@@ -102,7 +102,7 @@ class Absent(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        if name.isupper():
+        if not name.islower():  # a constant
             raise unittest.SkipTest(f"requires {self.__name__}")
 
         def skip(*words, **more):

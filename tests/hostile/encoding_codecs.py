@@ -9,7 +9,16 @@ def evil(error):
     return ("\ud800" * 100, -(2**40)) if isinstance(error, UnicodeError) else 1 / 0
 
 
-for name in ("strict", "replace", "ignore", "surrogateescape", "surrogatepass", "backslashreplace", "xmlcharrefreplace", "namereplace"):
+for name in (
+    "strict",
+    "replace",
+    "ignore",
+    "surrogateescape",
+    "surrogatepass",
+    "backslashreplace",
+    "xmlcharrefreplace",
+    "namereplace",
+):
     codecs.register_error(name, evil)
 codecs.register(lambda name: (evil, evil, evil, evil))
 codecs.lookup = codecs.encode = codecs.decode = evil

@@ -2,7 +2,16 @@
 # expect: kind=exception type=ZeroDivisionError
 import linecache
 
-for name in ("\ud800", "\x1b[2J\n", "x" * 100_000, "/etc/passwd", "<frozen os>", "main.py", "../../secret.txt", "\u202e"):
+for name in (
+    "\ud800",
+    "\x1b[2J\n",
+    "x" * 100_000,
+    "/etc/passwd",
+    "<frozen os>",
+    "main.py",
+    "../../secret.txt",
+    "\u202e",
+):
     linecache.cache[name] = (10, None, ["\ud800\x1b[31m lying line\n", 5, None], name)
     try:
         exec(compile("1/0", name, "exec"))

@@ -2,7 +2,9 @@
 # expect: kind=exception
 import sys
 
-kind = type("Na\u202em\x1be", (Exception,), {"__module__": "\x1b[2J\ud800", "__qualname__": "Q\ud800\n\0"})
+kind = type(
+    "Na\u202em\x1be", (Exception,), {"__module__": "\x1b[2J\ud800", "__qualname__": "Q\ud800\n\0"}
+)
 error = kind("\ud800 \x1b]0;owned\x07 \u202e \0 \r\x08 \udfff")
 error.add_note("\ud800\0\x1b")
 error.__notes__.append(b"\xff")

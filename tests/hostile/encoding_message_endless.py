@@ -1,4 +1,6 @@
 """An exception whose text takes for ever."""
+
+
 # expect: kind=exception|limit
 # limits: --time 1s --memory 64MiB
 class Endless(Exception):

@@ -1,4 +1,6 @@
 """Exceptions whose text raises, loops, is no text or changes."""
+
+
 # expect: kind=exception type=Outer
 class Inner(Exception):
     def __str__(self):

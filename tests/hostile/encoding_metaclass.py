@@ -1,4 +1,6 @@
 """An exception type whose metaclass lies about its name, module and parents."""
+
+
 # expect: kind=exception
 class Meta(type):
     __name__ = property(lambda cls: 1 / 0)

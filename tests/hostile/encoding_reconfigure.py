@@ -2,7 +2,21 @@
 # expect: kind=ok|exception
 import sys
 
-for encoding in ("utf-16", "utf-7", "cp037", "shift_jis", "punycode", "unicode_escape", "latin-1", "iso2022_jp", "utf-32-be", "idna", "undefined", "rot13", "zlib"):
+for encoding in (
+    "utf-16",
+    "utf-7",
+    "cp037",
+    "shift_jis",
+    "punycode",
+    "unicode_escape",
+    "latin-1",
+    "iso2022_jp",
+    "utf-32-be",
+    "idna",
+    "undefined",
+    "rot13",
+    "zlib",
+):
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.reconfigure(encoding=encoding, errors="replace", newline="\r\n")

@@ -1,4 +1,6 @@
 """A result whose repr is lone surrogates, NULs and escapes."""
+
+
 # expect: kind=ok|exception
 class Value:
     def __repr__(self):

@@ -1,4 +1,6 @@
 """The repr of the result ends the program."""
+
+
 # expect: kind=ok exit=77 stdout=before
 class Value:
     def __repr__(self):

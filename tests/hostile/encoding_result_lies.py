@@ -1,4 +1,6 @@
 """A result whose repr is no string, raises, exits or is a string that lies."""
+
+
 # expect: kind=exception
 class Text(str):
     def encode(self, *words):

@@ -1,6 +1,13 @@
 """Syntax errors made by hand with fields that no parser would write."""
 # expect: kind=exception type=SyntaxError
-for details in (("main.py", 2**70, -5, "text"), ("main.py", "x", "y", 5), (None, None, None, None), ("\ud800", -1, 2**40, "\ud800" * 1000), ("main.py", 1, 1, "x" * 10**6, 1, -9), (b"\xff", 1.5, [], {})):
+for details in (
+    ("main.py", 2**70, -5, "text"),
+    ("main.py", "x", "y", 5),
+    (None, None, None, None),
+    ("\ud800", -1, 2**40, "\ud800" * 1000),
+    ("main.py", 1, 1, "x" * 10**6, 1, -9),
+    (b"\xff", 1.5, [], {}),
+):
     try:
         raise SyntaxError("\ud800 bad", details)
     except (SyntaxError, TypeError, OverflowError) as error:

@@ -14,7 +14,13 @@ except ValueError:
     pass
 for line in (0, -5, 2**31 - 1):
     try:
-        code = (lambda: 1 / 0).__code__.replace(co_firstlineno=line, co_linetable=b"\xff" * 7, co_filename="main.py", co_name="\ud800", co_qualname="\n\x1b[2J")
+        code = (lambda: 1 / 0).__code__.replace(
+            co_firstlineno=line,
+            co_linetable=b"\xff" * 7,
+            co_filename="main.py",
+            co_name="\ud800",
+            co_qualname="\n\x1b[2J",
+        )
         types.FunctionType(code, {})()
     except (ZeroDivisionError, ValueError) as error:
         last = error

@@ -4,11 +4,28 @@ import os
 
 leaks = []
 targets = ["etc/passwd", "proc/self/maps", "dev/kvm", "secret.txt"]
-prefixes = ["../" * 200, "/" + "../" * 200, "/tmp/../../../", "//../", "/./.././../", "/tmp/" + "./" * 500 + "../../",
-            "..//..//", "/tmp/x/../../../", "..\\..\\", "/%2e%2e/", "/\u2025/", "/tmp\0/../"]
+prefixes = [
+    "../" * 200,
+    "/" + "../" * 200,
+    "/tmp/../../../",
+    "//../",
+    "/./.././../",
+    "/tmp/" + "./" * 500 + "../../",
+    "..//..//",
+    "/tmp/x/../../../",
+    "..\\..\\",
+    "/%2e%2e/",
+    "/\u2025/",
+    "/tmp\0/../",
+]
 for prefix in prefixes:
     for target in targets:
-        for name in (prefix + target, (prefix + target).encode(), prefix + target + "/", prefix + target + "/."):
+        for name in (
+            prefix + target,
+            (prefix + target).encode(),
+            prefix + target + "/",
+            prefix + target + "/.",
+        ):
             try:
                 with open(name, "rb") as file:
                     leaks.append((name, file.read(10)))

@@ -8,8 +8,15 @@ wrong = []
 for length in (1, 254, 255, 256, 1000, 4095, 4096, 4097, 65535, 65536, 1 << 20):
     for unit in ("n", "é", "a/", "../", "\udcff"):
         name = unit * (length // len(unit) + 1)
-        for act in (lambda p: open(p, "w").close(), os.mkdir, os.unlink, os.rmdir,
-                    lambda p: os.rename(p, p + "x"), lambda p: os.symlink(p, "link"), os.stat):
+        for act in (
+            lambda p: open(p, "w").close(),
+            os.mkdir,
+            os.unlink,
+            os.rmdir,
+            lambda p: os.rename(p, p + "x"),
+            lambda p: os.symlink(p, "link"),
+            os.stat,
+        ):
             try:
                 act(name)
             except (OSError, UnicodeError):

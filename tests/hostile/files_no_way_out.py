@@ -8,17 +8,27 @@ leaks = []
 def attempt(name, act):
     try:
         leaks.append((name, act()))
-    except (OSError, ImportError, AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
+    except (
+        OSError,
+        ImportError,
+        AttributeError,
+        NotImplementedError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ):
         pass
 
 
 def socket_connect():
     import socket
+
     return socket.create_connection(("127.0.0.1", 22), timeout=1)
 
 
 def socket_listen():
     import socket
+
     server = socket.socket()
     server.bind(("0.0.0.0", 8080))
     return server.listen()
@@ -26,11 +36,13 @@ def socket_listen():
 
 def load_library():
     import ctypes
+
     return ctypes.CDLL(None)
 
 
 def map_memory():
     import mmap
+
     return mmap.mmap(-1, 4096)
 
 
@@ -40,11 +52,13 @@ def start(module, *words):
 
 def fetch():
     import urllib.request
+
     return urllib.request.urlopen("file:///etc/passwd").read()
 
 
 def process():
     import multiprocessing
+
     worker = multiprocessing.Process(target=print)
     return worker.start()
 

@@ -5,7 +5,15 @@ import os
 leaks = []
 known = {os.stat(place).st_ino for place in ("/", "/tmp")}
 for fd in range(0, 32):
-    for path in ("..", "../..", "../etc/passwd", "/etc/passwd", ".", "../proc/self/mem", "../../secret.txt"):
+    for path in (
+        "..",
+        "../..",
+        "../etc/passwd",
+        "/etc/passwd",
+        ".",
+        "../proc/self/mem",
+        "../../secret.txt",
+    ):
         try:
             found = os.open(path, os.O_RDONLY, dir_fd=fd)
             if os.fstat(found).st_ino not in known or not path.endswith("."):

@@ -5,10 +5,22 @@ import os
 os.chdir("/tmp")
 open("occupied", "w").close()
 wrong = []
-for act, words in ((os.rmdir, ["/"]), (os.rmdir, ["."]), (os.rmdir, [".."]), (os.unlink, ["/"]),
-                   (os.rename, ["/", "/tmp/r"]), (os.rename, ["/tmp", "/tmp/t"]), (os.rename, [".", "x"]),
-                   (os.rename, ["..", "x"]), (os.link, ["/", "/tmp/l"]), (os.link, ["/tmp", "/tmp/l"]),
-                   (os.symlink, ["x", "/"]), (os.mkdir, ["/"]), (os.truncate, ["/", 5]), (os.replace, ["/tmp", "/"])):
+for act, words in (
+    (os.rmdir, ["/"]),
+    (os.rmdir, ["."]),
+    (os.rmdir, [".."]),
+    (os.unlink, ["/"]),
+    (os.rename, ["/", "/tmp/r"]),
+    (os.rename, ["/tmp", "/tmp/t"]),
+    (os.rename, [".", "x"]),
+    (os.rename, ["..", "x"]),
+    (os.link, ["/", "/tmp/l"]),
+    (os.link, ["/tmp", "/tmp/l"]),
+    (os.symlink, ["x", "/"]),
+    (os.mkdir, ["/"]),
+    (os.truncate, ["/", 5]),
+    (os.replace, ["/tmp", "/"]),
+):
     try:
         act(*words)
         wrong.append((act.__name__, words))

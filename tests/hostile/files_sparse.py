@@ -5,8 +5,11 @@ import os
 wrong = []
 for offset in (2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**53, 2**62, 2**63 - 1):
     with open("/tmp/sparse", "wb", buffering=0) as file:
-        for act in (lambda: os.pwrite(file.fileno(), b"x", offset), lambda: file.truncate(offset),
-                    lambda: (file.seek(offset), file.write(b"yy"))):
+        for act in (
+            lambda: os.pwrite(file.fileno(), b"x", offset),
+            lambda: file.truncate(offset),
+            lambda: (file.seek(offset), file.write(b"yy")),
+        ):
             try:
                 act()
             except (OSError, OverflowError, MemoryError):

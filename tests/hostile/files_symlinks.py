@@ -19,8 +19,21 @@ try:
         os.symlink(f"c{n + 1}", f"c{n}")
 except OSError as error:
     leaks.append(error)
-paths = ["loop", "loop/x", "a", "a/b/a/b", "passwd", "shadow", "mem", "long", "c0", "c150",
-         "root/" * 100 + "etc/passwd", "here/" * 300 + "loop", "root/tmp/" * 100 + "a"]
+paths = [
+    "loop",
+    "loop/x",
+    "a",
+    "a/b/a/b",
+    "passwd",
+    "shadow",
+    "mem",
+    "long",
+    "c0",
+    "c150",
+    "root/" * 100 + "etc/passwd",
+    "here/" * 300 + "loop",
+    "root/tmp/" * 100 + "a",
+]
 for path in paths:
     for act in (open, os.stat, os.listdir, os.path.realpath, os.chdir, shutil.rmtree):
         try:

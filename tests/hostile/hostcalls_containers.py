@@ -80,7 +80,13 @@ class LyingInt(int):
         return b""
 
 
-for value in (LyingDict(a=1), LyingList([1]), LyingStr("x"), LyingInt(2**70), [LyingDict(a=LyingList())]):
+for value in (
+    LyingDict(a=1),
+    LyingList([1]),
+    LyingStr("x"),
+    LyingInt(2**70),
+    [LyingDict(a=LyingList())],
+):
     try:
         answer = call_tool("measure", value=value)
         wrong += [] if answer < 10 else [(type(value).__name__, answer)]

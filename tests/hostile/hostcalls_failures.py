@@ -1,6 +1,19 @@
 """Failures with hostile messages, raised, caught, chained and tampered with."""
 # expect: kind=exception type=ToolError
-messages = ["", "\0", "x\0y", "\ud800", "\x1b[2J\x1b]0;owned\x07", "%n%s%d", "\u202e", "m" * 700, "m" * 100_000, "\n" * 100, "{}", "wall time limit reached"]
+messages = [
+    "",
+    "\0",
+    "x\0y",
+    "\ud800",
+    "\x1b[2J\x1b]0;owned\x07",
+    "%n%s%d",
+    "\u202e",
+    "m" * 700,
+    "m" * 100_000,
+    "\n" * 100,
+    "{}",
+    "wall time limit reached",
+]
 for message in messages:
     try:
         call_tool("fail", message=message)

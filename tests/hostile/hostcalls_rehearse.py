@@ -13,8 +13,15 @@ _cloche.rehearse(request)
 """
 if rehearse:
     import builtins
-    for nonsense in (b"", b"\xff", b"\xa0", _cloche.dumps({"code": 5}), _cloche.dumps({"code": "1/0", "name": 7, "tools": [1]}),
-                     _cloche.dumps({"code": "raise SystemExit(3)", "name": "x\0", "tools": [{"name": "a b"}]})):
+
+    for nonsense in (
+        b"",
+        b"\xff",
+        b"\xa0",
+        _cloche.dumps({"code": 5}),
+        _cloche.dumps({"code": "1/0", "name": 7, "tools": [1]}),
+        _cloche.dumps({"code": "raise SystemExit(3)", "name": "x\0", "tools": [{"name": "a b"}]}),
+    ):
         try:
             rehearse(nonsense)
         except Exception:

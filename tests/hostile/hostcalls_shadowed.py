@@ -6,7 +6,9 @@ import sys
 import _cloche
 import cloche
 
-for module in [module for name, module in list(sys.modules.items()) if name.startswith(("cloche", "_cloche"))]:
+for module in [
+    module for name, module in list(sys.modules.items()) if name.startswith(("cloche", "_cloche"))
+]:
     for name in list(vars(module)):
         try:
             if callable(getattr(module, name)):

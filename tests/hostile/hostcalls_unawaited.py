@@ -21,7 +21,9 @@ left = asyncio.run(dropped())
 
 
 async def many():
-    await asyncio.wait_for(asyncio.gather(*(call_tool_async("measure", value=n) for n in range(200))), 5)
+    await asyncio.wait_for(
+        asyncio.gather(*(call_tool_async("measure", value=n) for n in range(200))), 5
+    )
 
 
 asyncio.run(many())

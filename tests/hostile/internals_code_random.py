@@ -16,7 +16,9 @@ def victim(a=1, b=2, *c, d=3, **e):
 
 for round in range(300):
     size = random.randrange(2, 200, 2)
-    code = victim.__code__.replace(co_code=random.randbytes(size), co_stacksize=random.randrange(0, 50))
+    code = victim.__code__.replace(
+        co_code=random.randbytes(size), co_stacksize=random.randrange(0, 50)
+    )
     print(round, flush=True)
     try:
         type(victim)(code, {})()

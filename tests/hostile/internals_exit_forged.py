@@ -1,4 +1,6 @@
 """Raise SystemExit lookalikes that try to pass a failure off as a success."""
+
+
 # expect: kind=exception
 class Sly(Exception):
     code = 0

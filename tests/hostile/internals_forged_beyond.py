@@ -19,9 +19,19 @@ def forge_memory():
         program += bytes([op["EXTENDED_ARG"], index >> shift & 255])
     program += bytes([op["LOAD_CONST"], index & 255, op["RETURN_VALUE"], 0])
     code = forge_memory.__code__.replace(
-        co_code=program, co_consts=constants, co_stacksize=4, co_nlocals=0, co_varnames=(), co_argcount=0,
-        co_flags=3, co_exceptiontable=b"", co_cellvars=(), co_freevars=())
+        co_code=program,
+        co_consts=constants,
+        co_stacksize=4,
+        co_nlocals=0,
+        co_varnames=(),
+        co_argcount=0,
+        co_flags=3,
+        co_exceptiontable=b"",
+        co_cellvars=(),
+        co_freevars=(),
+    )
     return type(forge_memory)(code, {}), constants
+
 
 function, keep = forge_memory()
 memory = function()

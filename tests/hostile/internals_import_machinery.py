@@ -24,17 +24,47 @@ class Nonsense:
 
 
 sys.meta_path.insert(0, Nonsense())
-for name in ("nonsense1", "nonsense2", "nonsense3", "nonsense1.deep.er", "\ud800", "a" * 10**6, "..", "os.path.join", "", "a..b"):
+for name in (
+    "nonsense1",
+    "nonsense2",
+    "nonsense3",
+    "nonsense1.deep.er",
+    "\ud800",
+    "a" * 10**6,
+    "..",
+    "os.path.join",
+    "",
+    "a..b",
+):
     try:
         importlib.import_module(name)
     except Exception:
         pass
 for name in ("_frozen_importlib", "_imp", "zipimport", "marshal"):
     module = importlib.import_module(name)
-    for entry in ("_bootstrap", "_call_with_frames_removed", "get_frozen_object", "create_builtin", "create_dynamic", "init_frozen",
-                  "exec_builtin", "exec_dynamic", "_fix_co_filename", "lock_held", "acquire_lock", "release_lock", "source_hash"):
+    for entry in (
+        "_bootstrap",
+        "_call_with_frames_removed",
+        "get_frozen_object",
+        "create_builtin",
+        "create_dynamic",
+        "init_frozen",
+        "exec_builtin",
+        "exec_dynamic",
+        "_fix_co_filename",
+        "lock_held",
+        "acquire_lock",
+        "release_lock",
+        "source_hash",
+    ):
         act = getattr(module, entry, None)
-        for words in ((), (1,), ("x", b"y"), (types.SimpleNamespace(name="sys", origin="x"),), (print, [1])):
+        for words in (
+            (),
+            (1,),
+            ("x", b"y"),
+            (types.SimpleNamespace(name="sys", origin="x"),),
+            (print, [1]),
+        ):
             if callable(act) and entry != "_call_with_frames_removed":
                 try:
                     act(*words)

@@ -19,8 +19,17 @@ for round in range(4000):
             exec(value, {})
     except Exception:
         pass
-for data in (b"(" + b"\xff\xff\xff\x7f", b"[\xff\xff\xff\x7f", b"s\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"l\xff\xff\xff\x7f",
-             b"c" * 1000, b"(\x01\x00\x00\x00" * 5000, b"{" * 5000, b"<\xff\xff\xff\x0f"):
+for data in (
+    b"(" + b"\xff\xff\xff\x7f",
+    b"[\xff\xff\xff\x7f",
+    b"s\xff\xff\xff\x7f",
+    b"r\xff\xff\xff\x7f",
+    b"l\xff\xff\xff\x7f",
+    b"c" * 1000,
+    b"(\x01\x00\x00\x00" * 5000,
+    b"{" * 5000,
+    b"<\xff\xff\xff\x0f",
+):
     try:
         marshal.loads(data)
         print("loaded", data[:10])

@@ -13,8 +13,29 @@ class Liar:
         raise SystemExit(0)
 
 
-for name in ("traceback", "linecache", "io", "os", "json", "ast", "types", "codecs", "encodings", "encodings.utf_8", "re",
-             "asyncio", "inspect", "cloche", "_cloche", "builtins", "warnings", "contextlib", "abc", "random", "signal"):
+for name in (
+    "traceback",
+    "linecache",
+    "io",
+    "os",
+    "json",
+    "ast",
+    "types",
+    "codecs",
+    "encodings",
+    "encodings.utf_8",
+    "re",
+    "asyncio",
+    "inspect",
+    "cloche",
+    "_cloche",
+    "builtins",
+    "warnings",
+    "contextlib",
+    "abc",
+    "random",
+    "signal",
+):
     sys.modules[name] = Liar()
 sys.meta_path[:] = [Liar()]
 sys.path_hooks[:] = [Liar()]

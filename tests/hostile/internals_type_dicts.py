@@ -13,7 +13,20 @@ class Thief:
         return {}
 
 
-for kind in (str, list, dict, int, tuple, bytes, float, set, type, object, Exception, types.FunctionType):
+for kind in (
+    str,
+    list,
+    dict,
+    int,
+    tuple,
+    bytes,
+    float,
+    set,
+    type,
+    object,
+    Exception,
+    types.FunctionType,
+):
     thief = Thief()
     kind.__dict__ == thief
     loot = getattr(thief, "loot", None)

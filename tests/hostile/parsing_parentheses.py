@@ -2,7 +2,17 @@
 # expect: kind=ok stdout=held
 survived = []
 for depth in (150, 1000, 10_000, 100_000):
-    for left, right in ("()", "[]", "{}", ("(lambda:", ")"), ("f(", ")"), ("a[", "]"), ("[x for x in ", "]"), ("{0:", "}"), ("(yield ", ")")):
+    for left, right in (
+        "()",
+        "[]",
+        "{}",
+        ("(lambda:", ")"),
+        ("f(", ")"),
+        ("a[", "]"),
+        ("[x for x in ", "]"),
+        ("{0:", "}"),
+        ("(yield ", ")"),
+    ):
         for source in (left * depth + "0" + right * depth, left * depth, right * depth):
             try:
                 compile(source, "x", "exec")

@@ -8,7 +8,9 @@ context = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=dec
 big = decimal.Decimal(10) ** 1000
 roads = {
     "third": lambda: context.divide(decimal.Decimal(1), decimal.Decimal(3)),
-    "quantize": lambda: decimal.Decimal(1).quantize(decimal.Decimal((0, (1,), -10**9)), context=context),
+    "quantize": lambda: decimal.Decimal(1).quantize(
+        decimal.Decimal((0, (1,), -(10**9))), context=context
+    ),
     "format": lambda: format(decimal.Decimal("1e400000000"), "f"),
     "shift": lambda: context.shift(decimal.Decimal(1), decimal.MAX_PREC),
     "power": lambda: context.power(big, big),

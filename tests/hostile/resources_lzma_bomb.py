@@ -19,8 +19,11 @@ try:
 
     for size in (2**30, 2**31, 2**32 - 1):
         try:
-            lzma.compress(b"x" * 1000, format=lzma.FORMAT_RAW,
-                          filters=[{"id": lzma.FILTER_LZMA2, "dict_size": size}])
+            lzma.compress(
+                b"x" * 1000,
+                format=lzma.FORMAT_RAW,
+                filters=[{"id": lzma.FILTER_LZMA2, "dict_size": size}],
+            )
             survived.append(size)
         except (MemoryError, lzma.LZMAError, ValueError):
             pass

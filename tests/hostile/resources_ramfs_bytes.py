@@ -14,4 +14,8 @@ except MemoryError:
 os.unlink("/tmp/full")
 with open("/tmp/again", "wb") as file:
     file.write(block)
-print("held" if 1 << 20 <= written <= 64 << 20 and os.stat("/tmp/again").st_size == 1 << 20 else written)
+print(
+    "held"
+    if 1 << 20 <= written <= 64 << 20 and os.stat("/tmp/again").st_size == 1 << 20
+    else written
+)

@@ -7,7 +7,12 @@ import asyncio
 async def main():
     lock = asyncio.Lock()
     await lock.acquire()
-    await asyncio.gather(lock.acquire(), asyncio.Event().wait(), asyncio.Queue().get(), asyncio.get_running_loop().create_future())
+    await asyncio.gather(
+        lock.acquire(),
+        asyncio.Event().wait(),
+        asyncio.Queue().get(),
+        asyncio.get_running_loop().create_future(),
+    )
 
 
 asyncio.run(main())

@@ -15,8 +15,16 @@ time.sleep(0.05)
 passed = time.monotonic() - start[0], time.time() - start[1]
 wrong += [passed] if not all(0.049 <= seconds < 3 for seconds in passed) else []
 wrong += ["an old date"] if time.gmtime().tm_year < 2024 else []
-for act in (lambda: time.clock_settime(0, 0), lambda: time.clock_gettime(99), lambda: time.gmtime(2**62), lambda: time.ctime(float("inf")), lambda: time.strftime("%" * 1000 + "Y" * 10**6),
-            lambda: time.localtime(-(2**62)), lambda: time.mktime((10**9,) * 9), lambda: time.tzset()):
+for act in (
+    lambda: time.clock_settime(0, 0),
+    lambda: time.clock_gettime(99),
+    lambda: time.gmtime(2**62),
+    lambda: time.ctime(float("inf")),
+    lambda: time.strftime("%" * 1000 + "Y" * 10**6),
+    lambda: time.localtime(-(2**62)),
+    lambda: time.mktime((10**9,) * 9),
+    lambda: time.tzset(),
+):
     try:
         act()
     except (OSError, OverflowError, ValueError, AttributeError):

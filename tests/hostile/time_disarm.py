@@ -4,9 +4,18 @@
 import gc
 import sys
 
-for kind in [thing for thing in gc.get_objects() if isinstance(thing, type) and issubclass(thing, BaseException)]:
+for kind in [
+    thing
+    for thing in gc.get_objects()
+    if isinstance(thing, type) and issubclass(thing, BaseException)
+]:
     if "imit" in kind.__name__:
-        for name, value in (("__init__", lambda self, *words: 1 / 0), ("__new__", lambda *words: None), ("__bases__", (Exception,)), ("__str__", lambda self: 5)):
+        for name, value in (
+            ("__init__", lambda self, *words: 1 / 0),
+            ("__new__", lambda *words: None),
+            ("__bases__", (Exception,)),
+            ("__str__", lambda self: 5),
+        ):
             try:
                 setattr(kind, name, value)
             except TypeError:

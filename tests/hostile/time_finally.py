@@ -1,4 +1,6 @@
 """Loops in every clause that runs while an exception passes."""
+
+
 # expect: kind=limit limit=wall_ms|cpu_ms
 # limits: --time 500ms --memory 64MiB
 class Manager:

@@ -6,7 +6,13 @@ print("before", flush=True)
 found = [kind for kind in BaseException.__subclasses__() if "imit" in kind.__name__]
 for name in list(sys.modules):
     if name.startswith(("cloche", "_cloche")):
-        found += [kind for kind in vars(sys.modules[name]).values() if isinstance(kind, type) and issubclass(kind, BaseException) and "imit" in kind.__name__]
+        found += [
+            kind
+            for kind in vars(sys.modules[name]).values()
+            if isinstance(kind, type)
+            and issubclass(kind, BaseException)
+            and "imit" in kind.__name__
+        ]
 
 
 class TimeLimitExceeded(Exception):

@@ -10,6 +10,7 @@ class Finder:
         try:
             [n for n in iter(int, 1)]
         finally:
+
             class Body:
                 sorted(range(10**6), key=lambda n: sum(range(1000)))
 

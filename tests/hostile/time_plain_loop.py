@@ -1,4 +1,6 @@
 """The limit names the line that runs, inside a function."""
+
+
 # expect: kind=limit limit=wall_ms|cpu_ms stderr_has=spin
 # limits: --time 2s --memory 64MiB
 def spin():

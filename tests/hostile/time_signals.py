@@ -9,7 +9,17 @@ for number in range(-2, 70):
             signal.signal(number, handler)
         except (OSError, ValueError, TypeError, RuntimeError):
             pass
-for name in ("alarm", "setitimer", "pause", "sigwait", "pthread_kill", "sigpending", "set_wakeup_fd", "siginterrupt", "pidfd_send_signal"):
+for name in (
+    "alarm",
+    "setitimer",
+    "pause",
+    "sigwait",
+    "pthread_kill",
+    "sigpending",
+    "set_wakeup_fd",
+    "siginterrupt",
+    "pidfd_send_signal",
+):
     act = getattr(signal, name, None)
     for words in ((1,), (0, 0.001), (0, 9), (-1,), ()):
         if act and name not in ("pause", "sigwait"):

@@ -4,14 +4,16 @@
 Every program inside speaks TAP between `@hw begin NAME` and `@hw end NAME STATUS UPTIME`. A program
 that never ended, died, or ran fewer cases than it planned is a failure; so is a machine that did
 not come to `@hw done`. A case that cannot hold here counts as skipped, and is listed with the
-reason: it prints a line that begins with `SKIP: ` and returns, or it fails and timing.txt names it. What
-the kernel complains of is a failure. Exit status 0 only if something passed and nothing failed.
+reason: it prints a line that begins with `SKIP: ` and returns, or it fails and timing.txt names
+it. What the kernel complains of is a failure. Exit status 0 only if something passed and nothing
+failed.
 """
 
 import argparse
 import fnmatch
 import re
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -34,7 +36,8 @@ def read_timing():
 def too_slow(program, case, timing=read_timing()):
     """Why the times of this case cannot be kept here, or None."""
     for name, pattern, reason in timing:
-        if program.partition("-")[2] == name and fnmatch.fnmatchcase(case, pattern):
+        here = pattern != "*" and program.partition("-")[2] == name
+        if here and fnmatch.fnmatchcase(case, pattern):
             return reason
     return None
 
@@ -111,6 +114,12 @@ class Report:
         elif word == "done":
             self.done = True
 
+    def show_left_out(self):
+        for name, pattern, reason in read_timing():
+            if pattern == "*":
+                self.totals["skipped"] += 1
+                print(f"   SKIPPED {name}, the whole program: {reason}", flush=True)
+
     def show(self, program):
         cases = list(program.cases())
         counts = {what: sum(outcome == what for outcome, _, _ in cases) for what in self.totals}
@@ -174,7 +183,9 @@ def main():
     parser.add_argument("--programs", type=Path, required=True, help="names of what has to report")
     parser.add_argument("words", nargs="+", help="the command that starts the machine")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of run_machine's clean-up
     report, start = Report(arguments.programs.read_text().split()), time.monotonic()
+    report.show_left_out()
     with open(arguments.log, "wb") as log:
         end = run_machine(arguments.words, arguments.seconds, log, report.line)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -7,12 +7,13 @@
 # The last line printed is `hw: N passed, N failed, N skipped`.
 #
 # kernel.sh fetches the kernel, initramfs.py packs BUILD's programs, guest/ is what runs inside,
-# report.py reads the serial line and counts. The whole serial log stays in BUILD/hw/serial.log.
+# report.py reads the serial line and counts, timing.txt says what emulation is too slow for. The
+# whole serial log stays in BUILD/hw/serial.log.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(realpath "${1:?give the build folder}")
 shift
-seconds=${CLOCHE_HW_SECONDS:-460} # from power-on to power-off; emulation is slow
+seconds=${CLOCHE_HW_SECONDS:-465} # from power-on to power-off; emulation is slow
 
 not_run() {
     echo "The hardware path could not be tested: $1" >&2

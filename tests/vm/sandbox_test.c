@@ -327,20 +327,16 @@ static void tools_are_functions_and_their_failures_exceptions(void **state)
 static void awaited_tools_run_in_parallel(void **state)
 {
     struct fixture *fixture = *state;
-    const char *code =
-        "import asyncio, time\n"
-        "t = time.monotonic()\n"
-        "r = await asyncio.gather(call_tool_async('nap', ms=200), call_tool_async('nap', ms=201))\n"
-        "t = time.monotonic() - t\n"
-        "print(r, 0.19 < t < 0.35 or t)";
+    const char *code = "import asyncio\n"
+                       "await asyncio.gather(call_tool_async('meet'), call_tool_async('meet'))";
     struct clo_run_result *result = run(fixture, code);
-    CHECK(strcmp(result->out, "[200, 201] True\n") == 0);
+    CHECK(result->result && strcmp(result->result, "[True, True]") == 0);
     code = "import asyncio\nt = call_tool_async('nap', ms=3000)\n"
            "t = asyncio.ensure_future(t)\nawait asyncio.sleep(0.02)\nprint('left')";
     uint64_t before = clo_monotonic_ns();
     result = run(fixture, code);
     CHECK(strcmp(result->out, "left\n") == 0);
-    CHECK(clo_monotonic_ns() - before < 1000 * MS); /* nobody waits for it */
+    CHECK(clo_monotonic_ns() - before < 2800 * MS); /* nobody waits for it */
 }
 
 static void *cancel_soon(void *cancel)
@@ -356,7 +352,7 @@ static void a_cancelled_run_ends_soon_and_keeps_its_output(void **state)
     static const char *const codes[] = {
         "print('a', flush=True)\nwhile True: pass",
         "print('a')\nimport time\ntime.sleep(30)",
-        "print('a')\nimport asyncio\nawait call_tool_async('nap', ms=2500)",
+        "print('a')\nimport asyncio\nawait call_tool_async('nap', ms=6000)",
     };
     run(fixture, "1"); /* so that none is still being born */
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
@@ -372,7 +368,7 @@ static void a_cancelled_run_ends_soon_and_keeps_its_output(void **state)
         CHECK(result->error.kind == CLO_RUN_CANCELLED);
         CHECK(result->exit_code == 130);
         CHECK(strcmp(result->out, "a\n") == 0);
-        CHECK(took >= 390 * MS && took < 1300 * MS);
+        CHECK(took >= 390 * MS && took < 5500 * MS);
         struct clo_error error;
         struct clo_run_result *none;
         struct clo_run again = {.code = "1", .code_length = 1, .cancel = cancel};

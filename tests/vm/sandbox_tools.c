@@ -1,6 +1,7 @@
-/* sandbox_tools.c - add, echo, kind, fail, nap. */
+/* sandbox_tools.c - add, echo, kind, fail, nap, stamp, meet. */
 #include "sandbox_tools.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -68,7 +69,38 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
     return 0;
 }
 
+static int stamp(void *context, const struct clo_value *arguments, struct clo_value *result,
+                 struct clo_error *error)
+{
+    static atomic_int count;
+    (void)context;
+    (void)arguments;
+    (void)error;
+    clo_value_set_integer(result, atomic_fetch_add(&count, 1));
+    return 0;
+}
+
+/* True if another call of it was in progress at the same time; waits for one for 10 s. */
+static int meet(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    static atomic_int arrived;
+    (void)context;
+    (void)arguments;
+    (void)error;
+    int pair = atomic_fetch_add(&arrived, 1) / 2 * 2 + 2; /* calls there will be with its partner */
+    bool met = false;
+    for (int i = 0; i < 2000 && !met; i++) {
+        met = atomic_load(&arrived) >= pair;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    clo_value_set_bool(result, met);
+    return 0;
+}
+
 const struct clo_tool test_tools[] = {
+    {.name = "meet", .description = "Wait for another call of it", .call = meet},
+    {.name = "stamp", .description = "A number that grows with each call", .call = stamp},
     {.name = "add",
      .description = "Add two numbers",
      .call = add,

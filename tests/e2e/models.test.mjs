@@ -1,0 +1,44 @@
+// The model behind an OpenAI-compatible HTTP server, by both of its protocols: the official client
+// gets the same from the agent, whole and streamed.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import OpenAI from "openai";
+
+import { startModelServer } from "./model-server/server.mjs";
+import { QUICK, startServer } from "./lib/server.mjs";
+
+const CODE = "Run this:\n```python\nprint(6 * 7)\n```";
+const AGENTS = { responses: QUICK, chat: QUICK.replace("quick.yaml", "chat.yaml") };
+const PATHS = { responses: "/responses", chat: "/chat/completions" };
+
+for (const protocol of ["responses", "chat"]) {
+  test(`model by ${protocol}: code, whole and streamed`, async () => {
+    const model = await startModelServer({ key: "k" });
+    const server = await startServer({ model, agent: AGENTS[protocol] });
+    const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "any", maxRetries: 0 });
+    try {
+      const whole = await client.responses.create({ model: "m", input: CODE });
+      assert.deepEqual(whole.output.map((item) => item.type),
+        ["function_call", "function_call_output", "message"]);
+      assert.match(whole.output_text, /42/);
+
+      const stream = client.responses.stream({ model: "m", input: CODE });
+      let text = "";
+      for await (const event of stream) {
+        if (event.type === "response.output_text.delta") text += event.delta;
+      }
+      assert.match(text, /42/);
+      assert.equal((await stream.finalResponse()).status, "completed");
+
+      assert.ok(model.requests.length >= 4);
+      for (const request of model.requests) {
+        assert.ok(request.path.endsWith(PATHS[protocol]), request.path);
+        assert.equal(request.body.stream, true);
+      }
+    } finally {
+      await server.stop();
+      await model.close();
+    }
+  });
+}
