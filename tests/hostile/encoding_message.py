@@ -1,4 +1,5 @@
-"""An exception with surrogates, NULs, escapes and right-to-left marks in its message and its type's name."""
+"""An exception with surrogates, NULs, escapes and right-to-left marks in its message and its
+type's name."""
 # expect: kind=exception
 import sys
 

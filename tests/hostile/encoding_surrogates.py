@@ -1,4 +1,5 @@
-"""Print what UTF-8 cannot say, to both streams; whatever comes of it, the output stays valid text."""
+"""Print what UTF-8 cannot say, to both streams; whatever comes of it, the output stays valid
+text."""
 # expect: kind=ok|exception stdout_has=start
 import sys
 

@@ -1,4 +1,5 @@
-"""Names and paths of every length up to two mebibytes, with NULs, newlines and stray bytes in them."""
+"""Names and paths of every length up to two mebibytes, with NULs, newlines and stray bytes in
+them."""
 # expect: kind=ok stdout=held
 # limits: --memory 256MiB
 import os

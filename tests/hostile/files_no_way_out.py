@@ -1,4 +1,5 @@
-"""Sockets, processes, foreign functions, shared memory: every module that leads out of a process."""
+"""Sockets, processes, foreign functions, shared memory: every module that leads out of a
+process."""
 # expect: kind=ok stdout=held
 import os
 

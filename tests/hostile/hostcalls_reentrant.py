@@ -1,4 +1,5 @@
-"""Call tools from everywhere: destructors, exit handlers, signal handlers, collector and trace callbacks."""
+"""Call tools from everywhere: destructors, exit handlers, signal handlers, collector and trace
+callbacks."""
 # expect: kind=ok stdout_has=end
 import atexit
 import gc

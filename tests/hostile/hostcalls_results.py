@@ -1,4 +1,5 @@
-"""A tool that answers what it must not: too much, too deep, no UTF-8; it is an error of that call alone."""
+"""A tool that answers what it must not: too much, too deep, no UTF-8; it is an error of that call
+alone."""
 # expect: kind=ok stdout=held
 # limits: --memory 256MiB
 wrong = []

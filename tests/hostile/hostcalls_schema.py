@@ -1,4 +1,5 @@
-"""Arguments made to hurt the checker: catastrophic patterns, uniqueness of many, numbers at the edge."""
+"""Arguments made to hurt the checker: catastrophic patterns, uniqueness of many, numbers at the
+edge."""
 # expect: kind=ok stdout=held
 # limits: --memory 128MiB
 import time

@@ -1,4 +1,5 @@
-"""Code objects with random bytecode: whatever the interpreter does with them, the run ends in order."""
+"""Code objects with random bytecode: whatever the interpreter does with them, the run ends in
+order."""
 # expect: kind=ok|exception|limit|fault
 # limits: --time 2s --memory 64MiB
 import random

@@ -1,4 +1,5 @@
-"""Change containers while C code walks them: sort, dict iteration, set operations, deque rotation."""
+"""Change containers while C code walks them: sort, dict iteration, set operations, deque
+rotation."""
 # expect: kind=ok stdout=held
 import collections
 import functools

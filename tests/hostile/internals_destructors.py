@@ -1,4 +1,5 @@
-"""Destructors that resurrect, raise, print, call exit and never end, left over for the end of the run."""
+"""Destructors that resurrect, raise, print, call exit and never end, left over for the end of the
+run."""
 # expect: kind=ok|limit stdout_has=end
 # limits: --time 1s --memory 64MiB
 import gc

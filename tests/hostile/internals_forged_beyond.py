@@ -5,7 +5,8 @@ import struct
 
 
 def forge_memory():
-    """A bytearray that spans all of linear memory: a constant read beyond its tuple names a fake object."""
+    """A bytearray that spans all of linear memory: a constant read beyond its tuple names a fake
+    object."""
     word = struct.calcsize("P")
     head = struct.pack("PPn", 0x3FFFFFFF, id(bytearray), 2**31 - 1)
     fake = head + struct.pack("nPPn", 2**31 - 1, 0, 0, 0)

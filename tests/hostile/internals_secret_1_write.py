@@ -1,4 +1,5 @@
-"""Leave a secret all over grown memory, in files and in output buffers; the next script looks for it."""
+"""Leave a secret all over grown memory, in files and in output buffers; the next script looks for
+it."""
 # expect: kind=ok stdout=left
 import builtins
 import os

@@ -1,4 +1,5 @@
-"""Write into the read-only dictionaries of built-in types through a comparison that gets the real dict."""
+"""Write into the read-only dictionaries of built-in types through a comparison that gets the real
+dict."""
 # expect: kind=ok stdout=changed
 import types
 

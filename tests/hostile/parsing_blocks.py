@@ -1,4 +1,5 @@
-"""Statements nested, chained and multiplied: indentation, else-if, try, with, match, classes, decorators."""
+"""Statements nested, chained and multiplied: indentation, else-if, try, with, match, classes,
+decorators."""
 # expect: kind=ok stdout=held
 # limits: --memory 256MiB
 sources = []

@@ -1,4 +1,5 @@
-"""Small programs that compile to large ones: constant folding, finally duplication, nested comprehensions."""
+"""Small programs that compile to large ones: constant folding, finally duplication, nested
+comprehensions."""
 # expect: kind=ok stdout=held
 # limits: --memory 128MiB
 sources = [

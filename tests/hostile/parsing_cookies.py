@@ -1,4 +1,5 @@
-"""Source as bytes with coding cookies: unknown codecs, codecs that are none, codecs that change the text."""
+"""Source as bytes with coding cookies: unknown codecs, codecs that are none, codecs that change
+the text."""
 # expect: kind=ok stdout=held
 wrong = []
 for codec in (

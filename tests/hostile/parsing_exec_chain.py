@@ -1,4 +1,5 @@
-"""Source that makes source that makes source: exec inside exec, and a program that writes longer programs."""
+"""Source that makes source that makes source: exec inside exec, and a program that writes longer
+programs."""
 # expect: kind=ok|exception|limit|fault type=RecursionError|MemoryError|StackOverflow
 # limits: --memory 128MiB
 program = "exec(program)"

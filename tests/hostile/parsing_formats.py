@@ -1,4 +1,5 @@
-"""Small parsers of the library with input made for them: csv, struct, configuration, mail, tables, dates, archives."""
+"""Small parsers of the library with input made for them: csv, struct, configuration, mail, tables,
+dates, archives."""
 # expect: kind=ok stdout=held
 # limits: --memory 128MiB
 import array

@@ -1,4 +1,5 @@
-"""An exponential with four hundred million digits, all of it inside one call of the decimal library."""
+"""An exponential with four hundred million digits, all of it inside one call of the decimal
+library."""
 # expect: kind=limit limit=wall_ms|cpu_ms
 # limits: --time 500ms --memory 64MiB
 import decimal

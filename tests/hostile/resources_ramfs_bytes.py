@@ -1,4 +1,5 @@
-"""Fill /tmp: its bytes count as memory, the refusal is an OSError, and removing gives room again."""
+"""Fill /tmp: its bytes count as memory, the refusal is an OSError, and removing gives room
+again."""
 # expect: kind=ok stdout=held
 import os
 

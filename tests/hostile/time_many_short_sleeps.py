@@ -1,4 +1,5 @@
-"""A million short sleeps: each costs the host a call, so that processor time of the guest stays low."""
+"""A million short sleeps: each costs the host a call, so that processor time of the guest stays
+low."""
 # expect: kind=limit limit=wall_ms|cpu_ms
 # limits: --time 500ms --memory 64MiB
 import time
