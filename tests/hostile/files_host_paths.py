@@ -4,7 +4,7 @@ import os
 
 PATHS = """/etc/passwd /etc/shadow /etc/hostname /etc/resolv.conf /proc/self/mem /proc/self/maps
 /proc/self/environ /proc/1/environ /proc/self/cmdline /proc/self/fd/0 /proc/self/exe /proc/version
-/sys/kernel/notes /dev/kvm /dev/mem /dev/kmem /dev/zero /dev/random /dev/urandom /dev/tty /dev/null
+/sys/kernel/notes /dev/kvm /dev/mem /dev/kmem /dev/zero /dev/random /dev/urandom /dev/tty
 /dev/fd/0 /dev/stdin /root/.bashrc /root/.ssh/id_rsa /home /var/run/docker.sock /run/secrets
 /boot /lib/x86_64-linux-gnu/libc.so.6 secret.txt ./secret.txt""".split()
 

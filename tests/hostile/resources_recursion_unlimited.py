@@ -1,5 +1,5 @@
 """Raise the recursion limit to the sky first."""
-# expect: kind=fault|exception|limit type=StackOverflow|OutOfBounds|RecursionError|MemoryError
+# expect: kind=fault|exception|limit type=StackOverflow|OutOfBounds|RecursionError|MemoryError|SystemError
 # limits: --memory 128MiB
 import sys
 

@@ -16,6 +16,7 @@ const READY = /listening on (http:\/\/\S+)/;
 
 export const EXAMPLE = join(ROOT, "examples/hyperlight-codeact/agent.yaml");
 export const QUICK = join(HERE, "agents/quick.yaml");
+export const PATIENT = join(HERE, "agents/patient.yaml");
 
 // Whatever would choose a real model, or another port, must not leak into a test.
 function cleanEnvironment(more) {
