@@ -17,6 +17,6 @@ fi
 if [ "$which" = cppcheck ] || [ "$which" = all ]; then
     echo "cppcheck"
     hosted | xargs cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
-        --enable=warning,performance,portability --library=posix \
+        --enable=warning,performance,portability \
         --suppress=missingIncludeSystem -D_GNU_SOURCE '-DCLO_VERSION="0"' -Iinclude -Isrc
 fi

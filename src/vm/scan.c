@@ -115,8 +115,8 @@ static int fill_by_scan(struct clo_scan *state)
 /* Add one page; false: the vector is full. */
 static bool add_page(struct clo_scan *state, uint64_t page)
 {
-    struct clo_scan_range *last = &state->ranges[state->count - 1];
-    if (state->count && last->end == page) {
+    struct clo_scan_range *last = state->count ? &state->ranges[state->count - 1] : NULL;
+    if (last && last->end == page) {
         last->end = page + CLO_PAGE_SIZE;
         return true;
     }
