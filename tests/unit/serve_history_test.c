@@ -115,7 +115,7 @@ static void assert_loads(struct clo_store *store, const char *input, const char 
 {
     struct clo_request request;
     struct clo_problem problem;
-    json_t *all, *wanted = list(want);
+    json_t *all = NULL, *wanted = list(want);
     parse(&request, input, more);
     if (clo_history_check(store, &request, &problem) < 0 ||
         clo_history_load(store, &request, &all, &problem) < 0)
