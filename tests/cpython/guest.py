@@ -35,7 +35,7 @@ DATA = {
     "test_codecencodings_tw": ["test/cjkencodings"],
     "test_complex": ["test/mathdata"],
     "test_configparser": ["test/configdata"],
-    "test_contextlib": ["test/data"],
+    "test_contextlib": ["test/data", "test/archivetestdata"],
     "test_decimal": ["test/decimaltestdata"],
     "test_difflib": ["test/test_difflib_expect.html"],
     "test_fileinput": ["test/"],

@@ -1,6 +1,6 @@
 """Raise the recursion limit to the sky first."""
-# expect: kind=fault|exception|limit type=StackOverflow|OutOfBounds|RecursionError|MemoryError|SystemError
-# limits: --memory 128MiB
+# expect: kind=fault|exception|limit type=StackOverflow|OutOfBounds|RecursionError|MemoryError|SystemError|TimeLimitExceeded|CpuLimitExceeded
+# limits: --memory 64MiB
 import sys
 
 sys.setrecursionlimit(2**31 - 1)

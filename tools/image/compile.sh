@@ -50,7 +50,7 @@ compile_one() {
         sed -n 's/.*incbin \\"\(segment-[0-9]*\.bin\)\\".*/\1/p' "$source" | xargs -r cat
     } | sha256sum | cut -c1-40)
     if [ ! -e "$objects/$key.o" ]; then
-        scratch=$(mktemp -d "$objects/$name.XXXXXX")
+        scratch=$(mktemp -d -p "$objects")
         if [ "$counts" != /dev/null ]; then cp "$counts" "$scratch/$name.gcda"; fi
         nice gcc "$@" -c "$source" -o "$scratch/$name.o"
         mv "$scratch/$name.o" "$objects/$key.o"

@@ -13,7 +13,7 @@ flags=(-std=gnu11 -O2 -Wall -Wextra -march=x86-64-v2 -ffreestanding -fno-strict-
     -nostdinc -isystem "$(gcc -print-file-name=include)" -I "$runtime/include" -I "$cdir"
     -I "$repo/src" -DMEMBASE=0)
 
-scratch=$(mktemp -d "$work/runtime.XXXXXX")
+scratch=$(mktemp -d -p "$work")
 trap 'rm -rf "$scratch"' EXIT
 find "$runtime" -maxdepth 1 \( -name '*.c' -o -name '*.S' \) -printf '%f\n' | sort |
     xargs -P "$jobs" -I{} nice gcc "${flags[@]}" -c "$runtime/{}" -o "$scratch/{}.o"
