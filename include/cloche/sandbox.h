@@ -32,7 +32,7 @@ extern "C" {
 struct clo_limits {
     uint64_t wall_ms;         /* [30,000] from start to end, waiting for tools included */
     uint64_t cpu_ms;          /* [10,000] processor time of the guest */
-    uint64_t memory;          /* [256 MiB] bytes of guest memory; 32 MiB to 4 GiB */
+    uint64_t memory;          /* [256 MiB] bytes of guest memory; 48 MiB to 4 GiB */
     uint64_t output;          /* [1 MiB] bytes of stdout and stderr together */
     uint64_t host_calls;      /* [10,000] */
     uint64_t host_call_bytes; /* [8 MiB, also the most] one message of a host call */

@@ -32,7 +32,7 @@ static const char help[] =
     "  --tools LIB.so      offer the tools of this shared library to call_tool(); repeatable\n"
     "  --time DURATION     wall-clock limit (30s); also limits processor time unless --cpu-time\n"
     "  --cpu-time DURATION processor-time limit (10s)\n"
-    "  --memory SIZE       guest memory limit (256MiB; 32MiB to 4GiB)\n"
+    "  --memory SIZE       guest memory limit (256MiB; 48MiB to 4GiB)\n"
     "  --output-limit SIZE limit of stdout and stderr together (1MiB)\n"
     "  --json              print one JSON object: stdout, stderr, result, error, exit_code, usage\n"
     "  --worker            put the micro-VM into a worker process of its own, as serve does\n"
