@@ -233,6 +233,7 @@ static const struct {
 static void each_limit_ends_a_run_and_says_so(void **state)
 {
     struct fixture *fixture = *state;
+    run(fixture, "1"); /* a first run touches everything, and some limits here are short */
     for (size_t i = 0; i < sizeof limit_cases / sizeof *limit_cases; i++) {
         const char *code = limit_cases[i].code;
         uint64_t before = clo_monotonic_ns();
