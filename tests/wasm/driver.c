@@ -22,9 +22,9 @@
 #include "sandbox/fault.h"
 #include "vm/vm.h"
 
-#define MEMORY (512ull << 20)
+#define MEMORY (1ull << 30)
 #define WALL_NS 20000000000ull
-#define CPU_NS 2000000000ull
+#define CPU_NS 500000000ull
 #define LINE_BYTES 4096
 
 struct driver {

@@ -100,7 +100,7 @@ def play_group(guest, number, group):
     while True:
         said, begun, end = guest.play(number, NO_STOP, skips)
         results.update({at: ("passed" if text == "ok" else "failed", text)
-                        for at, text in said.items()})
+                        for at, text in said.items() if commands[at][1]})
         if end == "done":
             break
         if begun is None or commands[begun][0].kind == "module" or len(skips) == CRASHES_MAX:
@@ -108,7 +108,8 @@ def play_group(guest, number, group):
             results.update({at: ("failed", reason) for at, (command, mine) in enumerate(commands)
                             if mine and at not in results})
             break
-        results[begun] = ("failed", f"the run ended: {end}")
+        if commands[begun][1]:
+            results[begun] = ("failed", f"the run ended: {end}")
         skips.append(begun)
     for at, (command, mine) in enumerate(commands):
         if mine and command.kind in TRAPS and at not in results:

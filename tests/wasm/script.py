@@ -1,6 +1,7 @@
 """The commands of one test script, as wast2json gives them, cut into groups.
 
-A group is a module and the commands up to the next one. One run of the guest plays one group: all of
+A group is a module and the commands up to the next one; a module that must not come to life is a
+group of its own. One run of the guest plays one group: all of
 its memory is fresh, and there is one linear memory in it. A command may speak of a module of an
 earlier group, and a module may import from one; then the earlier group is played first, silently.
 """
@@ -45,8 +46,8 @@ class Command:
 
 
 class Group:
-    def __init__(self, line):
-        self.line, self.commands = line, []
+    def __init__(self, line, first):
+        self.line, self.commands = line, [first]
         self.before = []  # groups that are played first
 
     def instances(self):
@@ -76,6 +77,7 @@ class Script:
     def __init__(self, folder, stem):
         self.stem, self.groups, self.instances = stem, [], []
         self.not_ours, self.names, self.registered, self.current = 0, {}, {}, None
+        self.group = None  # of the current module
         for command in json.loads((folder / "script.json").read_text())["commands"]:
             self.take(folder, command)
         for index, group in enumerate(self.groups):
@@ -90,15 +92,14 @@ class Script:
         elif kind in ("module", "assert_uninstantiable"):
             instance = Instance(folder / command["filename"], line, self.registered)
             self.instances.append(instance)
+            made = Command(kind, line, instance, text=command.get("text", ""))
+            self.groups.append(Group(line, made))
             if kind == "module":
                 self.current = self.names[command.get("name")] = instance
-            if kind == "module" or not self.groups:
-                self.groups.append(Group(line))
-            self.groups[-1].commands.append(
-                Command(kind, line, instance, text=command.get("text", "")))
+                self.group = self.groups[-1]
         else:
             action = command["action"]
-            self.groups[-1].commands.append(
+            self.group.commands.append(
                 Command(kind, line, self.find(action.get("module")), action,
                         command["expected"], command.get("text", "")))
 

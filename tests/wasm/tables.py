@@ -104,14 +104,14 @@ class Writer:
         table.extend(rows)
         return len(table) - len(rows)
 
-    def row(self, command, reported):
+    def row(self, command):
         kind = {"module": "PLAY_MODULE", "assert_return": "PLAY_CALL",
                 "action": "PLAY_CALL"}.get(command.kind, "PLAY_TRAP")
         if command.action is None:
             parts = self.instantiation(command.instance)
         else:
             parts = self.call(command)
-        return f"    {{{kind}, {int(reported)}, {parts}}},"
+        return f"    {{{kind}, {parts}}},"
 
     def instantiation(self, instance):
         made = self.translated[instance]
@@ -148,7 +148,7 @@ class Writer:
                 f"&play_instance_m{command.instance.number}, {thunk[0]}")
 
     def group(self, number, group):
-        rows = [self.row(command, mine) for command, mine in group.all_commands()]
+        rows = [self.row(command) for command, _ in group.all_commands()]
         self.tables.append(f"static const struct play_command commands_{number}[] = {{\n"
                            + "\n".join(rows) + "\n};\n"
                            f"const struct play_group play_group_{number} = {{commands_{number}, "

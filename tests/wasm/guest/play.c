@@ -77,13 +77,9 @@ static void play(const struct play_group *group, uint32_t index)
     const struct play_command *command = &group->commands[index];
     uint64_t results[RESULTS_MAX] = {0};
 
-    if (command->reported) {
-        say_number("", index, 10);
-    }
+    say_number("", index, 10);
     command->thunk(command->function, command->instance, group->words + command->words, results);
-    if (command->reported) {
-        report(command, group->wants + command->wants, results);
-    }
+    report(command, group->wants + command->wants, results);
 }
 
 void play_instantiate(play_function function, void *instance, const uint64_t *arguments,

@@ -41,7 +41,6 @@ typedef void (*play_thunk)(play_function function, void *instance, const uint64_
 
 struct play_command {
     uint8_t kind;
-    uint8_t reported; /* of this group, not of one that it builds on */
     uint8_t want_count;
     uint32_t words, wants; /* the first of them */
     play_function function;
