@@ -1,8 +1,8 @@
-/* wasm_tables.c - tables of functions and of references to objects of the host, for wasm2c's output.
+/* wasm_tables.c - for wasm2c's output: tables of functions and of references to host objects.
  *
- * A table stands in the heap, in whole pages; one that grows is copied to new pages, and the old ones
- * stay behind (the run's memory limit bounds that, and the next run begins without them). An element
- * of zeros is a null reference.
+ * A table stands in the heap, in whole pages; one that grows is copied to new pages, and the old
+ * ones stay behind (the run's memory limit bounds that, and the next run begins without them). An
+ * element of zeros is a null reference.
  */
 #include <string.h>
 #include <wasm-rt.h>

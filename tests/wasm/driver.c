@@ -2,15 +2,17 @@
  *
  *   wasm_driver IMAGE <ORDERS
  *
- * Each line of standard input is one order: "GROUP STOP SKIP…" (guest/request.h). For each, on standard
- * output, what the guest wrote, line by line, and then how the run ended, one of:
+ * Each line of standard input is one order: "GROUP STOP SKIP…" (guest/request.h). For each, on
+ * standard output, what the guest wrote, line by line, and then how the run ended:
+ *
  *   end done
  *   end trap TYPE           the guest said so
  *   end fault TYPE ADDRESS  the CPU said so; the address is that of a page fault, else 0
  *   end late                it was stopped
  *   end violation REASON
- * TYPE is the sandbox's word for it (src/sandbox/fault.c), as a user would be told. Every run begins
- * in the image's state: restored, or after a fault in a new micro-VM.
+ *
+ * TYPE is the sandbox's word for it (src/sandbox/fault.c), as a user would be told. Every run
+ * begins in the image's state: restored, or after a fault in a new micro-VM.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,13 +20,13 @@
 #include <string.h>
 
 #include "cloche/image.h"
-#include "wasm/guest/request.h"
 #include "sandbox/fault.h"
 #include "vm/vm.h"
+#include "wasm/guest/request.h"
 
-#define MEMORY (1ull << 30)
-#define WALL_NS 20000000000ull
-#define CPU_NS 500000000ull
+#define MEMORY (1ull << 30)    /* resizing.wast grows to 10,003 pages of 64 KiB */
+#define WALL_NS 20000000000ull /* a run takes microseconds; this is for a machine that stalls */
+#define CPU_NS 500000000ull    /* so long runs a recursion that the compiler made a loop */
 #define LINE_BYTES 4096
 
 struct driver {
@@ -109,8 +111,9 @@ static bool host_call(struct driver *driver)
         return true;
     if (control->op == CLO_OP_GROW) {
         uint64_t region = control->args[0];
-        control->status = region >= CLO_REGION_COUNT ||
-                          clo_vm_grow(driver->vm, (enum clo_region)region, control->args[1], &error);
+        control->status =
+            region >= CLO_REGION_COUNT ||
+            clo_vm_grow(driver->vm, (enum clo_region)region, control->args[1], &error);
         return true;
     }
     if (driver->in_line)

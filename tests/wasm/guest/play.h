@@ -58,8 +58,8 @@ struct play_group {
 extern const struct play_group *const play_groups[];
 extern const uint32_t play_group_count;
 
-/* The thunk of PLAY_MODULE: the words are PLAY_IMPORTS_MAX addresses of the instances that it imports
- * from, and zeros. */
+/* The thunk of PLAY_MODULE: the words are PLAY_IMPORTS_MAX addresses of the instances that it
+ * imports from, and zeros. */
 void play_instantiate(play_function function, void *instance, const uint64_t *arguments,
                       uint64_t *results);
 

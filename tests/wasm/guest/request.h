@@ -12,7 +12,7 @@
 struct play_request {
     uint32_t magic;
     uint32_t group;
-    uint32_t stop; /* this command, which traps, is the last; PLAY_NO_STOP: play those that do not */
+    uint32_t stop; /* this command, a PLAY_TRAP, is the last; PLAY_NO_STOP: play all others */
     uint32_t skip_count;
     uint32_t skips[PLAY_SKIPS_MAX]; /* commands that ended an earlier run: leave them out */
 };
