@@ -117,6 +117,10 @@ def counted(name, words):
         yield f"{name}: exit status {status}", "failed", output
 
 
+def wasm(build):
+    yield from counted("wasm", ["tests/wasm/run.py", "--build", build])
+
+
 def end_to_end(build):
     yield from counted("e2e", ["tests/e2e/run.sh", build])
 
@@ -153,7 +157,8 @@ def lint(build):
 
 
 QUICK = [unit_and_vm, cli, end_to_end]
-LONG = {"hostile": hostile, "sanitizers": sanitizers, "clang": clang, "lint": lint, "fuzz": fuzz}
+LONG = {"hostile": hostile, "sanitizers": sanitizers, "clang": clang, "lint": lint, "fuzz": fuzz,
+        "wasm": wasm}
 
 
 def run_suite(suite, build, totals):

@@ -1,9 +1,9 @@
 """The commands of one test script, as wast2json gives them, cut into groups.
 
 A group is a module and the commands up to the next one; a module that must not come to life is a
-group of its own. One run of the guest plays one group: all of
-its memory is fresh, and there is one linear memory in it. A command may speak of a module of an
-earlier group, and a module may import from one; then the earlier group is played first, silently.
+group of its own. One run of the guest plays one group: all of its memory is fresh, and there is one
+linear memory in it. A command may speak of a module of an earlier group, and a module may import
+from one; then the earlier group is played first.
 """
 
 import json
