@@ -50,6 +50,14 @@ int harness_end(int failed)
     return failed ? 1 : 0;
 }
 
+unsigned harness_rounds(unsigned rounds)
+{
+    const char *share = getenv("CLOCHE_TEST_SHARE");
+    unsigned percent = share ? (unsigned)strtoul(share, NULL, 10) : 100;
+    unsigned some = rounds * percent / 100;
+    return some ? some : 1;
+}
+
 struct clo_vm *harness_vm_of(const struct clo_image *image, const struct clo_vm_config *config)
 {
     struct clo_vm_config usual = {.memory_limit = 64 * MIB};
