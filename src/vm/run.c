@@ -71,11 +71,11 @@ static int port_io(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error
 
 static int memory_io(struct clo_vm *vm, struct clo_vm_exit *exit)
 {
+    bool write = vm->run->mmio.is_write;
     snprintf(exit->reason, sizeof exit->reason,
-             "the guest %s physical address %#llx, where no "
-             "memory is",
-             vm->run->mmio.is_write ? "wrote to" : "read from",
-             (unsigned long long)vm->run->mmio.phys_addr);
+             "the guest %s physical address %#llx, where it has no memory to %s",
+             write ? "wrote to" : "read from", (unsigned long long)vm->run->mmio.phys_addr,
+             write ? "write" : "read");
     return violation(vm, exit);
 }
 
