@@ -87,6 +87,13 @@ static const struct attack calls[] = {
      BYTES(ECHO),
      .want = "limit TimeLimitExceeded",
      .wall_ms = 60},
+    {"a message changed once it was submitted",
+     {TOOL(CLO_CALL_SUBMIT, 7, 0, ECHO_LENGTH), OUT, FILL(CALL_AREA, 0xff, 4096),
+      SET(flags, CLO_CALL_WAIT), SET(wait_id, 7), OUT, EXPECT(status, CLO_CALL_OK)},
+     BYTES(ECHO),
+     .want = "ok",
+     .end = RUNS_ON,
+     .reply = "\x05"},
     {"a look that finds nothing",
      {TOOL(CLO_CALL_WAIT, 0, 0, 0), SET(timeout_ns, 0), OUT, EXPECT(status, CLO_CALL_PENDING),
       EXPECT(reply_length, 0)},
@@ -316,11 +323,19 @@ static void wrong_messages(void **state)
     contract_check_table(messages, sizeof messages / sizeof *messages);
 }
 
+static void the_same_in_a_worker(void **state)
+{
+    (void)state;
+    contract_check_in_worker(calls, sizeof calls / sizeof *calls);
+    contract_check_in_worker(messages, sizeof messages / sizeof *messages);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_calls),
         cmocka_unit_test(wrong_messages),
+        cmocka_unit_test(the_same_in_a_worker),
     };
     contract_begin(argc, argv);
     return contract_end(cmocka_run_group_tests(tests, NULL, NULL));

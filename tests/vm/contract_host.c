@@ -213,29 +213,30 @@ static void check_words(const struct contract *contract, const struct attack *at
                  contract->out.data, attack->out);
 }
 
+const struct attack contract_honest = {
+    "an honest run",
+    {TOOL(BOTH, 1, 1, ECHO_LENGTH),
+     OUT,
+     EXPECT(status, CLO_CALL_OK),
+     EXPECT(reply_length, 1),
+     {STEP_EXPECT, 8, 0x1000, 0x1122334455667788},
+     {STEP_EXPECT, 8, CONTRACT_MARK_VA, 0},
+     {STEP_EXPECT, 8, CLO_HEAP_VA, 0x99aabbccddeeff00},
+     STORE(8, OUTPUT_AREA, 0x000a6b6f01000003), /* 3 bytes for stream 1: "ok\n" */
+     SET(output_length, 7),
+     OP(CLO_OP_FLUSH)},
+    BYTES(ECHO),
+    .want = "ok",
+    .end = RUNS_ON,
+    .out = "ok\n",
+    .reply = "\x05"};
+
 void contract_check_honest(struct contract *contract)
 {
-    static const struct attack honest = {
-        "an honest run",
-        {TOOL(BOTH, 1, 1, ECHO_LENGTH),
-         OUT,
-         EXPECT(status, CLO_CALL_OK),
-         EXPECT(reply_length, 1),
-         {STEP_EXPECT, 8, 0x1000, 0x1122334455667788},
-         {STEP_EXPECT, 8, CONTRACT_MARK_VA, 0},
-         {STEP_EXPECT, 8, CLO_HEAP_VA, 0x99aabbccddeeff00},
-         STORE(8, OUTPUT_AREA, 0x000a6b6f01000003), /* 3 bytes for stream 1: "ok\n" */
-         SET(output_length, 7),
-         OP(CLO_OP_FLUSH)},
-        BYTES(ECHO),
-        .want = "ok",
-        .end = RUNS_ON,
-        .out = "ok\n",
-        .reply = "\x05"};
-    contract_run(contract, &honest);
-    check_reason(contract, &honest);
-    check_end(contract, &honest);
-    check_words(contract, &honest);
+    contract_run(contract, &contract_honest);
+    check_reason(contract, &contract_honest);
+    check_end(contract, &contract_honest);
+    check_words(contract, &contract_honest);
 }
 
 void contract_check(struct contract *contract, struct contract *beside, const struct attack *attack)

@@ -40,6 +40,10 @@
     {                                                                                              \
         STEP_ADD, WIDTH(field), CONTROL(field), value                                              \
     }
+#define ADD_TO(width, at, value)                                                                   \
+    {                                                                                              \
+        STEP_ADD, width, at, value                                                                 \
+    }
 #define FILL(at, byte, length)                                                                     \
     {                                                                                              \
         STEP_FILL, length, at, byte                                                                \
@@ -128,6 +132,8 @@ struct contract {
 void contract_begin(int argc, char **argv); /* harness_begin, and the tools */
 int contract_end(int failed);
 
+extern const struct attack contract_honest; /* what contract_check_honest runs */
+
 void contract_open(struct contract *contract);
 void contract_close(struct contract *contract);
 
@@ -147,6 +153,10 @@ void contract_check(struct contract *contract, struct contract *beside,
 
 /* All of a table, each attack followed by a comparison with a fresh micro-VM. */
 void contract_check_table(const struct attack *attacks, size_t count);
+
+/* The same tables in a sandbox whose micro-VM lives in a worker process; attacks that prepare
+ * their micro-VM are left out (contract_worker.c). */
+void contract_check_in_worker(const struct attack *attacks, size_t count);
 
 /* An honest run: a tool call, a line of output, an end in order. */
 void contract_check_honest(struct contract *contract);

@@ -261,6 +261,14 @@ static void every_software_interrupt(void **state)
     contract_close(&beside);
 }
 
+static void the_same_in_a_worker(void **state)
+{
+    (void)state;
+    contract_check_in_worker(exceptions, sizeof exceptions / sizeof *exceptions);
+    contract_check_in_worker(privileged, sizeof privileged / sizeof *privileged);
+    contract_check_in_worker(call_port, sizeof call_port / sizeof *call_port);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -269,6 +277,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_use_of_the_call_port),
         cmocka_unit_test(every_other_port),
         cmocka_unit_test(every_software_interrupt),
+        cmocka_unit_test(the_same_in_a_worker),
     };
     contract_begin(argc, argv);
     return contract_end(cmocka_run_group_tests(tests, NULL, NULL));

@@ -262,13 +262,21 @@ static void wrong_growth(void **state)
     contract_check_table(growths, sizeof growths / sizeof *growths);
 }
 
+static void the_same_in_a_worker(void **state)
+{
+    (void)state;
+    contract_check_in_worker(operations, sizeof operations / sizeof *operations);
+    contract_check_in_worker(endings, sizeof endings / sizeof *endings);
+    contract_check_in_worker(outputs, sizeof outputs / sizeof *outputs);
+    contract_check_in_worker(growths, sizeof growths / sizeof *growths);
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wrong_operations),
-        cmocka_unit_test(wrong_ends),
-        cmocka_unit_test(wrong_output),
-        cmocka_unit_test(wrong_growth),
+        cmocka_unit_test(wrong_operations),     cmocka_unit_test(wrong_ends),
+        cmocka_unit_test(wrong_output),         cmocka_unit_test(wrong_growth),
+        cmocka_unit_test(the_same_in_a_worker),
     };
     contract_begin(argc, argv);
     return contract_end(cmocka_run_group_tests(tests, NULL, NULL));
