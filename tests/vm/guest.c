@@ -128,21 +128,55 @@ __attribute__((used)) void guest_boot(void)
     end(CLO_OP_READY, (uint64_t)run_entry);
 }
 
-static void dirty(uint64_t bases)
+#define YMM_FROM_STACK(number) "vmovdqu (%%rsp), %%ymm" #number ";"
+#define XMM_FROM_STACK(number) "movdqu (%%rsp), %%xmm" #number ";"
+#define SIXTEEN(X)                                                                                 \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+
+static void dirty(uint64_t what)
 {
     static const uint32_t mxcsr = 0xffc0; /* all masked, all rounding bits, denormals are zeros */
     static const uint16_t fcw = 0x0f7f;
-    static const uint64_t ones = ~0ull;
     __asm__ volatile(
-        "ldmxcsr %0; fldcw %1; fldpi; fldpi; movq %2, %%xmm0; pshufd $0, %%xmm0, %%xmm1\n"
-        "movdqa %%xmm1, %%xmm7; movdqa %%xmm1, %%xmm8; movdqa %%xmm1, %%xmm15"
-        :
-        : "m"(mxcsr), "m"(fcw), "m"(ones)
-        : "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
-    if (bases)
+        "push $-1; push $-1; push $-2; push $-3;" SIXTEEN(XMM_FROM_STACK) "add $32, %%rsp" ::
+            : "memory");
+    if (what & DIRTY_YMM)
+        __asm__ volatile(
+            "push $-1; push $-1; push $-2; push $-3;" SIXTEEN(YMM_FROM_STACK) "add $32, %%rsp" ::
+                : "memory");
+    __asm__ volatile("ldmxcsr %0; fldcw %1; fldpi; fldpi; fldl2e; fld1; fldlg2; fldz" ::"m"(mxcsr),
+                     "m"(fcw));
+    if (what & DIRTY_BASES)
         __asm__ volatile("wrfsbase %0; wrgsbase %0" : : "r"(0x12340000ull));
-    __asm__ volatile("mov %0, %%ds; mov %1, %%es; std; stc" : : "r"(0), "r"(0x23));
-    __asm__ volatile("mov $-1, %%rbx; mov $-1, %%r8; mov $-1, %%r15; cld" : : : "rbx", "r8", "r15");
+    __asm__ volatile("mov %0, %%ds; mov %1, %%es" : : "r"(0), "r"(0x23));
+    __asm__ volatile("mov $-1, %%rbx; mov $-1, %%r8; mov $-1, %%r15" : : : "rbx", "r8", "r15");
+}
+
+/* Nothing may come between the flags and the OUT: a trap flag would be served before it. */
+static _Noreturn void leave(uint64_t what, uint64_t flags)
+{
+    dirty(what);
+    CONTROL->op = CLO_OP_FLUSH;
+    __asm__ volatile("push %0\n"
+                     "mov $0x0101010101010101, %%rax; mov %%rax, %%rbx; mov %%rax, %%rcx\n"
+                     "mov %%rax, %%rdx; mov %%rax, %%rsi; mov %%rax, %%rdi; mov %%rax, %%rbp\n"
+                     "mov %%rax, %%r8; mov %%rax, %%r9; mov %%rax, %%r10; mov %%rax, %%r11\n"
+                     "mov %%rax, %%r12; mov %%rax, %%r13; mov %%rax, %%r14; mov %%rax, %%r15\n"
+                     "popfq\n"
+                     "out %%al, %1\n"
+                     "1: ud2; jmp 1b"
+                     :
+                     : "r"(flags), "i"(CLO_PORT_CALL)
+                     : "memory");
+    __builtin_unreachable();
+}
+
+static void aligned(void)
+{
+    __asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq" : : : "memory", "cc");
+    for (uint64_t at = 0; at < 65536; at += 4096)
+        *(volatile uint64_t *)(bss_block + at) += 1;
+    host(CLO_OP_FLUSH);
 }
 
 static void scribble(uint64_t seed, uint64_t count)
@@ -270,6 +304,8 @@ static uint64_t act(const struct guest_command *command)
         for (;;)
             host(CLO_OP_FLUSH);
     case GUEST_DIRTY: dirty(a); return 0;
+    case GUEST_LEAVE: leave(a, b);
+    case GUEST_ALIGNED: aligned(); return 0;
     case GUEST_STATE: memcpy(CALL_AREA, &began, sizeof began); return 0;
     case GUEST_SCRIBBLE: scribble(a, b); return 0;
     case GUEST_DEEP: {
