@@ -31,7 +31,7 @@ test: build ## the test suite (at most 15 minutes with a cached image)
 	@tools/deps.sh test
 	@tests/run.py --build $(BUILD) quick
 
-test-%: build ## test-hostile, test-sanitizers, test-clang: what takes longer
+test-%: build ## test-hostile, test-clean, test-sanitizers, test-clang: what takes longer
 	@tools/deps.sh test lint
 	@tests/run.py --build $(BUILD) $*
 

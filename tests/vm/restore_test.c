@@ -3,8 +3,11 @@
 #include "harness.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define SECRET 0x5ec2e7a115ec2e7aull
 
@@ -207,6 +210,34 @@ static void the_known_pages_are_enough(void **state)
         known_pages_by(way);
 }
 
+static bool scans_by_reading(const char *forced)
+{
+    struct clo_scan scan;
+    static uint8_t page[CLO_PAGE_SIZE];
+    if (setenv("CLOCHE_SCAN_FALLBACK", forced, 1))
+        _exit(9);
+    clo_scan_begin(&scan, clo_scan_open(), false, page, sizeof page);
+    return scan.by_reading;
+}
+
+/* The descriptor is opened once for a process: each answer is a child's. */
+static int in_a_child(const char *forced)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(scans_by_reading(forced));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status);
+}
+
+static void a_switch_forces_the_fallback(void **state)
+{
+    (void)state;
+    assert_int_equal(in_a_child("1"), 1);
+    assert_int_equal(in_a_child("0"), in_a_child(""));
+}
+
 static void kept_memory_is_bounded(void **state)
 {
     (void)state;
@@ -289,6 +320,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(registers_are_clean),
         cmocka_unit_test(a_session_starts_with_clean_registers_too),
         cmocka_unit_test(the_known_pages_are_enough),
+        cmocka_unit_test(a_switch_forces_the_fallback),
         cmocka_unit_test(kept_memory_is_bounded),
         cmocka_unit_test(many_micro_vms_side_by_side),
     };
