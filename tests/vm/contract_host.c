@@ -123,7 +123,7 @@ void contract_run(struct contract *contract, const struct attack *attack)
     struct clo_order order = {.name = "contract"};
     struct clo_limits wanted = {.wall_ms = attack->wall_ms ? attack->wall_ms : CONTRACT_WALL_MS,
                                 .cpu_ms = CONTRACT_WALL_MS,
-                                .memory = CONTRACT_MEMORY,
+                                .memory = attack->memory ? attack->memory : CONTRACT_MEMORY,
                                 .host_calls = attack->host_calls,
                                 .output = attack->output};
     struct clo_error error = {0};

@@ -112,7 +112,7 @@ struct attack {
     const char *out;                        /* stdout, where it matters */
     const char *reply;                      /* words of the last reply to a tool call */
     uint64_t wall_ms;                       /* 0: CONTRACT_WALL_MS */
-    uint64_t host_calls, output;            /* limits; 0: usual */
+    uint64_t host_calls, output, memory;    /* limits; 0: usual */
     void (*prepare)(struct clo_vm *vm);     /* what this attack assumes of its micro-VM */
 };
 
@@ -147,7 +147,7 @@ void contract_run(struct contract *contract, const struct attack *attack);
 bool contract_allows(const char *want, const struct clo_run_result *result);
 
 /* Run it and check all that the attack says; then that the same runner runs on in a fresh state,
- * and that `beside` does. */
+ * and that `beside` does. An attack that prepares its micro-VM has a runner of its own. */
 void contract_check(struct contract *contract, struct contract *beside,
                     const struct attack *attack);
 

@@ -29,6 +29,7 @@ static void check_one(struct clo_sandbox *sandbox, const struct attack *attack)
     struct clo_run run = {
         .limits = {.wall_ms = attack->wall_ms ? attack->wall_ms : CONTRACT_WALL_MS,
                    .cpu_ms = CONTRACT_WALL_MS,
+                   .memory = attack->memory,
                    .host_calls = attack->host_calls,
                    .output = attack->output}};
     struct clo_run_result *result;

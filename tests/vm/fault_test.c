@@ -45,7 +45,7 @@ static const struct expectation expectations[] = {
     {BAD_SYSCALL, 0, "\x06\x0e", 0},
     {BAD_INT80, 0, "\x0d\x06", 0},
     {BAD_INT3, 0, "\x03", 0},
-    {BAD_INT1, 0, "\x01", 0},
+    {BAD_INT1, 0, "\x01\x06", 0},
     {BAD_STEP, 0, "\x01", 0},
     {BAD_ALIGN, 0, "\x11", 0},
     {BAD_SSE, 0, "\x13", 0},
@@ -104,8 +104,11 @@ static void every_bad_act_ends_the_run(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof expectations / sizeof *expectations; i++)
-        for (int image = 0; image < 2; image++)
-            check(harness_image[image], &expectations[i]);
+        if (expectations[i].what == BAD_ALIGN && harness_is_emulated())
+            printf("QEMU's processor checks no alignment: left out\n");
+        else
+            for (int image = 0; image < 2; image++)
+                check(harness_image[image], &expectations[i]);
 }
 
 static void vmmcall_reaches_nothing(void **state)

@@ -30,6 +30,9 @@ int harness_end(int failed);
  * least one. */
 unsigned harness_rounds(unsigned rounds);
 
+/* Is this processor QEMU's, which lacks some of what real ones check? */
+bool harness_is_emulated(void);
+
 struct clo_vm *harness_vm(const struct clo_vm_config *config); /* from the mapped image */
 struct clo_vm *harness_vm_of(const struct clo_image *image, const struct clo_vm_config *config);
 
