@@ -37,7 +37,7 @@ enum guest_op {
     GUEST_BSS,      /* result is the address of GUEST_BSS_SIZE bytes of bss */
 };
 
-enum guest_dirty { DIRTY_BASES = 1 /* FS's and GS's */, DIRTY_YMM = 2 };
+enum guest_dirty { DIRTY_BASES = 1 }; /* FS's and GS's too */
 
 enum guest_bad {
     BAD_DIVIDE = 1,
@@ -83,6 +83,12 @@ struct guest_command {
 struct guest_state {
     uint8_t fx[512];
     uint64_t flags, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r15;
+    uint64_t wide; /* what of GUEST_WIDE the payload finds enabled in XCR0 */
+    uint64_t pad[5];
+    uint8_t xsave[4096]; /* by XSAVE, of `wide`; without the word that says what is in use */
 };
+#define GUEST_WIDE 0xe7u /* x87, SSE, AVX; opmask, upper ZMM, ZMM 16-31 */
+#define GUEST_AVX 4u
+#define GUEST_AVX512 0xe0u
 
 #endif

@@ -31,12 +31,6 @@ static uint32_t dice(struct rounds *rounds, uint32_t sides)
     return (uint32_t)(rounds->random >> 33) % sides;
 }
 
-static uint64_t may_dirty(const struct clo_vm *vm)
-{
-    bool bases = getauxval(AT_HWCAP2) & 2 && vm->sregs.cr4 & 1u << 16;
-    return (bases ? DIRTY_BASES : 0) | (vm->kvm->xcr0 & 4 ? DIRTY_YMM : 0);
-}
-
 /* ---- how a run ends ---- */
 
 /* Go on until the run ends or is stopped, or has made `calls` host calls, the last unanswered. */
@@ -195,7 +189,7 @@ static void rounds_by(enum way way, int image, unsigned count, uint32_t most_bet
                             .random = 12345 + 100 * (unsigned)image + 10 * way + most_between};
     if (way == WAY_DROP)
         rounds.vm->pagemap = -1;
-    rounds.dirty = may_dirty(rounds.vm);
+    rounds.dirty = getauxval(AT_HWCAP2) & 2 ? DIRTY_BASES : 0;
     read_start(&rounds, &rounds.first);
     uint32_t wait = 1;
     for (unsigned i = 1; i <= count; i++) {
@@ -205,8 +199,10 @@ static void rounds_by(enum way way, int image, unsigned count, uint32_t most_bet
             wait = 1 + dice(&rounds, most_between);
         }
     }
-    printf("%u rounds: of their runs %u ended in order, %u were left at a call, %u were stopped\n",
-           count, rounds.in_order, rounds.left, rounds.stopped);
+    printf("%u rounds (XCR0 %#llx): of their runs %u ended in order, %u were left at a call, %u "
+           "were stopped\n",
+           count, (unsigned long long)rounds.first.wide, rounds.in_order, rounds.left,
+           rounds.stopped);
     clo_vm_destroy(rounds.vm);
 }
 
