@@ -148,11 +148,8 @@ __attribute__((used)) void guest_boot(void)
 #define XMM(number) "movdqu %0, %%xmm" #number ";"
 #define YMM(number) "vmovdqu %0, %%ymm" #number ";"
 #define ZMM(number) "vmovdqu64 %0, %%zmm" #number ";"
-#define HIGH_ZMM                                                                                   \
-    ZMM(16)                                                                                        \
-    ZMM(17)                                                                                        \
-    ZMM(18) ZMM(19) ZMM(20) ZMM(21) ZMM(22) ZMM(23) ZMM(24) ZMM(25) ZMM(26) ZMM(27) ZMM(28)        \
-        ZMM(29) ZMM(30) ZMM(31)
+#define HIGH_SIXTEEN(X)                                                                            \
+    X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
 #define MASKS                                                                                      \
     "kxnorw %%k0, %%k0, %%k0; kxnorw %%k1, %%k1, %%k1; kxnorw %%k2, %%k2, %%k2;"                   \
     "kxnorw %%k3, %%k3, %%k3; kxnorw %%k4, %%k4, %%k4; kxnorw %%k5, %%k5, %%k5;"                   \
@@ -170,7 +167,7 @@ static void dirty_vectors(void)
     if (began.wide & GUEST_AVX)
         __asm__ volatile(SIXTEEN(YMM) : : "m"(pattern));
     if ((began.wide & GUEST_AVX512) == GUEST_AVX512)
-        __asm__ volatile(SIXTEEN(ZMM) HIGH_ZMM MASKS : : "m"(pattern));
+        __asm__ volatile(SIXTEEN(ZMM) HIGH_SIXTEEN(ZMM) MASKS : : "m"(pattern));
     __asm__ volatile("ldmxcsr %0; fldcw %1; fldpi; fldpi; fldl2e; fld1; fldlg2; fldz"
                      :
                      : "m"(mxcsr), "m"(fcw));

@@ -28,8 +28,8 @@ struct vcpu_state {
     struct kvm_debugregs debug;
     struct kvm_mp_state run_state; /* with the padding behind it: zero */
     uint32_t pad;
-    struct {
-        struct kvm_msrs head;
+    struct { /* struct kvm_msrs with room for its entries */
+        uint32_t count, pad;
         struct kvm_msr_entry entries[9];
     } msrs;
 };
@@ -65,7 +65,7 @@ static int read_state(const struct clo_vm *vm, struct vcpu_state *state)
                                     0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000102,
                                     0x277,      0x174,      0x175,      0x176};
     memset(state, 0, sizeof *state);
-    state->msrs.head.nmsrs = sizeof msrs / sizeof *msrs;
+    state->msrs.count = sizeof msrs / sizeof *msrs;
     for (size_t i = 0; i < sizeof msrs / sizeof *msrs; i++)
         state->msrs.entries[i].index = msrs[i];
     if (ioctl(vm->vcpu, KVM_GET_REGS, &state->regs) < 0 ||
