@@ -26,6 +26,7 @@
 #define SKIP 77
 
 static struct clo_image *image;
+static struct clo_tool_library *library;
 static struct clo_tools *tools;
 static struct clo_crew *crew;
 static size_t scripts;
@@ -293,7 +294,6 @@ static int tear_down(void **state)
 static int begin(int count, char **arguments)
 {
     struct clo_error error;
-    struct clo_tool_library *library;
     if (count != 4) {
         fprintf(stderr, "Usage: %s IMAGE SCRIPTS TOOLS.so\n", arguments[0]);
         return 2;
@@ -321,6 +321,15 @@ static int begin(int count, char **arguments)
     return 0;
 }
 
+static void end(void)
+{
+    programs_close();
+    clo_crew_free(crew);
+    clo_tools_free(tools);
+    clo_tool_library_close(library);
+    clo_image_close(image);
+}
+
 int main(int count, char **arguments)
 {
     int status = begin(count, arguments);
@@ -334,6 +343,6 @@ int main(int count, char **arguments)
         {"clean_after_each_run (before 6.7)", clean_after_each_run, set_up, tear_down, &by_reading},
     };
     status = cmocka_run_group_tests(tests, NULL, NULL);
-    programs_close();
+    end();
     return status;
 }
