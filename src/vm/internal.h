@@ -203,10 +203,10 @@ struct clo_scan {
 };
 int clo_scan_open(void); /* the process's descriptor, or -1 where there is none */
 /* by_reading: as on a kernel that lacks PAGEMAP_SCAN. */
-void clo_scan_begin(struct clo_scan *scan, int pagemap, bool by_reading, const uint8_t *from,
+void clo_scan_begin(struct clo_scan *state, int pagemap, bool by_reading, const uint8_t *from,
                     uint64_t length);
 /* 1: *range is the next; 0: no more; -1: the kernel failed. */
-int clo_scan_next(struct clo_scan *scan, struct clo_scan_range *range);
+int clo_scan_next(struct clo_scan *state, struct clo_scan_range *range);
 
 /* alarm.c */
 int clo_alarm_init(struct clo_vm *vm, struct clo_error *error);
