@@ -21,7 +21,7 @@
 #define CLO_WORKER_MEMORY (256ull << 20)
 
 struct worker {
-    const struct clo_setup *setup;
+    const struct clo_briefing *briefing;
     struct clo_wire wire;
     struct clo_runner *runner;
     uint32_t sequence; /* of the run in progress */
@@ -122,21 +122,20 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     free(code);
     if (last)
         leave();
-    if (worker->setup->pooled)
+    if (worker->briefing->pooled)
         clo_runner_settle(worker->runner);
 }
 
 static void begin(struct worker *worker, unsigned layers)
 {
     struct clo_error error = {0};
-    size_t length;
-    const char *descriptor = clo_tools_descriptor(worker->setup->tools, &length);
+    const struct clo_briefing *briefing = worker->briefing;
     int status =
         clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
-    clo_jail_enter(worker->setup->limits.memory + CLO_WORKER_MEMORY, &layers);
+    clo_jail_enter(briefing->memory + CLO_WORKER_MEMORY, &layers);
     if (!status)
-        status = clo_runner_create(&worker->runner, worker->setup->image,
-                                   worker->setup->limits.memory, descriptor, length, &error);
+        status = clo_runner_create(&worker->runner, briefing->image, briefing->memory,
+                                   briefing->descriptor, briefing->descriptor_length, &error);
     if (!status)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)
@@ -151,7 +150,7 @@ static void begin(struct worker *worker, unsigned layers)
         leave();
 }
 
-_Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t nursery,
+_Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, pid_t nursery,
                                unsigned layers)
 {
     static struct worker worker;
@@ -161,7 +160,7 @@ _Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t 
     if (parent && parent != nursery) /* it ended before that took effect */
         leave();
     listen_for_cancel();
-    worker.setup = setup;
+    worker.briefing = briefing;
     clo_wire_open(&worker.wire, socket, CLO_TO_WORKER);
     begin(&worker, layers);
     for (;;) {

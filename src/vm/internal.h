@@ -62,6 +62,7 @@ struct clo_image {
     uint32_t *hot;                  /* checked copy of the hot list, header.hot_count entries */
     uint8_t *shared;                /* SHARED segments, each on a 2 MiB boundary, in order */
     uint64_t shared_size;
+    bool copied; /* `shared` is a copy in huge pages, not the file's own pages */
 };
 
 /* Is this header right for a file of `size` bytes? Pure: reads nothing else. */
