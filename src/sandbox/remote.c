@@ -258,8 +258,14 @@ static int on_frame(struct remote_run *run, const struct clo_frame *frame, struc
             return 1;
     } else if (frame->type == CLO_FRAME_FAILED) {
         unsigned layers;
-        status = clo_frame_read_status(frame, &layers, error);
-        return status ? status : clo_fail(error, CLO_EINTERNAL, "a worker failed without a reason");
+        status = clo_frame_read_status(frame, &layers, &why);
+        if (status && status != CLO_EGUEST) {
+            if (error)
+                *error = why;
+            return status;
+        }
+        if (!status)
+            status = clo_fail(&why, CLO_EGUEST, "it failed without a reason");
     } else {
         status = clo_fail(&why, CLO_EGUEST, "a second hello");
     }
