@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 
 .DEFAULT_GOAL := build
-.PHONY: help deps host image build demo test test-hw bench lint fmt fuzz install clean
+.PHONY: help deps host image build demo test test-all bench lint fmt fuzz install clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,17 +31,15 @@ test: build ## the test suite (at most 15 minutes with a cached image)
 	@tools/deps.sh test
 	@tests/run.py --build $(BUILD) quick
 
-test-%: build ## test-hostile, test-sanitizers, test-clang: what takes longer
+test-all: build ## everything (at most 60 minutes)
+	@tools/deps.sh test lint hw
+	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) all
+
+test-%: build ## one suite: hostile, cpython, hw, sanitizers, clang, lint, fuzz
 	@tools/deps.sh test lint
-	@tests/run.py --build $(BUILD) $*
+	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) $*
 
-fuzz: build ## each fuzz target for TIME seconds (60)
-	@tools/deps.sh test
-	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) fuzz
-
-test-hw: build ## the micro-VM's tests under emulated SVM (QEMU), at most 8 minutes
-	@tools/deps.sh test
-	@tests/hw/run.sh $(BUILD)
+fuzz: test-fuzz ## each fuzz target for TIME seconds (60)
 
 bench: build ## measure; writes bench/results/ (a table and a plot)
 	@tools/deps.sh bench
