@@ -6,8 +6,10 @@
  *
  * When wall or processor time, output or a host call's limit is reached, Python first raises an
  * exception, so that the traceback names the line; code that goes on is stopped a tenth of wall_ms
- * later (100 ms at least, 1 s at most). A tool that is called synchronously runs to its end on the
- * sandbox's thread: a run may outlast its wall_ms by that.
+ * later (100 ms at least, 1 s at most). On a busy machine that is put off until the code has also
+ * had 100 ms of a processor or waited as long in the host, at most until 3 s after the exception. A
+ * tool that is called synchronously runs to its end on the sandbox's thread: a run may outlast its
+ * wall_ms by that too.
  *
  * Signals: libcloche uses SIGRTMAX-3. With CLO_ISOLATION_WORKER it forks; no exec follows.
  */

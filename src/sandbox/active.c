@@ -28,12 +28,9 @@ static int broken_contract(struct clo_active *run, const char *reason, struct cl
     return ended(clo_finish_guest(run, reason, error));
 }
 
-static uint64_t grace_ns(const struct clo_limits *limits)
+static struct clo_grace_left grace_left(const struct clo_active *run)
 {
-    uint64_t grace = limits->wall_ms / 10;
-    if (grace < CLO_GRACE_MIN_MS)
-        grace = CLO_GRACE_MIN_MS;
-    return (grace < CLO_GRACE_MAX_MS ? grace : CLO_GRACE_MAX_MS) * NS_PER_MS;
+    return clo_grace_left(&run->grace, clo_monotonic_ns(), clo_active_cpu_ns(run));
 }
 
 /* A limit is reached: let Python raise, and stop it if it has not ended when the grace is over. */
@@ -47,12 +44,17 @@ static int interrupt(struct clo_active *run, enum clo_limit limit, struct clo_er
              clo_limit_type(limit), text);
     if (!clo_vm_interrupt(run->vm))
         return ended(clo_finish_stopped(run, error));
-    uint64_t grace = grace_ns(&run->order->limits);
-    run->deadline_ns = clo_monotonic_ns() + grace;
-    return clo_vm_alarm(run->vm, grace, 0, error);
+    clo_grace_begin(&run->grace, &run->order->limits, clo_monotonic_ns(), clo_active_cpu_ns(run));
+    struct clo_grace_left left = grace_left(run);
+    return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
 }
 
 /* ---- host calls ---- */
+
+static uint64_t wait_deadline(const struct clo_active *run)
+{
+    return run->reached ? clo_monotonic_ns() + grace_left(run).wait_ns : run->deadline_ns;
+}
 
 /* Copy the guest's message out of the call area. */
 static int take_message(struct clo_active *run, const struct clo_control *control,
@@ -91,7 +93,8 @@ static int on_call(struct clo_active *run, const struct clo_control *control,
                             .id = control->call_id,
                             .wait_id = control->wait_id,
                             .timeout_ns = control->timeout_ns,
-                            .deadline_ns = run->deadline_ns};
+                            .deadline_ns = wait_deadline(run)};
+    uint64_t before = clo_monotonic_ns();
     int status = 0;
     if (call.flags & CLO_CALL_SUBMIT) {
         status = take_message(run, control, error);
@@ -106,6 +109,7 @@ static int on_call(struct clo_active *run, const struct clo_control *control,
     if (status)
         return status;
     run->cpu_elsewhere_ns += reply->cpu_ns;
+    clo_grace_waited(&run->grace, clo_monotonic_ns() - before);
     if (reply->status == CLO_CALL_REFUSED && reply->limit)
         run->refused = reply->limit;
     if (reply->status == CLO_CALL_INTERRUPTED) {
@@ -229,13 +233,14 @@ static int on_kick(struct clo_active *run, struct clo_error *error)
         take_last_output(run);
         return ended(clo_finish_cancelled(run, error));
     }
-    uint64_t now = clo_monotonic_ns();
-    if (run->reached && now >= run->deadline_ns) {
+    if (run->reached) {
+        struct clo_grace_left left = grace_left(run);
+        if (left.wall_ns)
+            return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
         take_last_output(run);
         return ended(clo_finish_stopped(run, error));
     }
-    if (run->reached)
-        return clo_vm_alarm(run->vm, run->deadline_ns - now, 0, error);
+    uint64_t now = clo_monotonic_ns();
     if (now >= run->deadline_ns)
         return interrupt(run, CLO_LIMIT_WALL, error);
     uint64_t cpu = clo_active_cpu_ns(run);

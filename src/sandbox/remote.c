@@ -17,13 +17,14 @@
 #include "sandbox/collect.h"
 #include "sandbox/engine.h"
 #include "sandbox/frames.h"
+#include "sandbox/grace.h"
 #include "sandbox/jail.h"
 #include "sandbox/outcome.h"
 #include "sandbox/worker.h"
 
 #define NS_PER_MS 1000000u
 #define HELLO_NS (20000ull * NS_PER_MS) /* a worker that takes longer to be born is given up */
-#define SLACK_NS (2000ull * NS_PER_MS)  /* beyond limit and grace, before a worker is killed */
+#define SLACK_NS (2000ull * NS_PER_MS)  /* beyond wall time and grace, then a worker is killed */
 #define EXIT_WORKER 139
 
 struct clo_remote {
@@ -159,16 +160,6 @@ void clo_remote_settle(struct clo_remote *remote)
 }
 
 /* ---- a run ---- */
-
-static uint64_t grace_and_slack(const struct clo_limits *limits)
-{
-    uint64_t grace_ms = limits->wall_ms / 10;
-    if (grace_ms > CLO_GRACE_MAX_MS)
-        grace_ms = CLO_GRACE_MAX_MS;
-    if (grace_ms < CLO_GRACE_MIN_MS)
-        grace_ms = CLO_GRACE_MIN_MS;
-    return grace_ms * NS_PER_MS + SLACK_NS;
-}
 
 /* The worker is lost: the run ends with what is known of it. */
 static int end_without_worker(struct remote_run *run, const char *reason, struct clo_error *error)
@@ -345,7 +336,7 @@ int clo_remote_run(struct clo_remote *remote, const struct clo_run *run,
     clo_collector_begin(&here.collector, run, limits->output);
     clo_service_begin(remote->service, limits, run->cancel, remote->wire.fd);
     here.start_ns = clo_monotonic_ns();
-    here.deadline_ns = here.start_ns + limits->wall_ms * NS_PER_MS + grace_and_slack(limits);
+    here.deadline_ns = here.start_ns + limits->wall_ms * NS_PER_MS + clo_grace_most_ns() + SLACK_NS;
     status = serve(&here, error);
     clo_service_end(remote->service);
     if (!status)
