@@ -19,6 +19,7 @@ _NO_THREADS = ("there are no threads in this sandbox: call the function directly
                "with call_tool_async to wait for several tools at once")
 _NO_PROCESSES = ("there are no processes in this sandbox: do the work in Python, or call a tool")
 _NO_NETWORK = "there is no network in this sandbox: call a tool to reach other machines"
+_HOST_NAME = "localhost"  # for message ids, mailboxes and log records; nobody resolves it
 
 
 def _no_thread(*args, **options):
@@ -31,6 +32,10 @@ def _no_process(*args, **options):
 
 def _no_network(*args, **options):
     raise OSError(errno.ENETUNREACH, _NO_NETWORK)
+
+
+def _host_name():
+    return _HOST_NAME
 
 
 def _run_queue(pool):
@@ -64,6 +69,9 @@ class _HTTPSConnection(http.client.HTTPConnection):
 
 
 class _HTTPSHandler(urllib.request.AbstractHTTPHandler):
+    def __init__(self, debuglevel=None, context=None, check_hostname=None):
+        super().__init__(debuglevel)
+
     def https_open(self, request):
         raise urllib.error.URLError(OSError(errno.ENETUNREACH, _NO_NETWORK))
 
@@ -83,4 +91,6 @@ def install():
     socket.create_connection = socket.create_server = _no_network
     http.client.HTTPSConnection = _HTTPSConnection
     urllib.request.HTTPSHandler = _HTTPSHandler
-    socket.getaddrinfo = socket.gethostbyname = _no_network
+    socket.getaddrinfo = socket.gethostbyname = socket.gethostbyname_ex = _no_network
+    socket.gethostbyaddr = _no_network
+    socket.gethostname = _host_name
