@@ -27,16 +27,23 @@ build: host image ## program and image
 demo: build ## start the host, send the example request, print the answer
 	@tools/demo.sh $(BUILD)
 
+# The tests are built where cmocka is there; it may have come after the build was set up.
+define tests
+	@tools/deps.sh test $(1)
+	@test -d $(BUILD)/tests || meson setup --reconfigure $(BUILD)
+	@$(NINJA)
+endef
+
 test: build ## the test suite (at most 15 minutes with a cached image)
-	@tools/deps.sh test
+	$(call tests)
 	@tests/run.py --build $(BUILD) quick
 
 test-all: build ## everything (at most 60 minutes)
-	@tools/deps.sh test lint hw
+	$(call tests,lint hw)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) all
 
 test-%: build ## one suite: hostile, cpython, hw, sanitizers, clang, lint, fuzz
-	@tools/deps.sh test lint
+	$(call tests,lint)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) $*
 
 fuzz: test-fuzz ## each fuzz target for TIME seconds (60)

@@ -36,7 +36,10 @@ def command(words, timeout=TEST_TIMEOUT, cwd=ROOT, **options):
 def cmocka_programs(build, env=None):
     """Every test program that Meson knows, case by case from its TAP output."""
     listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True)
-    for test in json.loads(listing.stdout):
+    tests = json.loads(listing.stdout)
+    if not tests:
+        yield f"{build} has no test programs: was cmocka missing when it was set up?", "failed", ""
+    for test in tests:
         environment = {**os.environ, **test["env"], **(env or {}), "CMOCKA_MESSAGE_OUTPUT": "TAP"}
         status, output = command(test["cmd"], cwd=build, env=environment)
         bad = False

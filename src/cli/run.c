@@ -119,7 +119,7 @@ static int read_code(const struct job *job, struct clo_buffer *code, struct clo_
 {
     if (job->code)
         return clo_buffer_text(code, job->code);
-    bool standard_input = strcmp(job->file, "-") == 0;
+    bool standard_input = !job->file || strcmp(job->file, "-") == 0;
     FILE *file = standard_input ? stdin : fopen(job->file, "rb");
     if (!file)
         return clo_fail_errno(error, CLO_ENOTFOUND, "cannot read \"%s\"", job->file);

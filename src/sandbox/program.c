@@ -35,7 +35,8 @@ static int create(void)
 int clo_program_open(int *fd, struct clo_error *error)
 {
     const uint8_t *bytes = replacement ? replacement : clo_program_start;
-    size_t size = replacement ? replacement_size : (size_t)(clo_program_end - clo_program_start);
+    size_t own_size = (uintptr_t)clo_program_end - (uintptr_t)clo_program_start;
+    size_t size = replacement ? replacement_size : own_size;
     *fd = create();
     if (*fd < 0) {
         clo_fail_errno(error, CLO_ESYSTEM, "a file in memory for the worker program");

@@ -36,7 +36,7 @@ static void prepare(struct session *session, const uint8_t *request, size_t leng
     control->monotonic_ns = BOOT_MONOTONIC_NS;
     control->memory_limit = session->vm->config.memory_limit;
     memset(control->seed, BOOT_SEED, sizeof control->seed);
-    if (length)
+    if (request)
         memcpy(clo_vm_reply_area(session->vm), request, length);
     control->request_length = (uint32_t)length;
     clo_vm_used_reply(session->vm, length);

@@ -134,6 +134,9 @@ class Run(unittest.TestCase):
         code = """if True:
             import email.utils, socket, urllib.request
             print(socket.gethostname(), socket.getfqdn(), email.utils.make_msgid()[-11:])
+            with open("/tmp/file", "w") as file:
+                file.write("read")
+            print(urllib.request.urlopen("file://localhost/tmp/file").read())
             opener = urllib.request.build_opener(urllib.request.HTTPSHandler(debuglevel=0))
             for action in (lambda: opener.open("https://example.com"),
                            lambda: socket.gethostbyname("example.com")):
@@ -143,7 +146,7 @@ class Run(unittest.TestCase):
                     print("no network" in str(error))
         """
         self.assertEqual(cloche("run", "-c", code).stdout,
-                         "localhost localhost @localhost>\nTrue\nTrue\n")
+                         "localhost localhost @localhost>\nb'read'\nTrue\nTrue\n")
 
     def test_clocks_say_what_they_are(self):
         code = """if True:
