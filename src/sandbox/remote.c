@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 
 #define NS_PER_MS 1000000u
 #define HELLO_NS (20000ull * NS_PER_MS) /* a worker that takes longer to be born is given up */
+#define BURIAL_NS (20000ull * NS_PER_MS) /* a killed process that takes longer is let be */
 #define SLACK_NS (2000ull * NS_PER_MS)  /* beyond wall time and grace, then a worker is killed */
 #define EXIT_WORKER 139
 
@@ -32,9 +34,9 @@ struct clo_remote {
     struct clo_nursery *nursery;
     struct clo_service *service;
     struct clo_wire wire; /* fd -1: there is no worker */
-    int pidfd;
-    bool greeted;    /* it has said hello */
-    unsigned layers; /* of its jail, as it said */
+    int pidfd, dying;     /* dying: the last that was killed and may still have memory, or -1 */
+    bool greeted;         /* it has said hello, and is ready for a run */
+    unsigned layers;      /* of its jail, as it said */
     uint32_t sequence;
 };
 
@@ -50,11 +52,25 @@ struct remote_run {
 
 /* ---- the worker itself ---- */
 
+/* Wait until the worker that was killed is gone, with all its memory. */
+static void bury(struct clo_remote *remote)
+{
+    struct pollfd gone = {.fd = remote->dying, .events = POLLIN};
+    uint64_t until = clo_monotonic_ns() + BURIAL_NS;
+    if (remote->dying < 0)
+        return;
+    while (poll(&gone, 1, 100) <= 0 && clo_monotonic_ns() < until)
+        ;
+    close(remote->dying);
+    remote->dying = -1;
+}
+
 static void drop_worker(struct clo_remote *remote)
 {
     if (remote->pidfd >= 0) {
         syscall(SYS_pidfd_send_signal, remote->pidfd, SIGKILL, NULL, 0);
-        close(remote->pidfd);
+        bury(remote);
+        remote->dying = remote->pidfd;
     }
     remote->pidfd = -1;
     remote->greeted = false;
@@ -126,7 +142,7 @@ int clo_remote_create(struct clo_remote **result, const struct clo_setup *setup,
         return clo_fail_memory(error);
     remote->setup = setup;
     remote->nursery = nursery;
-    remote->wire.fd = remote->pidfd = -1;
+    remote->wire.fd = remote->pidfd = remote->dying = -1;
     int status = clo_service_create(&remote->service, setup->tools, setup->crew, error);
     if (!status)
         status = ensure_worker(remote, error);
@@ -145,6 +161,7 @@ void clo_remote_destroy(struct clo_remote *remote)
     if (!remote)
         return;
     drop_worker(remote);
+    bury(remote);
     clo_service_free(remote->service);
     free(remote);
 }
@@ -156,6 +173,9 @@ unsigned clo_remote_layers(const struct clo_remote *remote)
 
 void clo_remote_settle(struct clo_remote *remote)
 {
+    if (remote->wire.fd >= 0)
+        (void)await_hello(remote, NULL); /* it has restored its micro-VM */
+    bury(remote);
     ensure_worker(remote, NULL); /* born and warmed while nobody waits; trouble shows in the run */
 }
 
@@ -302,6 +322,7 @@ static int send_run(struct remote_run *run, const struct clo_order *order, struc
         if (status)
             continue;
         clo_frame_put_run(&remote->wire, order, ++remote->sequence);
+        remote->greeted = !remote->setup->pooled; /* in a pool it says hello after each run */
         status = clo_wire_flush(&remote->wire, clo_monotonic_ns() + SLACK_NS, error);
         if (status)
             drop_worker(remote);

@@ -24,6 +24,7 @@ struct worker {
     const struct clo_briefing *briefing;
     struct clo_wire wire;
     struct clo_runner *runner;
+    unsigned layers;   /* of its jail */
     uint32_t sequence; /* of the run in progress */
     bool cancelled;    /* told by a reply */
 };
@@ -93,6 +94,19 @@ static bool cancelled(void *context)
 
 /* ---- runs ---- */
 
+static void say_hello(struct worker *worker, int status, const struct clo_error *error)
+{
+    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, worker->layers, error);
+    send_all(worker);
+}
+
+/* In a pool: back to the image's state, and say so. The run's memory is its host's again. */
+static void settle(struct worker *worker)
+{
+    clo_runner_settle(worker->runner);
+    say_hello(worker, 0, NULL);
+}
+
 static void run(struct worker *worker, const struct clo_frame *frame)
 {
     struct clo_order order;
@@ -123,7 +137,7 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     if (last)
         leave();
     if (worker->briefing->pooled)
-        clo_runner_settle(worker->runner);
+        settle(worker);
 }
 
 static void begin(struct worker *worker, unsigned layers)
@@ -140,8 +154,8 @@ static void begin(struct worker *worker, unsigned layers)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)
         clo_jail_seal(&layers); /* all that a run needs has been opened */
-    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, layers, &error);
-    send_all(worker);
+    worker->layers = layers;
+    say_hello(worker, status, &error);
     if (status)
         leave();
     atomic_store(&running, worker->runner);

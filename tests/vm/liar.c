@@ -169,7 +169,6 @@ static void lie_in_frames(const char *lie)
 _Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, pid_t nursery,
                                unsigned layers)
 {
-    (void)briefing;
     (void)nursery;
     (void)layers;
     clo_wire_open(&wire, socket, CLO_TO_WORKER);
@@ -187,5 +186,7 @@ _Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, 
             put_result(code);
         lie_in_frames(code);
         lie_in_calls(code); /* "silence" is neither's */
+        if (strncmp(code, "good", 4) == 0 && briefing->pooled)
+            say_hello(0);
     }
 }

@@ -202,7 +202,7 @@ static void a_run_may_not_keep_state(void **state)
 static void wrong_sizes_and_configurations_are_refused(void **state)
 {
     struct clo_sandbox_config config = {.image = image,
-                                        .limits = {.memory = 32u << 20},
+                                        .limits = {.memory = 48u << 20},
                                         .isolation = *(enum clo_isolation *)*state};
     struct clo_pool *pool;
     struct clo_error error;
