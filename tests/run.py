@@ -33,24 +33,43 @@ def command(words, timeout=TEST_TIMEOUT, cwd=ROOT, **options):
         return 124, output + f"\nstopped after {timeout} s"
 
 
-def cmocka_programs(build, env=None):
-    """Every test program that Meson knows, case by case from its TAP output."""
+def meson_tests(build):
     listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True)
-    tests = json.loads(listing.stdout)
+    return json.loads(listing.stdout)
+
+
+def cmocka_program(test, build, env=None):
+    """One test program, case by case from its TAP output."""
+    environment = {**os.environ, **test["env"], **(env or {}), "CMOCKA_MESSAGE_OUTPUT": "TAP"}
+    status, output = command(test["cmd"], cwd=build, env=environment)
+    bad = False
+    for result, name in re.findall(r"^(ok|not ok) \d+ (?:- )?(.*)$", output, re.M):
+        if "# SKIP" in name:
+            yield f"{test['name']}: {name}", "skipped", output
+        else:
+            bad |= result != "ok"
+            yield f"{test['name']}: {name}", "passed" if result == "ok" else "failed", output
+    if status != 0 and not bad:  # it died, a sanitizer spoke up, or it ran no test
+        yield f"{test['name']}: exit status {status}", "failed", output
+
+
+def cmocka_programs(build, env=None):
+    """Every test program that Meson knows."""
+    tests = meson_tests(build)
     if not tests:
         yield f"{build} has no test programs: was cmocka missing when it was set up?", "failed", ""
     for test in tests:
-        environment = {**os.environ, **test["env"], **(env or {}), "CMOCKA_MESSAGE_OUTPUT": "TAP"}
-        status, output = command(test["cmd"], cwd=build, env=environment)
-        bad = False
-        for result, name in re.findall(r"^(ok|not ok) \d+ (?:- )?(.*)$", output, re.M):
-            if "# SKIP" in name:
-                yield f"{test['name']}: {name}", "skipped", output
-            else:
-                bad |= result != "ok"
-                yield f"{test['name']}: {name}", "passed" if result == "ok" else "failed", output
-        if status != 0 and not bad:  # it died, a sanitizer spoke up, or it ran no test
-            yield f"{test['name']}: exit status {status}", "failed", output
+        yield from cmocka_program(test, build, env)
+
+
+def clean(build):
+    """A thousand runs of hostile Python each way; and with the fallback forced for all of it."""
+    test = next(test for test in meson_tests(build) if test["name"] == "clean")
+    yield from cmocka_program(test, build, {"CLOCHE_TEST_SHARE": "1000"})
+    for name in ("rounds", "restore", "sandbox", "jail"):
+        test = next(test for test in meson_tests(build) if test["name"] == name)
+        for row in cmocka_program(test, build, {"CLOCHE_SCAN_FALLBACK": "1"}):
+            yield f"{row[0]} (CLOCHE_SCAN_FALLBACK)", *row[1:]
 
 
 def unit_and_vm(build):
@@ -176,7 +195,7 @@ def lint(build):
 
 
 QUICK = [unit_and_vm, cli, end_to_end, hostile]
-LONG = {"cpython": cpython, "hw": hw, "sanitizers": sanitizers, "clang": clang, "lint": lint,
+LONG = {"clean": clean, "cpython": cpython, "hw": hw, "sanitizers": sanitizers, "clang": clang, "lint": lint,
         "fuzz": fuzz}
 
 

@@ -127,16 +127,22 @@ static int on_grow(struct clo_active *run, const struct clo_control *control,
                    struct clo_error *error)
 {
     uint64_t region = control->args[0], size = control->args[1];
-    if (region >= CLO_REGION_COUNT)
-        return broken_contract(run, "growth of an unknown memory region", error);
+    char reason[160];
+    if (region >= CLO_REGION_COUNT) {
+        snprintf(reason, sizeof reason, "growth of memory region %" PRIu64 ", which is unknown",
+                 region);
+        return broken_contract(run, reason, error);
+    }
     uint64_t now = clo_vm_region_size(run->vm, (enum clo_region)region);
     uint64_t other = clo_vm_region_size(run->vm, region == CLO_REGION_LINEAR ? CLO_REGION_HEAP
                                                                              : CLO_REGION_LINEAR);
-    if (size <= now || size % CLO_WASM_PAGE_SIZE)
-        return broken_contract(run,
-                               "growth of memory to a size that is not larger or no multiple "
-                               "of 64 KiB",
-                               error);
+    if (size <= now || size % CLO_WASM_PAGE_SIZE) {
+        snprintf(reason, sizeof reason,
+                 "growth of memory region %" PRIu64 " to %" PRIu64 " bytes, where it has %" PRIu64
+                 " and grows by multiples of 64 KiB",
+                 region, size, now);
+        return broken_contract(run, reason, error);
+    }
     uint64_t limit = run->order->limits.memory;
     bool granted = size <= limit && other <= limit - size &&
                    clo_vm_grow(run->vm, (enum clo_region)region, size, error) == 0;
@@ -165,8 +171,10 @@ static int on_trap(struct clo_active *run, const struct clo_control *control,
 {
     char text[CLO_FAULT_TEXT_MAX];
     const char *type = clo_trap_describe(control->args[0], text);
-    if (!type)
-        return broken_contract(run, "an unknown Wasm trap", error);
+    if (!type) {
+        snprintf(text, sizeof text, "an unknown Wasm trap, %" PRIu64, control->args[0]);
+        return broken_contract(run, text, error);
+    }
     if (control->args[0] == CLO_TRAP_UNREACHABLE && run->memory_refused)
         return ended(clo_finish_out_of_memory(run, error)); /* the program aborted for want of it */
     return ended(clo_finish_fault(run, type, text, error));

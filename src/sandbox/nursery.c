@@ -31,17 +31,28 @@ struct clo_nursery {
     pid_t pid;
 };
 
-/* The environment of the new program: empty, but for what a sanitizer's build reads. */
+/* The environment of the new program: empty, but for what chooses how restores find pages, and what
+ * a sanitizer's build reads. */
 static char *const *passed_on(void)
 {
-    static char *variables[3];
+    static const char *const names[] = {
+        "CLOCHE_SCAN_FALLBACK=",
 #ifdef __SANITIZE_ADDRESS__
+        "ASAN_OPTIONS=",
+        "UBSAN_OPTIONS=",
+#endif
+    };
+    enum { NAMES = sizeof names / sizeof *names };
+    static char *variables[NAMES + 1];
     size_t count = 0;
-    for (char **at = environ; *at && count < 2; at++) {
-        if (strncmp(*at, "ASAN_OPTIONS=", 13) == 0 || strncmp(*at, "UBSAN_OPTIONS=", 14) == 0)
+    for (size_t i = 0; i < NAMES; i++) {
+        char **at = environ;
+        while (*at && strncmp(*at, names[i], strlen(names[i])) != 0)
+            at++;
+        if (*at)
             variables[count++] = *at;
     }
-#endif
+    variables[count] = NULL;
     return variables;
 }
 
@@ -51,7 +62,7 @@ struct parcel {
 };
 
 /* In the child of a program with many threads: system calls only. */
-static _Noreturn void become_nursery(const struct parcel *parcel)
+static _Noreturn void become_nursery(const struct parcel *parcel, char *const *environment)
 {
     int moved[CLO_BRIEFING_END];
     char *const arguments[] = {"cloche-nursery", NULL};
@@ -66,7 +77,7 @@ static _Noreturn void become_nursery(const struct parcel *parcel)
     if (program > CLO_BRIEFING_END)
         syscall(SYS_close_range, CLO_BRIEFING_END, program - 1, 0);
     syscall(SYS_close_range, program + 1, ~0u, 0);
-    syscall(SYS_execveat, program, "", arguments, passed_on(), AT_EMPTY_PATH);
+    syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
     _exit(1);
 }
 
@@ -101,9 +112,10 @@ static int start(struct clo_nursery *nursery, struct clo_error *error)
     setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
     int status = pack(nursery->setup, pair[1], &parcel, error);
     if (!status) {
+        char *const *environment = passed_on();
         nursery->pid = fork();
         if (nursery->pid == 0)
-            become_nursery(&parcel);
+            become_nursery(&parcel, environment);
         if (nursery->pid < 0)
             status = clo_fail_errno(error, CLO_ESYSTEM, "fork");
     }
