@@ -151,6 +151,10 @@ def counted(name, words, timeout=1800):
         yield f"{name}: exit status {script.returncode}", "failed", output
 
 
+def wasm(build):
+    yield from counted("wasm", ["tests/wasm/run.py", "--build", build])
+
+
 def end_to_end(build):
     yield from counted("e2e", ["tests/e2e/run.sh", build])
 
@@ -195,8 +199,8 @@ def lint(build):
 
 
 QUICK = [unit_and_vm, cli, end_to_end, hostile]
-LONG = {"clean": clean, "cpython": cpython, "hw": hw, "sanitizers": sanitizers, "clang": clang, "lint": lint,
-        "fuzz": fuzz}
+LONG = {"clean": clean, "cpython": cpython, "wasm": wasm, "hw": hw, "sanitizers": sanitizers,
+        "clang": clang, "lint": lint, "fuzz": fuzz}
 
 
 def run_suite(suite, build, totals):

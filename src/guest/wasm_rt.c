@@ -1,4 +1,4 @@
-/* wasm_rt.c - the runtime that wasm2c's output calls: memory, the table of functions, traps.
+/* wasm_rt.c - the runtime that wasm2c's output calls: memory and traps (tables: wasm_tables.c).
  *
  * Linear memory is at address 0 and only its size is kept here: the host maps what it grants, so an
  * access beyond faults by itself. The size still matters for memory.size, memory.copy and the like.
@@ -6,8 +6,6 @@
 #include <wasm-rt.h>
 
 #include "runtime.h"
-
-#define TABLE_MAX (1u << 20) /* functions in one table */
 
 _Static_assert(WASM_RT_TRAP_OOB == (int)CLO_TRAP_OUT_OF_BOUNDS, "same order");
 _Static_assert(WASM_RT_TRAP_INT_OVERFLOW == (int)CLO_TRAP_INTEGER_OVERFLOW, "same order");
@@ -66,46 +64,4 @@ uint64_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint64_t pages)
 void wasm_rt_free_memory(wasm_rt_memory_t *memory)
 {
     (void)memory; /* an instance lives as long as the image */
-}
-
-void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t elements,
-                                    uint32_t max_elements)
-{
-    table->size = elements;
-    table->max_size = max_elements;
-    table->data = NULL;
-    if (elements == 0) {
-        return;
-    }
-    if (elements <= TABLE_MAX) {
-        table->data = clo_heap_alloc_pages((uint64_t)elements * sizeof *table->data);
-    }
-    if (table->data == NULL) {
-        clo_trap(CLO_TRAP_OUT_OF_BOUNDS);
-    }
-}
-
-void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table)
-{
-    (void)table;
-}
-
-uint32_t wasm_rt_grow_funcref_table(wasm_rt_funcref_table_t *table, uint32_t delta,
-                                    wasm_rt_funcref_t init)
-{
-    uint32_t before = table->size;
-
-    if (delta > table->max_size - before || before + delta > TABLE_MAX) {
-        return UINT32_MAX;
-    }
-    wasm_rt_funcref_t *data = clo_heap_alloc_pages((uint64_t)(before + delta) * sizeof *data);
-    if (data == NULL) {
-        return UINT32_MAX;
-    }
-    for (uint32_t i = 0; i < before + delta; i++) {
-        data[i] = i < before ? table->data[i] : init;
-    }
-    table->data = data;
-    table->size = before + delta;
-    return before;
 }

@@ -98,5 +98,10 @@ void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t ele
 void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table);
 uint32_t wasm_rt_grow_funcref_table(wasm_rt_funcref_table_t *table, uint32_t delta,
                                     wasm_rt_funcref_t init);
+void wasm_rt_allocate_externref_table(wasm_rt_externref_table_t *table, uint32_t elements,
+                                      uint32_t max_elements);
+void wasm_rt_free_externref_table(wasm_rt_externref_table_t *table);
+uint32_t wasm_rt_grow_externref_table(wasm_rt_externref_table_t *table, uint32_t delta,
+                                      wasm_rt_externref_t init);
 
 #endif
