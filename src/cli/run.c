@@ -115,6 +115,13 @@ static int parse(int argc, char **argv, struct job *job)
     return CLI_OK;
 }
 
+static const char *name_of(const struct job *job)
+{
+    if (job->code || !job->file)
+        return "<code>";
+    return strcmp(job->file, "-") ? job->file : "<stdin>";
+}
+
 static int read_code(const struct job *job, struct clo_buffer *code, struct clo_error *error)
 {
     if (job->code)
@@ -208,9 +215,7 @@ static int execute(const struct job *job, const struct clo_buffer *code,
         struct clo_run run = {
             .code = code->data ? code->data : "",
             .code_length = code->length,
-            .name = job->code                ? "<code>"
-                    : strcmp(job->file, "-") ? job->file
-                                             : "<stdin>",
+            .name = name_of(job),
             .on_output = job->json ? NULL : pass_on,
         };
         status = clo_sandbox_run(sandbox, &run, result, error);

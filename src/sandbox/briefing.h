@@ -26,8 +26,8 @@ enum { /* descriptors that the program starts with; 0, 1 and 2 are /dev/null */
 
 struct clo_briefing {
     const struct clo_image *image;
-    uint64_t memory; /* the sandbox's limit, bytes */
-    bool pooled;     /* runs share no state: restore ahead of the next */
+    uint64_t memory;        /* the sandbox's limit, bytes */
+    bool pooled;            /* runs share no state: restore ahead of the next */
     const char *descriptor; /* clo_tools_descriptor */
     size_t descriptor_length;
 };

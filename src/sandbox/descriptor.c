@@ -34,7 +34,7 @@ int clo_descriptor_send(int socket, int number, int descriptor)
 int clo_descriptor_receive(int socket, int *number, int *descriptor)
 {
     union control control;
-    int body;
+    int body = 0;
     struct iovec place = {.iov_base = &body, .iov_len = sizeof body};
     struct msghdr message = {.msg_iov = &place,
                              .msg_iovlen = 1,

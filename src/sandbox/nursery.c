@@ -22,7 +22,7 @@
 #include "sandbox/program.h"
 #include "vm/vm.h"
 
-#define ANSWER_SECONDS 20  /* a nursery that takes longer to fork is taken for dead */
+#define ANSWER_SECONDS 20 /* a nursery that takes longer to fork is taken for dead */
 
 struct clo_nursery {
     const struct clo_setup *setup;

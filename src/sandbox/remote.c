@@ -24,9 +24,9 @@
 #include "sandbox/worker.h"
 
 #define NS_PER_MS 1000000u
-#define HELLO_NS (20000ull * NS_PER_MS) /* a worker that takes longer to be born is given up */
+#define HELLO_NS (20000ull * NS_PER_MS)  /* a worker that takes longer to be born is given up */
 #define BURIAL_NS (20000ull * NS_PER_MS) /* a killed process that takes longer is let be */
-#define SLACK_NS (2000ull * NS_PER_MS)  /* beyond wall time and grace, then a worker is killed */
+#define SLACK_NS (2000ull * NS_PER_MS)   /* beyond wall time and grace, then a worker is killed */
 #define EXIT_WORKER 139
 
 struct clo_remote {
