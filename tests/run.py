@@ -9,8 +9,10 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -31,21 +33,43 @@ def command(words, timeout=TEST_TIMEOUT, cwd=ROOT, **options):
         return 124, output + f"\nstopped after {timeout} s"
 
 
-def cmocka_programs(build, env=None):
-    """Every test program that Meson knows, case by case from its TAP output."""
+def meson_tests(build):
     listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True, check=True)
-    for test in json.loads(listing.stdout):
-        environment = {**os.environ, **test["env"], **(env or {}), "CMOCKA_MESSAGE_OUTPUT": "TAP"}
-        status, output = command(test["cmd"], cwd=build, env=environment)
-        bad = False
-        for result, name in re.findall(r"^(ok|not ok) \d+ (?:- )?(.*)$", output, re.M):
-            if "# SKIP" in name:
-                yield f"{test['name']}: {name}", "skipped", output
-            else:
-                bad |= result != "ok"
-                yield f"{test['name']}: {name}", "passed" if result == "ok" else "failed", output
-        if status != 0 and not bad:  # it died, a sanitizer spoke up, or it ran no test
-            yield f"{test['name']}: exit status {status}", "failed", output
+    return json.loads(listing.stdout)
+
+
+def cmocka_program(test, build, env=None):
+    """One test program, case by case from its TAP output."""
+    environment = {**os.environ, **test["env"], **(env or {}), "CMOCKA_MESSAGE_OUTPUT": "TAP"}
+    status, output = command(test["cmd"], cwd=build, env=environment)
+    bad = False
+    for result, name in re.findall(r"^(ok|not ok) \d+ (?:- )?(.*)$", output, re.M):
+        if "# SKIP" in name:
+            yield f"{test['name']}: {name}", "skipped", output
+        else:
+            bad |= result != "ok"
+            yield f"{test['name']}: {name}", "passed" if result == "ok" else "failed", output
+    if status != 0 and not bad:  # it died, a sanitizer spoke up, or it ran no test
+        yield f"{test['name']}: exit status {status}", "failed", output
+
+
+def cmocka_programs(build, env=None):
+    """Every test program that Meson knows."""
+    tests = meson_tests(build)
+    if not tests:
+        yield f"{build} has no test programs: was cmocka missing when it was set up?", "failed", ""
+    for test in tests:
+        yield from cmocka_program(test, build, env)
+
+
+def clean(build):
+    """A thousand runs of hostile Python each way; and with the fallback forced for all of it."""
+    test = next(test for test in meson_tests(build) if test["name"] == "clean")
+    yield from cmocka_program(test, build, {"CLOCHE_TEST_SHARE": "1000"})
+    for name in ("rounds", "restore", "sandbox", "jail"):
+        test = next(test for test in meson_tests(build) if test["name"] == name)
+        for row in cmocka_program(test, build, {"CLOCHE_SCAN_FALLBACK": "1"}):
+            yield f"{row[0]} (CLOCHE_SCAN_FALLBACK)", *row[1:]
 
 
 def unit_and_vm(build):
@@ -102,19 +126,29 @@ def fuzz(build):
     yield from counted("fuzz", ["fuzz/run.sh", build, os.environ.get("TIME", "60")])
 
 
-def counted(name, words):
-    """A script that ends with the line `NAME: N passed, N failed, N skipped`."""
-    status, output = command(words, timeout=1800)
-    counts = re.findall(rf"^{name}: (\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M)
+def counted(name, words, timeout=1800):
+    """A script that ends with the line `NAME: N passed, N failed, N skipped`. Its lines that begin
+    with `NAME: ` are shown as they come."""
+    lines, end = [], re.compile(rf"{name}: (\d+) passed, (\d+) failed, (\d+) skipped$")
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True) as script:
+        timer = threading.Timer(timeout, os.killpg, [script.pid, signal.SIGKILL])
+        timer.start()
+        for line in script.stdout:
+            lines.append(line.decode("utf-8", "replace").rstrip())
+            if lines[-1].startswith(name + ": ") and not end.match(lines[-1]):
+                print("   " + lines[-1], flush=True)
+        timer.cancel()
+    output, counts = "\n".join(lines), [match for match in map(end.match, lines) if match]
     if not counts:
-        yield f"{name}: gave no counts", "failed", output
+        yield f"{name}: gave no counts, exit status {script.returncode}", "failed", output
         return
-    passed, failed, skipped = map(int, counts[-1])
+    passed, failed, skipped = map(int, counts[-1].groups())
     yield from ((name, "passed", "") for _ in range(passed))
     yield from ((name, "failed", output) for _ in range(failed))
     yield from ((name, "skipped", output) for _ in range(skipped))
-    if status != 0 and not failed:
-        yield f"{name}: exit status {status}", "failed", output
+    if script.returncode != 0 and not failed:
+        yield f"{name}: exit status {script.returncode}", "failed", output
 
 
 def wasm(build):
@@ -123,6 +157,14 @@ def wasm(build):
 
 def end_to_end(build):
     yield from counted("e2e", ["tests/e2e/run.sh", build])
+
+
+def cpython(build):
+    yield from counted("cpython", ["tests/cpython/run.py", "--build", build])
+
+
+def hw(build):
+    yield from counted("hw", ["tests/hw/run.sh", build])
 
 
 def other_build(build, name, options, env=None):
@@ -156,9 +198,9 @@ def lint(build):
         yield f"lint: {check}", "failed" if status else "passed", output
 
 
-QUICK = [unit_and_vm, cli, end_to_end]
-LONG = {"hostile": hostile, "sanitizers": sanitizers, "clang": clang, "lint": lint, "fuzz": fuzz,
-        "wasm": wasm}
+QUICK = [unit_and_vm, cli, end_to_end, hostile]
+LONG = {"clean": clean, "cpython": cpython, "wasm": wasm, "hw": hw, "sanitizers": sanitizers,
+        "clang": clang, "lint": lint, "fuzz": fuzz}
 
 
 def run_suite(suite, build, totals):
@@ -171,8 +213,9 @@ def run_suite(suite, build, totals):
             if detail not in shown:  # one program's output serves all its failures
                 print("      " + detail.strip()[-6000:].replace("\n", "\n      "))
                 shown.add(detail)
-        elif outcome == "skipped":
+        elif outcome == "skipped" and detail not in shown:
             print(f"   SKIPPED {name}: {detail.strip()[-200:]}")
+            shown.add(detail)
         sys.stdout.flush()
     print(f"   {', '.join(f'{n} {what}' for what, n in counts.items())} "
           f"in {time.monotonic() - start:.0f} s", flush=True)
@@ -184,11 +227,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", help="of the quick suites those whose name contains this")
-    parser.add_argument("what", choices=["quick", *LONG], nargs="?", default="quick")
+    parser.add_argument("what", choices=["quick", "all", "hostile", *LONG], nargs="?", default="quick")
     arguments = parser.parse_args()
     os.chdir(ROOT)
     totals = {"passed": 0, "failed": 0, "skipped": 0}
-    for suite in QUICK if arguments.what == "quick" else [LONG[arguments.what]]:
+    sets = {"quick": QUICK, "all": [*QUICK, *LONG.values()], "hostile": [hostile]}
+    for suite in sets.get(arguments.what) or [LONG[arguments.what]]:
         if not arguments.only or arguments.only in suite.__name__:
             run_suite(suite, arguments.build, totals)
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):

@@ -44,14 +44,16 @@ struct clo_agent_config {
     enum clo_isolation isolation;
     enum clo_jail jail;       /* of CLO_ISOLATION_WORKER */
     unsigned sandboxes;       /* [8] runs at once */
+    uint64_t total_memory;    /* 0: leave it; else clo_memory_ceiling_set, for the whole process */
+    unsigned wait_ms;         /* [120,000] for a free sandbox; then the model is told */
     unsigned max_iterations;  /* [40] model calls in one turn; then a last one without tools */
     unsigned tool_output_max; /* [16,384] bytes of a run's output that the model is shown */
 };
 
 struct clo_agent;
 
-/* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_EIMAGE, CLO_ENOTFOUND, CLO_ENOMEMORY, CLO_ESYSTEM.
- */
+/* Errors: CLO_EINVALID, CLO_EBUSY (total_memory), CLO_ENOHYPERVISOR, CLO_EIMAGE, CLO_ENOTFOUND,
+ * CLO_ENOMEMORY, CLO_ESYSTEM. */
 CLO_API CLO_MUST_USE int clo_agent_create(struct clo_agent **agent,
                                           const struct clo_agent_config *config,
                                           struct clo_error *error);

@@ -20,14 +20,14 @@ extern "C" {
 enum clo_status {
     CLO_OK = 0,
     CLO_EINVALID = -1,      /* an argument, a configuration or a document is wrong */
-    CLO_ENOMEMORY = -2,     /* the host is out of memory, or its ceiling is reached */
+    CLO_ENOMEMORY = -2,     /* the host is out of memory */
     CLO_ESYSTEM = -3,       /* a system call failed */
     CLO_ENOHYPERVISOR = -4, /* /dev/kvm is missing, forbidden or unusable */
     CLO_EIMAGE = -5,        /* an image file is damaged, truncated or foreign */
     CLO_ELIMIT = -6,        /* a ceiling named in the message was reached */
     CLO_ECANCELLED = -7,    /* the caller cancelled */
     CLO_ENOTFOUND = -8,     /* no such file, tool, response … */
-    CLO_EBUSY = -9,         /* no free place within the time allowed */
+    CLO_EBUSY = -9,         /* no free place, or no memory for it, within the time allowed */
     CLO_EMODEL = -10,       /* the model's server failed or answered nonsense */
     CLO_EGUEST = -11,       /* the guest broke the contract across the wall */
     CLO_EINTERNAL = -12,    /* a fault of cloche itself */

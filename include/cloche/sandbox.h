@@ -6,8 +6,12 @@
  *
  * When wall or processor time, output or a host call's limit is reached, Python first raises an
  * exception, so that the traceback names the line; code that goes on is stopped a tenth of wall_ms
- * later (100 ms at least, 1 s at most). A tool that is called synchronously runs to its end on the
- * sandbox's thread: a run may outlast its wall_ms by that.
+ * later (100 ms at least, 1 s at most). On a busy machine that is put off until the code has also
+ * had 100 ms of a processor or waited as long in the host, at most until 3 s after the exception. A
+ * tool that is called synchronously runs to its end on the sandbox's thread: a run may outlast its
+ * wall_ms by that too.
+ *
+ * The memory of all sandboxes of the process has one ceiling: clo_memory_ceiling_set.
  *
  * Signals: libcloche uses SIGRTMAX-3. With CLO_ISOLATION_WORKER it forks; no exec follows.
  */
@@ -126,7 +130,22 @@ struct clo_pool;
 
 CLO_API const char *clo_run_error_name(enum clo_run_error_kind kind);
 
-/* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_ENOMEMORY, CLO_ESYSTEM. */
+/* One ceiling on the guest memory of all sandboxes and pools of the process together, in bytes.
+ * Memory is reserved: a run in a pool counts its memory limit from before it starts until its
+ * micro-VM is restored, and waits where that does not fit; a sandbox of its own counts its limit
+ * for its whole life; and each sandbox counts 16 MiB besides, in pools the idle ones too. Default:
+ * half of the memory that the process may use (the machine's, or its control group's if less). Not
+ * counted: the image (once a process) and the host's own buffers for messages and output.
+ *
+ * May be set at any time, from any thread; rounded down to whole MiB; 0: the default; UINT64_MAX:
+ * none. Lowered, it ends nothing: what runs goes on, and new runs wait until they fit. Errors:
+ * CLO_EINVALID (no room for one sandbox, 64 MiB), CLO_EBUSY (the sandboxes of pools that live and a
+ * run in the largest need more). On error the ceiling stays as it was. */
+CLO_API CLO_MUST_USE int clo_memory_ceiling_set(uint64_t bytes, struct clo_error *error);
+CLO_API uint64_t clo_memory_ceiling(void); /* bytes, as in force; thread-safe */
+
+/* Errors: CLO_EINVALID (also: its memory can never fit under the ceiling), CLO_EBUSY (it does not
+ * fit under the ceiling now), CLO_ENOHYPERVISOR, CLO_ENOMEMORY, CLO_ESYSTEM. */
 CLO_API CLO_MUST_USE int clo_sandbox_create(struct clo_sandbox **sandbox,
                                             const struct clo_sandbox_config *config,
                                             struct clo_error *error);
@@ -138,7 +157,8 @@ CLO_API CLO_MUST_USE int clo_sandbox_run(struct clo_sandbox *sandbox, const stru
                                          struct clo_run_result **result, struct clo_error *error);
 CLO_API void clo_run_result_free(struct clo_run_result *result);
 
-/* A pool of warm sandboxes of one configuration: at most `size` run at once (1 to 1024). */
+/* A pool of warm sandboxes of one configuration: at most `size` run at once (1 to 1024), and no
+ * more than fit under the ceiling on memory. Errors: as clo_sandbox_create. */
 CLO_API CLO_MUST_USE int clo_pool_create(struct clo_pool **pool,
                                          const struct clo_sandbox_config *config, size_t size,
                                          struct clo_error *error);
@@ -148,7 +168,8 @@ CLO_API void clo_pool_destroy(struct clo_pool *pool); /* waits for runs in progr
 #define CLO_JAIL_TEXT_MAX 128
 CLO_API void clo_pool_jail(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX]);
 
-/* Like clo_sandbox_run on any free sandbox; waits for one for `wait_ms` at most (CLO_EBUSY). */
+/* Like clo_sandbox_run on any free sandbox; waits for one, and for its memory under the ceiling,
+ * for `wait_ms` at most: CLO_EBUSY says what was wanted and what is in use. */
 CLO_API CLO_MUST_USE int clo_pool_run(struct clo_pool *pool, const struct clo_run *run,
                                       uint64_t wait_ms, struct clo_run_result **result,
                                       struct clo_error *error);

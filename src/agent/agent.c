@@ -9,12 +9,15 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "codeact/codeact.h"
+#include "sandbox/ceiling.h"
 #include "sandbox/limits.h"
 
 #define DEFAULT_NAME "agent"
 #define DEFAULT_SANDBOXES 8
 #define DEFAULT_ITERATIONS 40
 #define DEFAULT_OUTPUT 16384
+#define DEFAULT_WAIT_MS 120000u /* for a free sandbox */
+#define WAIT_MS_MAX (24u * 3600 * 1000)
 #define NAME_MAX_BYTES 256
 #define ITERATIONS_MAX 10000
 #define OUTPUT_MIN 256
@@ -73,6 +76,10 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
 {
     struct clo_limits limits;
     int status = clo_limits_resolve(&limits, &config->limits, NULL, error);
+    if (!status && config->total_memory)
+        status = clo_memory_ceiling_set(config->total_memory, error);
+    if (!status)
+        status = clo_ceiling_check(limits.memory, error);
     if (!status)
         status = clo_image_open(&agent->image, config->image, CLO_IMAGE_COPY, error);
     if (status)
@@ -83,8 +90,9 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
                                          .tool_count = config->tool_count,
                                          .isolation = config->isolation,
                                          .jail = config->jail};
-    status = clo_pool_create(&agent->pool, &sandbox,
-                             config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES, error);
+    agent->sandboxes = config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES;
+    agent->memory = limits.memory;
+    status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
     if (status)
         return status;
     struct clo_codeact_config words = {.runtime = clo_image_runtime(agent->image),
@@ -109,6 +117,9 @@ int clo_agent_create(struct clo_agent **out, const struct clo_agent_config *conf
     if (!status)
         status = take_number(&agent->tool_output_max, "tool_output_max", config->tool_output_max,
                              DEFAULT_OUTPUT, OUTPUT_MIN, OUTPUT_MAX, error);
+    if (!status)
+        status = take_number(&agent->wait_ms, "wait_ms", config->wait_ms, DEFAULT_WAIT_MS, 1,
+                             WAIT_MS_MAX, error);
     if (!status)
         status = clo_model_create(&agent->model, &config->model, error);
     if (!status)
@@ -170,6 +181,12 @@ void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_co
     config->store = said->store ? said->store : config->store;
     config->grace_ms = said->grace_ms ? said->grace_ms : config->grace_ms;
     config->keepalive_ms = said->keepalive_ms ? said->keepalive_ms : config->keepalive_ms;
+}
+
+void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory)
+{
+    *count = agent->sandboxes;
+    *memory = agent->memory;
 }
 
 void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX])

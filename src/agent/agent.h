@@ -58,9 +58,16 @@ const char *clo_agent_model_description(const struct clo_agent *agent);
 struct clo_serve_config;
 void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_config *config);
 
-/* clo_agent_load, with another jail than the file says unless that is NULL. */
-int clo_agent_load_with(struct clo_agent **agent, const char *path, const enum clo_jail *jail,
-                        struct clo_error *error);
+/* What comes before that which the file says. */
+struct clo_agent_choice {
+    const enum clo_jail *jail; /* NULL: as the file says */
+    uint64_t total_memory;     /* 0: as the file says */
+};
+int clo_agent_load_with(struct clo_agent **agent, const char *path,
+                        const struct clo_agent_choice *choice, struct clo_error *error);
+
+/* How many sandboxes the agent may have at once, and the memory limit of each, in bytes. */
+void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory);
 
 /* The layers around the agent's worker processes, as clo_pool_jail. */
 void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX]);

@@ -1,12 +1,15 @@
 /* calls.c - a batch of execute_code calls, carried out by several threads at once. */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/internal.h"
 #include "base/error.h"
 #include "codeact/codeact.h"
+
+#define EXPLANATION_MAX (sizeof((struct clo_error *)0)->message + 128)
 
 struct batch {
     struct clo_agent *agent;
@@ -16,12 +19,17 @@ struct batch {
     atomic_size_t next;
 };
 
-/* What the model is told when the host could not run code: its own part in it, no inner details. */
-static const char *explain(const struct clo_error *error)
+/* What the model is told when the host could not run code: its own part in it, no inner details.
+ * The error of a busy host tells what was wanted and what is in use: figures, nothing inner. */
+static const char *explain(const struct clo_error *error, char text[EXPLANATION_MAX])
 {
     switch (error->code) {
     case CLO_ECANCELLED: return "the run was cancelled";
-    case CLO_EBUSY: return "no sandbox was free in time; try again";
+    case CLO_EBUSY:
+        snprintf(text, EXPLANATION_MAX,
+                 "the sandbox is busy and the code did not run: %s. Try again later.",
+                 error->message);
+        return text;
     case CLO_ELIMIT:
     case CLO_EINVALID: return error->message; /* about the code itself: too long … */
     case CLO_ENOMEMORY: return "the host has no memory for another sandbox now; try again";
@@ -40,8 +48,9 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
         return;
     }
     struct clo_run run = {.code = code, .code_length = length, .cancel = batch->cancel};
-    if (clo_pool_run(batch->agent->pool, &run, CLO_AGENT_SANDBOX_WAIT_MS, &result, &error)) {
-        call->output = clo_codeact_refusal(explain(&error));
+    if (clo_pool_run(batch->agent->pool, &run, batch->agent->wait_ms, &result, &error)) {
+        char text[EXPLANATION_MAX];
+        call->output = clo_codeact_refusal(explain(&error, text));
         if (error.code != CLO_ECANCELLED)
             call->trouble = error;
     } else {

@@ -97,8 +97,8 @@ static int read_tools(struct reading *reading, const struct clo_yaml_node *root)
 static int read_sandbox(struct reading *reading, const struct clo_yaml_node *root)
 {
     static const char *const keys[] = {
-        "image",          "memory", "time",      "cpu_time", "output", "host_calls",
-        "host_call_size", "count",  "isolation", "jail",     NULL};
+        "image", "memory",    "time", "cpu_time",     "output", "host_calls", "host_call_size",
+        "count", "isolation", "jail", "total_memory", "wait",   NULL};
     static const char *const isolations[] = {"thread", "worker", NULL};
     static const char *const jails[] = {"best", "strict", NULL};
     const struct clo_yaml_node *node = clo_yaml_get(root, "sandbox");
@@ -106,7 +106,7 @@ static int read_sandbox(struct reading *reading, const struct clo_yaml_node *roo
     struct clo_limits *limits = &config->limits;
     struct clo_error *error = reading->error;
     int isolation = CLO_ISOLATION_WORKER, jail = CLO_JAIL_BEST, status = 0;
-    uint64_t count = 0;
+    uint64_t count = 0, wait = 0;
     if (node &&
         ((status = clo_yaml_check(node, keys, error)) ||
          (status = clo_yaml_text(node, "image", &config->image, error)) ||
@@ -118,8 +118,11 @@ static int read_sandbox(struct reading *reading, const struct clo_yaml_node *roo
          (status = clo_yaml_size(node, "host_call_size", &limits->host_call_bytes, error)) ||
          (status = clo_yaml_count(node, "count", 1, COUNT_MAX, &count, error)) ||
          (status = clo_yaml_choice(node, "isolation", isolations, &isolation, error)) ||
-         (status = clo_yaml_choice(node, "jail", jails, &jail, error))))
+         (status = clo_yaml_choice(node, "jail", jails, &jail, error)) ||
+         (status = clo_yaml_size(node, "total_memory", &config->total_memory, error)) ||
+         (status = clo_yaml_duration(node, "wait", &wait, error))))
         return status;
+    config->wait_ms = wait < UINT32_MAX ? (unsigned)wait : UINT32_MAX; /* its range: agent.c */
     config->isolation = (enum clo_isolation)isolation;
     config->jail = (enum clo_jail)jail;
     config->sandboxes = (unsigned)count;
@@ -223,11 +226,11 @@ static int load_environment(const char *path, struct clo_error *error)
 
 int clo_agent_load(struct clo_agent **agent, const char *path, struct clo_error *error)
 {
-    return clo_agent_load_with(agent, path, NULL, error);
+    return clo_agent_load_with(agent, path, &(struct clo_agent_choice){0}, error);
 }
 
-int clo_agent_load_with(struct clo_agent **agent, const char *path, const enum clo_jail *jail,
-                        struct clo_error *error)
+int clo_agent_load_with(struct clo_agent **agent, const char *path,
+                        const struct clo_agent_choice *choice, struct clo_error *error)
 {
     struct clo_yaml *yaml = NULL;
     *agent = NULL;
@@ -243,8 +246,10 @@ int clo_agent_load_with(struct clo_agent **agent, const char *path, const enum c
         status = clo_yaml_expand(yaml, error);
     if (!status)
         status = read_all(reading, clo_yaml_root(yaml));
-    if (jail)
-        reading->config.jail = *jail;
+    if (choice->jail)
+        reading->config.jail = *choice->jail;
+    if (choice->total_memory)
+        reading->config.total_memory = choice->total_memory;
     if (!status)
         status = clo_agent_create(agent, &reading->config, error);
     if (!status && (status = hand_over(reading, *agent))) {

@@ -13,10 +13,9 @@
 #include "cloche/tool.h"
 
 #define CLO_AGENT_LIBRARIES_MAX 16
-#define CLO_AGENT_TEXT_MAX (256u << 10)   /* bytes of instructions */
-#define CLO_AGENT_PROMPT_MAX (1u << 20)   /* bytes of all instructions together */
-#define CLO_AGENT_SANDBOX_WAIT_MS 120000u /* for a free sandbox */
-#define CLO_AGENT_BATCH_MAX 64            /* calls of one reply that are carried out */
+#define CLO_AGENT_TEXT_MAX (256u << 10) /* bytes of instructions */
+#define CLO_AGENT_PROMPT_MAX (1u << 20) /* bytes of all instructions together */
+#define CLO_AGENT_BATCH_MAX 64          /* calls of one reply that are carried out */
 #define CLO_AGENT_BATCH_THREADS 16
 
 struct clo_agent {
@@ -27,7 +26,8 @@ struct clo_agent {
     struct clo_image *image;
     struct clo_pool *pool;
     json_t *tool; /* execute_code */
-    unsigned max_iterations, tool_output_max;
+    unsigned max_iterations, tool_output_max, wait_ms, sandboxes;
+    uint64_t memory; /* limit of one run */
     struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
     size_t library_count;
     struct clo_serve_config serve; /* 0 and NULL: not said */

@@ -6,6 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef clo_fail
+#undef clo_fail_errno
+#undef clo_hint
+#undef clo_fail_memory
+
 static void set_message(struct clo_error *error, enum clo_status code, const char *format,
                         va_list arguments)
 {

@@ -22,4 +22,12 @@ int clo_hint(struct clo_error *error, enum clo_status code, const char *format, 
 
 int clo_fail_memory(struct clo_error *error); /* CLO_ENOMEMORY, "out of memory" */
 
+/* clang's analyzer sees one file at a time: let it know that a failure's status is its code. */
+#ifdef __clang_analyzer__
+#define clo_fail(error, code, ...) ((clo_fail)(error, code, __VA_ARGS__), (int)(code))
+#define clo_fail_errno(error, code, ...) ((clo_fail_errno)(error, code, __VA_ARGS__), (int)(code))
+#define clo_hint(error, code, ...) ((clo_hint)(error, code, __VA_ARGS__), (int)(code))
+#define clo_fail_memory(error) ((clo_fail_memory)(error), (int)CLO_ENOMEMORY)
+#endif
+
 #endif

@@ -6,17 +6,21 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/machine.h"
+#include "base/quantity.h"
 #include "cli/cli.h"
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
+#include "sandbox/ceiling.h"
 #include "sandbox/jail.h"
+#include "sandbox/limits.h"
 #include "vm/vm.h"
 
 static const char help[] =
     "Usage: cloche doctor [--image FILE]\n"
     "\n"
-    "Checks what cloche needs of this machine (processor, hypervisor, kernel, image), and ends by\n"
-    "running a line of Python. Exit status 0: all that is needed is there.\n";
+    "Checks what cloche needs of this machine (processor, hypervisor, kernel, memory, image), and\n"
+    "ends by running a line of Python. Exit status 0: all that is needed is there.\n";
 
 static bool healthy = true;
 
@@ -92,6 +96,31 @@ static void check_huge_pages(void)
                "/sys/kernel/mm/transparent_hugepage/enabled");
 }
 
+/* What the process may use, and what of it all sandboxes together get unless told otherwise. */
+static void check_memory(void)
+{
+    struct clo_limits usual;
+    struct clo_error error;
+    char machine[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX], each[CLO_QUANTITY_TEXT_MAX];
+    char detail[256];
+    if (clo_limits_resolve(&usual, &(struct clo_limits){0}, NULL, &error))
+        return;
+    clo_size_format(machine, clo_machine_memory(""));
+    clo_size_format(all, clo_memory_ceiling());
+    clo_size_format(each, usual.memory);
+    snprintf(detail, sizeof detail,
+             "%s for this process; all sandboxes together at most %s: %zu runs of %s at once",
+             machine, all, clo_ceiling_room(usual.memory), each);
+    if (!clo_ceiling_check(usual.memory, &error))
+        good("memory", detail);
+    else if (!clo_ceiling_check(CLO_MEMORY_MIN, &error))
+        printf("less     %-12s %s\n                      Set sandbox.memory (--memory) lower, or "
+               "sandbox.total_memory higher.\n",
+               "memory", detail);
+    else
+        missing("memory", &error);
+}
+
 static void check_jail(void)
 {
     unsigned layers;
@@ -138,7 +167,10 @@ static void check_run(const char *path)
     const char *code = "print(sum(range(1000)))";
     int status = clo_image_open(&image, path, CLO_IMAGE_MAP, &error);
     if (!status)
-        status = clo_sandbox_create(&sandbox, &(struct clo_sandbox_config){.image = image}, &error);
+        status = clo_sandbox_create(
+            &sandbox,
+            &(struct clo_sandbox_config){.image = image, .limits = {.memory = CLO_MEMORY_MIN}},
+            &error);
     if (!status)
         status = clo_sandbox_run(
             sandbox, &(struct clo_run){.code = code, .code_length = strlen(code)}, &result, &error);
@@ -176,6 +208,7 @@ int clo_cli_doctor(int argc, char **argv)
     check_hypervisor();
     check_kernel();
     check_huge_pages();
+    check_memory();
     check_jail();
     if (check_image(image) && healthy)
         check_run(image);

@@ -115,11 +115,18 @@ static int parse(int argc, char **argv, struct job *job)
     return CLI_OK;
 }
 
+static const char *name_of(const struct job *job)
+{
+    if (job->code || !job->file)
+        return "<code>";
+    return strcmp(job->file, "-") ? job->file : "<stdin>";
+}
+
 static int read_code(const struct job *job, struct clo_buffer *code, struct clo_error *error)
 {
     if (job->code)
         return clo_buffer_text(code, job->code);
-    bool standard_input = strcmp(job->file, "-") == 0;
+    bool standard_input = !job->file || strcmp(job->file, "-") == 0;
     FILE *file = standard_input ? stdin : fopen(job->file, "rb");
     if (!file)
         return clo_fail_errno(error, CLO_ENOTFOUND, "cannot read \"%s\"", job->file);
@@ -190,6 +197,8 @@ static int execute(const struct job *job, const struct clo_buffer *code,
     struct clo_image *image = NULL;
     struct clo_sandbox *sandbox = NULL;
     int status = open_tools(job, &box, error);
+    if (!status) /* one sandbox, once: its own limit is ceiling enough */
+        status = clo_memory_ceiling_set(UINT64_MAX, error);
     if (!status)
         status = clo_image_open(&image, job->image, CLO_IMAGE_MAP, error);
     if (!status) {
@@ -206,9 +215,7 @@ static int execute(const struct job *job, const struct clo_buffer *code,
         struct clo_run run = {
             .code = code->data ? code->data : "",
             .code_length = code->length,
-            .name = job->code                ? "<code>"
-                    : strcmp(job->file, "-") ? job->file
-                                             : "<stdin>",
+            .name = name_of(job),
             .on_output = job->json ? NULL : pass_on,
         };
         status = clo_sandbox_run(sandbox, &run, result, error);

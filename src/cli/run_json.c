@@ -8,10 +8,11 @@
  * becomes U+FFFD, so that the document is always valid. */
 static json_t *text(const char *data, size_t length)
 {
+    static const char unknown[3] = {'\xEF', '\xBF', '\xBD'}; /* UTF-8 of U+FFFD */
     json_t *string = json_stringn(data ? data : "", data ? length : 0);
     if (string || !data)
         return string;
-    char *clean = malloc(length * 3 + 1);
+    char *clean = malloc(length * sizeof unknown + 1);
     if (!clean)
         return NULL;
     size_t used = 0;
@@ -24,8 +25,8 @@ static json_t *text(const char *data, size_t length)
             memcpy(clean + used, data + i, step);
             used += step;
         } else {
-            for (size_t bad = 0; bad < step; bad++, used += 3)
-                memcpy(clean + used, "\xEF\xBF\xBD", 3);
+            for (size_t bad = 0; bad < step; bad++, used += sizeof unknown)
+                memcpy(clean + used, unknown, sizeof unknown);
         }
         json_decref(piece);
         i += step;

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "base/machine.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
 #include "cloche/agent.h"
 #include "cloche/serve.h"
+#include "sandbox/ceiling.h"
 
 static const char help[] =
     "Usage: cloche serve [OPTION…] agent.yaml\n"
@@ -23,6 +25,8 @@ static const char help[] =
     "  --grace DURATION  time for running turns after SIGTERM (10s)\n"
     "  --jail LEVEL      best: the layers of the workers' jail that this machine allows; strict:\n"
     "                    all of them or no start (best)\n"
+    "  --total-memory SIZE  ceiling on the memory of all sandboxes together (half of what this\n"
+    "                    process may use)\n"
     "\n"
     "The model: OPENAI_API_KEY or OPENAI_BASE_URL choose a server, OPENAI_MODEL its model; "
     "without\n"
@@ -33,6 +37,32 @@ static const char help[] =
     "  curl http://localhost:8088/responses -H 'Content-Type: application/json' \\\n"
     "       -d '{\"input\": \"What is 2 to the power of 100?\"}'\n";
 
+/* Sandboxes, their memory and the ceiling over all; and if that is less than all could use, so. */
+static void announce_memory(const struct clo_agent *agent)
+{
+    unsigned count;
+    uint64_t memory, ceiling = clo_memory_ceiling(), machine = clo_machine_memory("");
+    char each[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX], own[CLO_QUANTITY_TEXT_MAX];
+    char whole[CLO_QUANTITY_TEXT_MAX];
+    clo_agent_sandboxes(agent, &count, &memory);
+    clo_size_format(each, memory);
+    clo_size_format(all, ceiling);
+    clo_size_format(own, CLO_CEILING_OWN);
+    clo_size_format(whole, machine);
+    fprintf(stderr,
+            "cloche: sandboxes: %u with %s each (and %s besides); all together at most %s, of the "
+            "%s that this process may use\n",
+            count, each, own, all, whole);
+    if (clo_ceiling_room(memory) < count)
+        fprintf(stderr,
+                "cloche: that is less than all %u could use: %zu run at once, others wait; raise "
+                "sandbox.total_memory or lower sandbox.memory or sandbox.count\n",
+                count, clo_ceiling_room(memory));
+    if (ceiling > machine)
+        fprintf(stderr, "cloche: the ceiling is more than this process may use: models' code can "
+                        "take the machine down; lower sandbox.total_memory\n");
+}
+
 static void announce(void *context, const char *address, uint16_t port)
 {
     struct clo_agent *agent = context;
@@ -42,6 +72,7 @@ static void announce(void *context, const char *address, uint16_t port)
     char jail[CLO_JAIL_TEXT_MAX];
     clo_agent_jail(agent, jail);
     fprintf(stderr, "cloche: jail around worker processes: %s\n", jail);
+    announce_memory(agent);
     fprintf(stderr, "cloche: listening on http://%s%s%s:%u\n", open, address, close, port);
 }
 
@@ -59,16 +90,14 @@ static int parse_port(const char *text, struct clo_serve_config *config)
 int clo_cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'},
-        {"port", required_argument, NULL, 'p'},
-        {"store", required_argument, NULL, 's'},
-        {"grace", required_argument, NULL, 'g'},
-        {"jail", required_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
+        {"store", required_argument, NULL, 's'},  {"grace", required_argument, NULL, 'g'},
+        {"jail", required_argument, NULL, 'j'},   {"total-memory", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
     const char *listen = NULL, *port = NULL, *store = NULL;
-    enum clo_jail jail, *chosen_jail = NULL;
+    enum clo_jail jail;
+    struct clo_agent_choice choice = {0};
     uint64_t grace_ms = 0;
     struct clo_error error = {0};
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -84,7 +113,11 @@ int clo_cli_serve(int argc, char **argv)
             if (strcmp(optarg, "best") != 0 && strcmp(optarg, "strict") != 0)
                 return clo_cli_usage("serve", "--jail \"%s\" is neither best nor strict", optarg);
             jail = strcmp(optarg, "strict") == 0 ? CLO_JAIL_STRICT : CLO_JAIL_BEST;
-            chosen_jail = &jail;
+            choice.jail = &jail;
+            break;
+        case 'm':
+            if (clo_size_parse(optarg, &choice.total_memory, &error))
+                return clo_cli_usage("serve", "--total-memory %s", error.message);
             break;
         case 'h': fputs(help, stdout); return CLI_OK;
         default: return clo_cli_usage("serve", "unknown option");
@@ -97,7 +130,7 @@ int clo_cli_serve(int argc, char **argv)
     if (port && parse_port(port, &chosen))
         return CLI_USAGE;
     struct clo_agent *agent;
-    if (clo_agent_load_with(&agent, argv[optind], chosen_jail, &error))
+    if (clo_agent_load_with(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;

@@ -28,12 +28,9 @@ static int broken_contract(struct clo_active *run, const char *reason, struct cl
     return ended(clo_finish_guest(run, reason, error));
 }
 
-static uint64_t grace_ns(const struct clo_limits *limits)
+static struct clo_grace_left grace_left(const struct clo_active *run)
 {
-    uint64_t grace = limits->wall_ms / 10;
-    if (grace < CLO_GRACE_MIN_MS)
-        grace = CLO_GRACE_MIN_MS;
-    return (grace < CLO_GRACE_MAX_MS ? grace : CLO_GRACE_MAX_MS) * NS_PER_MS;
+    return clo_grace_left(&run->grace, clo_monotonic_ns(), clo_active_cpu_ns(run));
 }
 
 /* A limit is reached: let Python raise, and stop it if it has not ended when the grace is over. */
@@ -47,12 +44,17 @@ static int interrupt(struct clo_active *run, enum clo_limit limit, struct clo_er
              clo_limit_type(limit), text);
     if (!clo_vm_interrupt(run->vm))
         return ended(clo_finish_stopped(run, error));
-    uint64_t grace = grace_ns(&run->order->limits);
-    run->deadline_ns = clo_monotonic_ns() + grace;
-    return clo_vm_alarm(run->vm, grace, 0, error);
+    clo_grace_begin(&run->grace, &run->order->limits, clo_monotonic_ns(), clo_active_cpu_ns(run));
+    struct clo_grace_left left = grace_left(run);
+    return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
 }
 
 /* ---- host calls ---- */
+
+static uint64_t wait_deadline(const struct clo_active *run)
+{
+    return run->reached ? clo_monotonic_ns() + grace_left(run).wait_ns : run->deadline_ns;
+}
 
 /* Copy the guest's message out of the call area. */
 static int take_message(struct clo_active *run, const struct clo_control *control,
@@ -91,7 +93,8 @@ static int on_call(struct clo_active *run, const struct clo_control *control,
                             .id = control->call_id,
                             .wait_id = control->wait_id,
                             .timeout_ns = control->timeout_ns,
-                            .deadline_ns = run->deadline_ns};
+                            .deadline_ns = wait_deadline(run)};
+    uint64_t before = clo_monotonic_ns();
     int status = 0;
     if (call.flags & CLO_CALL_SUBMIT) {
         status = take_message(run, control, error);
@@ -106,6 +109,7 @@ static int on_call(struct clo_active *run, const struct clo_control *control,
     if (status)
         return status;
     run->cpu_elsewhere_ns += reply->cpu_ns;
+    clo_grace_waited(&run->grace, clo_monotonic_ns() - before);
     if (reply->status == CLO_CALL_REFUSED && reply->limit)
         run->refused = reply->limit;
     if (reply->status == CLO_CALL_INTERRUPTED) {
@@ -123,16 +127,22 @@ static int on_grow(struct clo_active *run, const struct clo_control *control,
                    struct clo_error *error)
 {
     uint64_t region = control->args[0], size = control->args[1];
-    if (region >= CLO_REGION_COUNT)
-        return broken_contract(run, "growth of an unknown memory region", error);
+    char reason[160];
+    if (region >= CLO_REGION_COUNT) {
+        snprintf(reason, sizeof reason, "growth of memory region %" PRIu64 ", which is unknown",
+                 region);
+        return broken_contract(run, reason, error);
+    }
     uint64_t now = clo_vm_region_size(run->vm, (enum clo_region)region);
     uint64_t other = clo_vm_region_size(run->vm, region == CLO_REGION_LINEAR ? CLO_REGION_HEAP
                                                                              : CLO_REGION_LINEAR);
-    if (size <= now || size % CLO_WASM_PAGE_SIZE)
-        return broken_contract(run,
-                               "growth of memory to a size that is not larger or no multiple "
-                               "of 64 KiB",
-                               error);
+    if (size <= now || size % CLO_WASM_PAGE_SIZE) {
+        snprintf(reason, sizeof reason,
+                 "growth of memory region %" PRIu64 " to %" PRIu64 " bytes, where it has %" PRIu64
+                 " and grows by multiples of 64 KiB",
+                 region, size, now);
+        return broken_contract(run, reason, error);
+    }
     uint64_t limit = run->order->limits.memory;
     bool granted = size <= limit && other <= limit - size &&
                    clo_vm_grow(run->vm, (enum clo_region)region, size, error) == 0;
@@ -161,8 +171,10 @@ static int on_trap(struct clo_active *run, const struct clo_control *control,
 {
     char text[CLO_FAULT_TEXT_MAX];
     const char *type = clo_trap_describe(control->args[0], text);
-    if (!type)
-        return broken_contract(run, "an unknown Wasm trap", error);
+    if (!type) {
+        snprintf(text, sizeof text, "an unknown Wasm trap, %" PRIu64, control->args[0]);
+        return broken_contract(run, text, error);
+    }
     if (control->args[0] == CLO_TRAP_UNREACHABLE && run->memory_refused)
         return ended(clo_finish_out_of_memory(run, error)); /* the program aborted for want of it */
     return ended(clo_finish_fault(run, type, text, error));
@@ -229,13 +241,14 @@ static int on_kick(struct clo_active *run, struct clo_error *error)
         take_last_output(run);
         return ended(clo_finish_cancelled(run, error));
     }
-    uint64_t now = clo_monotonic_ns();
-    if (run->reached && now >= run->deadline_ns) {
+    if (run->reached) {
+        struct clo_grace_left left = grace_left(run);
+        if (left.wall_ns)
+            return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
         take_last_output(run);
         return ended(clo_finish_stopped(run, error));
     }
-    if (run->reached)
-        return clo_vm_alarm(run->vm, run->deadline_ns - now, 0, error);
+    uint64_t now = clo_monotonic_ns();
     if (now >= run->deadline_ns)
         return interrupt(run, CLO_LIMIT_WALL, error);
     uint64_t cpu = clo_active_cpu_ns(run);

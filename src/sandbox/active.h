@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "sandbox/fault.h"
+#include "sandbox/grace.h"
 #include "sandbox/runner.h"
 #include "vm/vm.h"
 
@@ -29,10 +30,11 @@ struct clo_active {
     const struct clo_run_host *host;
     struct clo_run_result *result;
 
-    uint64_t start_ns, deadline_ns;          /* monotonic; the deadline moves to the grace's end */
+    uint64_t start_ns, deadline_ns;          /* monotonic; the end of the wall time */
     uint64_t cpu_start_ns, cpu_elsewhere_ns; /* elsewhere: tools on this thread */
     uint64_t host_calls;
     enum clo_limit reached; /* the guest was interrupted because of it */
+    struct clo_grace grace; /* once it was */
     enum clo_limit refused; /* the last host call that was refused for a limit */
     bool memory_refused;
 };

@@ -34,8 +34,9 @@ int clo_descriptor_send(int socket, int number, int descriptor)
 int clo_descriptor_receive(int socket, int *number, int *descriptor)
 {
     union control control;
-    struct iovec body = {.iov_base = number, .iov_len = sizeof *number};
-    struct msghdr message = {.msg_iov = &body,
+    int body = 0;
+    struct iovec place = {.iov_base = &body, .iov_len = sizeof body};
+    struct msghdr message = {.msg_iov = &place,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
@@ -44,8 +45,9 @@ int clo_descriptor_receive(int socket, int *number, int *descriptor)
     do
         got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (got < 0 && errno == EINTR);
-    if (got != (ssize_t)sizeof *number)
+    if (got != (ssize_t)sizeof body)
         return -1;
+    *number = body;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
         header->cmsg_len == CMSG_LEN(sizeof(int)))

@@ -313,7 +313,8 @@ int clo_frame_read_status(const struct clo_frame *frame, unsigned *layers, struc
     if (status)
         return status;
     if ((uint64_t)body.message_length + body.hint_length != length || body.status > 0 ||
-        body.status < CLO_EINTERNAL)
+        body.status < CLO_EINTERNAL || !clo_utf8_strict(rest, body.message_length) ||
+        !clo_utf8_strict(rest + body.message_length, body.hint_length))
         return clo_fail(error, CLO_EGUEST, "a status that is not well-formed");
     *layers = body.layers;
     if (!body.status)

@@ -7,6 +7,7 @@
 
 #include "abi/layout.h"
 #include "base/error.h"
+#include "base/quantity.h"
 
 struct limit_row {
     const char *name;
@@ -15,6 +16,7 @@ struct limit_row {
     size_t offset;     /* in struct clo_limits */
     uint64_t standard, least, most;
     int exit_code;
+    bool is_size; /* the value is bytes */
 };
 
 #define AT(field) offsetof(struct clo_limits, field)
@@ -25,21 +27,54 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
     [CLO_LIMIT_CPU] = {"cpu_ms", "CpuLimitExceeded", "CPU time limit of %" PRIu64 " ms reached",
                        AT(cpu_ms), 10000, 1, CLO_WALL_MS_MAX, 124},
     [CLO_LIMIT_MEMORY] = {"memory", "MemoryError", "memory limit of %" PRIu64 " bytes reached",
-                          AT(memory), 256ull << 20, CLO_MEMORY_MIN, CLO_MEMORY_MAX, 137},
+                          AT(memory), 256ull << 20, CLO_MEMORY_MIN, CLO_MEMORY_MAX, 137, true},
     [CLO_LIMIT_OUTPUT] = {"output", "OutputLimitExceeded",
                           "output limit of %" PRIu64 " bytes reached", AT(output), 1ull << 20, 1,
-                          CLO_OUTPUT_MAX, 1},
+                          CLO_OUTPUT_MAX, 1, true},
     [CLO_LIMIT_HOST_CALLS] = {"host_calls", "HostCallLimitExceeded",
                               "limit of %" PRIu64 " host calls reached", AT(host_calls), 10000, 1,
                               CLO_HOST_CALLS_MAX, 1},
     [CLO_LIMIT_HOST_CALL_BYTES] = {"host_call_bytes", "HostCallTooLarge",
                                    "a host call is larger than the limit of %" PRIu64 " bytes",
-                                   AT(host_call_bytes), CLO_MESSAGE_MAX, 1, CLO_MESSAGE_MAX, 1},
+                                   AT(host_call_bytes), CLO_MESSAGE_MAX, 1, CLO_MESSAGE_MAX, 1,
+                                   true},
 };
 
 static uint64_t *field(struct clo_limits *limits, const struct limit_row *row)
 {
     return (uint64_t *)((char *)limits + row->offset);
+}
+
+static void describe(char text[CLO_QUANTITY_TEXT_MAX], const struct limit_row *row, uint64_t value)
+{
+    if (row->is_size)
+        clo_size_format(text, value);
+    else
+        snprintf(text, CLO_QUANTITY_TEXT_MAX, "%" PRIu64, value);
+}
+
+static int out_of_range(const struct limit_row *row, uint64_t value, struct clo_error *error)
+{
+    char is[CLO_QUANTITY_TEXT_MAX], least[CLO_QUANTITY_TEXT_MAX], most[CLO_QUANTITY_TEXT_MAX];
+    bool low = value < row->least;
+    describe(is, row, value);
+    describe(least, row, row->least);
+    describe(most, row, row->most);
+    clo_fail(error, CLO_EINVALID, "limit %s is %s; it must be from %s to %s", row->name, is, least,
+             most);
+    return clo_hint(error, CLO_EINVALID, "%s it to %s", low ? "raise" : "lower",
+                    low ? least : most);
+}
+
+static int above_sandbox(uint64_t memory, uint64_t most, struct clo_error *error)
+{
+    char is[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX];
+    clo_size_format(is, memory);
+    clo_size_format(all, most);
+    clo_fail(error, CLO_EINVALID, "limit memory of the run is %s, more than the sandbox's %s", is,
+             all);
+    return clo_hint(error, CLO_EINVALID,
+                    "lower it, or make the sandbox with a higher memory limit");
 }
 
 int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wanted,
@@ -52,16 +87,11 @@ int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wante
         if (!*value)
             *value = fallback ? clo_limit_value(fallback, (enum clo_limit)i) : row->standard;
         if (*value < row->least || *value > row->most)
-            return clo_fail(error, CLO_EINVALID,
-                            "limit %s is %" PRIu64 "; it must be from %" PRIu64 " to %" PRIu64,
-                            row->name, *value, row->least, row->most);
+            return out_of_range(row, *value, error);
     }
     result.memory = (result.memory + CLO_MEMORY_UNIT - 1) / CLO_MEMORY_UNIT * CLO_MEMORY_UNIT;
     if (fallback && result.memory > fallback->memory)
-        return clo_fail(error, CLO_EINVALID,
-                        "limit memory of the run is %" PRIu64 " bytes, more "
-                        "than the sandbox's %" PRIu64,
-                        result.memory, fallback->memory);
+        return above_sandbox(result.memory, fallback->memory, error);
     *limits = result;
     return 0;
 }

@@ -5,7 +5,7 @@
 #include "cloche/sandbox.h"
 
 #define CLO_WALL_MS_MAX (24ull * 3600 * 1000)
-#define CLO_MEMORY_MIN (32ull << 20)
+#define CLO_MEMORY_MIN (48ull << 20) /* the Python image takes 34 MiB of it before a run begins */
 #define CLO_MEMORY_MAX (4ull << 30)
 #define CLO_MEMORY_UNIT (2ull << 20)
 #define CLO_OUTPUT_MAX (256ull << 20)

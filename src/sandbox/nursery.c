@@ -1,8 +1,7 @@
-/* nursery.c - forking the nursery from the program, and workers from the nursery.
+/* nursery.c - starting the nursery's program, and asking it for workers.
  *
  * The child of a fork of a program with many threads may find locks taken that nobody will open
- * again: between fork and the nursery's loop only system calls, and vm functions made for it, are
- * used. (The C library's allocator is safe there; stdio is not used.)
+ * again: between fork and exec only system calls are made.
  */
 #include "sandbox/nursery.h"
 
@@ -12,20 +11,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sandbox/briefing.h"
 #include "sandbox/descriptor.h"
-#include "sandbox/jail.h"
-#include "sandbox/worker.h"
+#include "sandbox/program.h"
 #include "vm/vm.h"
 
-#define CLASSIC_SIGNALS 31 /* above are real-time signals, one of which the vm layer handles */
-#define ANSWER_SECONDS 20  /* a nursery that takes longer to fork is taken for dead */
+#define ANSWER_SECONDS 20 /* a nursery that takes longer to fork is taken for dead */
 
 struct clo_nursery {
     const struct clo_setup *setup;
@@ -34,101 +31,102 @@ struct clo_nursery {
     pid_t pid;
 };
 
-/* ---- in the nursery ---- */
-
-static void reset_signals(void)
+/* The environment of the new program: empty, but for what chooses how restores find pages, and what
+ * a sanitizer's build reads. */
+static char *const *passed_on(void)
 {
-    sigset_t none;
-    for (int number = 1; number <= CLASSIC_SIGNALS; number++)
-        signal(number, SIG_DFL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGCHLD, SIG_IGN); /* workers are reaped by the kernel */
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    static const char *const names[] = {
+        "CLOCHE_SCAN_FALLBACK=",
+#ifdef __SANITIZE_ADDRESS__
+        "ASAN_OPTIONS=",
+        "UBSAN_OPTIONS=",
+#endif
+    };
+    enum { NAMES = sizeof names / sizeof *names };
+    static char *variables[NAMES + 1];
+    size_t count = 0;
+    for (size_t i = 0; i < NAMES; i++) {
+        char **at = environ;
+        while (*at && strncmp(*at, names[i], strlen(names[i])) != 0)
+            at++;
+        if (*at)
+            variables[count++] = *at;
+    }
+    variables[count] = NULL;
+    return variables;
 }
 
-static int ascending(const void *left, const void *right)
-{
-    return *(const int *)left - *(const int *)right;
-}
+/* What the new program starts with, before each is put in its place. */
+struct parcel {
+    int program, placed[CLO_BRIEFING_END]; /* by the number that it will have */
+};
 
-/* Close everything but `control` and what micro-VMs need; 0, 1 and 2 become /dev/null. */
-static void close_others(const struct clo_setup *setup, int control)
+/* In the child of a program with many threads: system calls only. */
+static _Noreturn void become_nursery(const struct parcel *parcel, char *const *environment)
 {
-    int keep[CLO_VM_DESCRIPTORS_MAX + 1];
-    size_t count = clo_vm_descriptors(setup->image, keep);
-    keep[count++] = control;
-    qsort(keep, count, sizeof *keep, ascending);
+    int moved[CLO_BRIEFING_END];
+    char *const arguments[] = {"cloche-nursery", NULL};
     int null = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd <= 2 && null >= 0; fd++)
-        dup2(null, fd);
-    unsigned from = 3;
-    for (size_t i = 0; i < count; i++) {
-        if ((unsigned)keep[i] > from)
-            syscall(SYS_close_range, from, (unsigned)keep[i] - 1, 0);
-        if (keep[i] >= 3)
-            from = (unsigned)keep[i] + 1;
+    int program = fcntl(parcel->program, F_DUPFD_CLOEXEC, CLO_BRIEFING_END);
+    for (int i = CLO_BRIEFING_CONTROL; i < CLO_BRIEFING_END; i++) /* out of each other's way */
+        moved[i] = fcntl(parcel->placed[i], F_DUPFD_CLOEXEC, CLO_BRIEFING_END);
+    for (int i = 0; i < CLO_BRIEFING_END; i++) {
+        if (dup2(i < CLO_BRIEFING_CONTROL ? null : moved[i], i) < 0)
+            _exit(1);
     }
-    syscall(SYS_close_range, from, ~0u, 0);
+    if (program > CLO_BRIEFING_END)
+        syscall(SYS_close_range, CLO_BRIEFING_END, program - 1, 0);
+    syscall(SYS_close_range, program + 1, ~0u, 0);
+    syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+    _exit(1);
 }
 
-static void fork_worker(const struct clo_setup *setup, int control, int socket)
+static int pack(const struct clo_setup *setup, int control, struct parcel *parcel,
+                struct clo_error *error)
 {
-    pid_t self = getpid();
-    unsigned layers;
-    pid_t pid = clo_jail_fork(&layers);
-    if (pid == 0) {
-        close(control);
-        clo_worker_main(setup, socket, self, layers);
-    }
-    int problem = pid < 0 ? errno : 0;
-    close(socket);
-    int pidfd = problem ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
-    if (!problem && pidfd < 0)
-        problem = errno;
-    clo_descriptor_send(control, problem, pidfd);
-    if (pidfd >= 0)
-        close(pidfd);
+    bool copied;
+    parcel->program = parcel->placed[CLO_BRIEFING_WORDS] = -1;
+    parcel->placed[CLO_BRIEFING_CONTROL] = control;
+    parcel->placed[CLO_BRIEFING_IMAGE] = clo_image_descriptor(setup->image, &copied);
+    int status = clo_kvm_prepare(&parcel->placed[CLO_BRIEFING_KVM], error);
+    if (!status)
+        status = clo_program_open(&parcel->program, error);
+    if (!status)
+        status = clo_briefing_write(setup, &parcel->placed[CLO_BRIEFING_WORDS], error);
+    return status;
 }
 
-static _Noreturn void nursery_main(const struct clo_setup *setup, int control)
+static void close_if_open(int fd)
 {
-    prctl(PR_SET_NAME, "cloche-nursery");
-    setsid(); /* a terminal's interrupt is for the program */
-    reset_signals();
-    clo_kvm_prepare(NULL, NULL);
-    close_others(setup, control);
-    clo_jail_drop_user();
-    for (;;) {
-        int nothing, socket;
-        int got = clo_descriptor_receive(control, &nothing, &socket);
-        if (got < 0)
-            _exit(0); /* the program is gone, or has had enough */
-        if (socket >= 0)
-            fork_worker(setup, control, socket);
-    }
+    if (fd >= 0)
+        close(fd);
 }
-
-/* ---- in the program ---- */
 
 static int start(struct clo_nursery *nursery, struct clo_error *error)
 {
+    struct parcel parcel;
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return clo_fail_errno(error, CLO_ESYSTEM, "socketpair");
     struct timeval time = {.tv_sec = ANSWER_SECONDS};
     setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-    nursery->pid = fork();
-    if (nursery->pid == 0)
-        nursery_main(nursery->setup, pair[1]);
-    close(pair[1]);
-    if (nursery->pid < 0) {
-        clo_fail_errno(error, CLO_ESYSTEM, "fork");
-        close(pair[0]);
-        return CLO_ESYSTEM;
+    int status = pack(nursery->setup, pair[1], &parcel, error);
+    if (!status) {
+        char *const *environment = passed_on();
+        nursery->pid = fork();
+        if (nursery->pid == 0)
+            become_nursery(&parcel, environment);
+        if (nursery->pid < 0)
+            status = clo_fail_errno(error, CLO_ESYSTEM, "fork");
     }
-    nursery->socket = pair[0];
-    return 0;
+    close_if_open(parcel.program);
+    close_if_open(parcel.placed[CLO_BRIEFING_WORDS]);
+    close(pair[1]);
+    if (status)
+        close(pair[0]);
+    else
+        nursery->socket = pair[0];
+    return status;
 }
 
 static void stop(struct clo_nursery *nursery)
@@ -152,9 +150,7 @@ int clo_nursery_create(struct clo_nursery **result, const struct clo_setup *setu
     nursery->setup = setup;
     nursery->socket = -1;
     pthread_mutex_init(&nursery->lock, NULL);
-    int status = clo_kvm_prepare(NULL, error); /* so that the child finds all opened, and no lock */
-    if (!status)
-        status = start(nursery, error);
+    int status = start(nursery, error);
     if (status) {
         clo_nursery_destroy(nursery);
         return status;

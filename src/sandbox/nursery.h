@@ -1,12 +1,12 @@
 /* sandbox/nursery.h - the process that worker processes are forked from.
  *
- *   this program ──fork once──▶ nursery ──fork for each──▶ worker
- *        └────────────── socket to each worker ───────────────┘
+ *   this program ──fork, exec once──▶ nursery ──fork for each──▶ worker
+ *        └──────────────── socket to each worker ──────────────────┘
  *
- * The nursery has one thread and next to nothing open, so that a fork of it is cheap and safe,
- * however many threads and descriptors the program has; no second executable is needed. It has the
- * image, the tools' descriptions and /dev/kvm because it is a fork of a process that has them. It
- * ends when its socket does; its workers are killed when it ends.
+ * The nursery is a small program of its own (nursery_main.c, program.h) with an empty environment:
+ * nothing that this program holds in memory is in it or in a worker. It has the image, the tools'
+ * descriptions and /dev/kvm because they are handed to it (briefing.h). It ends when its socket
+ * does; its workers are killed when it ends.
  */
 #ifndef CLO_SANDBOX_NURSERY_H
 #define CLO_SANDBOX_NURSERY_H

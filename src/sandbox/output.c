@@ -43,7 +43,9 @@ int clo_output_take(struct clo_output *output, const uint8_t *area, uint32_t len
     for (uint32_t at = 0; at < length;) {
         uint32_t header;
         if (length - at < HEADER_SIZE)
-            return clo_fail(error, CLO_EGUEST, "an output record's header is cut off");
+            return clo_fail(error, CLO_EGUEST,
+                            "an output record's header is cut off after %" PRIu32 " bytes",
+                            length - at);
         memcpy(&header, output->records + at, HEADER_SIZE);
         at += HEADER_SIZE;
         uint32_t stream = header >> 24, size = header & 0xffffff;

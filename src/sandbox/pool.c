@@ -4,6 +4,10 @@
  * takes a run while nobody else is idle has the next one made. A member that has made its micro-VM
  * warms it before it counts as idle. Requests wait in the order in which they came. One lock guards
  * everything here; runs happen outside it.
+ *
+ * A member that has taken a request waits for the memory of its run (ceiling.h) before it begins,
+ * and gives it back when its micro-VM has been restored. There are no more members than the ceiling
+ * lets run at once.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,6 +19,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "sandbox/ceiling.h"
 #include "sandbox/engine.h"
 #include "sandbox/jail.h"
 
@@ -26,6 +31,7 @@ struct request { /* on the stack of the caller, who waits for it */
     struct clo_run_result *result;
     struct clo_error error;
     int status;
+    uint64_t wait_ms, deadline_ns; /* for a member, and for memory */
     bool taken, done;
     struct request *next;
     struct clo_pool *pool;
@@ -35,6 +41,7 @@ struct request { /* on the stack of the caller, who waits for it */
 struct clo_pool {
     struct clo_setup setup;
     struct clo_nursery *nursery;
+    struct clo_ceiling_pool share; /* of the memory for all sandboxes */
     size_t size;
 
     pthread_mutex_t lock;
@@ -43,6 +50,7 @@ struct clo_pool {
     struct request *first, *last;
     size_t waiting;
     size_t members, idle, starting; /* members: all that live, the other two included */
+    bool crowded;                   /* the last member that was wanted found no memory */
     bool ending;
     unsigned layers;          /* of the jail around the last worker that was made */
     struct clo_error failure; /* why the last member could not be made */
@@ -119,6 +127,34 @@ static void keep_ahead(struct clo_pool *pool)
         start_member(pool, NULL);
 }
 
+/* Room for the run's memory: *bytes, to be given back. */
+static int get_memory(struct clo_pool *pool, struct request *request, uint64_t *bytes)
+{
+    struct clo_limits limits;
+    int status =
+        clo_limits_resolve(&limits, &request->run->limits, &pool->setup.limits, &request->error);
+    if (!status)
+        status = clo_ceiling_await(&pool->share, limits.memory, request->deadline_ns,
+                                   request->wait_ms, request->run->cancel, &request->error);
+    *bytes = status ? 0 : limits.memory;
+    return status;
+}
+
+static void carry_out(struct clo_pool *pool, struct clo_engine *engine, struct request *request)
+{
+    uint64_t bytes;
+    request->status = get_memory(pool, request, &bytes);
+    if (!request->status)
+        request->status = clo_engine_run(engine, request->run, &request->result, &request->error);
+    pthread_mutex_lock(&pool->lock);
+    finish(request); /* the caller's from here on */
+    pthread_mutex_unlock(&pool->lock);
+    if (!bytes)
+        return;
+    clo_engine_settle(engine); /* while the caller already has the result */
+    clo_ceiling_give(bytes);
+}
+
 static void serve_requests(struct clo_pool *pool, struct clo_engine *engine)
 {
     pthread_mutex_lock(&pool->lock);
@@ -132,11 +168,7 @@ static void serve_requests(struct clo_pool *pool, struct clo_engine *engine)
         }
         keep_ahead(pool);
         pthread_mutex_unlock(&pool->lock);
-        request->status = clo_engine_run(engine, request->run, &request->result, &request->error);
-        pthread_mutex_lock(&pool->lock);
-        finish(request);
-        pthread_mutex_unlock(&pool->lock);
-        clo_engine_settle(engine); /* while the caller already has the result */
+        carry_out(pool, engine, request);
         pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -147,6 +179,7 @@ static void member_failed(struct clo_pool *pool, size_t place, const struct clo_
 {
     pool->failure = *error;
     pool->members--;
+    clo_ceiling_shrink(&pool->share);
     pool->finished[place] = true;
     struct request *request;
     while (!pool->members && (request = pop(pool))) {
@@ -182,6 +215,7 @@ static void *live(void *argument)
     pthread_mutex_unlock(&pool->lock);
     serve_requests(pool, engine);
     clo_engine_destroy(engine);
+    clo_ceiling_shrink(&pool->share);
     return NULL;
 }
 
@@ -198,7 +232,7 @@ static size_t find_place(struct clo_pool *pool)
     return pool->thread_count;
 }
 
-static int start_member(struct clo_pool *pool, struct clo_error *error)
+static int start_thread(struct clo_pool *pool, struct clo_error *error)
 {
     sigset_t all, before;
     struct birth *birth = malloc(sizeof *birth);
@@ -225,6 +259,19 @@ static int start_member(struct clo_pool *pool, struct clo_error *error)
     pool->members++;
     pool->starting++;
     return 0;
+}
+
+/* Without memory for it there is no new member: those that live serve its requests. */
+static int start_member(struct clo_pool *pool, struct clo_error *error)
+{
+    int status = clo_ceiling_grow(&pool->share, error);
+    pool->crowded = status != 0;
+    if (status)
+        return status;
+    status = start_thread(pool, error);
+    if (status)
+        clo_ceiling_shrink(&pool->share);
+    return status;
 }
 
 /* ---- the public side ---- */
@@ -259,6 +306,8 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
     init_condition(&pool->work);
     init_condition(&pool->born);
     int status = clo_setup_open(&pool->setup, config, true, error);
+    if (!status)
+        status = clo_ceiling_join(&pool->share, pool->setup.limits.memory, error);
     if (!status && config->isolation == CLO_ISOLATION_WORKER)
         status = clo_nursery_create(&pool->nursery, &pool->setup, error);
     if (!status)
@@ -284,9 +333,11 @@ void clo_pool_destroy(struct clo_pool *pool)
     }
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
+    clo_ceiling_close(&pool->share);
     for (size_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
     clo_nursery_destroy(pool->nursery);
+    clo_ceiling_leave(&pool->share);
     clo_setup_close(&pool->setup);
     pthread_cond_destroy(&pool->born);
     pthread_cond_destroy(&pool->work);
@@ -310,12 +361,22 @@ static void wake_request(void *context)
     pthread_mutex_unlock(&request->pool->lock);
 }
 
-/* With the lock held: wait until the request is done; before it is taken, its wait may end. */
-static void await(struct clo_pool *pool, struct request *request, uint64_t deadline_ns,
-                  uint64_t wait_ms)
+static int refuse(struct clo_pool *pool, struct request *request)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
-                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    if (pool->crowded)
+        return clo_ceiling_refuse(pool->setup.limits.memory + CLO_CEILING_OWN, request->wait_ms,
+                                  &request->error);
+    return clo_fail(&request->error, CLO_EBUSY,
+                    "no sandbox became free within %llu ms; all %zu are in use",
+                    (unsigned long long)request->wait_ms, pool->size);
+}
+
+/* With the lock held: wait until the request is done; before it is taken, its wait may end. A
+ * member that has taken it looks after its time while it waits for memory. */
+static void await(struct clo_pool *pool, struct request *request)
+{
+    struct timespec until = {.tv_sec = (time_t)(request->deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(request->deadline_ns % 1000000000u)};
     while (!request->done) {
         if (request->taken) {
             pthread_cond_wait(&request->change, &pool->lock);
@@ -326,11 +387,8 @@ static void await(struct clo_pool *pool, struct request *request, uint64_t deadl
                 clo_fail(&request->error, CLO_ECANCELLED, "the run was cancelled before it began");
             break;
         }
-        if (clo_monotonic_ns() >= deadline_ns) {
-            request->status = clo_fail(&request->error, CLO_EBUSY,
-                                       "no sandbox became free within "
-                                       "%llu ms; all %zu are in use",
-                                       (unsigned long long)wait_ms, pool->size);
+        if (clo_monotonic_ns() >= request->deadline_ns) {
+            request->status = refuse(pool, request);
             break;
         }
         pthread_cond_timedwait(&request->change, &pool->lock, &until);
@@ -353,11 +411,11 @@ int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait
         return clo_fail(error, CLO_EINVALID,
                         "keep_state needs a sandbox of its own; a pool's runs "
                         "share no state");
-    struct request request = {.run = run, .pool = pool};
+    struct request request = {
+        .run = run, .pool = pool, .wait_ms = wait_ms, .deadline_ns = deadline_after(wait_ms)};
     struct clo_cancel_watch watch = {.wake = wake_request, .context = &request};
     init_condition(&request.change);
     clo_cancel_add(run->cancel, &watch);
-    uint64_t deadline = deadline_after(wait_ms);
 
     pthread_mutex_lock(&pool->lock);
     if (pool->idle + pool->starting <= pool->waiting && pool->members < pool->size)
@@ -366,7 +424,7 @@ int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait
         request.status = 0;
         push(pool, &request);
         pthread_cond_signal(&pool->work);
-        await(pool, &request, deadline, wait_ms);
+        await(pool, &request);
     }
     pthread_mutex_unlock(&pool->lock);
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,15 @@
 #include "sandbox/collect.h"
 #include "sandbox/engine.h"
 #include "sandbox/frames.h"
+#include "sandbox/grace.h"
 #include "sandbox/jail.h"
 #include "sandbox/outcome.h"
 #include "sandbox/worker.h"
 
 #define NS_PER_MS 1000000u
-#define HELLO_NS (20000ull * NS_PER_MS) /* a worker that takes longer to be born is given up */
-#define SLACK_NS (2000ull * NS_PER_MS)  /* beyond limit and grace, before a worker is killed */
+#define HELLO_NS (20000ull * NS_PER_MS)  /* a worker that takes longer to be born is given up */
+#define BURIAL_NS (20000ull * NS_PER_MS) /* a killed process that takes longer is let be */
+#define SLACK_NS (2000ull * NS_PER_MS)   /* beyond wall time and grace, then a worker is killed */
 #define EXIT_WORKER 139
 
 struct clo_remote {
@@ -31,9 +34,9 @@ struct clo_remote {
     struct clo_nursery *nursery;
     struct clo_service *service;
     struct clo_wire wire; /* fd -1: there is no worker */
-    int pidfd;
-    bool greeted;    /* it has said hello */
-    unsigned layers; /* of its jail, as it said */
+    int pidfd, dying;     /* dying: the last that was killed and may still have memory, or -1 */
+    bool greeted;         /* it has said hello, and is ready for a run */
+    unsigned layers;      /* of its jail, as it said */
     uint32_t sequence;
 };
 
@@ -49,11 +52,25 @@ struct remote_run {
 
 /* ---- the worker itself ---- */
 
+/* Wait until the worker that was killed is gone, with all its memory. */
+static void bury(struct clo_remote *remote)
+{
+    struct pollfd gone = {.fd = remote->dying, .events = POLLIN};
+    uint64_t until = clo_monotonic_ns() + BURIAL_NS;
+    if (remote->dying < 0)
+        return;
+    while (poll(&gone, 1, 100) <= 0 && clo_monotonic_ns() < until)
+        ;
+    close(remote->dying);
+    remote->dying = -1;
+}
+
 static void drop_worker(struct clo_remote *remote)
 {
     if (remote->pidfd >= 0) {
         syscall(SYS_pidfd_send_signal, remote->pidfd, SIGKILL, NULL, 0);
-        close(remote->pidfd);
+        bury(remote);
+        remote->dying = remote->pidfd;
     }
     remote->pidfd = -1;
     remote->greeted = false;
@@ -125,7 +142,7 @@ int clo_remote_create(struct clo_remote **result, const struct clo_setup *setup,
         return clo_fail_memory(error);
     remote->setup = setup;
     remote->nursery = nursery;
-    remote->wire.fd = remote->pidfd = -1;
+    remote->wire.fd = remote->pidfd = remote->dying = -1;
     int status = clo_service_create(&remote->service, setup->tools, setup->crew, error);
     if (!status)
         status = ensure_worker(remote, error);
@@ -144,6 +161,7 @@ void clo_remote_destroy(struct clo_remote *remote)
     if (!remote)
         return;
     drop_worker(remote);
+    bury(remote);
     clo_service_free(remote->service);
     free(remote);
 }
@@ -155,20 +173,13 @@ unsigned clo_remote_layers(const struct clo_remote *remote)
 
 void clo_remote_settle(struct clo_remote *remote)
 {
+    if (remote->wire.fd >= 0)
+        (void)await_hello(remote, NULL); /* it has restored its micro-VM */
+    bury(remote);
     ensure_worker(remote, NULL); /* born and warmed while nobody waits; trouble shows in the run */
 }
 
 /* ---- a run ---- */
-
-static uint64_t grace_and_slack(const struct clo_limits *limits)
-{
-    uint64_t grace_ms = limits->wall_ms / 10;
-    if (grace_ms > CLO_GRACE_MAX_MS)
-        grace_ms = CLO_GRACE_MAX_MS;
-    if (grace_ms < CLO_GRACE_MIN_MS)
-        grace_ms = CLO_GRACE_MIN_MS;
-    return grace_ms * NS_PER_MS + SLACK_NS;
-}
 
 /* The worker is lost: the run ends with what is known of it. */
 static int end_without_worker(struct remote_run *run, const char *reason, struct clo_error *error)
@@ -258,8 +269,14 @@ static int on_frame(struct remote_run *run, const struct clo_frame *frame, struc
             return 1;
     } else if (frame->type == CLO_FRAME_FAILED) {
         unsigned layers;
-        status = clo_frame_read_status(frame, &layers, error);
-        return status ? status : clo_fail(error, CLO_EINTERNAL, "a worker failed without a reason");
+        status = clo_frame_read_status(frame, &layers, &why);
+        if (status && status != CLO_EGUEST) {
+            if (error)
+                *error = why;
+            return status;
+        }
+        if (!status)
+            status = clo_fail(&why, CLO_EGUEST, "it failed without a reason");
     } else {
         status = clo_fail(&why, CLO_EGUEST, "a second hello");
     }
@@ -305,6 +322,7 @@ static int send_run(struct remote_run *run, const struct clo_order *order, struc
         if (status)
             continue;
         clo_frame_put_run(&remote->wire, order, ++remote->sequence);
+        remote->greeted = !remote->setup->pooled; /* in a pool it says hello after each run */
         status = clo_wire_flush(&remote->wire, clo_monotonic_ns() + SLACK_NS, error);
         if (status)
             drop_worker(remote);
@@ -339,7 +357,7 @@ int clo_remote_run(struct clo_remote *remote, const struct clo_run *run,
     clo_collector_begin(&here.collector, run, limits->output);
     clo_service_begin(remote->service, limits, run->cancel, remote->wire.fd);
     here.start_ns = clo_monotonic_ns();
-    here.deadline_ns = here.start_ns + limits->wall_ms * NS_PER_MS + grace_and_slack(limits);
+    here.deadline_ns = here.start_ns + limits->wall_ms * NS_PER_MS + clo_grace_most_ns() + SLACK_NS;
     status = serve(&here, error);
     clo_service_end(remote->service);
     if (!status)

@@ -16,11 +16,6 @@
 #include "sandbox/output.h"
 #include "sandbox/service.h"
 
-/* When a limit is reached, Python is interrupted and may raise, clean up and print its traceback
- * for a tenth of the wall time, within these bounds. Then the micro-VM is stopped. */
-#define CLO_GRACE_MIN_MS 100
-#define CLO_GRACE_MAX_MS 1000
-
 struct clo_run_host {
     /* Answer a host call: clo_service_call's contract. Any status other than 0 and CLO_EGUEST ends
      * the run without a result. */

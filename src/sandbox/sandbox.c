@@ -4,13 +4,15 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sandbox/ceiling.h"
 #include "sandbox/engine.h"
 
 struct clo_sandbox {
     struct clo_setup setup;
     struct clo_nursery *nursery;
     struct clo_engine *engine;
-    pid_t owner; /* thread id: a micro-VM belongs to the thread that made it */
+    uint64_t held; /* bytes of the ceiling, for its whole life; 0: none yet */
+    pid_t owner;   /* thread id: a micro-VM belongs to the thread that made it */
 };
 
 static pid_t this_thread(void)
@@ -32,6 +34,10 @@ int clo_sandbox_create(struct clo_sandbox **result, const struct clo_sandbox_con
         return clo_fail_memory(error);
     sandbox->owner = this_thread();
     int status = clo_setup_open(&sandbox->setup, config, false, error);
+    if (!status)
+        status = clo_ceiling_hold(sandbox->setup.limits.memory, error);
+    if (!status)
+        sandbox->held = sandbox->setup.limits.memory;
     if (!status && config->isolation == CLO_ISOLATION_WORKER)
         status = clo_nursery_create(&sandbox->nursery, &sandbox->setup, error);
     if (!status)
@@ -50,6 +56,8 @@ void clo_sandbox_destroy(struct clo_sandbox *sandbox)
         return;
     clo_engine_destroy(sandbox->engine);
     clo_nursery_destroy(sandbox->nursery);
+    if (sandbox->held)
+        clo_ceiling_release(sandbox->held);
     clo_setup_close(&sandbox->setup);
     free(sandbox);
 }

@@ -6,7 +6,7 @@
 #include "sandbox/limits.h"
 #include "sandbox/tools.h"
 
-struct clo_setup { /* immutable after clo_setup_open; inherited by forked workers */
+struct clo_setup { /* immutable after clo_setup_open */
     const struct clo_image *image;
     struct clo_limits limits;
     enum clo_isolation isolation;

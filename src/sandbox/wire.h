@@ -7,7 +7,8 @@
  * read, and bodies are checked by whoever reads them. A wire belongs to one thread.
  *
  *   worker to host                        host to worker
- *   HELLO   ready, or why not             RUN    code, limits
+ *   HELLO   ready, or why not; in a pool  RUN    code, limits
+ *           after each run, too
  *   OUTPUT  a piece of a stream           REPLY  to a CALL
  *   CALL    a host call
  *   RESULT  how the run ended

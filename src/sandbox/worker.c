@@ -21,9 +21,10 @@
 #define CLO_WORKER_MEMORY (256ull << 20)
 
 struct worker {
-    const struct clo_setup *setup;
+    const struct clo_briefing *briefing;
     struct clo_wire wire;
     struct clo_runner *runner;
+    unsigned layers;   /* of its jail */
     uint32_t sequence; /* of the run in progress */
     bool cancelled;    /* told by a reply */
 };
@@ -93,6 +94,19 @@ static bool cancelled(void *context)
 
 /* ---- runs ---- */
 
+static void say_hello(struct worker *worker, int status, const struct clo_error *error)
+{
+    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, worker->layers, error);
+    send_all(worker);
+}
+
+/* In a pool: back to the image's state, and say so. The run's memory is its host's again. */
+static void settle(struct worker *worker)
+{
+    clo_runner_settle(worker->runner);
+    say_hello(worker, 0, NULL);
+}
+
 static void run(struct worker *worker, const struct clo_frame *frame)
 {
     struct clo_order order;
@@ -122,27 +136,26 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     free(code);
     if (last)
         leave();
-    if (worker->setup->pooled)
-        clo_runner_settle(worker->runner);
+    if (worker->briefing->pooled)
+        settle(worker);
 }
 
 static void begin(struct worker *worker, unsigned layers)
 {
     struct clo_error error = {0};
-    size_t length;
-    const char *descriptor = clo_tools_descriptor(worker->setup->tools, &length);
+    const struct clo_briefing *briefing = worker->briefing;
     int status =
         clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
-    clo_jail_enter(worker->setup->limits.memory + CLO_WORKER_MEMORY, &layers);
+    clo_jail_enter(briefing->memory + CLO_WORKER_MEMORY, &layers);
     if (!status)
-        status = clo_runner_create(&worker->runner, worker->setup->image,
-                                   worker->setup->limits.memory, descriptor, length, &error);
+        status = clo_runner_create(&worker->runner, briefing->image, briefing->memory,
+                                   briefing->descriptor, briefing->descriptor_length, &error);
     if (!status)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)
         clo_jail_seal(&layers); /* all that a run needs has been opened */
-    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, layers, &error);
-    send_all(worker);
+    worker->layers = layers;
+    say_hello(worker, status, &error);
     if (status)
         leave();
     atomic_store(&running, worker->runner);
@@ -151,7 +164,7 @@ static void begin(struct worker *worker, unsigned layers)
         leave();
 }
 
-_Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t nursery,
+_Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, pid_t nursery,
                                unsigned layers)
 {
     static struct worker worker;
@@ -161,7 +174,7 @@ _Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t 
     if (parent && parent != nursery) /* it ended before that took effect */
         leave();
     listen_for_cancel();
-    worker.setup = setup;
+    worker.briefing = briefing;
     clo_wire_open(&worker.wire, socket, CLO_TO_WORKER);
     begin(&worker, layers);
     for (;;) {

@@ -4,14 +4,14 @@
 
 #include <sys/types.h>
 
-#include "sandbox/setup.h"
+#include "sandbox/briefing.h"
 
 /* With SI_QUEUE and a run's sequence number: end that run. */
 #define CLO_WORKER_CANCEL SIGUSR1
 
 /* What a fork of the nursery does until its socket closes. `layers`: of the jail, put up by the
  * fork itself. */
-_Noreturn void clo_worker_main(const struct clo_setup *setup, int socket, pid_t nursery,
+_Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, pid_t nursery,
                                unsigned layers);
 
 #endif

@@ -250,8 +250,9 @@ static void turn(struct clo_reply *reply, const json_t *input, struct clo_events
     clo_agent_turn(reply->server->agent, &turn, result);
     if (result->trouble.code != CLO_OK && !clo_cancel_is_set(reply->cancel))
         clo_log_event(result->status == CLO_TURN_FAILED ? "error" : "warning", "turn",
-                      "response %s: %s: %s", reply->id, clo_status_name(result->trouble.code),
-                      result->trouble.message);
+                      "response %s: %s: %s%s%s", reply->id, clo_status_name(result->trouble.code),
+                      result->trouble.message, result->trouble.hint[0] ? "; " : "",
+                      result->trouble.hint);
     else if (result->status == CLO_TURN_FAILED)
         clo_log_event("error", "turn", "response %s failed: %s: %s", reply->id, result->error_code,
                       result->error_message);

@@ -23,6 +23,7 @@ struct session {
     bool request;            /* this is a run, not the start */
     struct clo_control seen; /* copy of what the guest wrote for the current host call */
     struct clo_buffer out;   /* what it printed on stdout so far */
+    struct clo_buffer said;  /* on both streams: shown when it fails */
     struct clo_boot *boot;
     struct clo_error *error;
 };
@@ -35,7 +36,7 @@ static void prepare(struct session *session, const uint8_t *request, size_t leng
     control->monotonic_ns = BOOT_MONOTONIC_NS;
     control->memory_limit = session->vm->config.memory_limit;
     memset(control->seed, BOOT_SEED, sizeof control->seed);
-    if (length)
+    if (request)
         memcpy(clo_vm_reply_area(session->vm), request, length);
     control->request_length = (uint32_t)length;
     clo_vm_used_reply(session->vm, length);
@@ -60,7 +61,7 @@ static int take_output(struct session *session)
         left -= sizeof head;
         if (length > left || (stream != 1 && stream != 2))
             break;
-        fwrite(area, 1, length, stderr);
+        clo_buffer_append(&session->said, area, length);
         if (stream == 1)
             clo_buffer_append(&session->out, area, length);
         area += length;
@@ -206,13 +207,17 @@ int clo_image_boot(struct clo_vm *vm, const char *path, const uint8_t *request,
                               .request = request != NULL,
                               .boot = boot,
                               .error = error,
-                              .out = CLO_BUFFER(BOOT_OUTPUT_MAX)};
+                              .out = CLO_BUFFER(BOOT_OUTPUT_MAX),
+                              .said = CLO_BUFFER(BOOT_OUTPUT_MAX)};
     prepare(&session, request, request_length);
     clo_vm_start(vm);
     int status = clo_vm_alarm(vm, BOOT_WALL_NS, 0, error);
     if (!status)
         status = serve(&session);
     int stopped = clo_vm_alarm(vm, 0, 0, status ? NULL : error);
+    if (status && session.said.length)
+        fwrite(session.said.data, 1, session.said.length, stderr);
     clo_buffer_free(&session.out);
+    clo_buffer_free(&session.said);
     return status ? status : stopped;
 }

@@ -62,6 +62,7 @@ struct clo_image {
     uint32_t *hot;                  /* checked copy of the hot list, header.hot_count entries */
     uint8_t *shared;                /* SHARED segments, each on a 2 MiB boundary, in order */
     uint64_t shared_size;
+    bool copied; /* `shared` is a copy in huge pages, not the file's own pages */
 };
 
 /* Is this header right for a file of `size` bytes? Pure: reads nothing else. */
@@ -203,10 +204,10 @@ struct clo_scan {
 };
 int clo_scan_open(void); /* the process's descriptor, or -1 where there is none */
 /* by_reading: as on a kernel that lacks PAGEMAP_SCAN. */
-void clo_scan_begin(struct clo_scan *scan, int pagemap, bool by_reading, const uint8_t *from,
+void clo_scan_begin(struct clo_scan *state, int pagemap, bool by_reading, const uint8_t *from,
                     uint64_t length);
 /* 1: *range is the next; 0: no more; -1: the kernel failed. */
-int clo_scan_next(struct clo_scan *scan, struct clo_scan_range *range);
+int clo_scan_next(struct clo_scan *state, struct clo_scan_range *range);
 
 /* alarm.c */
 int clo_alarm_init(struct clo_vm *vm, struct clo_error *error);
@@ -254,6 +255,8 @@ int clo_state_init(struct clo_vm *vm, struct clo_error *error);
 void clo_state_start(struct clo_vm *vm); /* by KVM_CAP_SYNC_REGS */
 int clo_state_clean_vectors(struct clo_vm *vm, struct clo_error *error);
 int clo_state_is_supervisor(struct clo_vm *vm, uint64_t *fault_address, struct clo_error *error);
+
+/* state_compare.c: words of the two vCPUs' state that differ; says which on stderr */
 size_t clo_state_compare(struct clo_vm *vm, struct clo_vm *fresh);
 
 /* cpu.c: does this processor have what an image was compiled for? */

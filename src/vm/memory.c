@@ -61,6 +61,7 @@ static void place_region(struct clo_vm *vm, enum clo_region which,
 {
     struct clo_growth *region = &vm->regions[which];
     region->va = which == CLO_REGION_LINEAR ? CLO_LINEAR_VA : CLO_HEAP_VA;
+    /* NOLINTNEXTLINE(bugprone-branch-clone): they happen to be of one size */
     region->max = which == CLO_REGION_LINEAR ? CLO_LINEAR_MAX : CLO_HEAP_MAX;
     region->offset = *offset;
     if (!segment)

@@ -31,6 +31,14 @@ static int violation(struct clo_vm *vm, struct clo_vm_exit *exit)
     return 0;
 }
 
+static int wrong_port(struct clo_vm *vm, struct clo_vm_exit *exit)
+{
+    bool out = vm->run->io.direction == KVM_EXIT_IO_OUT;
+    snprintf(exit->reason, sizeof exit->reason, "the guest %s port %#x (%u bytes, %u times)",
+             out ? "wrote to" : "read from", vm->run->io.port, vm->run->io.size, vm->run->io.count);
+    return violation(vm, exit);
+}
+
 /* A stub's OUT: the payload faulted. Or the payload used the stubs' port itself, which the host
  * sees by the privilege level. */
 static int fault(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
@@ -40,10 +48,8 @@ static int fault(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *
     int supervisor = clo_state_is_supervisor(vm, &address, error);
     if (supervisor < 0)
         return supervisor;
-    if (!supervisor) {
-        snprintf(exit->reason, sizeof exit->reason, "the guest wrote to port %#x", CLO_PORT_FAULT);
-        return violation(vm, exit);
-    }
+    if (!supervisor)
+        return wrong_port(vm, exit);
     clo_system_fault_frame(vm, frame);
     exit->kind = CLO_VM_FAULT;
     exit->vector = (uint8_t)frame[0];
@@ -64,18 +70,16 @@ static int port_io(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error
     }
     if (out && size == 1 && count == 1 && port == CLO_PORT_FAULT)
         return fault(vm, exit, error);
-    snprintf(exit->reason, sizeof exit->reason, "the guest %s port %#x (%u bytes, %u times)",
-             out ? "wrote to" : "read from", port, size, count);
-    return violation(vm, exit);
+    return wrong_port(vm, exit);
 }
 
 static int memory_io(struct clo_vm *vm, struct clo_vm_exit *exit)
 {
+    bool write = vm->run->mmio.is_write;
     snprintf(exit->reason, sizeof exit->reason,
-             "the guest %s physical address %#llx, where no "
-             "memory is",
-             vm->run->mmio.is_write ? "wrote to" : "read from",
-             (unsigned long long)vm->run->mmio.phys_addr);
+             "the guest %s physical address %#llx, where it has no memory to %s",
+             write ? "wrote to" : "read from", (unsigned long long)vm->run->mmio.phys_addr,
+             write ? "write" : "read");
     return violation(vm, exit);
 }
 

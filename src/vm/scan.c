@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -53,6 +55,14 @@ static long scan(int pagemap, uint64_t start, uint64_t end, struct clo_scan_rang
 
 static atomic_bool kernel_scans;
 
+/* For tests of a whole program: $CLOCHE_SCAN_FALLBACK, not empty and not 0, has it act as on a
+ * kernel that lacks PAGEMAP_SCAN. */
+static bool scan_is_forbidden(void)
+{
+    const char *value = getenv("CLOCHE_SCAN_FALLBACK");
+    return value && *value && strcmp(value, "0") != 0;
+}
+
 /* A descriptor of /proc/self/pagemap is bound to the address space that opened it: a child of a
  * fork must not scan its parent. `mine` is a page that a fork leaves empty in the child. */
 int clo_scan_open(void)
@@ -79,7 +89,7 @@ int clo_scan_open(void)
         struct clo_scan_range range;
         uint64_t start = (uintptr_t)mine, end;
         atomic_store(&kernel_scans,
-                     descriptor >= 0 &&
+                     descriptor >= 0 && !scan_is_forbidden() &&
                          scan(descriptor, start, start + CLO_PAGE_SIZE, &range, 1, &end) >= 0);
         *mine = 1;
     }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/quantity.h"
 #include "vm/internal.h"
 
 static uint64_t granted_by(const struct clo_image *image)
@@ -28,9 +29,13 @@ static int check_config(const struct clo_image *image, const struct clo_vm_confi
                         "memory limit %llu is not a multiple of 2 MiB up to 4 GiB",
                         (unsigned long long)limit);
     if (limit < granted_by(image)) {
-        clo_fail(error, CLO_EINVALID, "memory limit %llu is less than the %llu bytes that %s needs",
-                 (unsigned long long)limit, (unsigned long long)granted_by(image), image->path);
-        return clo_hint(error, CLO_EINVALID, "raise the memory limit");
+        char is[CLO_QUANTITY_TEXT_MAX], needs[CLO_QUANTITY_TEXT_MAX];
+        clo_size_format(is, limit);
+        clo_size_format(needs, clo_round_up(granted_by(image), CLO_HUGE_PAGE_SIZE));
+        clo_fail(error, CLO_EINVALID, "memory limit %s is less than the %s that %s needs", is,
+                 needs, image->path);
+        return clo_hint(error, CLO_EINVALID,
+                        "raise the memory limit (sandbox.memory, --memory) above %s", needs);
     }
     return 0;
 }

@@ -113,9 +113,11 @@ int clo_kvm_probe(struct clo_error *error);
 int clo_kvm_prepare(int *fd, struct clo_error *error);
 void clo_kvm_adopt(int fd);
 
-/* The open descriptors that clo_vm_create needs for this image: their number. For the child of a
- * fork that closes all others; call clo_kvm_prepare there first. */
-#define CLO_VM_DESCRIPTORS_MAX 4
-size_t clo_vm_descriptors(const struct clo_image *image, int descriptors[CLO_VM_DESCRIPTORS_MAX]);
+/* An open image in another program, to which the descriptor was passed: `descriptor` is still the
+ * image's, `inherit` takes `fd`, also on failure. `copied`: whether the code stands in huge pages.
+ * The file's hash was checked, or not, by whoever opened it. */
+int clo_image_descriptor(const struct clo_image *image, bool *copied);
+int clo_image_inherit(struct clo_image **image, int fd, const char *path, bool copied,
+                      struct clo_error *error);
 
 #endif

@@ -113,6 +113,55 @@ class Run(unittest.TestCase):
     def test_no_input(self):
         result, _ = run_json("input('name? ')")
         self.assertEqual(result["error"]["type"], "EOFError")
+        self.assertIn("without standard input", result["error"]["message"])
+        code = """if True:
+            import io, sys
+            def outcome(function):
+                try:
+                    return function()
+                except EOFError as error:
+                    return "without standard input" in str(error)
+            print(*map(outcome, (sys.stdin.read, sys.stdin.readline, lambda: list(sys.stdin),
+                                 sys.stdin.buffer.read, lambda: sys.stdin.buffer.read(3))))
+            sys.stdin.reconfigure(encoding="utf-8")
+            print(sys.stdin.isatty(), sys.stdin.name, sys.stdin.mode,
+                  isinstance(sys.stdin, io.TextIOWrapper), sys.__stdin__ is sys.stdin)
+        """
+        self.assertEqual(cloche("run", "-c", code).stdout,
+                         "True True True True True\nFalse <stdin> r True True\n")
+
+    def test_the_machine_has_a_name_and_no_network(self):
+        code = """if True:
+            import email.utils, socket, urllib.request
+            print(socket.gethostname(), socket.getfqdn(), email.utils.make_msgid()[-11:])
+            with open("/tmp/file", "w") as file:
+                file.write("read")
+            print(urllib.request.urlopen("file://localhost/tmp/file").read())
+            opener = urllib.request.build_opener(urllib.request.HTTPSHandler(debuglevel=0))
+            for action in (lambda: opener.open("https://example.com"),
+                           lambda: socket.gethostbyname("example.com")):
+                try:
+                    action()
+                except OSError as error:
+                    print("no network" in str(error))
+        """
+        self.assertEqual(cloche("run", "-c", code).stdout,
+                         "localhost localhost @localhost>\nb'read'\nTrue\nTrue\n")
+
+    def test_clocks_say_what_they_are(self):
+        code = """if True:
+            import time
+            for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time"):
+                info = time.get_clock_info(name)
+                print(name, info.monotonic, info.adjustable, 0 < info.resolution <= 1e-6)
+            try:
+                time.get_clock_info("other")
+            except ValueError as error:
+                print(error)
+        """
+        self.assertEqual(cloche("run", "-c", code).stdout.splitlines(), [
+            "time False True True", "monotonic True False True", "perf_counter True False True",
+            "process_time True False True", "thread_time True False True", "unknown clock"])
 
     def test_tools(self):
         code = "users = call_tool('fetch_data', table='users')\n" \

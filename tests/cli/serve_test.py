@@ -130,6 +130,25 @@ class Serve(unittest.TestCase):
             self.assertFalse(endless.done(), f"after {time.monotonic() - start:.1f} s")
             self.assertIn("limit", answer(endless.result(GENEROUS)))
 
+    def test_the_jail_is_named_and_a_strict_one_insists(self):
+        with serve(None, "--jail", "best") as host:
+            self.assertRegex(host.said(), "jail around worker processes: user, pid, net, ipc, files")
+        # where no more user namespaces may be made, as in many containers
+        words = ["unshare", "--user", "--map-root-user", "sh", "-c",
+                 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', "sh",
+                 str(BUILD / "cloche"), "serve", "--port", "0", "--jail"]
+        agent = str(EXAMPLE / "agent.yaml")
+        strict = subprocess.run([*words, "strict", agent], capture_output=True, text=True, cwd=ROOT,
+                                env=CLEAN, timeout=GENEROUS)
+        if "unshare" in strict.stderr:
+            self.skipTest("USER NAMESPACES CANNOT BE MADE HERE: " + strict.stderr)
+        self.assertNotEqual(strict.returncode, 0)
+        self.assertRegex(strict.stderr, "the jail around worker processes lacks: .*user")
+        self.assertIn("jail: best", strict.stderr)
+        with Host(*words, "best", agent) as host:
+            self.assertRegex(host.said(), "jail around worker processes: (?!user)")
+            self.check_example(host.ask(QUESTION))
+
     def test_it_stops_on_sigterm(self):
         host = serve()
         with host:

@@ -46,6 +46,7 @@ DATA = {
     "test_mimetypes": ["test/mime.types"],
     "test_minidom": ["test/xmltestdata"],
     "test_multibytecodec": ["test/cjkencodings"],
+    "test_pkgutil": ["test/test_import/data"],
     "test_pstats": ["test/pstats.pck"],
     "test_pulldom": ["test/xmltestdata"],
     "test_py_compile": ["test/tokenizedata"],
@@ -71,9 +72,11 @@ DATA = {
 # need CPython's internal test modules skip themselves one by one instead; those that want sockets
 # or processes for more than an event loop or a translation tool fail, and are expected to.
 INTERNAL = ("_testcapi", "_testinternalcapi", "_testlimitedcapi", "_testsinglephase")
-NEEDS_INTERNAL = ("test_bytes", "test_code", "test_compile", "test_dis", "test_marshal",
-                  "test_traceback", "test_types")
-NEEDS_SOCKETS = ("test_asyncgen", "test_asyncio", "test_contextlib_async", "test_sys_settrace",
+NEEDS_INTERNAL = ("test_bytes", "test_class", "test_code", "test_compile", "test_compileall",
+                  "test_dis", "test_import", "test_marshal", "test_monitoring", "test_pkgutil",
+                  "test_pyclbr", "test_traceback", "test_types")
+NEEDS_SOCKETS = ("test_asyncgen", "test_asyncio", "test_contextlib_async", "test_httplib",
+                 "test_mailbox", "test_sys_settrace", "test_urllib", "test_urllib2", "test_wsgiref",
                  "test_xml_dom_xmlbuilder")
 NEEDS_PROCESSES = ("test_argparse", "test_getopt", "test_optparse")
 
@@ -220,11 +223,13 @@ def cases(suite):
 def prepare(family):
     """What CPython's own runner does before it loads a test file, and the tables above."""
     import test.support
+    import test.support.socket_helper
 
     test.support.verbose = False
     test.support.use_resources = ()  # none of the long ones, as when the runner is not told
     test.support.record_original_stdout(sys.stdout)
     test.support.has_socket_support |= family in NEEDS_SOCKETS
+    test.support.socket_helper.has_gethostname = True  # here it has
     test.support.has_subprocess_support |= family in NEEDS_PROCESSES
     if family in NEEDS_INTERNAL:
         sys.modules.update((name, Absent(name)) for name in INTERNAL)

@@ -26,13 +26,16 @@ LIMITS = ["--time", "600s", "--cpu-time", "120s", "--memory", "512MiB", "--outpu
 TIMEOUT = 700  # seconds for a process whose guest may use 120 of processor time
 ATTEMPTS = 12  # how often a file goes on behind a case that ended the run
 EXPECTED_SHARE = 0.02  # of the cases that may be expected to fail
+LONGEST = ("test_zipimport", "test_asyncio.test_tasks", "test_asyncio.test_taskgroups",
+           "test_pickle", "test_asyncio.test_eager_task_factory", "test_tarfile", "test_zipfile")
+PROGRESS = 30  # files between two lines that say how far it is
 
 
 def file_names():
     words = re.sub(r"#.*", "", (HERE / "files.txt").read_text()).split()
     if len(words) != len(set(words)):
         sys.exit("files.txt names a file twice")
-    return words
+    return sorted(words, key=lambda name: name not in LONGEST)  # they go first
 
 
 def expectations():
@@ -138,6 +141,9 @@ def main():
                 counts[outcome] += 1
             print(f"{name}: " + ", ".join(f"{n} {what}" for what, n in line.items() if n)
                   + f" in {seconds:.1f} s", flush=True)
+            if len(everything) % PROGRESS == 0:
+                print(f"cpython: {len(everything)} of {len(names)} files, {sum(counts.values())} "
+                      f"cases in {time.monotonic() - start:.0f} s", flush=True)
     if not arguments.names:
         for case in sorted(expected.keys() - met):
             print(f"   IN expected.txt, BUT NO CASE: {case}")

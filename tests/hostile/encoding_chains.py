@@ -1,5 +1,5 @@
 """Exceptions chained in circles and a hundred thousand deep, groups in groups."""
-# expect: kind=exception|fault|limit
+# expect: kind=exception type=ExceptionGroup
 # limits: --memory 256MiB
 one, two = ValueError("one"), ValueError("two")
 one.__cause__, two.__cause__ = two, one

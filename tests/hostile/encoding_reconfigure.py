@@ -1,5 +1,5 @@
 """Change the encodings of the streams in the middle of the output."""
-# expect: kind=ok|exception
+# expect: kind=exception type=ValueError
 import sys
 
 for encoding in (

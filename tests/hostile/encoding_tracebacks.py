@@ -1,5 +1,5 @@
 """Tracebacks with false lines, false frames, circles, and a hundred thousand entries."""
-# expect: kind=exception|limit|fault
+# expect: kind=exception type=ZeroDivisionError
 # limits: --memory 256MiB
 import sys
 import types

@@ -1,6 +1,6 @@
 """Exit handlers that raise, loop, exit with another code, register more handlers."""
-# expect: kind=ok|exception|limit exit=3|0|1 stdout_has=end
-# limits: --time 1s --memory 64MiB
+# expect: kind=limit limit=cpu_ms stdout_has=end
+# limits: --cpu-time 1s --memory 64MiB
 import atexit
 import os
 import sys

@@ -1,5 +1,5 @@
 """Use the fault handler's self-destruction functions."""
-# expect: kind=fault|exception stdout_has=before
+# expect: kind=fault type=Unreachable stdout_has=before
 import faulthandler
 
 print("before", flush=True)

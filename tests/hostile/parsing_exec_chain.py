@@ -1,6 +1,6 @@
 """Source that makes source that makes source: exec inside exec, and a program that writes longer
 programs."""
-# expect: kind=ok|exception|limit|fault type=RecursionError|MemoryError|StackOverflow
+# expect: kind=exception type=RecursionError
 # limits: --memory 128MiB
 program = "exec(program)"
 try:

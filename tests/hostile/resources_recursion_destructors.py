@@ -1,5 +1,5 @@
 """Recursion inside destructors and of destructors: deep owners, resurrected owners."""
-# expect: kind=ok|exception|limit|fault
+# expect: kind=limit limit=output
 # limits: --memory 128MiB
 import xml.etree.ElementTree as ElementTree
 

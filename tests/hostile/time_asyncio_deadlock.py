@@ -1,6 +1,6 @@
 """Wait in an event loop for what nobody will ever do."""
-# expect: kind=exception|limit
-# limits: --time 500ms --memory 64MiB
+# expect: kind=exception type=RuntimeError
+# limits: --memory 64MiB
 import asyncio
 
 

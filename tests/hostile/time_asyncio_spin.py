@@ -4,14 +4,15 @@
 import asyncio
 
 
-async def spin():
+async def spin(timeout):
+    timeout.reschedule(asyncio.get_running_loop().time() + 0.01)
     while True:
         pass
 
 
 async def main():
-    async with asyncio.timeout(0.01):
-        await asyncio.gather(spin(), asyncio.sleep(0))
+    async with asyncio.timeout(None) as timeout:
+        await asyncio.gather(spin(timeout), asyncio.sleep(0))
 
 
 asyncio.run(main())

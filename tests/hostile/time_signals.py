@@ -1,5 +1,5 @@
 """Handlers for all signals, alarms, and signals sent to oneself."""
-# expect: kind=ok|exception stdout_has=end
+# expect: kind=ok stdout_has=end
 import os
 import signal
 

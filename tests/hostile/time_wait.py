@@ -1,5 +1,5 @@
 """Wait for descriptors, events, locks and queues that nothing will ever change."""
-# expect: kind=limit|exception
+# expect: kind=limit limit=wall_ms|cpu_ms
 # limits: --time 500ms --memory 64MiB
 import queue
 import select

@@ -72,7 +72,18 @@ static const struct {
     {"loop: {tool_output: 2}\n", "tool_output_max is 2; it must be from 256 to 16777216"},
     {"model: {script: none.yaml}\n", "cannot open "},
     {"name: \"\xc3\x28\"\n", "agent.yaml:1: not YAML: "},
-    {"sandbox: {memory: 1MiB}\n", "limit memory is 1048576; it must be from "},
+    {"sandbox: {memory: 1MiB}\n", "limit memory is 1 MiB; it must be from 48 MiB to 4 GiB"},
+    {"sandbox: {memory: 32MiB}\n", "limit memory is 32 MiB; it must be from 48 MiB to 4 GiB"},
+    {"sandbox: {wait: later}\n",
+     "agent.yaml:1: sandbox.wait: \"later\" is not a duration; write e.g. 30s or 200ms"},
+    {"sandbox: {total_memory: much}\n",
+     "agent.yaml:1: sandbox.total_memory: \"much\" is not a size; write e.g. 256MiB"},
+    {"sandbox: {total_memory: 40MiB}\n",
+     "a ceiling of 40 MiB on the memory of all sandboxes together leaves no room for one; it must "
+     "be 64 MiB at least"},
+    {"sandbox: {memory: 1GiB, total_memory: 1GiB}\n",
+     "limit memory is 1 GiB; with 16 MiB for the sandbox itself that is more than the 1 GiB that "
+     "all sandboxes may use together"},
 };
 
 static void bad_files_are_refused_with_their_place(void **state)

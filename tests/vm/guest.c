@@ -36,11 +36,26 @@ __asm__(".text\n"
         "  mov %rbp, began+568(%rip)\n"
         "  mov %r8, began+576(%rip)\n"
         "  mov %r15, began+584(%rip)\n"
+        "  mov $1, %eax\n"
+        "  cpuid\n"
+        "  bt $27, %ecx\n" /* OSXSAVE */
+        "  jnc 1f\n"
+        "  xor %ecx, %ecx\n"
+        "  xgetbv\n"
+        "  and $0xe7, %eax\n"
+        "  xor %edx, %edx\n"
+        "  mov %rax, began+592(%rip)\n"
+        "  xsave64 began+640(%rip)\n"
+        "  movq $0, began+640+512(%rip)\n"
+        "1:\n"
         "  and $-16, %rsp\n"
         "  call guest_run\n"
         "  ud2\n");
 
 struct guest_state began __attribute__((aligned(64)));
+_Static_assert(__builtin_offsetof(struct guest_state, wide) == 592 &&
+                   __builtin_offsetof(struct guest_state, xsave) == 640,
+               "run_entry stores there");
 
 static uint64_t data_word = 0x1122334455667788;
 static uint8_t data_block[300000] = {1, 2, 3};
@@ -128,21 +143,70 @@ __attribute__((used)) void guest_boot(void)
     end(CLO_OP_READY, (uint64_t)run_entry);
 }
 
-static void dirty(uint64_t bases)
+#define SIXTEEN(X)                                                                                 \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define XMM(number) "movdqu %0, %%xmm" #number ";"
+#define YMM(number) "vmovdqu %0, %%ymm" #number ";"
+#define ZMM(number) "vmovdqu64 %0, %%zmm" #number ";"
+#define HIGH_SIXTEEN(X)                                                                            \
+    X(16) X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
+#define MASKS                                                                                      \
+    "kxnorw %%k0, %%k0, %%k0; kxnorw %%k1, %%k1, %%k1; kxnorw %%k2, %%k2, %%k2;"                   \
+    "kxnorw %%k3, %%k3, %%k3; kxnorw %%k4, %%k4, %%k4; kxnorw %%k5, %%k5, %%k5;"                   \
+    "kxnorw %%k6, %%k6, %%k6; kxnorw %%k7, %%k7, %%k7"
+
+/* All vector state that this processor lets the payload reach, whatever KVM says of it. */
+static void dirty_vectors(void)
 {
+    static const struct {
+        uint64_t words[8];
+    } pattern = {{1, 2, 3, ~0ull, 5, ~6ull, 7, 8}};
     static const uint32_t mxcsr = 0xffc0; /* all masked, all rounding bits, denormals are zeros */
     static const uint16_t fcw = 0x0f7f;
-    static const uint64_t ones = ~0ull;
-    __asm__ volatile(
-        "ldmxcsr %0; fldcw %1; fldpi; fldpi; movq %2, %%xmm0; pshufd $0, %%xmm0, %%xmm1\n"
-        "movdqa %%xmm1, %%xmm7; movdqa %%xmm1, %%xmm8; movdqa %%xmm1, %%xmm15"
-        :
-        : "m"(mxcsr), "m"(fcw), "m"(ones)
-        : "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
-    if (bases)
+    __asm__ volatile(SIXTEEN(XMM) : : "m"(pattern));
+    if (began.wide & GUEST_AVX)
+        __asm__ volatile(SIXTEEN(YMM) : : "m"(pattern));
+    if ((began.wide & GUEST_AVX512) == GUEST_AVX512)
+        __asm__ volatile(SIXTEEN(ZMM) HIGH_SIXTEEN(ZMM) MASKS : : "m"(pattern));
+    __asm__ volatile("ldmxcsr %0; fldcw %1; fldpi; fldpi; fldl2e; fld1; fldlg2; fldz"
+                     :
+                     : "m"(mxcsr), "m"(fcw));
+}
+
+static void dirty(uint64_t what)
+{
+    dirty_vectors();
+    if (what & DIRTY_BASES)
         __asm__ volatile("wrfsbase %0; wrgsbase %0" : : "r"(0x12340000ull));
-    __asm__ volatile("mov %0, %%ds; mov %1, %%es; std; stc" : : "r"(0), "r"(0x23));
-    __asm__ volatile("mov $-1, %%rbx; mov $-1, %%r8; mov $-1, %%r15; cld" : : : "rbx", "r8", "r15");
+    __asm__ volatile("mov %0, %%ds; mov %1, %%es" : : "r"(0), "r"(0x23));
+    __asm__ volatile("mov $-1, %%rbx; mov $-1, %%r8; mov $-1, %%r15" : : : "rbx", "r8", "r15");
+}
+
+/* Nothing may come between the flags and the OUT: a trap flag would be served before it. */
+static _Noreturn void leave(uint64_t what, uint64_t flags)
+{
+    dirty(what);
+    CONTROL->op = CLO_OP_FLUSH;
+    __asm__ volatile("push %0\n"
+                     "mov $0x0101010101010101, %%rax; mov %%rax, %%rbx; mov %%rax, %%rcx\n"
+                     "mov %%rax, %%rdx; mov %%rax, %%rsi; mov %%rax, %%rdi; mov %%rax, %%rbp\n"
+                     "mov %%rax, %%r8; mov %%rax, %%r9; mov %%rax, %%r10; mov %%rax, %%r11\n"
+                     "mov %%rax, %%r12; mov %%rax, %%r13; mov %%rax, %%r14; mov %%rax, %%r15\n"
+                     "popfq\n"
+                     "out %%al, %1\n"
+                     "1: ud2; jmp 1b"
+                     :
+                     : "r"(flags), "i"(CLO_PORT_CALL)
+                     : "memory");
+    __builtin_unreachable();
+}
+
+static void aligned(void)
+{
+    __asm__ volatile("pushfq; orl $0x40000, (%%rsp); popfq" : : : "memory", "cc");
+    for (uint64_t at = 0; at < 65536; at += 4096)
+        *(volatile uint64_t *)(bss_block + at) += 1;
+    host(CLO_OP_FLUSH);
 }
 
 static void scribble(uint64_t seed, uint64_t count)
@@ -270,6 +334,8 @@ static uint64_t act(const struct guest_command *command)
         for (;;)
             host(CLO_OP_FLUSH);
     case GUEST_DIRTY: dirty(a); return 0;
+    case GUEST_LEAVE: leave(a, b);
+    case GUEST_ALIGNED: aligned(); return 0;
     case GUEST_STATE: memcpy(CALL_AREA, &began, sizeof began); return 0;
     case GUEST_SCRIBBLE: scribble(a, b); return 0;
     case GUEST_DEEP: {

@@ -25,7 +25,10 @@ enum guest_op {
     GUEST_CALLS,      /* a host calls (flush) in a row */
     GUEST_SPIN,       /* for ever */
     GUEST_SPIN_CALLS, /* host calls for ever */
-    GUEST_DIRTY,      /* fill vector registers, MXCSR, x87, flags; a = 1: FS and GS bases too */
+    GUEST_DIRTY,      /* fill vector registers, MXCSR, x87, selectors; a: enum guest_dirty */
+    GUEST_LEAVE,      /* likewise all general registers, and flags b; then a host call (flush) from
+                         which there is no way back. With TF a debug exception is on its way there */
+    GUEST_ALIGNED,    /* set AC, make aligned accesses and a host call, end with it set */
     GUEST_STATE,    /* the state that this run began with, to the call area (struct guest_state) */
     GUEST_SCRIBBLE, /* random writes (seed a, b of them) to all memory that may be written */
     GUEST_DEEP,     /* use a bytes of stack */
@@ -33,6 +36,8 @@ enum guest_op {
     GUEST_DATA,     /* result is a word of initialised data plus one of bss; each is then changed */
     GUEST_BSS,      /* result is the address of GUEST_BSS_SIZE bytes of bss */
 };
+
+enum guest_dirty { DIRTY_BASES = 1 }; /* FS's and GS's too */
 
 enum guest_bad {
     BAD_DIVIDE = 1,
@@ -78,6 +83,12 @@ struct guest_command {
 struct guest_state {
     uint8_t fx[512];
     uint64_t flags, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r15;
+    uint64_t wide; /* what of GUEST_WIDE the payload finds enabled in XCR0 */
+    uint64_t pad[5];
+    uint8_t xsave[4096]; /* by XSAVE, of `wide`; without the word that says what is in use */
 };
+#define GUEST_WIDE 0xe7u /* x87, SSE, AVX; opmask, upper ZMM, ZMM 16-31 */
+#define GUEST_AVX 4u
+#define GUEST_AVX512 0xe0u
 
 #endif

@@ -1,6 +1,7 @@
 /* harness.c - see harness.h. */
 #include "harness.h"
 
+#include <cpuid.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,21 @@ int harness_end(int failed)
     unlink(image_path);
     rmdir(harness_folder);
     return failed ? 1 : 0;
+}
+
+unsigned harness_rounds(unsigned rounds)
+{
+    const char *share = getenv("CLOCHE_TEST_SHARE");
+    unsigned percent = share ? (unsigned)strtoul(share, NULL, 10) : 100;
+    unsigned some = rounds * percent / 100;
+    return some ? some : 1;
+}
+
+bool harness_is_emulated(void)
+{
+    unsigned a, b, c, d;
+    __cpuid(0x40000000, a, b, c, d);
+    return b == 0x54474354 && c == 0x43544743; /* "TCGTCGTCGTCG" */
 }
 
 struct clo_vm *harness_vm_of(const struct clo_image *image, const struct clo_vm_config *config)

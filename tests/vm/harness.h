@@ -26,6 +26,13 @@ extern char harness_folder[];              /* temporary */
 void harness_begin(int argc, char **argv);
 int harness_end(int failed);
 
+/* Rounds of a test: fewer where $CLOCHE_TEST_SHARE, in per cent, says so (emulated processors). At
+ * least one. */
+unsigned harness_rounds(unsigned rounds);
+
+/* Is this processor QEMU's, which lacks some of what real ones check? */
+bool harness_is_emulated(void);
+
 struct clo_vm *harness_vm(const struct clo_vm_config *config); /* from the mapped image */
 struct clo_vm *harness_vm_of(const struct clo_image *image, const struct clo_vm_config *config);
 

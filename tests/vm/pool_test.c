@@ -2,7 +2,6 @@
  *
  * The image: $CLOCHE_IMAGE, or the first argument. Without it or without /dev/kvm: SKIP, loudly.
  */
-#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 
 #include "base/clock.h"
 #include "cloche/sandbox.h"
+#include "processes.h"
 #include "sandbox_tools.h"
 
 #define SKIP 77
@@ -202,7 +202,7 @@ static void a_run_may_not_keep_state(void **state)
 static void wrong_sizes_and_configurations_are_refused(void **state)
 {
     struct clo_sandbox_config config = {.image = image,
-                                        .limits = {.memory = 32u << 20},
+                                        .limits = {.memory = 48u << 20},
                                         .isolation = *(enum clo_isolation *)*state};
     struct clo_pool *pool;
     struct clo_error error;
@@ -217,51 +217,6 @@ static void wrong_sizes_and_configurations_are_refused(void **state)
 }
 
 /* ---- worker processes ---- */
-
-static long read_stat_parent(long pid)
-{
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return -1;
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[length] = '\0';
-    char *after = strrchr(text, ')'); /* pid (name) state parent ... */
-    long parent;
-    return after && sscanf(after, ") %*c %ld", &parent) == 1 ? parent : -1;
-}
-
-static bool is_called(long pid, const char *name)
-{
-    char path[64], text[64] = "";
-    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    bool same = fgets(text, sizeof text, file) && strncmp(text, name, strlen(name)) == 0;
-    fclose(file);
-    return same;
-}
-
-/* Processes of that name which this program, or its nursery, made. */
-static size_t find_ours(const char *name, long *pids, size_t most)
-{
-    size_t count = 0;
-    DIR *folder = opendir("/proc");
-    assert_non_null(folder);
-    for (struct dirent *entry; (entry = readdir(folder)) && count < most;) {
-        long pid = strtol(entry->d_name, NULL, 10);
-        if (pid <= 0 || !is_called(pid, name))
-            continue;
-        long parent = read_stat_parent(pid);
-        if (parent == getpid() || read_stat_parent(parent) == getpid())
-            pids[count++] = pid;
-    }
-    closedir(folder);
-    return count;
-}
 
 static void a_killed_worker_costs_its_run_only(void **state)
 {
@@ -281,7 +236,7 @@ static void a_killed_worker_costs_its_run_only(void **state)
         pthread_create(&thread, NULL, run_one, &job);
         sleep_ms(1000);
         long pids[8];
-        size_t count = find_ours("cloche-worker", pids, 8);
+        size_t count = processes_find("cloche-worker", pids, 8);
         assert_true(count >= 1);
         uint64_t before = clo_monotonic_ns();
         for (size_t k = 0; k < count; k++)
@@ -315,11 +270,11 @@ static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state
         assert_int_equal(job.status, 0);
         clo_run_result_free(job.result);
         long pids[8];
-        size_t count = find_ours(names[i], pids, 8);
+        size_t count = processes_find(names[i], pids, 8);
         assert_true(count >= 1);
         for (size_t k = 0; k < count; k++)
             kill((pid_t)pids[k], SIGKILL);
-        for (int k = 0; k < 200 && find_ours("cloche-worker", pids, 8); k++)
+        for (int k = 0; k < 200 && processes_find("cloche-worker", pids, 8); k++)
             sleep_ms(50); /* a worker takes its namespaces down with it */
         run_one(&job);
         if (job.status)
@@ -330,7 +285,7 @@ static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state
     clo_pool_destroy(pool);
     sleep_ms(100);
     long pids[8];
-    assert_int_equal(find_ours("cloche-", pids, 8), 0); /* nothing is left behind */
+    assert_int_equal(processes_find("cloche-", pids, 8), 0); /* nothing is left behind */
 }
 
 #define BOTH(test)                                                                                 \

@@ -1,9 +1,13 @@
-/* restore_test.c - after a restore nothing of the run before is left: memory, registers, growth. */
+/* restore_test.c - after a restore nothing of the run before is left: memory, registers, growth.
+ * rounds_test.c does the same by the thousand. */
 #include "harness.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define SECRET 0x5ec2e7a115ec2e7aull
 
@@ -163,48 +167,6 @@ static void a_session_starts_with_clean_registers_too(void **state)
     clo_vm_destroy(vm);
 }
 
-static void random_rounds_leave_nothing(void **state)
-{
-    (void)state;
-    for (size_t way = 0; way < WAYS; way++) {
-        for (int image = 0; image < 2; image++) {
-            struct clo_vm *vm = vm_by(way, image);
-            uint64_t seed = 12345 + way;
-            for (int round = 0; round < (way == 2 || image ? 40 : 200); round++) {
-                seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-                unsigned dice = (unsigned)(seed >> 33);
-                if (dice % 5 == 0)
-                    harness_run(vm, GUEST_GROW, dice / 5 % 2, (dice % 30 + 4) * MIB, 0);
-                if (dice % 7 == 0)
-                    harness_run(vm, GUEST_DIRTY, 0, 0, 0);
-                if (dice % 11 == 0)
-                    harness_run(vm, GUEST_DEEP, dice % 3000000, 0, 0);
-                if (dice % 13 == 0)
-                    clo_vm_interrupt(vm);
-                /* now a few pages, now so many that they are not worth keeping */
-                harness_run(vm, GUEST_SCRIBBLE, seed, dice % 17 == 0 ? 3000 : dice % 200, 0);
-                if (dice % 3 == 0) {
-                    memset(clo_vm_reply_area(vm), 0xee, dice % CLO_MESSAGE_MAX);
-                    clo_vm_used_reply(vm, dice % CLO_MESSAGE_MAX);
-                }
-                if (dice % 19 == 0) {
-                    harness_command(vm, GUEST_SPIN, 0, 0, 0);
-                    clo_vm_alarm(vm, 300000, 0, NULL);
-                    assert_int_equal(harness_go(vm).kind, CLO_VM_KICKED);
-                }
-                harness_restore(vm);
-                /* Not in each round: in between, restores rely on the list of known pages. */
-                if (round % 3 == 0)
-                    assert_int_equal(clo_vm_compare(vm), 0);
-                assert_int_equal(harness_run(vm, GUEST_DATA, 0, 0, 0), 0x1122334455667788);
-            }
-            harness_restore(vm);
-            assert_int_equal(clo_vm_compare(vm), 0);
-            clo_vm_destroy(vm);
-        }
-    }
-}
-
 static void known_pages_by(size_t way)
 {
     struct clo_vm *vm = vm_by(way, 0);
@@ -246,6 +208,34 @@ static void the_known_pages_are_enough(void **state)
     /* The same run again and again: no page becomes private any more, so nothing is scanned. */
     for (size_t way = 0; way < 2; way++)
         known_pages_by(way);
+}
+
+static bool scans_by_reading(const char *forced)
+{
+    struct clo_scan scan;
+    static uint8_t page[CLO_PAGE_SIZE];
+    if (setenv("CLOCHE_SCAN_FALLBACK", forced, 1))
+        _exit(9);
+    clo_scan_begin(&scan, clo_scan_open(), false, page, sizeof page);
+    return scan.by_reading;
+}
+
+/* The descriptor is opened once for a process: each answer is a child's. */
+static int in_a_child(const char *forced)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(scans_by_reading(forced));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status);
+}
+
+static void a_switch_forces_the_fallback(void **state)
+{
+    (void)state;
+    assert_int_equal(in_a_child("1"), 1);
+    assert_int_equal(in_a_child("0"), in_a_child(""));
 }
 
 static void kept_memory_is_bounded(void **state)
@@ -329,8 +319,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(regions_never_alias),
         cmocka_unit_test(registers_are_clean),
         cmocka_unit_test(a_session_starts_with_clean_registers_too),
-        cmocka_unit_test(random_rounds_leave_nothing),
         cmocka_unit_test(the_known_pages_are_enough),
+        cmocka_unit_test(a_switch_forces_the_fallback),
         cmocka_unit_test(kept_memory_is_bounded),
         cmocka_unit_test(many_micro_vms_side_by_side),
     };

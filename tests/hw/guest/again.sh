@@ -19,7 +19,7 @@ END
 memory=$((256 << 20))
 for script in leave find spin find leave leave find; do
     case $script in spin) time=1000 ;; *) time=30000 ;; esac
-    echo "$time $memory /tmp/$script.py"
+    echo "$time 30000 $memory /tmp/$script.py"
 done >/tmp/orders
 
 cd "$build/tests/vm" || exit 1

@@ -19,6 +19,8 @@ _NO_THREADS = ("there are no threads in this sandbox: call the function directly
                "with call_tool_async to wait for several tools at once")
 _NO_PROCESSES = ("there are no processes in this sandbox: do the work in Python, or call a tool")
 _NO_NETWORK = "there is no network in this sandbox: call a tool to reach other machines"
+_HOST_NAME = "localhost"  # for message ids, mailboxes, log records and file: URLs
+_ADDRESS = "127.0.0.1"
 
 
 def _no_thread(*args, **options):
@@ -31,6 +33,20 @@ def _no_process(*args, **options):
 
 def _no_network(*args, **options):
     raise OSError(errno.ENETUNREACH, _NO_NETWORK)
+
+
+def _host_name():
+    return _HOST_NAME
+
+
+def _resolve(name):
+    if name in (_HOST_NAME, _ADDRESS):
+        return _ADDRESS
+    _no_network()
+
+
+def _resolve_all(name):
+    return name, [], [_resolve(name)]
 
 
 def _run_queue(pool):
@@ -64,6 +80,11 @@ class _HTTPSConnection(http.client.HTTPConnection):
 
 
 class _HTTPSHandler(urllib.request.AbstractHTTPHandler):
+    def __init__(self, debuglevel=None, context=None, check_hostname=None):
+        if debuglevel is None:
+            debuglevel = http.client.HTTPSConnection.debuglevel
+        super().__init__(debuglevel)
+
     def https_open(self, request):
         raise urllib.error.URLError(OSError(errno.ENETUNREACH, _NO_NETWORK))
 
@@ -83,4 +104,7 @@ def install():
     socket.create_connection = socket.create_server = _no_network
     http.client.HTTPSConnection = _HTTPSConnection
     urllib.request.HTTPSHandler = _HTTPSHandler
-    socket.getaddrinfo = socket.gethostbyname = _no_network
+    socket.getaddrinfo = socket.gethostbyaddr = _no_network
+    socket.gethostname = _host_name
+    socket.gethostbyname = _resolve
+    socket.gethostbyname_ex = _resolve_all

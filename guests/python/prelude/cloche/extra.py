@@ -38,8 +38,22 @@ def process_time():
     return process_time_ns() / 1e9
 
 
+_known_clock_info = time.get_clock_info
+
+
+def get_clock_info(name):
+    """Get information of the specified clock."""
+    if name != "process_time" and name != "thread_time":
+        return _known_clock_info(name)
+    info = _known_clock_info("process_time")
+    info.implementation = "clock_time_get(CLOCKID_PROCESS_CPUTIME_ID)"
+    info.resolution = 1e-9
+    return info
+
+
 def install():
     time.process_time = time.thread_time = process_time
+    time.get_clock_info = get_clock_info
     time.process_time_ns = time.thread_time_ns = process_time_ns
     if not hasattr(hashlib, "pbkdf2_hmac"):
         pbkdf2_hmac.__module__ = "hashlib"

@@ -88,7 +88,7 @@ def _import_all():
         except ImportError:
             missing.append(name)
     if missing:
-        print("modules that this image lacks:", " ".join(missing))
+        raise ImportError("this image lacks modules that it ought to have: " + " ".join(missing))
 
 
 def _rehearse():

@@ -1,0 +1,109 @@
+/* service.c - host calls as the guest sends them, one after another, to the real service with real
+ * tools. The input is a list of calls:
+ *
+ *   [flags][kind][id][wait_id][timeout, 0 to 255 us][length, 2 bytes][message] ...
+ *
+ * Flags, kinds and ids go in as they are, so most calls break the contract; a call that does must
+ * be refused with a reason, and one that does not must be answered within the ceilings.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "sandbox/service.h"
+
+#define HEAD 7u
+#define CALLS_MAX 64u
+#define PATIENCE_NS 200000u /* a wait for ever ends after this */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int echo(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    (void)context;
+    const struct clo_value *n = clo_value_get(arguments, "n");
+    if (n->integer < 0)
+        return clo_tool_fail(error, "negative");
+    return clo_value_set_text(result, clo_value_text(clo_value_get(arguments, "text")));
+}
+
+static const struct clo_tool tools[] = {
+    {.name = "echo",
+     .parameters = "{\"type\": \"object\", \"properties\": {\"text\": {\"type\": \"string\"},"
+                   " \"n\": {\"type\": \"integer\"}}, \"required\": [\"text\", \"n\"]}",
+     .call = echo},
+};
+
+static struct clo_service *make_service(void)
+{
+    struct clo_service *service;
+    struct clo_tools *set;
+    struct clo_crew *crew = clo_crew_create();
+    if (!crew || clo_tools_create(&set, tools, 1, NULL) ||
+        clo_service_create(&service, set, crew, NULL))
+        abort();
+    return service; /* for the life of the process */
+}
+
+static uint32_t id_of(uint8_t byte)
+{
+    return byte == 255 ? CLO_WAIT_NONE : byte;
+}
+
+/* One call of the list; how many bytes it took, 0 when none is left. */
+static size_t one_call(struct clo_service *service, struct clo_reply *reply, const uint8_t *data,
+                       size_t size, int *status)
+{
+    struct clo_error error = {.message = ""};
+    if (size < HEAD)
+        return 0;
+    size_t length = (size_t)data[5] | (size_t)data[6] << 8;
+    if (length > size - HEAD)
+        length = size - HEAD;
+    uint8_t *message = malloc(length ? length : 1); /* exact, so that a read beyond is seen */
+    if (!message)
+        abort();
+    memcpy(message, data + HEAD, length);
+    struct clo_call call = {.flags = data[0],
+                            .kind = data[1],
+                            .id = id_of(data[2]),
+                            .wait_id = id_of(data[3]),
+                            .timeout_ns = data[4] == 255 ? CLO_TIMEOUT_NONE : data[4] * 1000ull,
+                            .deadline_ns = clo_monotonic_ns() + PATIENCE_NS,
+                            .message = message,
+                            .length = length};
+    *status = clo_service_call(service, &call, reply, &error);
+    if (*status && (*status != CLO_EGUEST || !error.message[0]))
+        abort();
+    if (!*status && (reply->status > CLO_CALL_REFUSED || reply->data.length > CLO_MESSAGE_MAX))
+        abort();
+    free(message);
+    return HEAD + length;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct clo_service *service;
+    struct clo_limits limits, wanted = {.host_calls = 40, .host_call_bytes = 4096};
+    struct clo_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
+    if (!service)
+        service = make_service();
+    if (clo_limits_resolve(&limits, &wanted, NULL, NULL))
+        abort();
+    clo_service_begin(service, &limits, NULL, -1);
+    int status = 0;
+    for (unsigned i = 0; i < CALLS_MAX && !status; i++) {
+        size_t taken = one_call(service, &reply, data, size, &status);
+        if (!taken)
+            break;
+        data += taken;
+        size -= taken;
+    }
+    if (clo_service_calls(service) > CALLS_MAX)
+        abort();
+    clo_service_end(service);
+    clo_buffer_free(&reply.data);
+    return 0;
+}
