@@ -227,11 +227,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build")
     parser.add_argument("--only", help="of the quick suites those whose name contains this")
-    parser.add_argument("what", choices=["quick", "all", "hostile", *LONG], nargs="?", default="quick")
+    parser.add_argument("what", choices=["quick", "ci", "all", "hostile", *LONG], nargs="?", default="quick")
     arguments = parser.parse_args()
     os.chdir(ROOT)
     totals = {"passed": 0, "failed": 0, "skipped": 0}
-    sets = {"quick": QUICK, "all": [*QUICK, *LONG.values()], "hostile": [hostile]}
+    sets = {"quick": QUICK, "ci": [*QUICK, cpython, wasm, fuzz], "all": [*QUICK, *LONG.values()], "hostile": [hostile]}
     for suite in sets.get(arguments.what) or [LONG[arguments.what]]:
         if not arguments.only or arguments.only in suite.__name__:
             run_suite(suite, arguments.build, totals)
