@@ -13,7 +13,8 @@
  *
  * The memory of all sandboxes of the process has one ceiling: clo_memory_ceiling_set.
  *
- * Signals: libcloche uses SIGRTMAX-3. With CLO_ISOLATION_WORKER it forks; no exec follows.
+ * Signals: libcloche uses SIGRTMAX-3. With CLO_ISOLATION_WORKER it forks and
+ * executes a program that is a part of the library, from memory.
  */
 #ifndef CLOCHE_SANDBOX_H
 #define CLOCHE_SANDBOX_H
