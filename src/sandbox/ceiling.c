@@ -77,6 +77,7 @@ static uint64_t least_for_pools(size_t more, uint64_t memory)
 static int fail_busy(const char *what, uint64_t wanted, uint64_t wait_ms, struct clo_error *error)
 {
     char want[CLO_QUANTITY_TEXT_MAX], use[CLO_QUANTITY_TEXT_MAX], most[CLO_QUANTITY_TEXT_MAX];
+    size_t sandboxes = account.members + account.singles;
     char time[CLO_QUANTITY_TEXT_MAX], within[CLO_QUANTITY_TEXT_MAX + 16] = "now";
     clo_size_format(want, wanted);
     clo_size_format(use, used());
@@ -86,8 +87,9 @@ static int fail_busy(const char *what, uint64_t wanted, uint64_t wait_ms, struct
         snprintf(within, sizeof within, "within %s", time);
     clo_fail(error, CLO_EBUSY,
              "there was no memory for %s %s: it wants %s, and of the %s that all sandboxes may use "
-             "together %s are in use, by %zu runs in progress and %zu sandboxes",
-             what, within, want, most, use, account.runs, account.members + account.singles);
+             "together %s are in use, by %zu run%s in progress and %zu sandbox%s",
+             what, within, want, most, use, account.runs, account.runs == 1 ? "" : "s", sandboxes,
+             sandboxes == 1 ? "" : "es");
     return clo_hint(error, CLO_EBUSY,
                     "raise the ceiling (sandbox.total_memory, clo_memory_ceiling_set), lower the "
                     "memory limit (sandbox.memory), or have fewer sandboxes (sandbox.count)");
@@ -176,7 +178,7 @@ static int check_ceiling(uint64_t bytes, struct clo_error *error)
     clo_size_format(least, least_for_pools(0, 0));
     clo_fail(error, CLO_EBUSY,
              "the ceiling on the memory of all sandboxes together cannot be lowered to %s now: "
-             "%zu sandboxes in pools and a run in the largest of them need %s",
+             "the sandboxes of pools, %zu, and a run in the largest of them need %s",
              wanted, account.members, least);
     return clo_hint(error, CLO_EBUSY, "destroy a pool first");
 }
