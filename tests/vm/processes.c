@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WINDOW (1u << 20) /* bytes of another process that are looked at together */
+#define WINDOW (1u << 20)     /* bytes of another process that are looked at together */
+#define RANGE_MAX (8ul << 30) /* more than that only a sanitizer reserves, for its own tables */
 
 static long parent_of(long pid)
 {
@@ -84,7 +85,7 @@ bool processes_hold(long pid, const void *bytes, size_t length)
         unsigned long start, end;
         char readable;
         if (sscanf(line, "%lx-%lx %c", &start, &end, &readable) == 3 && readable == 'r' &&
-            !strstr(line, "[v")) /* vsyscall, vvar: the kernel's */
+            end - start <= RANGE_MAX && !strstr(line, "[v")) /* vsyscall, vvar: the kernel's */
             found = range_holds(memory, start, end, bytes, length);
     }
     if (maps)
