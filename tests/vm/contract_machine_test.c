@@ -283,7 +283,8 @@ static void every_software_interrupt(void **state)
     struct contract here, beside;
     contract_open(&here);
     contract_open(&beside);
-    for (unsigned number = 0; number < 256; number++) {
+    unsigned step = 256 / harness_rounds(256);
+    for (unsigned number = 0; number < 256; number += number < 34 ? 1 : step) {
         char name[32];
         snprintf(name, sizeof name, "int %#x", number);
         struct attack attack = {name, {ACT(INT_N, number, 0)}, .want = PRIVILEGED "|" ILLEGAL};
