@@ -1,11 +1,12 @@
 /* cloche/value.h - typed values that pass between the guest's code and the host's tools.
  *
  * A value owns everything below it. A zeroed struct clo_value is null and owns nothing.
- * Setters release what was there before; on failure the value is unchanged. Setters accept NULL, so
+ * Setters release what was there before; on failure the value is unchanged. All accept NULL, so
  * that a put or append can be passed on unchecked: they then do nothing, or return CLO_ENOMEMORY.
- * Text is UTF-8 that may contain the three-byte forms of lone surrogates (Python strings can) and
- * NUL bytes: use the length. No function here is safe to call on one value from two threads at
- * once.
+ * Nothing is lost unseen that way: a list or map that had no memory for a place is `incomplete`,
+ * and what holds such a one is refused with CLO_ENOMEMORY where it would be sent or written. Text
+ * is UTF-8 that may contain the three-byte forms of lone surrogates (Python strings can) and NUL
+ * bytes: use the length. No function here is safe to call on one value from two threads at once.
  *
  *   Python          clo_value            JSON (tools given as JSON)
  *   None            CLO_NULL             null
@@ -50,7 +51,8 @@ struct clo_member;
 
 struct clo_value {
     enum clo_type type;
-    bool negative; /* CLO_BIG_INTEGER: the value is -1 - magnitude, else magnitude (as in CBOR) */
+    bool negative;   /* CLO_BIG_INTEGER: the value is -1 - magnitude, else magnitude (as in CBOR) */
+    bool incomplete; /* CLO_LIST, CLO_MAP: there was no memory for a place in it */
     union {
         bool boolean;
         int64_t integer;
@@ -92,11 +94,11 @@ CLO_API void clo_value_set_list(struct clo_value *value); /* an empty list */
 CLO_API void clo_value_set_map(struct clo_value *value);  /* an empty map */
 
 /* Append a null to the list and return it, owned by the list; valid until the next append.
- * NULL: out of memory, or `list` is no list. */
+ * NULL: out of memory, or `list` is no list (NULL, for one). */
 CLO_API struct clo_value *clo_value_append(struct clo_value *list);
 
 /* The value of `name` in the map, added as null if it was missing; valid until the next put.
- * NULL: out of memory, or `map` is no map. */
+ * NULL: out of memory, or `map` is no map (NULL, for one). */
 CLO_API struct clo_value *clo_value_put(struct clo_value *map, const char *name);
 CLO_API struct clo_value *clo_value_put_n(struct clo_value *map, const char *name, size_t length);
 

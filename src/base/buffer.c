@@ -10,7 +10,7 @@ static int reserve(struct clo_buffer *buffer, size_t more)
 {
     if (buffer->failed || more > buffer->limit - buffer->length) {
         buffer->failed = true;
-        return CLO_ELIMIT;
+        return buffer->no_memory ? CLO_ENOMEMORY : CLO_ELIMIT;
     }
     size_t need = buffer->length + more + 1;
     if (need <= buffer->capacity)
@@ -20,7 +20,7 @@ static int reserve(struct clo_buffer *buffer, size_t more)
         capacity *= 2;
     char *data = realloc(buffer->data, capacity);
     if (!data) {
-        buffer->failed = true;
+        buffer->failed = buffer->no_memory = true;
         return CLO_ENOMEMORY;
     }
     buffer->data = data;

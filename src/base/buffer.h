@@ -17,6 +17,7 @@ struct clo_buffer {
     size_t length, capacity;
     size_t limit; /* bytes that `length` may not pass */
     bool failed;
+    bool no_memory; /* and that is why */
 };
 
 #define CLO_BUFFER(ceiling) ((struct clo_buffer){.limit = (ceiling)})

@@ -1,8 +1,50 @@
 /* doc.c - lenient parsing and short getters over jansson. */
 #include "base/doc.h"
 
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static json_malloc_t allocate_before;
+static _Thread_local bool found_no_memory;
+
+static void *watched_malloc(size_t size)
+{
+    void *block = allocate_before(size);
+    if (!block)
+        found_no_memory = true;
+    return block;
+}
+
+static void watch_allocations(void)
+{
+    json_free_t release;
+    json_get_alloc_funcs(&allocate_before, &release);
+    json_set_alloc_funcs(watched_malloc, release);
+}
+
+static void say_no_memory(json_error_t *why)
+{
+    snprintf(why->text, sizeof why->text, "out of memory");
+    why->text[sizeof why->text - 1] = json_error_out_of_memory; /* where json_error_code looks */
+}
+
+json_t *clo_doc_parse(const char *text, size_t length, size_t flags, json_error_t *why)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    json_error_t own;
+    if (!why)
+        why = &own;
+    pthread_once(&once, watch_allocations);
+    found_no_memory = false;
+    json_t *value = json_loadb(text, length, flags, why);
+    if (!found_no_memory)
+        return value;
+    json_decref(value);
+    say_no_memory(why);
+    return NULL;
+}
 
 /* The four hex digits of a \u escape at text, or -1. */
 static int unit_at(const char *text, size_t left)
@@ -45,15 +87,20 @@ json_t *clo_doc_load(const char *text, size_t length, json_error_t *why)
 {
     const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_ANY;
     json_error_t first;
-    json_t *value = json_loadb(text, length, flags, why ? why : &first);
-    if (value || !memmem(text, length, "\\u", 2))
+    if (!why)
+        why = &first;
+    json_t *value = clo_doc_parse(text, length, flags, why);
+    if (value || json_error_code(why) == json_error_out_of_memory ||
+        !memmem(text, length, "\\u", 2))
         return value;
     char *copy = malloc(length + 1);
-    if (!copy)
+    if (!copy) {
+        say_no_memory(why);
         return NULL;
+    }
     memcpy(copy, text, length);
     mend_surrogates(copy, length);
-    value = json_loadb(copy, length, flags, &first);
+    value = clo_doc_parse(copy, length, flags, why);
     free(copy);
     return value;
 }

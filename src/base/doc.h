@@ -13,6 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* jansson's json_loadb, but never a value that lost something on the way: jansson drops bytes of a
+ * text for which it finds no memory. Then: NULL, and json_error_code(why) is
+ * json_error_out_of_memory. To see that, the functions that jansson allocates with are wrapped,
+ * once in the process, around those it had. */
+json_t *clo_doc_parse(const char *text, size_t length, size_t flags, json_error_t *why);
+
 /* Parse one JSON value. Strings may hold NUL. A lone surrogate escape (a server that cut an emoji
  * in two writes one) becomes U+FFFD instead of failing the document. NULL: not JSON, and `why`, if
  * not NULL, says where. */

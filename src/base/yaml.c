@@ -205,6 +205,8 @@ int clo_yaml_open(struct clo_yaml **out, const char *path, struct clo_error *err
     int status = 0;
     if (ferror(file))
         status = clo_fail_errno(error, CLO_ESYSTEM, "cannot read %s", path);
+    else if (text.no_memory)
+        status = clo_fail_memory(error);
     else if (text.failed)
         status = clo_fail(error, CLO_ELIMIT, "%s is larger than 1 MiB", path);
     else

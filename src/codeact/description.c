@@ -40,7 +40,7 @@ static int write_tool(struct clo_buffer *out, const struct clo_tool *tool, struc
     const char *name;
     if (tool->parameters) {
         json_error_t why;
-        schema = json_loads(tool->parameters, 0, &why);
+        schema = clo_doc_parse(tool->parameters, strlen(tool->parameters), 0, &why);
         if (!schema)
             return clo_fail(error, CLO_EINVALID, "the parameters of tool %s are not JSON: %s",
                             tool->name, why.text);
@@ -135,6 +135,8 @@ int clo_codeact_tool(json_t **tool, const struct clo_codeact_config *config,
     write_head(&text, config);
     int status = write_tools(&text, config, error);
     write_limits(&text, &config->limits);
+    if (!status && text.no_memory)
+        status = clo_fail_memory(error);
     if (!status && text.failed)
         status = clo_fail(error, CLO_ELIMIT,
                           "the tools' descriptions and parameters together are larger than %u KiB",

@@ -149,6 +149,8 @@ static int on_call(struct reading *reading, const json_t *piece, struct clo_erro
         clo_buffer_text(&call->waiting, dump ? dump : "");
         free(dump);
     }
+    if (call->waiting.no_memory)
+        return clo_fail_memory(error);
     if (call->waiting.failed)
         return clo_fail(error, CLO_ELIMIT, "the model's reply is larger than %u MiB",
                         CLO_MODEL_REPLY_MAX >> 20);

@@ -261,7 +261,9 @@ int clo_script_call(struct clo_model *model, const struct clo_model_request *req
     (void)reply;
     read_scene(&scene, request);
     const char *code = decide(model->script, &scene, &text, &length);
-    if (scene.user.failed || text.failed)
+    if (scene.user.no_memory || text.no_memory)
+        status = clo_fail_memory(error);
+    else if (scene.user.failed || text.failed)
         status = clo_fail(error, CLO_ELIMIT, "the script's message is larger than %u MiB",
                           TEXT_MAX >> 20);
     else if (!say(&speech, &text) || (code && !call(&speech, &scene, code, length)))

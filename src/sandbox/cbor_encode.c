@@ -88,6 +88,14 @@ static int put_checked_text(struct encoder *encoder, const char *data, size_t le
     return 0;
 }
 
+/* Why the buffer failed. */
+static int explain(const struct clo_buffer *buffer, struct clo_error *error)
+{
+    if (buffer->no_memory)
+        return clo_fail_memory(error);
+    return clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as CBOR", buffer->limit);
+}
+
 static int encode(struct encoder *encoder, const struct clo_value *value, int depth);
 
 static int encode_list(struct encoder *encoder, const struct clo_value *value, int depth)
@@ -115,8 +123,7 @@ static int encode_map(struct encoder *encoder, const struct clo_value *value, in
 static int encode(struct encoder *encoder, const struct clo_value *value, int depth)
 {
     if (encoder->buffer->failed)
-        return clo_fail(encoder->error, CLO_ELIMIT, "a value is larger than %zu bytes as CBOR",
-                        encoder->buffer->limit);
+        return explain(encoder->buffer, encoder->error);
     if (encoder->nodes++ == CLO_VALUE_NODES_MAX)
         return clo_fail(encoder->error, CLO_ELIMIT, "a value has more than %u parts",
                         CLO_VALUE_NODES_MAX);
@@ -124,6 +131,8 @@ static int encode(struct encoder *encoder, const struct clo_value *value, int de
     if (container && depth > CLO_VALUE_DEPTH_MAX)
         return clo_fail(encoder->error, CLO_ELIMIT, "a value is nested more than %d levels deep",
                         CLO_VALUE_DEPTH_MAX);
+    if (container && value->incomplete)
+        return clo_fail_memory(encoder->error);
     switch (value->type) {
     case CLO_NULL: clo_cbor_put_null(encoder->buffer); return 0;
     case CLO_BOOL: put_bool(encoder->buffer, value->boolean); return 0;
@@ -146,8 +155,5 @@ int clo_cbor_encode(struct clo_buffer *buffer, const struct clo_value *value,
 {
     struct encoder encoder = {.buffer = buffer, .error = error};
     int status = encode(&encoder, value, 1);
-    if (!status && buffer->failed)
-        status =
-            clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as CBOR", buffer->limit);
-    return status;
+    return !status && buffer->failed ? explain(buffer, error) : status;
 }

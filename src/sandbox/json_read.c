@@ -1,6 +1,7 @@
 /* json_read.c - from JSON to a value. jansson parses; ceilings are checked while copying. */
 #include <string.h>
 
+#include "base/doc.h"
 #include "base/error.h"
 #include "sandbox/json.h"
 #include "sandbox/value.h"
@@ -76,9 +77,11 @@ int clo_value_parse_json(struct clo_value *value, const char *text, size_t lengt
 {
     json_error_t problem;
     *value = (struct clo_value){0};
-    json_t *json = json_loadb(text, length,
-                              JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
+    json_t *json = clo_doc_parse(
+        text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
     if (!json) {
+        if (json_error_code(&problem) == json_error_out_of_memory)
+            return clo_fail_memory(error);
         if (json_error_code(&problem) == json_error_numeric_overflow)
             return clo_fail(error, CLO_EINVALID,
                             "JSON, line %d, column %d: a number is out of "

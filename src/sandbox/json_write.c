@@ -47,8 +47,11 @@ static int refuse_number(const struct place *place, double number, struct clo_er
     return refuse(place, text, error);
 }
 
-static int check_depth(const struct place *place, struct clo_error *error)
+static int check_container(const struct clo_value *value, const struct place *place,
+                           struct clo_error *error)
 {
+    if (value->incomplete)
+        return clo_fail_memory(error);
     if (place->depth <= CLO_VALUE_DEPTH_MAX)
         return 0;
     return clo_fail(error, CLO_ELIMIT, "a value is nested more than %d levels deep",
@@ -102,7 +105,7 @@ static int write(struct clo_buffer *buffer, const struct clo_value *value,
 static int write_list(struct clo_buffer *buffer, const struct clo_value *value,
                       const struct place *place, struct clo_error *error)
 {
-    int status = check_depth(place, error);
+    int status = check_container(value, place, error);
     clo_buffer_append(buffer, "[", 1);
     for (size_t i = 0; i < value->list.count && !status; i++) {
         struct place below = {.parent = place, .index = i, .depth = place->depth + 1};
@@ -117,7 +120,7 @@ static int write_list(struct clo_buffer *buffer, const struct clo_value *value,
 static int write_map(struct clo_buffer *buffer, const struct clo_value *value,
                      const struct place *place, struct clo_error *error)
 {
-    int status = check_depth(place, error);
+    int status = check_container(value, place, error);
     clo_buffer_append(buffer, "{", 1);
     for (size_t i = 0; i < value->map.count && !status; i++) {
         const struct clo_member *member = &value->map.members[i];
@@ -168,6 +171,8 @@ int clo_value_write_json(struct clo_buffer *buffer, const struct clo_value *valu
                          struct clo_error *error)
 {
     int status = write(buffer, value, &(struct place){.depth = 1}, error);
+    if (!status && buffer->no_memory)
+        status = clo_fail_memory(error);
     if (!status && buffer->failed)
         status =
             clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as JSON", buffer->limit);
@@ -180,7 +185,7 @@ static int make(json_t **json, const struct clo_value *value, const struct place
 static int make_list(json_t **json, const struct clo_value *value, const struct place *place,
                      struct clo_error *error)
 {
-    int status = check_depth(place, error);
+    int status = check_container(value, place, error);
     *json = json_array();
     for (size_t i = 0; i < value->list.count && !status; i++) {
         struct place below = {.parent = place, .index = i, .depth = place->depth + 1};
@@ -197,7 +202,7 @@ static int make_list(json_t **json, const struct clo_value *value, const struct 
 static int make_map(json_t **json, const struct clo_value *value, const struct place *place,
                     struct clo_error *error)
 {
-    int status = check_depth(place, error);
+    int status = check_container(value, place, error);
     *json = json_object();
     for (size_t i = 0; i < value->map.count && !status; i++) {
         const struct clo_member *member = &value->map.members[i];

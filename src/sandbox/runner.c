@@ -101,6 +101,8 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     clo_cbor_put_string(request, order->name);
     clo_cbor_put_string(request, "tools");
     clo_buffer_append(request, runner->descriptor, runner->descriptor_length);
+    if (request->no_memory)
+        return clo_fail_memory(error);
     if (request->failed)
         return clo_fail(error, CLO_EINVALID,
                         "the code has %zu bytes; with the tools' descriptions "

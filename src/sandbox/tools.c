@@ -174,6 +174,8 @@ static int encode_descriptor(struct clo_tools *tools, struct clo_error *error)
         if (status)
             return status;
     }
+    if (buffer->no_memory)
+        return clo_fail_memory(error);
     if (buffer->failed)
         return clo_fail(error, CLO_ELIMIT,
                         "the tools' descriptions and schemas are larger than "

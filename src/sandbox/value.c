@@ -77,8 +77,11 @@ void clo_value_clear(struct clo_value *value)
     *value = (struct clo_value){0};
 }
 
+/* `value` may be NULL: a place that found no memory, passed on. */
 static void replace(struct clo_value *value, struct clo_value with)
 {
+    if (!value)
+        return;
     clo_value_clear(value);
     *value = with;
 }
@@ -112,7 +115,7 @@ static char *copy_bytes(const void *data, size_t length)
 static int set_bytes(struct clo_value *value, enum clo_type type, bool negative, const void *data,
                      size_t length)
 {
-    char *copy = copy_bytes(data, length);
+    char *copy = value ? copy_bytes(data, length) : NULL;
     if (!copy)
         return CLO_ENOMEMORY;
     replace(value, (struct clo_value){.type = type,
@@ -149,7 +152,7 @@ int clo_value_set_magnitude(struct clo_value *value, bool negative, const uint8_
             small = small << 8 | data[i];
         if (small <= INT64_MAX) {
             clo_value_set_integer(value, negative ? -1 - (int64_t)small : (int64_t)small);
-            return 0;
+            return value ? 0 : CLO_ENOMEMORY;
         }
     }
     return set_bytes(value, CLO_BIG_INTEGER, negative, data, length);
@@ -179,12 +182,14 @@ static void *grow(void *items, size_t count, size_t *capacity, size_t size)
 
 struct clo_value *clo_value_append(struct clo_value *list)
 {
-    if (list->type != CLO_LIST)
+    if (!list || list->type != CLO_LIST)
         return NULL;
     struct clo_value *items =
         grow(list->list.items, list->list.count, &list->list.capacity, sizeof *items);
-    if (!items)
+    if (!items) {
+        list->incomplete = true;
         return NULL;
+    }
     list->list.items = items;
     struct clo_value *item = &items[list->list.count++];
     *item = (struct clo_value){0};
@@ -208,7 +213,7 @@ struct clo_value *clo_value_put(struct clo_value *map, const char *name)
 
 struct clo_value *clo_value_put_n(struct clo_value *map, const char *name, size_t length)
 {
-    if (map->type != CLO_MAP)
+    if (!map || map->type != CLO_MAP)
         return NULL;
     struct clo_member *member = find(map, name, length);
     return member ? &member->value : clo_value_add(map, name, length);
@@ -218,12 +223,13 @@ struct clo_value *clo_value_add(struct clo_value *map, const char *name, size_t 
 {
     struct clo_member *members =
         grow(map->map.members, map->map.count, &map->map.capacity, sizeof *members);
-    if (!members)
+    if (members)
+        map->map.members = members;
+    char *copy = members ? copy_bytes(name, length) : NULL;
+    if (!copy) {
+        map->incomplete = true;
         return NULL;
-    map->map.members = members;
-    char *copy = copy_bytes(name, length);
-    if (!copy)
-        return NULL;
+    }
     struct clo_member *member = &members[map->map.count++];
     *member = (struct clo_member){.name = copy, .name_length = length};
     return &member->value;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/agent.h"
+#include "base/doc.h"
 #include "serve/log.h"
 #include "serve/response.h"
 #include "serve/store_sql.h"
@@ -48,11 +49,11 @@ static int add_item(struct clo_store *store, const char *id, int source, size_t 
         item_id = made;
     }
     sqlite3_stmt *add = clo_sql(store, SQL_ITEM_ADD);
-    clo_sql_text(add, 1, id);
+    clo_sql_text(store, add, 1, id);
     sqlite3_bind_int(add, 2, source);
     sqlite3_bind_int64(add, 3, (sqlite3_int64)position);
-    clo_sql_text(add, 4, item_id);
-    sqlite3_bind_text(add, 5, text, -1, free);
+    clo_sql_text(store, add, 4, item_id);
+    clo_sql_bound(store, sqlite3_bind_text(add, 5, text, -1, free));
     return clo_sql_run(store, SQL_ITEM_ADD);
 }
 
@@ -96,15 +97,15 @@ static int put(struct clo_store *store, void *context)
         return status;
     }
     sqlite3_stmt *insert = clo_sql(store, SQL_PUT);
-    clo_sql_text(insert, 1, record->id);
+    clo_sql_text(store, insert, 1, record->id);
     sqlite3_bind_int64(insert, 2,
                        json_integer_value(json_object_get(record->response, "created_at")));
-    clo_sql_text(insert, 3, record->status);
+    clo_sql_text(store, insert, 3, record->status);
     sqlite3_bind_int(insert, 4, record->background);
-    clo_sql_text(insert, 5, record->previous);
-    clo_sql_text(insert, 6, record->conversation);
-    clo_sql_text(insert, 7, record->session);
-    sqlite3_bind_text(insert, 8, text, -1, free);
+    clo_sql_text(store, insert, 5, record->previous);
+    clo_sql_text(store, insert, 6, record->conversation);
+    clo_sql_text(store, insert, 7, record->session);
+    clo_sql_bound(store, sqlite3_bind_text(insert, 8, text, -1, free));
     status = clo_sql_run(store, SQL_PUT);
     if (status == 0)
         status = add_items(store, record->id, SOURCE_INPUT, what->input);
@@ -133,15 +134,15 @@ static int update(struct clo_store *store, void *context)
     if (!text)
         return CLO_ENOMEMORY;
     sqlite3_stmt *change = clo_sql(store, SQL_UPDATE);
-    clo_sql_text(change, 1, what->id);
-    clo_sql_text(change, 2, json_string_value(json_object_get(what->response, "status")));
-    sqlite3_bind_text(change, 3, text, -1, free);
+    clo_sql_text(store, change, 1, what->id);
+    clo_sql_text(store, change, 2, json_string_value(json_object_get(what->response, "status")));
+    clo_sql_bound(store, sqlite3_bind_text(change, 3, text, -1, free));
     int status = clo_sql_run(store, SQL_UPDATE);
     if (status == 0 && sqlite3_changes(store->db) == 0)
         status = CLO_ENOTFOUND;
     if (status < 0)
         return status;
-    clo_sql_text(clo_sql(store, SQL_DELETE_OUTPUT), 1, what->id);
+    clo_sql_text(store, clo_sql(store, SQL_DELETE_OUTPUT), 1, what->id);
     status = clo_sql_run(store, SQL_DELETE_OUTPUT);
     return status < 0 ? status : add_items(store, what->id, SOURCE_OUTPUT, what->output);
 }
@@ -165,8 +166,8 @@ static void copy_column(char *text, size_t size, sqlite3_stmt *row, int column)
 static int get(struct clo_store *store, const char *id, struct clo_record *record)
 {
     sqlite3_stmt *row = clo_sql(store, SQL_GET);
-    clo_sql_text(row, 1, id);
-    int step = sqlite3_step(row);
+    clo_sql_text(store, row, 1, id);
+    int step = clo_sql_step(store, row);
     if (step != SQLITE_ROW) {
         int status = clo_sql_finish(store, row, step);
         return status < 0 ? status : CLO_ENOTFOUND;
@@ -177,15 +178,15 @@ static int get(struct clo_store *store, const char *id, struct clo_record *recor
     copy_column(record->previous, sizeof record->previous, row, 2);
     copy_column(record->conversation, sizeof record->conversation, row, 3);
     copy_column(record->session, sizeof record->session, row, 4);
-    record->response = json_loadb((const char *)sqlite3_column_text(row, 5),
-                                  (size_t)sqlite3_column_bytes(row, 5), 0, NULL);
+    record->response = clo_doc_parse((const char *)sqlite3_column_text(row, 5),
+                                     (size_t)sqlite3_column_bytes(row, 5), 0, NULL);
     sqlite3_reset(row);
     if (!record->response) {
         clo_log_event("error", "store", "response %s in the store cannot be read", record->id);
         return CLO_ESYSTEM;
     }
     sqlite3_stmt *output = clo_sql(store, SQL_OUTPUT);
-    clo_sql_text(output, 1, id);
+    clo_sql_text(store, output, 1, id);
     return clo_sql_items(store, output, json_object_get(record->response, "output"), SIZE_MAX);
 }
 
@@ -209,8 +210,8 @@ int clo_store_delete(struct clo_store *store, const char *id)
 {
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, SQL_PREVIOUS);
-    clo_sql_text(row, 1, id);
-    int step = sqlite3_step(row);
+    clo_sql_text(store, row, 1, id);
+    int step = clo_sql_step(store, row);
     int status = clo_sql_finish(store, row, step);
     if (status == 0 && step != SQLITE_ROW)
         status = CLO_ENOTFOUND;
@@ -225,8 +226,8 @@ int clo_store_history(struct clo_store *store, const char *id, json_t *items,
 {
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, SQL_PREVIOUS);
-    clo_sql_text(row, 1, id);
-    int step = sqlite3_step(row);
+    clo_sql_text(store, row, 1, id);
+    int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
         copy_column(previous, CLO_SERVE_NAME_MAX + 1, row, 0);
     int status = clo_sql_finish(store, row, step);
@@ -234,7 +235,7 @@ int clo_store_history(struct clo_store *store, const char *id, json_t *items,
         status = CLO_ENOTFOUND;
     if (status == 0) {
         sqlite3_stmt *list = clo_sql(store, SQL_ITEMS);
-        clo_sql_text(list, 1, id);
+        clo_sql_text(store, list, 1, id);
         status = clo_sql_items(store, list, items, SIZE_MAX);
     }
     pthread_mutex_unlock(&store->lock);
@@ -246,7 +247,7 @@ int clo_store_conversation(struct clo_store *store, const char *conversation, js
 {
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *list = clo_sql(store, SQL_CONVERSATION);
-    clo_sql_text(list, 1, conversation);
+    clo_sql_text(store, list, 1, conversation);
     int status = clo_sql_items(store, list, items, max);
     pthread_mutex_unlock(&store->lock);
     return status;
@@ -257,7 +258,7 @@ int clo_store_item(struct clo_store *store, const char *id, json_t **item)
     json_t *found = json_array();
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, SQL_ITEM);
-    clo_sql_text(row, 1, id);
+    clo_sql_text(store, row, 1, id);
     int status = clo_sql_items(store, row, found, 1);
     pthread_mutex_unlock(&store->lock);
     *item = json_incref(json_array_get(found, 0));
@@ -273,9 +274,9 @@ static int cursor(struct clo_store *store, const char *id, const char *item, int
     if (!item)
         return 0;
     sqlite3_stmt *row = clo_sql(store, SQL_POSITION);
-    clo_sql_text(row, 1, id);
-    clo_sql_text(row, 2, item);
-    int step = sqlite3_step(row);
+    clo_sql_text(store, row, 1, id);
+    clo_sql_text(store, row, 2, item);
+    int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
         *position = sqlite3_column_int64(row, 0);
     int status = clo_sql_finish(store, row, step);
@@ -295,7 +296,7 @@ int clo_store_input(struct clo_store *store, const char *id, const struct clo_st
         status = cursor(store, id, below, INT64_MAX, &high);
     if (status == 0) {
         sqlite3_stmt *list = clo_sql(store, page->ascending ? SQL_INPUT_UP : SQL_INPUT_DOWN);
-        clo_sql_text(list, 1, id);
+        clo_sql_text(store, list, 1, id);
         sqlite3_bind_int64(list, 2, low);
         sqlite3_bind_int64(list, 3, high);
         sqlite3_bind_int64(list, 4, (sqlite3_int64)page->limit + 1);
@@ -315,9 +316,10 @@ static int add_event(struct clo_store *store, void *context)
 {
     const struct event *event = context;
     sqlite3_stmt *add = clo_sql(store, SQL_EVENT_ADD);
-    clo_sql_text(add, 1, event->id);
+    clo_sql_text(store, add, 1, event->id);
     sqlite3_bind_int64(add, 2, (sqlite3_int64)event->sequence);
-    sqlite3_bind_text64(add, 3, event->text, event->length, SQLITE_STATIC, SQLITE_UTF8);
+    clo_sql_bound(
+        store, sqlite3_bind_text64(add, 3, event->text, event->length, SQLITE_STATIC, SQLITE_UTF8));
     return clo_sql_run(store, SQL_EVENT_ADD);
 }
 
@@ -336,9 +338,9 @@ int clo_store_event(struct clo_store *store, const char *id, uint64_t *sequence,
 {
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, SQL_EVENT);
-    clo_sql_text(row, 1, id);
+    clo_sql_text(store, row, 1, id);
     sqlite3_bind_int64(row, 2, *sequence > INT64_MAX ? INT64_MAX : (sqlite3_int64)*sequence);
-    int step = sqlite3_step(row), status = 0;
+    int step = clo_sql_step(store, row), status = 0;
     *text = NULL;
     if (step == SQLITE_ROW) {
         *sequence = (uint64_t)sqlite3_column_int64(row, 0);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "base/error.h"
 #include "serve/log.h"
 
@@ -83,15 +84,27 @@ int clo_sql_status(struct clo_store *store, int code)
 
 sqlite3_stmt *clo_sql(struct clo_store *store, enum clo_sql which)
 {
+    store->unbound = 0;
     sqlite3_reset(store->statements[which]);
     sqlite3_clear_bindings(store->statements[which]);
     return store->statements[which];
 }
 
-void clo_sql_text(sqlite3_stmt *statement, int index, const char *text)
+void clo_sql_bound(struct clo_store *store, int code)
+{
+    if (code != SQLITE_OK)
+        store->unbound = code;
+}
+
+void clo_sql_text(struct clo_store *store, sqlite3_stmt *statement, int index, const char *text)
 {
     if (text && *text)
-        sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT);
+        clo_sql_bound(store, sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT));
+}
+
+int clo_sql_step(struct clo_store *store, sqlite3_stmt *statement)
+{
+    return store->unbound ? store->unbound : sqlite3_step(statement);
 }
 
 int clo_sql_finish(struct clo_store *store, sqlite3_stmt *statement, int step)
@@ -104,7 +117,7 @@ int clo_sql_finish(struct clo_store *store, sqlite3_stmt *statement, int step)
 int clo_sql_run(struct clo_store *store, enum clo_sql which)
 {
     sqlite3_stmt *statement = store->statements[which];
-    int step = sqlite3_step(statement);
+    int step = clo_sql_step(store, statement);
     return clo_sql_finish(store, statement, step);
 }
 
@@ -114,7 +127,7 @@ static int forget_oldest(struct clo_store *store)
     for (; forgotten < FORGET_AT_ONCE && status == 0; forgotten++) {
         char id[CLO_SERVE_NAME_MAX + 1];
         sqlite3_stmt *oldest = clo_sql(store, SQL_OLDEST);
-        int step = sqlite3_step(oldest);
+        int step = clo_sql_step(store, oldest);
         if (step != SQLITE_ROW) {
             clo_sql_finish(store, oldest, step);
             break;
@@ -134,7 +147,7 @@ int clo_sql_forget(struct clo_store *store, const char *id)
     static const enum clo_sql steps[] = {SQL_DELETE_EVENTS, SQL_DELETE_ITEMS, SQL_DELETE};
     int status = 0;
     for (size_t i = 0; i < 3 && status == 0; i++) {
-        clo_sql_text(clo_sql(store, steps[i]), 1, id);
+        clo_sql_text(store, clo_sql(store, steps[i]), 1, id);
         status = clo_sql_run(store, steps[i]);
     }
     return status;
@@ -177,9 +190,9 @@ int clo_sql_transaction(struct clo_store *store, int (*work)(struct clo_store *,
 int clo_sql_items(struct clo_store *store, sqlite3_stmt *statement, json_t *items, size_t max)
 {
     int step;
-    while ((step = sqlite3_step(statement)) == SQLITE_ROW && json_array_size(items) < max) {
-        json_t *item = json_loadb((const char *)sqlite3_column_text(statement, 0),
-                                  (size_t)sqlite3_column_bytes(statement, 0), 0, NULL);
+    while ((step = clo_sql_step(store, statement)) == SQLITE_ROW && json_array_size(items) < max) {
+        json_t *item = clo_doc_parse((const char *)sqlite3_column_text(statement, 0),
+                                     (size_t)sqlite3_column_bytes(statement, 0), 0, NULL);
         if (sqlite3_column_type(statement, 1) == SQLITE_TEXT && item)
             json_object_set_new(item, "id",
                                 json_string((const char *)sqlite3_column_text(statement, 1)));

@@ -37,13 +37,17 @@ struct clo_store {
     sqlite3 *db;
     pthread_mutex_t lock;
     sqlite3_stmt *statements[SQL_COUNT];
+    int unbound; /* SQLite's code, where a parameter of the statement in hand was not bound */
 };
 
 /* All with the lock held. A statement is fresh (reset, unbound) when it is taken. */
 sqlite3_stmt *clo_sql(struct clo_store *store, enum clo_sql which);
 int clo_sql_run(struct clo_store *store, enum clo_sql which); /* to its end, no rows wanted */
 int clo_sql_finish(struct clo_store *store, sqlite3_stmt *statement, int step);
-void clo_sql_text(sqlite3_stmt *statement, int index, const char *text); /* copied; "" is NULL */
+void clo_sql_text(struct clo_store *store, sqlite3_stmt *statement, int index,
+                  const char *text);                   /* copied; "" is NULL */
+void clo_sql_bound(struct clo_store *store, int code); /* what another sqlite3_bind_… returned */
+int clo_sql_step(struct clo_store *store, sqlite3_stmt *statement); /* no step if one is unbound */
 
 /* SQLite's result as a status; what is not CLO_OK goes to the log, except CLO_ELIMIT: full. */
 int clo_sql_status(struct clo_store *store, int code);

@@ -382,6 +382,7 @@ static void cancellation_reaches_the_sandbox_and_the_model(void **state)
     for (int i = 0; i < 2; i++) {
         pthread_t thread;
         struct clo_cancel *cancel = clo_cancel_create();
+        assert_non_null(cancel);
         struct stage stage = {.turn = {.cancel = cancel}};
         if (!have_sandbox)
             skip();

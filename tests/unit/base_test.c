@@ -85,6 +85,7 @@ static void cancellation_wakes_once_and_stays(void **state)
     (void)state;
     int early = 0, removed = 0, late = 0;
     struct clo_cancel *cancel = clo_cancel_create();
+    assert_non_null(cancel);
     struct clo_cancel_watch a = {.wake = count, .context = &early};
     struct clo_cancel_watch b = {.wake = count, .context = &removed};
     struct clo_cancel_watch c = {.wake = count, .context = &late};

@@ -206,7 +206,9 @@ static void depth_and_size_have_ceilings(void **state)
     assert_int_equal(clo_cbor_encode(&buffer, &value, &error), 0);
     struct clo_value outer = {0};
     clo_value_set_list(&outer);
-    *clo_value_append(&outer) = value;
+    struct clo_value *inner = clo_value_append(&outer);
+    assert_non_null(inner);
+    *inner = value;
     assert_int_equal(clo_cbor_encode(&buffer, &outer, &error), CLO_ELIMIT);
     assert_non_null(strstr(error.message, "128 levels"));
     clo_value_clear(&outer);

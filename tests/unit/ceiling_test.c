@@ -257,6 +257,7 @@ static void a_wait_can_be_cancelled(void **state)
     (void)state;
     struct clo_ceiling_pool pool = {0};
     struct clo_cancel *cancel = clo_cancel_create();
+    assert_non_null(cancel);
     set_ceiling(400);
     open_pool(&pool, 300);
     assert_int_equal(take_now(&pool, 300, NULL), 0);

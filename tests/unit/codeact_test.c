@@ -223,6 +223,7 @@ static void long_output_is_cut_in_the_middle(void **state)
                                             .err = TRACE,
                                             .err_length = sizeof TRACE - 1};
             char *text = clo_codeact_outcome(&result, most);
+            assert_non_null(text);
             const char *shown;
             size_t length, left, all;
             assert_true(clo_text_valid(text, strlen(text)));

@@ -189,6 +189,7 @@ static void cancellation_ends_a_call(void **state)
         struct clo_error error;
         struct clo_model_reply reply;
         struct clo_cancel *cancel = clo_cancel_create();
+        assert_non_null(cancel);
         pthread_t thread;
         json_t *input = user("x");
         server_start(&server, &act, 1);

@@ -192,17 +192,20 @@ static void schemas_have_ceilings(void **state)
     clo_buffer_text(&text, "true");
     for (int i = 0; i < CLO_SCHEMA_DEPTH_MAX; i++)
         clo_buffer_text(&text, "}");
+    assert_false(text.failed);
     assert_int_equal(clo_schema_compile(&schema, text.data, &error), CLO_ELIMIT);
     clo_buffer_reset(&text);
     clo_buffer_text(&text, "{\"properties\":{\"p\":true");
     for (int i = 0; i < CLO_SCHEMA_NODES_MAX; i++)
         clo_buffer_format(&text, ",\"p%d\":true", i);
     clo_buffer_text(&text, "}}");
+    assert_false(text.failed);
     assert_int_equal(clo_schema_compile(&schema, text.data, &error), CLO_ELIMIT);
     clo_buffer_reset(&text);
     for (unsigned i = 0; i < CLO_SCHEMA_TEXT_MAX; i++)
         clo_buffer_text(&text, " ");
     clo_buffer_text(&text, "{}");
+    assert_false(text.failed);
     assert_int_equal(clo_schema_compile(&schema, text.data, &error), CLO_ELIMIT);
     clo_buffer_free(&text);
 }

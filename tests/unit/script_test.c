@@ -225,6 +225,7 @@ static void it_can_be_slow_and_cancelled(void **state)
     assert_int_equal(
         open_text(&model, "delay: 20s\nturns:\n- say: a text of several pieces\n", NULL), 0);
     struct clo_cancel *cancel = clo_cancel_create();
+    assert_non_null(cancel);
     json_t *input = scene("x", NULL, NULL);
     struct clo_model_request request = {.input = input, .cancel = cancel};
     pthread_create(&thread, NULL, cancel_soon, cancel);

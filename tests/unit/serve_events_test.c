@@ -258,6 +258,7 @@ static void an_error_event_has_both_shapes(void **state)
     struct clo_problem problem;
     clo_problem_set(&problem, 500, "server_error", "p", "it broke");
     char *text = clo_events_error(7, &problem);
+    assert_non_null(text);
     assert_int_equal(strncmp(text, "event: error\ndata: {", 20), 0);
     json_t *event = json_loads(strstr(text, "data: ") + 6, JSON_DISABLE_EOF_CHECK, NULL);
     json_t *nested = json_object_get(event, "error");

@@ -21,6 +21,7 @@ static struct clo_feed *feed_new(unsigned stall_ms)
 {
     struct clo_feed *feed = clo_feed_create(NULL, stall_ms, NULL);
     assert_non_null(feed);
+    assert_non_null(feed);
     return feed;
 }
 
@@ -170,6 +171,7 @@ static void a_source_is_asked_until_it_is_over(void **state)
     struct source source = {.left = 2};
     struct clo_feed_source ways = {next, release, &source};
     struct clo_feed *feed = clo_feed_create(NULL, 1000, &ways);
+    assert_non_null(feed);
     assert_read(feed, 200, "event");
     assert_read(feed, 200, "event");
     assert_read(feed, 200, "data: [DONE]\n\n");

@@ -105,6 +105,7 @@ static int set_up(void **state)
     atomic_store(&most_sleeping, 0);
     atomic_store(&slept, 0);
     fixture.crew = clo_crew_create();
+    assert_non_null(fixture.crew);
     return clo_tools_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
            clo_service_create(&fixture.service, fixture.tools, fixture.crew, &error);
 }
@@ -296,6 +297,7 @@ static void waits_end_by_timeout_deadline_cancel_and_abort(void **state)
 {
     struct fixture *fixture = *state;
     struct clo_cancel *cancel = clo_cancel_create();
+    assert_non_null(cancel);
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     begin(fixture, (struct clo_limits){0}, cancel, ends[0]);
@@ -411,6 +413,7 @@ static void a_serial_tool_runs_alone_and_is_waited_for_in_time(void **state)
         call.flags = CLO_CALL_SUBMIT;
         call.id = id;
         ask(fixture, &call);
+        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
     }
     sleep_ms(10);
     struct clo_call call = tool_call(fixture, "queue", "ms", 1, NULL);

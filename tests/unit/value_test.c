@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include "base/buffer.h"
+#include "sandbox/cbor.h"
+#include "sandbox/json.h"
 #include "sandbox/value.h"
 
 static void setters_replace_what_was_there(void **state)
@@ -132,6 +135,39 @@ static void numbers_are_read_from_the_three_kinds_only(void **state)
     clo_value_clear(&value);
 }
 
+static void places_without_memory_are_passed_on(void **state)
+{
+    (void)state;
+    struct clo_value list = {0}, map = {0};
+    assert_null(clo_value_append(NULL));
+    assert_null(clo_value_put(NULL, "name"));
+    assert_null(clo_value_append(&list)); /* a null is no list */
+    clo_value_set_integer(NULL, 1);
+    clo_value_set_list(NULL);
+    assert_int_equal(clo_value_set_text(NULL, "text"), CLO_ENOMEMORY);
+    assert_int_equal(clo_value_set_magnitude(NULL, false, (const uint8_t *)"\1", 1), CLO_ENOMEMORY);
+
+    /* what misses a place is not sent or written as if it were whole */
+    clo_value_set_map(&map);
+    struct clo_value *below = clo_value_put(&map, "below");
+    assert_non_null(below);
+    clo_value_set_list(below);
+    below->incomplete = true;
+    struct clo_buffer out = CLO_BUFFER(1000);
+    struct clo_error error = {0};
+    json_t *json;
+    assert_int_equal(clo_cbor_encode(&out, &map, &error), CLO_ENOMEMORY);
+    clo_buffer_reset(&out);
+    assert_int_equal(clo_value_write_json(&out, &map, &error), CLO_ENOMEMORY);
+    assert_int_equal(clo_value_to_json(&json, &map, &error), CLO_ENOMEMORY);
+    clo_value_set_list(clo_value_put(&map, "below"));
+    clo_buffer_reset(&out);
+    assert_int_equal(clo_value_write_json(&out, &map, &error), 0);
+    assert_string_equal(out.data, "{\"below\":[]}");
+    clo_buffer_free(&out);
+    clo_value_clear(&map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_very_deep_tree_is_cleared_without_the_stack),
         cmocka_unit_test(magnitudes_become_small_where_they_fit),
         cmocka_unit_test(numbers_are_read_from_the_three_kinds_only),
+        cmocka_unit_test(places_without_memory_are_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
