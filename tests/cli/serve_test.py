@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -70,6 +71,77 @@ def serve(env=None, *words):
                 env=env)
 
 
+MIB = 1 << 20
+BOMBS = 48
+TOTAL_MEMORY = 400 * MIB  # lets three bombs of 96 MiB run at once
+HOST_OWN = 160 * MIB  # generous: the host, the nursery, and the image that all micro-VMs share
+BOMB_AGENT = f"""
+model: {{kind: script, script: {EXAMPLE}/offline.yaml}}
+tools: [{{library: {BUILD.resolve()}/examples/example_tools.so}}]
+sandbox: {{memory: 96MiB, count: 16, time: 100s, cpu_time: 100s, wait: 5s}}
+"""
+# It takes all there is and keeps it for longer than others wait, when 16 queue for three places.
+BOMB = """Please run
+```python
+import time
+keep = []
+try:
+    while True:
+        keep.append(bytearray(1 << 20))
+except MemoryError:
+    time.sleep(2)
+    raise
+```
+"""
+
+
+def children(pid):
+    """The processes below one, itself included."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents.setdefault(int(entry.read_text().rpartition(")")[2].split()[1]), []).append(int(entry.parent.name))
+        except OSError:
+            pass  # it has ended
+    found = [pid]
+    for one in found:
+        found += parents.get(one, [])
+    return found
+
+
+def resident(pid):
+    """Bytes of memory that a process has, its part of what it shares; without the right to look
+    that closely all that it does not share with files."""
+    try:
+        return int(re.search(r"^Pss: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M).group(1)) << 10
+    except PermissionError:
+        pages, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+        return (pages - shared) * os.sysconf("SC_PAGESIZE")
+    except (OSError, AttributeError):
+        return 0  # it has ended
+
+
+class Watch(threading.Thread):
+    """Until stop(): the most memory that a host's processes had together, and its health."""
+
+    def __init__(self, host):
+        super().__init__()
+        self.host, self.end, self.peak, self.healths, self.slowest = host, threading.Event(), 0, [], 0.0
+        self.start()
+
+    def run(self):
+        while not self.end.wait(0.02):
+            self.peak = max(self.peak, sum(map(resident, children(self.host.process.pid))))
+            for path in ("/readiness", "/liveness"):
+                start = time.monotonic()
+                self.healths.append(self.host.request(path)[0])
+                self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def stop(self):
+        self.end.set()
+        self.join()
+
+
 def types(response):
     return [item["type"] for item in response["output"]]
 
@@ -129,6 +201,44 @@ class Serve(unittest.TestCase):
                 self.assertIn(str(n * n), answer(other.result(GENEROUS)))
             self.assertFalse(endless.done(), f"after {time.monotonic() - start:.1f} s")
             self.assertIn("limit", answer(endless.result(GENEROUS)))
+
+    def check_bomb(self, status, response):
+        """Which way a bomb ended; its response is whole in either case."""
+        self.assertEqual((status, response["object"], response["status"]), (200, "response", "completed"), response)
+        self.assertEqual(types(response), ["function_call", "function_call_output", "message"])
+        call, output, message = response["output"]
+        self.assertEqual(output["call_id"], call["call_id"])
+        self.assertEqual(message["content"][0]["type"], "output_text")
+        told = output["output"]
+        if "limit memory" in told:
+            self.assertIn("MemoryError", told)
+            self.assertIn("exit code: 137", told)
+            return "limited"
+        self.assertIn("the code did not run: there was no memory for", told)
+        self.assertRegex(told, r"it wants (96|112) MiB, and of the 400 MiB that all sandboxes may use together "
+                               r"\d+ MiB are in use, by \d runs? in progress")
+        self.assertNotIn("exit code", told)
+        return "refused"
+
+    def test_memory_bombs_at_once_stay_under_the_ceiling(self):
+        with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(BOMBS) as pool:
+            agent = Path(folder, "agent.yaml")
+            agent.write_text(BOMB_AGENT)
+            with Host(str(BUILD / "cloche"), "serve", "--port", "0", "--total-memory", str(TOTAL_MEMORY),
+                      str(agent), env={"CLOCHE_IMAGE": str(BUILD / "python.image")}) as host:
+                self.assertIn("3 run at once, others wait", host.said())
+                watch = Watch(host)
+                responses = list(pool.map(lambda _: host.request("/responses", {"input": BOMB}), range(BOMBS)))
+                watch.stop()
+                ends = [self.check_bomb(*response) for response in responses]
+                self.assertEqual(len({response["id"] for _, response in responses}), BOMBS)
+                self.assertGreaterEqual(ends.count("limited"), 3, ends)
+                self.assertGreaterEqual(ends.count("refused"), 1, ends)
+                self.assertEqual(set(watch.healths), {200})
+                self.assertLess(watch.slowest, 30)
+                self.assertLess(watch.peak, TOTAL_MEMORY + HOST_OWN)
+                self.assertGreater(watch.peak, TOTAL_MEMORY / 2)  # the bombs went off, and were seen
+                self.check_example(host.ask(QUESTION))
 
     def test_the_jail_is_named_and_a_strict_one_insists(self):
         with serve(None, "--jail", "best") as host:

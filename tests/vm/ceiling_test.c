@@ -3,7 +3,6 @@
  *
  * The image: $CLOCHE_IMAGE, or the first argument. Without it or without /dev/kvm: SKIP, loudly.
  */
-#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,24 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "cloche/sandbox.h"
+#include "processes.h"
+#include "runs.h"
 #include "sandbox/ceiling.h"
 
-#define SKIP 77
-#define MIB (1ull << 20)
-#define NS_PER_MS 1000000ull
 #define CEILING (1024 * MIB)
 #define SLACK (48 * MIB) /* processes are looked at one after the other while memory moves */
 #define LONG_WAIT 240000u
 #define WORKERS_MAX 128
-
-static struct clo_image *image;
 
 /* Ways to take all there is. Each goes on after the first MemoryError, and then lets it through. */
 static const char *const bombs[] = {
@@ -59,13 +54,11 @@ static const char good[] = "print(sum(range(1000)))";
 
 static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size, uint64_t mib)
 {
-    struct clo_sandbox_config config = {
-        .image = image, .limits = {.memory = mib * MIB}, .isolation = isolation};
-    struct clo_pool *pool;
-    struct clo_error error;
-    if (clo_pool_create(&pool, &config, size, &error))
-        fail_msg("%s (%s)", error.message, error.hint);
-    return pool;
+    return runs_pool(
+        (struct clo_sandbox_config){
+            .limits = {.memory = mib * MIB, .wall_ms = 120000, .cpu_ms = 120000},
+            .isolation = isolation},
+        size);
 }
 
 static struct clo_ceiling_state look(void)
@@ -75,16 +68,11 @@ static struct clo_ceiling_state look(void)
     return state;
 }
 
-static void sleep_ms(long ms)
-{
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
-
 /* Pools give memory back when they have restored, a moment after the result. */
 static void wait_until_used_is(uint64_t bytes)
 {
     for (int i = 0; i < 3000 && look().used != bytes; i++)
-        sleep_ms(10);
+        runs_sleep(10);
     assert_int_equal(look().used, bytes);
 }
 
@@ -103,75 +91,9 @@ static int everything_is_back(void **state)
 
 /* ---- what processes have in memory, that is theirs alone ---- */
 
-/* Without the right to look closer: all anonymous memory, the image's copy that is shared included.
- */
-static uint64_t resident_at_most(long pid)
-{
-    char path[64];
-    unsigned long pages = 0, shared = 0;
-    snprintf(path, sizeof path, "/proc/%ld/statm", pid); /* size resident shared ... */
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
-    int got = fscanf(file, "%*u %lu %lu", &pages, &shared);
-    fclose(file);
-    return got == 2 && pages > shared ? (pages - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-/* Pages that were written or granted, and that no other process has: summed over the mappings. */
-static uint64_t resident(long pid)
-{
-    char path[64], line[512];
-    unsigned long long kib, alone = 0, sum = 0;
-    snprintf(path, sizeof path, "/proc/%ld/smaps", pid);
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file)) { /* Private_… come before Anonymous */
-        if (sscanf(line, "Private_Clean: %llu", &kib) == 1)
-            alone = kib;
-        else if (sscanf(line, "Private_Dirty: %llu", &kib) == 1)
-            alone += kib;
-        else if (sscanf(line, "Anonymous: %llu", &kib) == 1)
-            sum += kib < alone ? kib : alone;
-    }
-    if (file)
-        fclose(file);
-    return sum ? sum * 1024 : resident_at_most(pid);
-}
-
-/* Name and parent, from "pid (name) state parent ...". */
-static long read_parent(long pid, char name[32])
-{
-    char path[64], text[512] = "";
-    long parent = -1;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return -1;
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[length] = '\0';
-    const char *after = strrchr(text, ')');
-    if (!after || sscanf(text, "%*d (%31[^)]", name) != 1 ||
-        sscanf(after, ") %*c %ld", &parent) != 1)
-        return -1;
-    return parent;
-}
-
 static size_t find_workers(long pids[WORKERS_MAX])
 {
-    size_t count = 0;
-    char name[32], ignored[32];
-    DIR *folder = opendir("/proc");
-    for (struct dirent *entry; folder && (entry = readdir(folder)) && count < WORKERS_MAX;) {
-        long pid = strtol(entry->d_name, NULL, 10);
-        long parent = pid > 0 ? read_parent(pid, name) : -1;
-        if (parent > 0 && strcmp(name, "cloche-worker") == 0 &&
-            (parent == getpid() || read_parent(parent, ignored) == getpid()))
-            pids[count++] = pid;
-    }
-    if (folder)
-        closedir(folder);
-    return count;
+    return processes_find("cloche-worker", pids, WORKERS_MAX);
 }
 
 struct sampler {
@@ -191,23 +113,24 @@ static void *sample(void *argument)
     while (!atomic_load(&self->end)) {
         long pids[WORKERS_MAX];
         size_t count = find_workers(pids);
-        uint64_t here = resident(getpid());
+        uint64_t here = processes_resident(getpid());
         uint64_t sum = here > self->before ? here - self->before : 0;
         for (size_t i = 0; i < count; i++)
-            sum += resident(pids[i]);
+            sum += processes_resident(pids[i]);
         struct clo_ceiling_state state = look();
         self->over |= state.used > state.ceiling;
         self->peak = sum > self->peak ? sum : self->peak;
         self->workers = count > self->workers ? count : self->workers;
         self->samples++;
-        sleep_ms(5);
+        runs_sleep(5);
     }
     return NULL;
 }
 
 static void start_sampling(struct sampler *sampler)
 {
-    *sampler = (struct sampler){.before = resident(getpid()), .start_ns = clo_monotonic_ns()};
+    *sampler =
+        (struct sampler){.before = processes_resident(getpid()), .start_ns = clo_monotonic_ns()};
     pthread_create(&sampler->thread, NULL, sample, sampler);
 }
 
@@ -226,33 +149,6 @@ static void check_samples(struct sampler *sampler, const char *what)
 }
 
 /* ---- runs ---- */
-
-struct job {
-    pthread_t thread;
-    struct clo_pool *pool;
-    const char *code;
-    uint64_t wait_ms;
-    struct clo_cancel *cancel;
-    int status;
-    struct clo_run_result *result;
-    struct clo_error error;
-};
-
-static void *run_job(void *argument)
-{
-    struct job *job = argument;
-    struct clo_run run = {.code = job->code,
-                          .code_length = strlen(job->code),
-                          .limits = {.wall_ms = 120000, .cpu_ms = 120000},
-                          .cancel = job->cancel};
-    job->status = clo_pool_run(job->pool, &run, job->wait_ms, &job->result, &job->error);
-    return NULL;
-}
-
-static void start_job(struct job *job)
-{
-    pthread_create(&job->thread, NULL, run_job, job);
-}
 
 static void check_good(struct job *job)
 {
@@ -289,6 +185,14 @@ static void check_bomb(struct job *job, size_t *limited, size_t *refused)
     clo_run_result_free(job->result);
 }
 
+static void join_bombs(struct job *jobs, size_t count, size_t *limited, size_t *refused)
+{
+    for (size_t i = 0; i < count; i++) {
+        job_join(&jobs[i]);
+        check_bomb(&jobs[i], limited, refused);
+    }
+}
+
 #define BOMBS 64
 #define IMPATIENT 16 /* of them, who do not wait for long */
 
@@ -304,30 +208,27 @@ static void sixty_four_bombs_at_once(void **state)
         jobs[i] = (struct job){.pool = pool,
                                .code = bombs[i % BOMB_KINDS],
                                .wait_ms = i >= BOMBS - IMPATIENT ? 200 : LONG_WAIT};
-        start_job(&jobs[i]);
+        job_start(&jobs[i]);
     }
     for (int i = 0; i < 5; i++) { /* beside them */
         struct job beside = {.pool = i % 2 ? pool : others, .code = good, .wait_ms = LONG_WAIT};
-        run_job(&beside);
+        job_run(&beside);
         check_good(&beside);
-        sleep_ms(100);
+        runs_sleep(100);
     }
     size_t limited = 0, refused = 0;
-    for (size_t i = 0; i < BOMBS; i++) {
-        pthread_join(jobs[i].thread, NULL);
-        check_bomb(&jobs[i], &limited, &refused);
-    }
+    join_bombs(jobs, BOMBS, &limited, &refused);
     fprintf(stderr, "64 bombs: %zu reached their limit, %zu were refused\n", limited, refused);
     assert_int_equal(limited + refused, BOMBS);
     assert_true(limited >= BOMBS - IMPATIENT);
     assert_true(refused >= 1);
     check_samples(&sampler, "64 bombs in worker processes");
     struct job after = {.pool = pool, .code = good, .wait_ms = LONG_WAIT};
-    run_job(&after);
+    job_run(&after);
     check_good(&after);
     clo_pool_destroy(pool);
     clo_pool_destroy(others);
-    assert_true(resident(getpid()) <= sampler.before + 32 * MIB);
+    assert_true(processes_resident(getpid()) <= sampler.before + 32 * MIB);
 }
 
 static void bombs_in_two_pools_share_one_ceiling(void **state)
@@ -340,22 +241,19 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
     for (size_t i = 0; i < 16; i++) {
         jobs[i] =
             (struct job){.pool = pools[i % 2], .code = bombs[i % BOMB_KINDS], .wait_ms = LONG_WAIT};
-        start_job(&jobs[i]);
+        job_start(&jobs[i]);
     }
     size_t limited = 0, refused = 0;
-    for (size_t i = 0; i < 16; i++) {
-        pthread_join(jobs[i].thread, NULL);
-        check_bomb(&jobs[i], &limited, &refused);
-    }
+    join_bombs(jobs, 16, &limited, &refused);
     assert_int_equal(limited, 16);
     check_samples(&sampler, isolation ? "two pools of workers" : "two pools of threads");
     for (int i = 0; i < 2; i++) {
         struct job after = {.pool = pools[i], .code = good, .wait_ms = LONG_WAIT};
-        run_job(&after);
+        job_run(&after);
         check_good(&after);
         clo_pool_destroy(pools[i]);
     }
-    assert_true(resident(getpid()) <= sampler.before + 32 * MIB);
+    assert_true(processes_resident(getpid()) <= sampler.before + 32 * MIB);
 }
 
 /* ---- the account follows what is resident ---- */
@@ -367,19 +265,16 @@ static void idle_workers_keep_no_more_than_their_own_part(void **state)
     static struct job jobs[6];
     for (size_t i = 0; i < 6; i++) {
         jobs[i] = (struct job){.pool = pool, .code = bombs[i % BOMB_KINDS], .wait_ms = LONG_WAIT};
-        start_job(&jobs[i]);
+        job_start(&jobs[i]);
     }
     size_t limited = 0, refused = 0;
-    for (size_t i = 0; i < 6; i++) {
-        pthread_join(jobs[i].thread, NULL);
-        check_bomb(&jobs[i], &limited, &refused);
-    }
+    join_bombs(jobs, 6, &limited, &refused);
     wait_until_used_is(look().members * CLO_CEILING_OWN); /* all is given back */
     long pids[WORKERS_MAX];
     size_t count = find_workers(pids);
     uint64_t most = 0;
     for (size_t i = 0; i < count; i++)
-        most = resident(pids[i]) > most ? resident(pids[i]) : most;
+        most = processes_resident(pids[i]) > most ? processes_resident(pids[i]) : most;
     fprintf(stderr, "idle workers: %zu, the largest has %llu KiB\n", count,
             (unsigned long long)(most / 1024));
     assert_true(count <= look().members);
@@ -398,11 +293,11 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
         long pids[WORKERS_MAX];
         struct clo_cancel *cancel = clo_cancel_create();
         struct job job = {.pool = pool, .code = code, .wait_ms = LONG_WAIT, .cancel = cancel};
-        start_job(&job);
+        job_start(&job);
         for (int k = 0; k < 6000; k++) { /* until it has its memory */
-            if (find_workers(pids) == 1 && resident(pids[0]) > 390 * MIB)
+            if (find_workers(pids) == 1 && processes_resident(pids[0]) > 390 * MIB)
                 break;
-            sleep_ms(10);
+            runs_sleep(10);
         }
         assert_int_equal(find_workers(pids), 1);
         assert_int_equal(look().used, 528 * MIB);
@@ -412,8 +307,8 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
             clo_cancel_trigger(cancel);
         while (look().used == 528 * MIB)
             ; /* at the very moment */
-        uint64_t left = resident(pids[0]);
-        pthread_join(job.thread, NULL);
+        uint64_t left = processes_resident(pids[0]);
+        job_join(&job);
         assert_int_equal(job.status, 0);
         assert_int_equal(job.result->error.kind, i ? CLO_RUN_CANCELLED : CLO_RUN_WORKER);
         assert_true(left <= CLO_CEILING_OWN);
@@ -430,31 +325,31 @@ static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **sta
     struct clo_cancel *stop = clo_cancel_create(), *cancel = clo_cancel_create();
     struct job holder = {
         .pool = full, .code = "import time\ntime.sleep(100)", .wait_ms = LONG_WAIT, .cancel = stop};
-    start_job(&holder);
+    job_start(&holder);
     while (!look().runs)
-        sleep_ms(1);
+        runs_sleep(1);
     struct job late = {.pool = pool, .code = good, .wait_ms = 50};
-    run_job(&late);
+    job_run(&late);
     assert_true(is_refused_with_reason(&late));
     struct job cancelled = {.pool = pool, .code = good, .wait_ms = LONG_WAIT, .cancel = cancel};
-    start_job(&cancelled);
+    job_start(&cancelled);
     while (!look().waiting)
-        sleep_ms(1);
+        runs_sleep(1);
     clo_cancel_trigger(cancel);
-    pthread_join(cancelled.thread, NULL);
+    job_join(&cancelled);
     assert_int_equal(cancelled.status, CLO_ECANCELLED);
     struct job small = {.pool = full, .code = good, .wait_ms = 50}; /* waits for a member */
-    run_job(&small);
+    job_run(&small);
     assert_int_equal(small.status, CLO_EBUSY);
     struct job left = {.pool = pool, .code = good, .wait_ms = LONG_WAIT};
-    start_job(&left);
+    job_start(&left);
     while (!look().waiting)
-        sleep_ms(1);
+        runs_sleep(1);
     clo_pool_destroy(pool); /* does not wait for memory */
-    pthread_join(left.thread, NULL);
+    job_join(&left);
     assert_int_equal(left.status, CLO_ECANCELLED);
     clo_cancel_trigger(stop);
-    pthread_join(holder.thread, NULL);
+    job_join(&holder);
     clo_run_result_free(holder.result);
     clo_pool_destroy(full);
     clo_cancel_free(stop);
@@ -463,7 +358,7 @@ static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **sta
 
 static void sandboxes_by_themselves_count_for_their_life(void **state)
 {
-    struct clo_sandbox_config config = {.image = image,
+    struct clo_sandbox_config config = {.image = runs_image,
                                         .limits = {.memory = 480 * MIB},
                                         .isolation = *(enum clo_isolation *)*state};
     struct clo_sandbox *sandboxes[3];
@@ -496,36 +391,14 @@ static void sandboxes_by_themselves_count_for_their_life(void **state)
     clo_sandbox_destroy(sandboxes[0]);
 }
 
-static enum clo_isolation thread_isolation = CLO_ISOLATION_THREAD;
-static enum clo_isolation worker_isolation = CLO_ISOLATION_WORKER;
-
-#define CASE(name, test, isolation)                                                                \
-    {                                                                                              \
-        name, test, set_ceiling, everything_is_back, isolation                                     \
-    }
-#define BOTH(test)                                                                                 \
-    CASE(#test " (thread)", test, &thread_isolation),                                              \
-        CASE(#test " (worker)", test, &worker_isolation)
-#define ONE(test) CASE(#test, test, NULL)
+#define BOTH(test) RUNS_BOTH(test, set_ceiling, everything_is_back, &runs_thread, &runs_worker)
+#define ONE(test) cmocka_unit_test_setup_teardown(test, set_ceiling, everything_is_back)
 
 int main(int count, char **arguments)
 {
-    struct clo_error error;
-    const char *path = getenv("CLOCHE_IMAGE");
-    if (!path && count > 1)
-        path = arguments[1];
-    if (clo_image_open(&image, path, CLO_IMAGE_COPY, &error)) {
-        fprintf(stderr, "SKIP: no image to test with: %s\n", error.message);
-        return SKIP;
-    }
-    struct clo_sandbox_config config = {.image = image};
-    struct clo_sandbox *probe;
-    int status = clo_sandbox_create(&probe, &config, &error);
-    if (status) {
-        fprintf(stderr, "%s%s\n", status == CLO_ENOHYPERVISOR ? "SKIP: " : "", error.message);
-        return status == CLO_ENOHYPERVISOR ? SKIP : 1;
-    }
-    clo_sandbox_destroy(probe);
+    int status = runs_begin(count, arguments);
+    if (status)
+        return status;
     const struct CMUnitTest tests[] = {
         ONE(sixty_four_bombs_at_once),
         BOTH(bombs_in_two_pools_share_one_ceiling),
@@ -534,7 +407,5 @@ int main(int count, char **arguments)
         BOTH(waits_for_memory_end_by_cancel_deadline_and_the_pools_end),
         BOTH(sandboxes_by_themselves_count_for_their_life),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    clo_image_close(image);
-    return failed;
+    return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

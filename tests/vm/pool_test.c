@@ -6,13 +6,11 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,60 +18,32 @@
 #include "base/clock.h"
 #include "cloche/sandbox.h"
 #include "processes.h"
+#include "runs.h"
 #include "sandbox_tools.h"
 
-#define SKIP 77
-#define MS 1000000ull
 #define THREADS 8
 #define ROUNDS 12
 
-static struct clo_image *image;
-static enum clo_isolation thread_isolation = CLO_ISOLATION_THREAD;
-static enum clo_isolation worker_isolation = CLO_ISOLATION_WORKER;
-
 static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size)
 {
-    struct clo_sandbox_config config = {
-        .image = image, .tools = test_tools, .tool_count = test_tool_count, .isolation = isolation};
-    struct clo_pool *pool;
-    struct clo_error error;
-    if (clo_pool_create(&pool, &config, size, &error))
-        fail_msg("%s (%s)", error.message, error.hint);
-    return pool;
+    return runs_pool((struct clo_sandbox_config){.tools = test_tools,
+                                                 .tool_count = test_tool_count,
+                                                 .isolation = isolation},
+                     size);
 }
 
-static void sleep_ms(long ms)
-{
-    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
-}
-
-struct job {
+struct client {
+    pthread_t thread;
     struct clo_pool *pool;
-    const char *code;
-    uint64_t wait_ms;
-    struct clo_cancel *cancel;
-    int number;
-    int status;
-    struct clo_run_result *result;
-    struct clo_error error;
-    int bad;
+    int number, bad;
 };
-
-static void *run_one(void *argument)
-{
-    struct job *job = argument;
-    struct clo_run run = {
-        .code = job->code, .code_length = strlen(job->code), .cancel = job->cancel};
-    job->status = clo_pool_run(job->pool, &run, job->wait_ms, &job->result, &job->error);
-    return NULL;
-}
 
 static void *run_many(void *argument)
 {
-    struct job *job = argument;
+    struct client *client = argument;
     for (int round = 0; round < ROUNDS; round++) {
         char code[300], want[64];
-        int token = job->number * 1000 + round;
+        int token = client->number * 1000 + round;
         bool fails = round % 4 == 3;
         snprintf(code, sizeof code,
                  "assert 'mark' not in globals()\nmark = %d\n"
@@ -83,9 +53,9 @@ static void *run_many(void *argument)
         struct clo_run run = {.code = code, .code_length = strlen(code)};
         struct clo_run_result *result;
         struct clo_error error;
-        if (clo_pool_run(job->pool, &run, 30000, &result, &error)) {
+        if (clo_pool_run(client->pool, &run, 30000, &result, &error)) {
             fprintf(stderr, "%s\n", error.message);
-            job->bad++;
+            client->bad++;
             continue;
         }
         bool right = strcmp(result->out, want) == 0 &&
@@ -93,7 +63,7 @@ static void *run_many(void *argument)
         if (!right)
             fprintf(stderr, "%s: '%s' '%s' %s\n", code, result->out, result->err,
                     clo_run_error_name(result->error.kind));
-        job->bad += !right;
+        client->bad += !right;
         clo_run_result_free(result);
     }
     return NULL;
@@ -102,15 +72,14 @@ static void *run_many(void *argument)
 static void many_threads_share_few_sandboxes(void **state)
 {
     struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 3);
-    pthread_t threads[THREADS];
-    struct job jobs[THREADS];
+    struct client clients[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        jobs[i] = (struct job){.pool = pool, .number = i};
-        pthread_create(&threads[i], NULL, run_many, &jobs[i]);
+        clients[i] = (struct client){.pool = pool, .number = i};
+        pthread_create(&clients[i].thread, NULL, run_many, &clients[i]);
     }
     for (int i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(jobs[i].bad, 0);
+        pthread_join(clients[i].thread, NULL);
+        assert_int_equal(clients[i].bad, 0);
     }
     clo_pool_destroy(pool);
 }
@@ -119,17 +88,16 @@ static void requests_wait_in_turn_and_not_for_ever(void **state)
 {
     struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 1);
     enum { COUNT = 5 };
-    pthread_t threads[COUNT];
     struct job jobs[COUNT];
     for (int i = 0; i < COUNT; i++) {
         jobs[i] = (struct job){.pool = pool,
                                .wait_ms = i == COUNT - 1 ? 50 : 30000,
                                .code = i ? "stamp()" : "import time\ntime.sleep(0.6)\nstamp()"};
-        pthread_create(&threads[i], NULL, run_one, &jobs[i]);
-        sleep_ms(60);
+        job_start(&jobs[i]);
+        runs_sleep(60);
     }
     for (int i = 0; i < COUNT; i++)
-        pthread_join(threads[i], NULL);
+        job_join(&jobs[i]);
     assert_int_equal(jobs[COUNT - 1].status, CLO_EBUSY);
     assert_non_null(strstr(jobs[COUNT - 1].error.message, "within 50 ms"));
     long before = -1;
@@ -149,17 +117,16 @@ static void a_waiting_request_can_be_cancelled(void **state)
     struct clo_cancel *cancel = clo_cancel_create();
     struct job first = {.pool = pool, .wait_ms = 30000, .code = "import time\ntime.sleep(0.5)"};
     struct job second = {.pool = pool, .wait_ms = 30000, .code = "1", .cancel = cancel};
-    pthread_t threads[2];
-    pthread_create(&threads[0], NULL, run_one, &first);
-    sleep_ms(100);
-    pthread_create(&threads[1], NULL, run_one, &second);
-    sleep_ms(50);
+    job_start(&first);
+    runs_sleep(100);
+    job_start(&second);
+    runs_sleep(50);
     uint64_t before = clo_monotonic_ns();
     clo_cancel_trigger(cancel);
-    pthread_join(threads[1], NULL);
+    job_join(&second);
     assert_int_equal(second.status, CLO_ECANCELLED);
-    assert_true(clo_monotonic_ns() - before < 200 * MS);
-    pthread_join(threads[0], NULL);
+    assert_true(clo_monotonic_ns() - before < 200 * NS_PER_MS);
+    job_join(&first);
     assert_int_equal(first.status, 0);
     assert_int_equal(first.result->error.kind, CLO_RUN_OK);
     clo_run_result_free(first.result);
@@ -171,17 +138,16 @@ static void one_slow_tool_blocks_nobody_else(void **state)
 {
     struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 2);
     struct job slow = {.pool = pool, .wait_ms = 30000, .code = "call_tool('nap', ms=3000)"};
-    pthread_t thread;
-    pthread_create(&thread, NULL, run_one, &slow);
-    sleep_ms(100);
+    job_start(&slow);
+    runs_sleep(100);
     for (int i = 0; i < 5; i++) {
         struct job quick = {.pool = pool, .wait_ms = 2500, .code = "2"};
-        run_one(&quick);
+        job_run(&quick);
         assert_int_equal(quick.status, 0);
         assert_string_equal(quick.result->result, "2");
         clo_run_result_free(quick.result);
     }
-    pthread_join(thread, NULL);
+    job_join(&slow);
     assert_int_equal(slow.status, 0);
     assert_string_equal(slow.result->result, "3000");
     clo_run_result_free(slow.result);
@@ -201,7 +167,7 @@ static void a_run_may_not_keep_state(void **state)
 
 static void wrong_sizes_and_configurations_are_refused(void **state)
 {
-    struct clo_sandbox_config config = {.image = image,
+    struct clo_sandbox_config config = {.image = runs_image,
                                         .limits = {.memory = 48u << 20},
                                         .isolation = *(enum clo_isolation *)*state};
     struct clo_pool *pool;
@@ -228,21 +194,20 @@ static void a_killed_worker_costs_its_run_only(void **state)
     };
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         struct job warm = {.pool = pool, .wait_ms = 30000, .code = "print(0)"};
-        run_one(&warm);
+        job_run(&warm);
         assert_int_equal(warm.status, 0);
         clo_run_result_free(warm.result);
         struct job job = {.pool = pool, .wait_ms = 30000, .code = codes[i]};
-        pthread_t thread;
-        pthread_create(&thread, NULL, run_one, &job);
-        sleep_ms(1000);
+        job_start(&job);
+        runs_sleep(1000);
         long pids[8];
         size_t count = processes_find("cloche-worker", pids, 8);
         assert_true(count >= 1);
         uint64_t before = clo_monotonic_ns();
         for (size_t k = 0; k < count; k++)
             kill((pid_t)pids[k], SIGKILL);
-        pthread_join(thread, NULL);
-        assert_true(clo_monotonic_ns() - before < 2000 * MS);
+        job_join(&job);
+        assert_true(clo_monotonic_ns() - before < 2000 * NS_PER_MS);
         assert_int_equal(job.status, 0);
         assert_int_equal(job.result->error.kind, CLO_RUN_WORKER);
         assert_string_equal(job.result->error.type, "WorkerLost");
@@ -252,7 +217,7 @@ static void a_killed_worker_costs_its_run_only(void **state)
         clo_run_result_free(job.result);
     }
     struct job after = {.pool = pool, .wait_ms = 30000, .code = "print('new')"};
-    run_one(&after);
+    job_run(&after);
     assert_int_equal(after.status, 0);
     assert_string_equal(after.result->out, "new\n");
     clo_run_result_free(after.result);
@@ -266,52 +231,36 @@ static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state
     static const char *const names[] = {"cloche-worker", "cloche-nursery"};
     for (size_t i = 0; i < 2; i++) {
         struct job job = {.pool = pool, .wait_ms = 30000, .code = "print(7)"};
-        run_one(&job);
+        job_run(&job);
         assert_int_equal(job.status, 0);
         clo_run_result_free(job.result);
-        long pids[8];
+        long pids[8], workers[8];
+        size_t worker_count = processes_find("cloche-worker", workers, 8);
         size_t count = processes_find(names[i], pids, 8);
         assert_true(count >= 1);
         for (size_t k = 0; k < count; k++)
             kill((pid_t)pids[k], SIGKILL);
-        for (int k = 0; k < 200 && processes_find("cloche-worker", pids, 8); k++)
-            sleep_ms(50); /* a worker takes its namespaces down with it */
-        run_one(&job);
+        for (size_t k = 0; k < worker_count; k++)
+            processes_await_end(workers[k]); /* one without a nursery has another parent */
+        job_run(&job);
         if (job.status)
             fail_msg("%s", job.error.message);
         assert_string_equal(job.result->out, "7\n");
         clo_run_result_free(job.result);
     }
     clo_pool_destroy(pool);
-    sleep_ms(100);
+    runs_sleep(100);
     long pids[8];
     assert_int_equal(processes_find("cloche-", pids, 8), 0); /* nothing is left behind */
 }
 
-#define BOTH(test)                                                                                 \
-    {#test " (thread)", test, NULL, NULL, &thread_isolation},                                      \
-    {                                                                                              \
-#test " (worker)", test, NULL, NULL, &worker_isolation                                     \
-    }
+#define BOTH(test) RUNS_BOTH(test, NULL, NULL, &runs_thread, &runs_worker)
 
 int main(int count, char **arguments)
 {
-    struct clo_error error;
-    const char *path = getenv("CLOCHE_IMAGE");
-    if (!path && count > 1)
-        path = arguments[1];
-    if (clo_image_open(&image, path, CLO_IMAGE_COPY, &error)) {
-        fprintf(stderr, "SKIP: no image to test with: %s\n", error.message);
-        return SKIP;
-    }
-    struct clo_sandbox_config config = {.image = image};
-    struct clo_sandbox *probe;
-    int status = clo_sandbox_create(&probe, &config, &error);
-    if (status) {
-        fprintf(stderr, "%s%s\n", status == CLO_ENOHYPERVISOR ? "SKIP: " : "", error.message);
-        return status == CLO_ENOHYPERVISOR ? SKIP : 1;
-    }
-    clo_sandbox_destroy(probe);
+    int status = runs_begin(count, arguments);
+    if (status)
+        return status;
     const struct CMUnitTest tests[] = {
         BOTH(many_threads_share_few_sandboxes),
         BOTH(requests_wait_in_turn_and_not_for_ever),
@@ -322,7 +271,5 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_killed_worker_costs_its_run_only),
         cmocka_unit_test(a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    clo_image_close(image);
-    return failed;
+    return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -3,27 +3,41 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #define WINDOW (1u << 20)     /* bytes of another process that are looked at together */
 #define RANGE_MAX (8ul << 30) /* more than that only a sanitizer reserves, for its own tables */
 
-static long parent_of(long pid)
+/* "pid (name) state parent ...", and the name may hold anything. */
+static bool read_stat(long pid, char *text, size_t size)
 {
-    char path[64], text[512];
+    char path[64];
     snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     FILE *file = fopen(path, "re");
     if (!file)
-        return -1;
-    size_t length = fread(text, 1, sizeof text - 1, file);
+        return false;
+    size_t length = fread(text, 1, size - 1, file);
     fclose(file);
     text[length] = '\0';
-    char *after = strrchr(text, ')'); /* pid (name) state parent ... */
+    return strrchr(text, ')') != NULL;
+}
+
+static long parent_of(long pid)
+{
+    char text[512];
     long parent;
-    return after && sscanf(after, ") %*c %ld", &parent) == 1 ? parent : -1;
+    return read_stat(pid, text, sizeof text) &&
+                   sscanf(strrchr(text, ')'), ") %*c %ld", &parent) == 1
+               ? parent
+               : -1;
 }
 
 static bool is_called(long pid, const char *name)
@@ -54,6 +68,33 @@ size_t processes_find(const char *name, long *pids, size_t most)
     }
     closedir(folder);
     return count;
+}
+
+/* Nothing of it runs any more: it is gone, or all that is left is a first thread nobody waited for.
+ */
+static bool has_ended(long pid)
+{
+    char path[64], text[512], state = 0;
+    size_t threads = 0;
+    snprintf(path, sizeof path, "/proc/%ld/task", pid);
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+        threads += entry->d_name[0] != '.';
+    if (folder)
+        closedir(folder);
+    if (read_stat(pid, text, sizeof text))
+        sscanf(strrchr(text, ')'), ") %c", &state);
+    return !state || (threads <= 1 && state == 'Z');
+}
+
+void processes_await_end(long pid)
+{
+    for (int i = 0; i < 6000; i++) {
+        if (has_ended(pid))
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    fail_msg("process %ld does not end", pid);
 }
 
 /* Windows overlap by `length`, so that nothing is missed between two. */
@@ -93,4 +134,37 @@ bool processes_hold(long pid, const void *bytes, size_t length)
     if (memory >= 0)
         close(memory);
     return found;
+}
+
+static uint64_t resident_at_most(long pid)
+{
+    char path[64];
+    unsigned long pages = 0, shared = 0;
+    snprintf(path, sizeof path, "/proc/%ld/statm", pid); /* size resident shared ... */
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    int got = fscanf(file, "%*u %lu %lu", &pages, &shared);
+    fclose(file);
+    return got == 2 && pages > shared ? (pages - shared) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* Summed over the mappings: of what no other process has the anonymous part. */
+uint64_t processes_resident(long pid)
+{
+    char path[64], line[512];
+    unsigned long long kib, alone = 0, sum = 0;
+    snprintf(path, sizeof path, "/proc/%ld/smaps", pid);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) { /* Private_… come before Anonymous */
+        if (sscanf(line, "Private_Clean: %llu", &kib) == 1)
+            alone = kib;
+        else if (sscanf(line, "Private_Dirty: %llu", &kib) == 1)
+            alone += kib;
+        else if (sscanf(line, "Anonymous: %llu", &kib) == 1)
+            sum += kib < alone ? kib : alone;
+    }
+    if (file)
+        fclose(file);
+    return sum ? sum * 1024 : resident_at_most(pid);
 }

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,12 +18,8 @@
 
 #include "base/clock.h"
 #include "cloche/sandbox.h"
+#include "runs.h"
 #include "sandbox_tools.h"
-
-#define SKIP 77
-#define MS 1000000ull
-
-static struct clo_image *image;
 
 struct fixture {
     enum clo_isolation isolation;
@@ -37,7 +32,7 @@ static struct fixture there = {CLO_ISOLATION_WORKER, NULL, NULL};
 static int set_up(void **state)
 {
     struct fixture *fixture = *state;
-    struct clo_sandbox_config config = {.image = image,
+    struct clo_sandbox_config config = {.image = runs_image,
                                         .tools = test_tools,
                                         .tool_count = test_tool_count,
                                         .isolation = fixture->isolation,
@@ -248,7 +243,7 @@ static void each_limit_ends_a_run_and_says_so(void **state)
         CHECK(contains(result->err, limit_cases[i].err));
         CHECK(strncmp(result->out, "a\n", 2) == 0); /* what was printed before is kept */
         CHECK(limit_cases[i].line < 0 || result->error.line == limit_cases[i].line);
-        CHECK(took < 15000 * MS);
+        CHECK(took < 15000 * NS_PER_MS);
         result = run(fixture, "print(1)"); /* and the next run knows nothing of it */
         CHECK(strcmp(result->out, "1\n") == 0 && result->error.kind == CLO_RUN_OK);
     }
@@ -337,12 +332,12 @@ static void awaited_tools_run_in_parallel(void **state)
     uint64_t before = clo_monotonic_ns();
     result = run(fixture, code);
     CHECK(strcmp(result->out, "left\n") == 0);
-    CHECK(clo_monotonic_ns() - before < 2800 * MS); /* nobody waits for it */
+    CHECK(clo_monotonic_ns() - before < 2800 * NS_PER_MS); /* nobody waits for it */
 }
 
 static void *cancel_soon(void *cancel)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 400 * MS}, NULL); /* the run surely began */
+    runs_sleep(400); /* the run surely began */
     clo_cancel_trigger(cancel);
     return NULL;
 }
@@ -369,7 +364,7 @@ static void a_cancelled_run_ends_soon_and_keeps_its_output(void **state)
         CHECK(result->error.kind == CLO_RUN_CANCELLED);
         CHECK(result->exit_code == 130);
         CHECK(strcmp(result->out, "a\n") == 0);
-        CHECK(took >= 390 * MS && took < 5500 * MS);
+        CHECK(took >= 390 * NS_PER_MS && took < 5500 * NS_PER_MS);
         struct clo_error error;
         struct clo_run_result *none;
         struct clo_run again = {.code = "1", .code_length = 1, .cancel = cancel};
@@ -478,7 +473,7 @@ static void wrong_arguments_are_refused(void **state)
     bad = (struct clo_run){.code = long_code, .code_length = 9u << 20};
     assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
     free(long_code);
-    struct clo_sandbox_config config = {.image = image, .limits = {.memory = 1}};
+    struct clo_sandbox_config config = {.image = runs_image, .limits = {.memory = 1}};
     struct clo_sandbox *none;
     assert_int_equal(clo_sandbox_create(&none, &config, &error), CLO_EINVALID);
     config.limits.memory = 0;
@@ -490,34 +485,13 @@ static void wrong_arguments_are_refused(void **state)
     assert_null(none);
 }
 
-#define BOTH(test)                                                                                 \
-    {#test " (thread)", test, set_up, tear_down, &here},                                           \
-    {                                                                                              \
-#test " (worker)", test, set_up, tear_down, &there                                         \
-    }
+#define BOTH(test) RUNS_BOTH(test, set_up, tear_down, &here, &there)
 
 int main(int count, char **arguments)
 {
-    struct clo_error error;
-    const char *path = getenv("CLOCHE_IMAGE");
-    if (!path && count > 1)
-        path = arguments[1];
-    if (clo_image_open(&image, path, CLO_IMAGE_COPY, &error)) {
-        fprintf(stderr, "SKIP: no image to test with: %s\n", error.message);
-        return SKIP;
-    }
-    struct clo_sandbox_config config = {.image = image};
-    struct clo_sandbox *probe;
-    int status = clo_sandbox_create(&probe, &config, &error);
-    if (status == CLO_ENOHYPERVISOR) {
-        fprintf(stderr, "SKIP: %s (%s)\n", error.message, error.hint);
-        return SKIP;
-    }
-    if (status) {
-        fprintf(stderr, "%s\n", error.message);
-        return 1;
-    }
-    clo_sandbox_destroy(probe);
+    int status = runs_begin(count, arguments);
+    if (status)
+        return status;
     const struct CMUnitTest tests[] = {
         BOTH(runs_give_what_the_table_says),
         BOTH(each_limit_ends_a_run_and_says_so),
@@ -532,7 +506,5 @@ int main(int count, char **arguments)
         BOTH(output_is_heard_as_it_comes),
         BOTH(wrong_arguments_are_refused),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    clo_image_close(image);
-    return failed;
+    return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

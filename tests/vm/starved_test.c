@@ -21,13 +21,11 @@
 
 #include "base/clock.h"
 #include "cloche/sandbox.h"
+#include "runs.h"
 
-#define SKIP 77
-#define MS 1000000ull
 #define LOW 10 /* the niceness that gives a tenth of what a thread of niceness 0 gets */
 #define WALL_MS 1000
 
-static struct clo_image *image;
 static atomic_bool rest;
 
 static void share_one_processor(void)
@@ -45,7 +43,7 @@ static void *never_rest(void *unused)
     return unused;
 }
 
-struct job {
+struct starved_run {
     const char *code;
     struct clo_sandbox *sandbox;
     struct clo_run_result *result;
@@ -57,8 +55,8 @@ struct job {
 /* On a thread of its own: a priority that was lowered cannot be raised again by everybody. */
 static void *run_starved(void *context)
 {
-    struct job *job = context;
-    struct clo_sandbox_config config = {.image = image};
+    struct starved_run *job = context;
+    struct clo_sandbox_config config = {.image = runs_image};
     struct clo_run first = {.code = "print(1)", .code_length = 8};
     struct clo_run run = {.code = job->code,
                           .code_length = strlen(job->code),
@@ -80,9 +78,9 @@ static void *run_starved(void *context)
     return NULL;
 }
 
-static struct job run(const char *code)
+static struct starved_run run(const char *code)
 {
-    struct job job = {.code = code};
+    struct starved_run job = {.code = code};
     pthread_t thread;
     atomic_store(&rest, false);
     share_one_processor();
@@ -90,7 +88,7 @@ static struct job run(const char *code)
     pthread_join(thread, NULL);
     if (job.status)
         fail_msg("%s", job.error.message);
-    fprintf(stderr, "%d ms, %d us of them on the processor\n", (int)(job.took_ns / MS),
+    fprintf(stderr, "%d ms, %d us of them on the processor\n", (int)(job.took_ns / NS_PER_MS),
             (int)job.result->usage.cpu_us);
     return job;
 }
@@ -100,8 +98,8 @@ static void the_traceback_comes(void **state)
     (void)state;
     /* The end takes some 20 ms of a processor: more than it gets in a tenth of its wall time here.
      */
-    struct job job = run("def spin():\n    while True: pass\nprint('a')\n"
-                         "try: spin()\nfinally:\n    for _ in range(1_000_000): pass");
+    struct starved_run job = run("def spin():\n    while True: pass\nprint('a')\n"
+                                 "try: spin()\nfinally:\n    for _ in range(1_000_000): pass");
     assert_string_equal(job.result->out, "a\n");
     assert_int_equal(job.result->error.kind, CLO_RUN_LIMIT);
     if (job.result->error.line != 2 || !strstr(job.result->err, "line 4"))
@@ -112,34 +110,23 @@ static void the_traceback_comes(void **state)
 static void code_that_goes_on_is_stopped(void **state)
 {
     (void)state;
-    struct job job = run("print('a')\nwhile True:\n  try:\n    while True: pass\n"
-                         "  except BaseException: pass");
+    struct starved_run job = run("print('a')\nwhile True:\n  try:\n    while True: pass\n"
+                                 "  except BaseException: pass");
     assert_string_equal(job.result->out, "a\n");
     assert_int_equal(job.result->error.kind, CLO_RUN_LIMIT);
     assert_int_equal(job.result->error.line, 0);
-    assert_true(job.took_ns < 60000 * MS);
+    assert_true(job.took_ns < 60000 * NS_PER_MS);
     clo_run_result_free(job.result);
 }
 
 int main(int count, char **arguments)
 {
-    struct clo_error error;
-    const char *path = getenv("CLOCHE_IMAGE");
-    if (!path && count > 1)
-        path = arguments[1];
-    if (access("/dev/kvm", R_OK | W_OK)) {
-        fprintf(stderr, "SKIP: NO /dev/kvm HERE\n");
-        return SKIP;
-    }
-    if (clo_image_open(&image, path, CLO_IMAGE_COPY, &error)) {
-        fprintf(stderr, "SKIP: no image to test with: %s\n", error.message);
-        return SKIP;
-    }
+    int status = runs_begin(count, arguments);
+    if (status)
+        return status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_traceback_comes),
         cmocka_unit_test(code_that_goes_on_is_stopped),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    clo_image_close(image);
-    return failed;
+    return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

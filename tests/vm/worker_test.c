@@ -19,28 +19,22 @@
 
 #include "cloche/sandbox.h"
 #include "processes.h"
+#include "runs.h"
 #include "sandbox/program.h"
 #include "sandbox_tools.h"
 
-#define SKIP 77
 #define WAIT_MS 60000
 
-static struct clo_image *image;
 static uint8_t *liar;
 static size_t liar_size;
 
 static struct clo_pool *make_pool(void)
 {
-    struct clo_sandbox_config config = {.image = image,
-                                        .tools = test_tools,
-                                        .tool_count = test_tool_count,
-                                        .limits = {.wall_ms = 10000, .host_calls = 5},
-                                        .isolation = CLO_ISOLATION_WORKER};
-    struct clo_pool *pool;
-    struct clo_error error;
-    if (clo_pool_create(&pool, &config, 1, &error))
-        fail_msg("%s (%s)", error.message, error.hint);
-    return pool;
+    return runs_pool((struct clo_sandbox_config){.tools = test_tools,
+                                                 .tool_count = test_tool_count,
+                                                 .limits = {.wall_ms = 10000, .host_calls = 5},
+                                                 .isolation = CLO_ISOLATION_WORKER},
+                     1);
 }
 
 static struct clo_run_result *run(struct clo_pool *pool, const char *code, uint64_t wall_ms)
@@ -202,7 +196,7 @@ static void whatever_it_sends_costs_its_run_only(void **state)
 static void a_program_that_does_not_start_is_an_error(void **state)
 {
     (void)state;
-    struct clo_sandbox_config config = {.image = image, .isolation = CLO_ISOLATION_WORKER};
+    struct clo_sandbox_config config = {.image = runs_image, .isolation = CLO_ISOLATION_WORKER};
     struct clo_pool *pool;
     struct clo_error error;
     clo_program_replace((const uint8_t *)"no ELF file", 11);
@@ -229,17 +223,13 @@ static void read_liar(const char *path)
 
 int main(int count, char **arguments)
 {
-    struct clo_error error;
     if (count != 3) {
         fputs("Usage: worker_test IMAGE LIAR\n", stderr);
         return 2;
     }
-    const char *path = getenv("CLOCHE_IMAGE");
-    if (clo_image_open(&image, path ? path : arguments[1], CLO_IMAGE_COPY, &error) ||
-        access("/dev/kvm", R_OK | W_OK)) {
-        fputs("SKIP: NO IMAGE OR NO /dev/kvm: NOTHING WAS TESTED\n", stderr);
-        return SKIP;
-    }
+    int status = runs_begin(count, arguments);
+    if (status)
+        return status;
     read_liar(arguments[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_of_the_host_is_in_its_memory),
@@ -248,7 +238,6 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_program_that_does_not_start_is_an_error),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    clo_image_close(image);
     free(liar);
-    return failed;
+    return runs_end(failed);
 }
