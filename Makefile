@@ -46,7 +46,7 @@ test-all: build ## everything (at most 60 minutes)
 	$(call tests,lint hw)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) all
 
-test-%: build ## one suite: hostile, cpython, hw, sanitizers, clang, lint, fuzz
+test-%: build ## one suite: hostile, clean, cpython, wasm, hw, faults, reproducible, sanitizers, clang, lint, fuzz
 	$(call tests,lint)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) $*
 

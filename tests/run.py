@@ -167,6 +167,14 @@ def hw(build):
     yield from counted("hw", ["tests/hw/run.sh", build])
 
 
+def faults(build):
+    yield from counted("faults", ["tests/faults/run.py", "--build", build])
+
+
+def reproducible(build):
+    yield from counted("reproducible", ["tests/image/reproducible.sh", build])
+
+
 def other_build(build, name, options, env=None):
     """Configure and build in a folder of its own, then run the C tests there."""
     folder = f"{build}-{name}"
@@ -200,7 +208,7 @@ def lint(build):
 
 QUICK = [unit_and_vm, cli, end_to_end, hostile]
 LONG = {"clean": clean, "cpython": cpython, "wasm": wasm, "hw": hw, "sanitizers": sanitizers,
-        "clang": clang, "lint": lint, "fuzz": fuzz}
+        "clang": clang, "lint": lint, "fuzz": fuzz, "faults": faults, "reproducible": reproducible}
 
 
 def run_suite(suite, build, totals):

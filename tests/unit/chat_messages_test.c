@@ -108,8 +108,10 @@ static void histories_become_messages(void **state)
         struct clo_model_request request = {.instructions = cases[i].instructions, .input = items};
         json_t *messages;
         assert_int_equal(clo_chat_messages(&messages, &request, NULL), 0);
-        if (!json_equal(messages, wanted))
-            fail_msg("%zu: %s", i, json_dumps(messages, 0));
+        if (!json_equal(messages, wanted)) {
+            char *text = json_dumps(messages, 0);
+            fail_msg("%zu: %s", i, text);
+        }
         json_decref(messages);
         json_decref(items);
         json_decref(wanted);
@@ -166,8 +168,10 @@ static void options_are_renamed(void **state)
         json_t *wanted = parse_quoted(translations[i].body), *body = json_object();
         struct clo_model_request request = {.options = options, .tools = tools};
         assert_int_equal(clo_chat_options(body, &request, translations[i].openai), 0);
-        if (!json_equal(body, wanted))
-            fail_msg("%zu: %s", i, json_dumps(body, 0));
+        if (!json_equal(body, wanted)) {
+            char *text = json_dumps(body, 0);
+            fail_msg("%zu: %s", i, text);
+        }
         json_decref(options);
         json_decref(tools);
         json_decref(wanted);

@@ -207,7 +207,9 @@ static char *repeat(const char *unit, size_t count)
     struct clo_buffer out = CLO_BUFFER(10u << 20);
     for (size_t i = 0; i < count; i++)
         clo_buffer_text(&out, unit);
-    return clo_buffer_take(&out, NULL);
+    char *text = clo_buffer_take(&out, NULL);
+    assert_non_null(text);
+    return text;
 }
 
 /* Long sections lose their middle at a character's boundary; short ones stay whole. */

@@ -347,6 +347,12 @@ static void inspect_writes_what_the_header_says(void **state)
     fclose(out);
 }
 
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
 static int remove_folder(void **state)
 {
     (void)state;
@@ -372,7 +378,5 @@ int main(void)
         cmocka_unit_test(the_search_tells_where_it_looked),
         cmocka_unit_test(inspect_writes_what_the_header_says),
     };
-    if (!mkdtemp(folder))
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, remove_folder);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -65,8 +65,10 @@ static void what_would_not_be_valid_is_dropped(void **state)
     for (size_t i = 0; i < sizeof tidied / sizeof tidied[0]; i++) {
         json_t *items = list(tidied[i].before), *want = list(tidied[i].after);
         assert_int_equal(clo_history_tidy(items), 0);
-        if (!json_equal(items, want))
-            fail_msg("%s: %s", tidied[i].what, json_dumps(items, JSON_COMPACT));
+        if (!json_equal(items, want)) {
+            char *text = json_dumps(items, JSON_COMPACT);
+            fail_msg("%s: %s", tidied[i].what, text);
+        }
         json_decref(items);
         json_decref(want);
     }
@@ -120,8 +122,10 @@ static void assert_loads(struct clo_store *store, const char *input, const char 
     if (clo_history_check(store, &request, &problem) < 0 ||
         clo_history_load(store, &request, &all, &problem) < 0)
         fail_msg("%s", problem.message);
-    if (!json_equal(all, wanted))
-        fail_msg("%s", json_dumps(all, JSON_COMPACT));
+    if (!json_equal(all, wanted)) {
+        char *text = json_dumps(all, JSON_COMPACT);
+        fail_msg("%s", text);
+    }
     json_decref(all);
     json_decref(wanted);
     clo_request_clear(&request);

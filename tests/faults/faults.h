@@ -1,0 +1,53 @@
+/* faults.h - one fault in one run of one test case: what the parts of the harness tell each other.
+ *
+ * Linked into every unit test of a build with -Dfaults=true. The allocating functions and the C
+ * library's system calls are replaced for the program and for the libraries that it uses
+ * (memory.c, calls.c); each call asks the gate (gate.c) whether it is the one that fails. Calls of
+ * the tests themselves never fail (places.c knows them). The runner (runner.c) stands in for
+ * cmocka's: it runs each case once to count, then once for each fault, every run in a process of
+ * its own.
+ */
+#ifndef CLO_TESTS_FAULTS_H
+#define CLO_TESTS_FAULTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAULTS_MAX 400000 /* calls of one case that are told apart */
+
+/* Of the run in this process; lies in memory shared with the runner. */
+struct faults_run {
+    unsigned long target;        /* which call fails, counted from 1; 0: none, count only */
+    atomic_ulong calls;          /* that could have failed */
+    atomic_bool hit;             /* the target was reached */
+    int left_open;               /* descriptors, after the run without a fault */
+    char what[32];               /* the function that failed, */
+    char where[192];             /* and who called it, innermost first */
+    uint32_t stacks[FAULTS_MAX]; /* in a counting run: a hash of each call's stack */
+};
+
+/* The gate. `arm` before the case's setup, `disarm` after its teardown or its failed assertion. */
+void faults_arm(struct faults_run *run);
+void faults_disarm(void);
+/* Whether this call of `what`, which returns to `caller`, is to fail. */
+bool faults_hit(const char *what, const void *caller);
+#define FAULTS_HIT(what) faults_hit(what, __builtin_return_address(0))
+
+/* Nothing fails in a thread before it has entered, nor after it has left: not while the sanitizers
+ * set it up, and never in one that a test starts. `leave` returns whether it had entered. */
+void faults_enter_thread(void);
+bool faults_leave_thread(void);
+
+/* Whose code a return address lies in. */
+enum faults_owner { FAULTS_LIBRARY, FAULTS_PRODUCT, FAULTS_TEST };
+enum faults_owner faults_owner(const void *address);
+void faults_learn_places(void);
+/* `function+offset`, of the program's own symbol table, or "?". */
+const char *faults_name(const void *address, size_t *offset);
+
+/* Blocks allocated since `arm` and not freed. */
+long faults_live(void);
+
+#endif
