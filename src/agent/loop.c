@@ -200,8 +200,7 @@ static void answer_calls(struct loop *loop, size_t first, const char *refusal, s
 /* The request's options; a call that was demanded is demanded once, and the last reply has none. */
 static json_t *make_options(const struct loop *loop, unsigned iteration, bool last)
 {
-    json_t *options =
-        loop->turn->options ? json_copy((json_t *)loop->turn->options) : json_object();
+    json_t *options = loop->turn->options ? clo_doc_copy(loop->turn->options) : json_object();
     const json_t *choice = json_object_get(options, "tool_choice");
     bool demanded = json_is_object(choice) ||
                     (json_is_string(choice) && strcmp(json_string_value(choice), "required") == 0);
@@ -296,7 +295,7 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
     struct loop loop = {.agent = agent,
                         .turn = turn,
                         .result = result,
-                        .history = json_copy((json_t *)turn->input),
+                        .history = clo_doc_copy(turn->input),
                         .tools = gather_tools(agent, turn->client_tools),
                         .instructions = join_instructions(agent, turn->instructions)};
     if (turn->instructions && strlen(turn->instructions) > CLO_AGENT_TEXT_MAX)

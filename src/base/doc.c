@@ -17,11 +17,19 @@ static void *watched_malloc(size_t size)
     return block;
 }
 
-static void watch_allocations(void)
+static void wrap_allocations(void)
 {
     json_free_t release;
     json_get_alloc_funcs(&allocate_before, &release);
     json_set_alloc_funcs(watched_malloc, release);
+}
+
+/* Note whether memory lacks from here on, in this thread. */
+static void watch(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, wrap_allocations);
+    found_no_memory = false;
 }
 
 static void say_no_memory(json_error_t *why)
@@ -32,18 +40,49 @@ static void say_no_memory(json_error_t *why)
 
 json_t *clo_doc_parse(const char *text, size_t length, size_t flags, json_error_t *why)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t own;
     if (!why)
         why = &own;
-    pthread_once(&once, watch_allocations);
-    found_no_memory = false;
+    watch();
     json_t *value = json_loadb(text, length, flags, why);
     if (!found_no_memory)
         return value;
     json_decref(value);
     say_no_memory(why);
     return NULL;
+}
+
+json_t *clo_doc_copy(const json_t *value)
+{
+    watch();
+    json_t *copy = json_copy((json_t *)value);
+    if (!found_no_memory)
+        return copy;
+    json_decref(copy);
+    return NULL;
+}
+
+char *clo_doc_dump(const json_t *value, size_t flags)
+{
+    watch();
+    char *text = json_dumps(value, flags);
+    if (!found_no_memory)
+        return text;
+    free(text);
+    return NULL;
+}
+
+bool clo_doc_no_memory(const json_error_t *why)
+{
+    return json_error_code(why) == json_error_out_of_memory;
+}
+
+void clo_doc_put(json_t **object, const char *name, json_t *value)
+{
+    if (json_object_set_new(*object, name, value) == 0)
+        return;
+    json_decref(*object);
+    *object = NULL;
 }
 
 /* The four hex digits of a \u escape at text, or -1. */
@@ -90,8 +129,7 @@ json_t *clo_doc_load(const char *text, size_t length, json_error_t *why)
     if (!why)
         why = &first;
     json_t *value = clo_doc_parse(text, length, flags, why);
-    if (value || json_error_code(why) == json_error_out_of_memory ||
-        !memmem(text, length, "\\u", 2))
+    if (value || clo_doc_no_memory(why) || !memmem(text, length, "\\u", 2))
         return value;
     char *copy = malloc(length + 1);
     if (!copy) {

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/doc.h"
+
 /* Guest text may hold what JSON strings may not (lone surrogates, stray bytes): each such byte
  * becomes U+FFFD, so that the document is always valid. */
 static json_t *text(const char *data, size_t length)
@@ -46,14 +48,14 @@ static json_t *error_object(const struct clo_run_error *error)
     if (error->kind == CLO_RUN_OK)
         return json_null();
     json_t *object = json_object();
-    json_object_set_new(object, "kind", json_string(clo_run_error_name(error->kind)));
-    json_object_set_new(object, "type", text_or_null(error->type));
-    json_object_set_new(object, "message", text_or_null(error->message));
-    json_object_set_new(object, "traceback", text_or_null(error->traceback));
-    json_object_set_new(object, "line", error->line ? json_integer(error->line) : json_null());
-    json_object_set_new(object, "limit", text_or_null(error->limit));
-    json_object_set_new(object, "limit_value",
-                        error->limit ? json_integer((json_int_t)error->limit_value) : json_null());
+    clo_doc_put(&object, "kind", json_string(clo_run_error_name(error->kind)));
+    clo_doc_put(&object, "type", text_or_null(error->type));
+    clo_doc_put(&object, "message", text_or_null(error->message));
+    clo_doc_put(&object, "traceback", text_or_null(error->traceback));
+    clo_doc_put(&object, "line", error->line ? json_integer(error->line) : json_null());
+    clo_doc_put(&object, "limit", text_or_null(error->limit));
+    clo_doc_put(&object, "limit_value",
+                error->limit ? json_integer((json_int_t)error->limit_value) : json_null());
     return object;
 }
 
@@ -61,18 +63,18 @@ int clo_run_print_json(const struct clo_run_result *result, FILE *out)
 {
     const struct clo_usage *usage = &result->usage;
     json_t *object = json_object();
-    json_object_set_new(object, "stdout", text(result->out, result->out_length));
-    json_object_set_new(object, "stderr", text(result->err, result->err_length));
-    json_object_set_new(object, "result",
-                        result->result ? text(result->result, result->result_length) : json_null());
-    json_object_set_new(object, "exit_code", json_integer(result->exit_code));
-    json_object_set_new(object, "error", error_object(&result->error));
-    json_object_set_new(object, "usage",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "wall_us",
-                                  (json_int_t)usage->wall_us, "cpu_us", (json_int_t)usage->cpu_us,
-                                  "memory_peak", (json_int_t)usage->memory_peak, "host_calls",
-                                  (json_int_t)usage->host_calls, "output_bytes",
-                                  (json_int_t)usage->output_bytes));
+    clo_doc_put(&object, "stdout", text(result->out, result->out_length));
+    clo_doc_put(&object, "stderr", text(result->err, result->err_length));
+    clo_doc_put(&object, "result",
+                result->result ? text(result->result, result->result_length) : json_null());
+    clo_doc_put(&object, "exit_code", json_integer(result->exit_code));
+    clo_doc_put(&object, "error", error_object(&result->error));
+    clo_doc_put(&object, "usage",
+                json_pack("{s:I, s:I, s:I, s:I, s:I}", "wall_us", (json_int_t)usage->wall_us,
+                          "cpu_us", (json_int_t)usage->cpu_us, "memory_peak",
+                          (json_int_t)usage->memory_peak, "host_calls",
+                          (json_int_t)usage->host_calls, "output_bytes",
+                          (json_int_t)usage->output_bytes));
     int status = json_dumpf(object, out, JSON_INDENT(2));
     json_decref(object);
     fputc('\n', out);

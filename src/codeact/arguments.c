@@ -17,6 +17,8 @@ int clo_codeact_arguments(const json_t *arguments, char **code, size_t *length,
     json_error_t why;
     json_t *object =
         clo_doc_load(json_string_value(arguments), json_string_length(arguments), &why);
+    if (!object && clo_doc_no_memory(&why))
+        return clo_fail_memory(error);
     if (!object)
         return clo_fail(error, CLO_EINVALID,
                         "the arguments are not JSON (line %d, column %d: %s); " WANTED

@@ -41,6 +41,8 @@ static int write_tool(struct clo_buffer *out, const struct clo_tool *tool, struc
     if (tool->parameters) {
         json_error_t why;
         schema = clo_doc_parse(tool->parameters, strlen(tool->parameters), 0, &why);
+        if (!schema && clo_doc_no_memory(&why))
+            return clo_fail_memory(error);
         if (!schema)
             return clo_fail(error, CLO_EINVALID, "the parameters of tool %s are not JSON: %s",
                             tool->name, why.text);

@@ -23,7 +23,7 @@ static void write_value(struct clo_buffer *out, const json_t *value)
         clo_buffer_text(out, json_array_size(value) || json_object_size(value) ? "..." : "");
         clo_buffer_text(out, list ? "]" : "}");
     } else {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        char *text = clo_doc_dump(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         clo_buffer_text(out, text ? text : "...");
         free(text);
     }

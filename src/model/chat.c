@@ -145,8 +145,10 @@ static int on_call(struct reading *reading, const json_t *piece, struct clo_erro
         clo_buffer_append(&call->waiting, json_string_value(arguments),
                           json_string_length(arguments));
     } else if (json_is_object(arguments)) { /* against the protocol, but what is meant is plain */
-        char *dump = json_dumps(arguments, JSON_COMPACT);
-        clo_buffer_text(&call->waiting, dump ? dump : "");
+        char *dump = clo_doc_dump(arguments, JSON_COMPACT);
+        if (!dump)
+            return clo_fail_memory(error);
+        clo_buffer_text(&call->waiting, dump);
         free(dump);
     }
     if (call->waiting.no_memory)

@@ -133,7 +133,7 @@ static json_t *user_part(const json_t *part, int *status, struct clo_error *erro
                          json_object_get(part, "filename"), "file_data",
                          json_object_get(part, "file_data"));
     if (strcmp(type, "input_audio") == 0)
-        return json_copy((json_t *)part);
+        return clo_doc_copy(part);
     *status = clo_fail(error, CLO_EINVALID,
                        "a content part of type \"%.40s\"%s cannot be sent to a "
                        "chat-completions server",

@@ -166,15 +166,18 @@ const char *clo_model_description(const struct clo_model *model)
 json_t *clo_client_arguments(const json_t *call)
 {
     json_t *text = json_object_get(call, "arguments");
+    json_error_t why = {0};
     json_t *parsed = json_is_string(text)
-                         ? clo_doc_load(json_string_value(text), json_string_length(text), NULL)
+                         ? clo_doc_load(json_string_value(text), json_string_length(text), &why)
                          : NULL;
+    if (!parsed && clo_doc_no_memory(&why))
+        return NULL;
     bool good = json_is_object(parsed);
     json_decref(parsed);
     if (good)
         return json_incref(text);
     json_t *wrapped = json_pack("{s:O}", "unreadable", json_is_string(text) ? text : json_null());
-    char *dump = wrapped ? json_dumps(wrapped, JSON_COMPACT) : NULL;
+    char *dump = wrapped ? clo_doc_dump(wrapped, JSON_COMPACT) : NULL;
     json_t *result = dump ? json_string(dump) : NULL;
     json_decref(wrapped);
     free(dump);

@@ -44,7 +44,7 @@ struct reading {
 
 static json_t *input_item(const json_t *item)
 {
-    json_t *copy = json_copy((json_t *)item);
+    json_t *copy = clo_doc_copy(item);
     const char *type = clo_doc_text(item, "type");
     if (!copy)
         return NULL;

@@ -209,7 +209,7 @@ static bool call(const struct speech *speech, const struct scene *scene, const c
     char id[32];
     snprintf(id, sizeof id, "call_%zu", scene->calls + 1);
     json_t *arguments = json_pack("{s:s%}", "code", code, length);
-    char *text = arguments ? json_dumps(arguments, JSON_COMPACT) : NULL;
+    char *text = arguments ? clo_doc_dump(arguments, JSON_COMPACT) : NULL;
     bool going = true;
     if (text) {
         clo_draft_call(speech->draft, NULL, id, TOOL);
@@ -222,12 +222,13 @@ static bool call(const struct speech *speech, const struct scene *scene, const c
     return going;
 }
 
-/* What is due: words into `text`, and code to run or NULL. */
-static const char *decide(const struct clo_script *script, const struct scene *scene,
+/* What is due: words into `text`, and code to run or NULL. `step` is the first of its turn, or
+ * NULL.
+ */
+static const char *decide(const struct clo_script_step *step, const struct scene *scene,
                           struct clo_buffer *text, size_t *length)
 {
-    const char *user = scene->user.data ? scene->user.data : "", *code = NULL;
-    const struct clo_script_step *step = clo_script_find(script, user, scene->user.length);
+    const char *code = NULL;
     bool scripted = step != NULL;
     for (size_t i = 0; step && i < scene->results; i++)
         step = step->next;
@@ -256,12 +257,14 @@ int clo_script_call(struct clo_model *model, const struct clo_model_request *req
     struct scene scene = {.user = CLO_BUFFER(TEXT_MAX)};
     struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
     struct speech speech = {draft, request->cancel, clo_script_delay(model->script)};
+    const struct clo_script_step *step;
     size_t length = 0;
-    int status = 0;
     (void)reply;
     read_scene(&scene, request);
-    const char *code = decide(model->script, &scene, &text, &length);
-    if (scene.user.no_memory || text.no_memory)
+    int status = clo_script_find(model->script, scene.user.data ? scene.user.data : "",
+                                 scene.user.length, &step);
+    const char *code = decide(step, &scene, &text, &length);
+    if (status || scene.user.no_memory || text.no_memory)
         status = clo_fail_memory(error);
     else if (scene.user.failed || text.failed)
         status = clo_fail(error, CLO_ELIMIT, "the script's message is larger than %u MiB",

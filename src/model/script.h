@@ -27,9 +27,9 @@ struct clo_script_step {
 int clo_script_open(struct clo_script **out, const char *path, struct clo_error *error);
 void clo_script_close(struct clo_script *script);
 
-/* The first step of the first turn that fits the text; NULL: none. Thread-safe. */
-const struct clo_script_step *clo_script_find(const struct clo_script *script, const char *text,
-                                              size_t length);
+/* The first step of the first turn that fits the text; NULL: none. CLO_ENOMEMORY. Thread-safe. */
+int clo_script_find(const struct clo_script *script, const char *text, size_t length,
+                    const struct clo_script_step **step);
 
 unsigned clo_script_delay(const struct clo_script *script); /* ms between two deltas */
 

@@ -138,23 +138,34 @@ unsigned clo_script_delay(const struct clo_script *script)
     return script->delay;
 }
 
-const struct clo_script_step *clo_script_find(const struct clo_script *script, const char *text,
-                                              size_t length)
+/* Whether the turn is for the text; CLO_ENOMEMORY. */
+static int fits(const struct turn *turn, const char *text, size_t length,
+                pcre2_match_context *limits)
 {
-    const struct clo_script_step *found = NULL;
+    if (!turn->match)
+        return true;
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    int found = data ? pcre2_match(turn->match, (PCRE2_SPTR)text, length, 0, 0, data, limits)
+                     : PCRE2_ERROR_NOMEMORY;
+    pcre2_match_data_free(data);
+    return found == PCRE2_ERROR_NOMEMORY ? CLO_ENOMEMORY : found >= 0;
+}
+
+int clo_script_find(const struct clo_script *script, const char *text, size_t length,
+                    const struct clo_script_step **step)
+{
+    *step = NULL;
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     if (!limits)
-        return NULL;
+        return CLO_ENOMEMORY;
     pcre2_set_match_limit(limits, MATCH_LIMIT);
     pcre2_set_depth_limit(limits, DEPTH_LIMIT);
-    for (size_t i = 0; i < script->count && !found; i++) {
-        const struct turn *turn = &script->turns[i];
-        pcre2_match_data *data = turn->match ? pcre2_match_data_create(1, NULL) : NULL;
-        if (!turn->match ||
-            (data && pcre2_match(turn->match, (PCRE2_SPTR)text, length, 0, 0, data, limits) >= 0))
-            found = turn->steps;
-        pcre2_match_data_free(data);
+    int found = 0;
+    for (size_t i = 0; i < script->count && found == 0; i++) {
+        found = fits(&script->turns[i], text, length, limits);
+        if (found > 0)
+            *step = script->turns[i].steps;
     }
     pcre2_match_context_free(limits);
-    return found;
+    return found < 0 ? found : 0;
 }

@@ -27,6 +27,8 @@ static int on_event(void *context, const char *type, const char *data, size_t le
         return 1;
     json_error_t why;
     json_t *event = clo_doc_load(data, length, &why);
+    if (!event && clo_doc_no_memory(&why))
+        return clo_fail_memory(answer->error);
     if (!event)
         return clo_fail(answer->error, CLO_EMODEL,
                         "the model's server sent an event that is not "
@@ -75,6 +77,8 @@ static int finish(struct answer *answer)
     json_error_t why;
     json_t *whole =
         clo_doc_load(answer->whole.data ? answer->whole.data : "", answer->whole.length, &why);
+    if (!whole && clo_doc_no_memory(&why))
+        return clo_fail_memory(answer->error);
     if (!json_is_object(whole)) {
         json_decref(whole);
         return clo_hint(answer->error,
@@ -93,7 +97,7 @@ int clo_wire_call(struct clo_endpoint *endpoint, const char *path, const json_t 
 {
     struct clo_error local = {0};
     error = error ? error : &local;
-    char *body = json_dumps(request, JSON_COMPACT);
+    char *body = clo_doc_dump(request, JSON_COMPACT);
     if (!body)
         return clo_fail_memory(error);
     size_t length = strlen(body);

@@ -80,7 +80,7 @@ int clo_value_parse_json(struct clo_value *value, const char *text, size_t lengt
     json_t *json = clo_doc_parse(
         text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
     if (!json) {
-        if (json_error_code(&problem) == json_error_out_of_memory)
+        if (clo_doc_no_memory(&problem))
             return clo_fail_memory(error);
         if (json_error_code(&problem) == json_error_numeric_overflow)
             return clo_fail(error, CLO_EINVALID,

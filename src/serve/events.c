@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
+#include "base/error.h"
 #include "serve/response.h"
 
 void clo_events_init(struct clo_events *events,
@@ -63,20 +65,19 @@ void clo_events_response(struct clo_events *events, const char *kind, const json
     emit(events, kind, json_pack("{s:O}", "response", response));
 }
 
+/* NULL for want of memory; `emit` then fails. */
+static json_t *with(json_t *data, const char *name, json_t *value)
+{
+    clo_doc_put(&data, name, value);
+    return data;
+}
+
 /* Fields that every event of an open item has; `index` names its part index, or is NULL. */
 static json_t *at_item(const struct clo_events *events, const char *index)
 {
     json_t *data = json_pack("{s:s, s:I}", "item_id", events->id, "output_index",
                              (json_int_t)events->output_index);
-    if (index)
-        json_object_set_new(data, index, json_integer((json_int_t)events->part_index));
-    return data;
-}
-
-static json_t *with(json_t *data, const char *name, json_t *value)
-{
-    json_object_set_new(data, name, value);
-    return data;
+    return index ? with(data, index, json_integer((json_int_t)events->part_index)) : data;
 }
 
 static bool is_summary(const char *part)
@@ -111,15 +112,22 @@ static const char *stem(const char *part)
     return is_summary(part) ? "reasoning_summary_text" : part;
 }
 
+/* For the events that quote the whole. */
+static void keep(struct clo_events *events, const char *text, size_t length)
+{
+    if (clo_buffer_append(&events->text, text, length) == CLO_ENOMEMORY)
+        events->failed = true;
+}
+
 static void part_delta(struct clo_events *events, const char *delta, size_t length)
 {
     char kind[64];
     snprintf(kind, sizeof kind, "%s.delta", stem(events->part));
-    clo_buffer_append(&events->text, delta, length);
+    keep(events, delta, length);
     json_t *data =
         with(at_item(events, index_name(events->part)), "delta", json_stringn(delta, length));
     if (strcmp(events->part, "output_text") == 0)
-        with(data, "logprobs", json_array());
+        data = with(data, "logprobs", json_array());
     emit(events, kind, data);
 }
 
@@ -141,19 +149,19 @@ static void part_close(struct clo_events *events, const json_t *final)
     const char *part = events->part, *field = strcmp(part, "refusal") ? "text" : "refusal";
     char kind[64];
     json_t *whole =
-        final ? json_copy((json_t *) final)
+        final ? clo_doc_copy(final)
               : part_json(part, events->text.data ? events->text.data : "", events->text.length);
     if (strcmp(part, "output_text") == 0) {
         if (!json_object_get(whole, "annotations"))
-            with(whole, "annotations", json_array());
+            whole = with(whole, "annotations", json_array());
         if (!json_object_get(whole, "logprobs"))
-            with(whole, "logprobs", json_array());
+            whole = with(whole, "logprobs", json_array());
         part_annotations(events, json_object_get(whole, "annotations"));
     }
     json_t *data =
         with(at_item(events, index_name(part)), field, json_incref(json_object_get(whole, field)));
     if (strcmp(part, "output_text") == 0)
-        with(data, "logprobs", json_incref(json_object_get(whole, "logprobs")));
+        data = with(data, "logprobs", json_incref(json_object_get(whole, "logprobs")));
     snprintf(kind, sizeof kind, "%s.done", stem(part));
     emit(events, kind, data);
     emit(events, is_summary(part) ? "reasoning_summary_part.done" : "content_part.done",
@@ -203,7 +211,7 @@ static void arguments_delta(struct clo_events *events, const char *text, size_t 
 {
     if (!events->item || length == 0)
         return;
-    clo_buffer_append(&events->text, text, length);
+    keep(events, text, length);
     emit(events, "function_call_arguments.delta",
          with(at_item(events, NULL), "delta", json_stringn(text, length)));
 }
@@ -274,15 +282,14 @@ void clo_events_close(struct clo_events *events)
 {
     if (!events->item)
         return;
-    json_t *item = json_copy(events->item);
+    json_t *item = clo_doc_copy(events->item);
     const char *text = events->text.data ? events->text.data : "";
-    with(item, "status", json_string("incomplete"));
+    item = with(item, "status", json_string("incomplete"));
     if (is_type(item, "function_call"))
-        with(item, "arguments", json_stringn(text, events->text.length));
-    else if (events->part && is_summary(events->part))
-        with(item, "summary", json_pack("[o]", part_json(events->part, text, events->text.length)));
+        item = with(item, "arguments", json_stringn(text, events->text.length));
     else if (events->part)
-        with(item, "content", json_pack("[o]", part_json(events->part, text, events->text.length)));
+        item = with(item, is_summary(events->part) ? "summary" : "content",
+                    json_pack("[o]", part_json(events->part, text, events->text.length)));
     if (events->part) /* only the open part is known here; earlier ones were closed on the way */
         part_close(events, NULL);
     item_done(events, item);
@@ -298,7 +305,7 @@ char *clo_events_error(uint64_t sequence, const struct clo_problem *problem)
     size_t length;
     if (data && nested && json_object_update(data, json_object_get(nested, "error")) == 0 &&
         json_object_update(data, nested) == 0) {
-        json_object_set_new(data, "type", json_string("error")); /* not the nested one's type */
+        data = with(data, "type", json_string("error")); /* not the nested one's type */
         text = frame("error", data, &length);
     }
     json_decref(data);

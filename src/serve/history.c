@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "serve/log.h"
 
 static int previous_missing(struct clo_problem *problem, const char *id)
@@ -116,14 +117,14 @@ static const char *call_id(const json_t *item)
     return id ? id : "";
 }
 
-/* The set of call_ids of one type of item. */
+/* The set of call_ids of one type of item. NULL: no memory. */
 static json_t *calls_of(const json_t *items, const char *type)
 {
     json_t *set = json_object(), *item;
     size_t index;
     json_array_foreach(items, index, item) {
         if (is(item, type))
-            json_object_set_new(set, call_id(item), json_true());
+            clo_doc_put(&set, call_id(item), json_true());
     }
     return set;
 }
@@ -133,7 +134,7 @@ static json_t *calls_of(const json_t *items, const char *type)
 static int check_outputs(const json_t *input, size_t news, struct clo_problem *problem)
 {
     json_t *calls = calls_of(input, "function_call");
-    int status = 0;
+    int status = calls ? 0 : clo_problem_internal(problem);
     for (size_t i = news; i < json_array_size(input) && status == 0; i++) {
         const json_t *item = json_array_get(input, i);
         if (!is(item, "function_call_output") || json_object_get(calls, call_id(item)))
@@ -156,16 +157,14 @@ static int check_outputs(const json_t *input, size_t news, struct clo_problem *p
 static int choose(const json_t *items, bool *stays)
 {
     json_t *pending = json_object();
-    if (!pending)
-        return CLO_ENOMEMORY;
-    for (size_t i = json_array_size(items); i-- > 0;) {
+    for (size_t i = json_array_size(items); pending && i-- > 0;) {
         const json_t *item = json_array_get(items, i);
         stays[i] = true;
         if (is(item, "message")) {
             stays[i] = json_array_size(json_object_get(item, "content")) > 0;
         } else if (is(item, "function_call_output")) {
             stays[i] = false;
-            json_object_set_new(pending, call_id(item), json_integer((json_int_t)i));
+            clo_doc_put(&pending, call_id(item), json_integer((json_int_t)i));
         } else if (is(item, "function_call")) {
             const json_t *output = json_object_get(pending, call_id(item));
             stays[i] = output != NULL;
@@ -175,7 +174,7 @@ static int choose(const json_t *items, bool *stays)
         }
     }
     json_decref(pending);
-    return 0;
+    return pending ? 0 : CLO_ENOMEMORY;
 }
 
 /* Reasoning must be followed by what it led to; at the end, or before another's words, it is

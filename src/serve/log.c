@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/doc.h"
+
 static json_t *line_new(const char *level, const char *event)
 {
     struct timespec now;
@@ -22,20 +24,24 @@ static json_t *line_new(const char *level, const char *event)
     return json_pack("{s:s, s:s, s:s}", "time", text, "level", level, "event", event);
 }
 
-static void line_text(json_t *line, const char *key, const char *value)
+static void line_text(json_t **line, const char *key, const char *value)
 {
     if (value && *value) {
         json_t *text = json_string(value);
-        json_object_set_new(line, key, text ? text : json_string("(not UTF-8)"));
+        clo_doc_put(line, key, text ? text : json_string("(not UTF-8)"));
     }
 }
 
 static void line_write(json_t *line)
 {
-    char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+    static const char no_memory[] =
+        "{\"level\":\"error\",\"event\":\"log\",\"message\":\"no memory for a line\"}";
+    char *text = clo_doc_dump(line, JSON_COMPACT);
     json_decref(line);
-    if (!text)
+    if (!text) {
+        dprintf(STDERR_FILENO, "%s\n", no_memory);
         return;
+    }
     size_t length = strlen(text);
     text[length] = '\n'; /* the terminator's place: the line leaves in one write */
     while (write(STDERR_FILENO, text, length + 1) < 0 && errno == EINTR)
@@ -46,13 +52,13 @@ static void line_write(json_t *line)
 void clo_log_request(const struct clo_log_request *request)
 {
     json_t *line = line_new(request->status >= 500 ? "error" : "info", "request");
-    line_text(line, "method", request->method);
-    line_text(line, "path", request->path);
-    json_object_set_new(line, "status", json_integer(request->status));
-    json_object_set_new(line, "ms", json_integer((json_int_t)request->milliseconds));
-    line_text(line, "response", request->response_id);
-    line_text(line, "outcome", request->outcome);
-    line_text(line, "request", request->request_id);
+    line_text(&line, "method", request->method);
+    line_text(&line, "path", request->path);
+    clo_doc_put(&line, "status", json_integer(request->status));
+    clo_doc_put(&line, "ms", json_integer((json_int_t)request->milliseconds));
+    line_text(&line, "response", request->response_id);
+    line_text(&line, "outcome", request->outcome);
+    line_text(&line, "request", request->request_id);
     line_write(line);
 }
 
@@ -64,6 +70,6 @@ void clo_log_event(const char *level, const char *event, const char *format, ...
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     json_t *line = line_new(level, event);
-    line_text(line, "message", message);
+    line_text(&line, "message", message);
     line_write(line);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/doc.h"
 #include "serve/audience.h"
 #include "serve/events.h"
 #include "serve/history.h"
@@ -226,8 +227,8 @@ static json_t *finish(struct clo_reply *reply, const struct clo_turn_result *res
     }
     pthread_mutex_unlock(&reply->lock);
     if (response && reply->request.answer_only)
-        json_object_set_new(response, "output",
-                            clo_audience_output(state.output, reply->request.client_tools));
+        clo_doc_put(&response, "output",
+                    clo_audience_output(state.output, reply->request.client_tools));
     return response;
 }
 

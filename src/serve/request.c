@@ -62,9 +62,8 @@ static int parse_json(const char *text, size_t length, json_t **body, struct clo
         return clo_problem_set(problem, 400, "invalid_json", NULL,
                                "The request has no body; send a JSON object with \"input\".");
     *body = clo_doc_parse(text, length, 0, &where);
-    if (!*body && json_error_code(&where) == json_error_out_of_memory)
-        return clo_problem_set(problem, 500, "server_error", NULL,
-                               "The host is out of memory; try again later.");
+    if (!*body && clo_doc_no_memory(&where))
+        return clo_problem_internal(problem);
     if (!*body)
         return clo_problem_set(problem, 400, "invalid_json", NULL,
                                "The body is not valid JSON: line %d, column %d: %s.", where.line,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/doc.h"
 #include "serve/field.h"
 #include "serve/request.h"
 
@@ -132,11 +133,13 @@ static int check_item(json_t *item, size_t index, struct clo_problem *problem)
     if (!json_is_object(item))
         return fail_item(problem, "invalid_type", index, "", item, "an object");
     if (!type && (clo_field_get(item, "role") || !clo_field_get(item, "id"))) {
-        json_object_set_new(item, "type", json_string("message"));
+        if (json_object_set_new(item, "type", json_string("message")))
+            return clo_problem_internal(problem);
         return message(item, index, problem);
     }
     if (!type) {
-        json_object_set_new(item, "type", json_string("item_reference"));
+        if (json_object_set_new(item, "type", json_string("item_reference")))
+            return clo_problem_internal(problem);
         return want_id(item, "id", index, problem);
     }
     const char *name = json_string_value(type);
@@ -168,7 +171,7 @@ static int check_items(const json_t *input, json_t *items, struct clo_problem *p
                                "'input' has %zu items; at most %d are allowed.",
                                json_array_size(input), CLO_REQUEST_ITEMS_MAX);
     json_array_foreach(input, index, entry) {
-        json_t *item = json_copy(entry); /* shallow: only top-level fields are rewritten */
+        json_t *item = clo_doc_copy(entry); /* shallow: only top-level fields are rewritten */
         if (json_array_append_new(items, item) < 0)
             return clo_problem_internal(problem);
         if (check_item(item, index, problem) < 0)

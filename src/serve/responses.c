@@ -89,10 +89,11 @@ static int show(struct clo_exchange *exchange, const struct clo_record *record,
     if (clo_audience_choose(clo_exchange_header(exchange, "x-cloche-output"),
                             clo_exchange_header(exchange, "User-Agent"), &answer_only, problem) < 0)
         return CLO_EINVALID;
-    if (answer_only)
+    if (answer_only &&
         json_object_set_new(record->response, "output",
                             clo_audience_output(json_object_get(record->response, "output"),
-                                                json_object_get(record->response, "tools")));
+                                                json_object_get(record->response, "tools"))))
+        return clo_problem_internal(problem);
     clo_exchange_json(exchange, 200, json_incref(record->response));
     return 0;
 }

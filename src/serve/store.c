@@ -72,8 +72,8 @@ static int add_items(struct clo_store *store, const char *id, int source, const 
 /* The object as it is stored: its output is in the items. */
 static char *bare_text(const json_t *response)
 {
-    json_t *bare = json_copy((json_t *)response);
-    json_object_set_new(bare, "output", json_array());
+    json_t *bare = clo_doc_copy(response);
+    clo_doc_put(&bare, "output", json_array());
     char *text = clo_json_text(bare);
     json_decref(bare);
     return text;
@@ -178,12 +178,12 @@ static int get(struct clo_store *store, const char *id, struct clo_record *recor
     copy_column(record->previous, sizeof record->previous, row, 2);
     copy_column(record->conversation, sizeof record->conversation, row, 3);
     copy_column(record->session, sizeof record->session, row, 4);
-    record->response = clo_doc_parse((const char *)sqlite3_column_text(row, 5),
-                                     (size_t)sqlite3_column_bytes(row, 5), 0, NULL);
+    int status = clo_sql_json(row, 5, &record->response);
     sqlite3_reset(row);
-    if (!record->response) {
-        clo_log_event("error", "store", "response %s in the store cannot be read", record->id);
-        return CLO_ESYSTEM;
+    if (status < 0) {
+        clo_log_event("error", "store", "response %s in the store cannot be read: %s", record->id,
+                      clo_status_name(status));
+        return status;
     }
     sqlite3_stmt *output = clo_sql(store, SQL_OUTPUT);
     clo_sql_text(store, output, 1, id);

@@ -187,19 +187,39 @@ int clo_sql_transaction(struct clo_store *store, int (*work)(struct clo_store *,
     return CLO_ESYSTEM;
 }
 
+int clo_sql_json(sqlite3_stmt *row, int column, json_t **value)
+{
+    json_error_t why;
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    *value = NULL;
+    if (!text)
+        return CLO_ENOMEMORY;
+    *value = clo_doc_parse(text, (size_t)sqlite3_column_bytes(row, column), 0, &why);
+    return *value ? 0 : clo_doc_no_memory(&why) ? CLO_ENOMEMORY : CLO_ESYSTEM;
+}
+
+/* The item of the row in hand, with its id put back, at the end of the list. */
+static int take_item(sqlite3_stmt *row, json_t *items)
+{
+    json_t *item;
+    int status = clo_sql_json(row, 0, &item);
+    if (status < 0)
+        return status;
+    if (sqlite3_column_type(row, 1) == SQLITE_TEXT)
+        clo_doc_put(&item, "id", json_string((const char *)sqlite3_column_text(row, 1)));
+    return json_array_append_new(items, item) < 0 ? CLO_ENOMEMORY : 0;
+}
+
 int clo_sql_items(struct clo_store *store, sqlite3_stmt *statement, json_t *items, size_t max)
 {
     int step;
     while ((step = clo_sql_step(store, statement)) == SQLITE_ROW && json_array_size(items) < max) {
-        json_t *item = clo_doc_parse((const char *)sqlite3_column_text(statement, 0),
-                                     (size_t)sqlite3_column_bytes(statement, 0), 0, NULL);
-        if (sqlite3_column_type(statement, 1) == SQLITE_TEXT && item)
-            json_object_set_new(item, "id",
-                                json_string((const char *)sqlite3_column_text(statement, 1)));
-        if (!item || json_array_append_new(items, item) < 0) {
+        int status = take_item(statement, items);
+        if (status < 0) {
             sqlite3_reset(statement);
-            clo_log_event("error", "store", "an item in the store cannot be read");
-            return CLO_ESYSTEM;
+            clo_log_event("error", "store", "an item in the store cannot be read: %s",
+                          clo_status_name(status));
+            return status;
         }
     }
     return clo_sql_finish(store, statement, step);

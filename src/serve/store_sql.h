@@ -49,6 +49,9 @@ void clo_sql_text(struct clo_store *store, sqlite3_stmt *statement, int index,
 void clo_sql_bound(struct clo_store *store, int code); /* what another sqlite3_bind_… returned */
 int clo_sql_step(struct clo_store *store, sqlite3_stmt *statement); /* no step if one is unbound */
 
+/* The JSON in a column of the row in hand. CLO_ENOMEMORY; CLO_ESYSTEM: it is none. */
+int clo_sql_json(sqlite3_stmt *row, int column, json_t **value);
+
 /* SQLite's result as a status; what is not CLO_OK goes to the log, except CLO_ELIMIT: full. */
 int clo_sql_status(struct clo_store *store, int code);
 

@@ -21,7 +21,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/cache/work"
 cp -a "${CLOCHE_CACHE:-$HOME/.cache/cloche}/work/fetch" "$work/cache/work/fetch"
 export CLOCHE_CACHE=$work/cache CLOCHE_JOBS=1
-tools/image/build.sh "$work/second.elf" | sed 's/^/reproducible: /'
+tools/image/build.sh "$work/second.elf" | sed -u 's/^/reproducible: /'
 "$build/cloche" image build --inputs "$inputs" "$work/second.elf" "$work/second.image"
 if cmp "$first" "$work/second.image"; then
     echo "reproducible: built twice, the same $(sha256sum <"$first" | cut -c1-64)"
