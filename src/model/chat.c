@@ -52,6 +52,14 @@ static bool is_openai(const char *host)
     return false;
 }
 
+static int fail_buffer(const struct clo_buffer *buffer, struct clo_error *error)
+{
+    if (buffer->no_memory)
+        return clo_fail_memory(error);
+    return clo_fail(error, CLO_ELIMIT, "the model's reply is larger than %u MiB",
+                    CLO_MODEL_REPLY_MAX >> 20);
+}
+
 static void on_text(struct reading *reading, const json_t *text, enum clo_item_event_kind kind)
 {
     if (!json_is_string(text) || !json_string_length(text))
@@ -151,11 +159,8 @@ static int on_call(struct reading *reading, const json_t *piece, struct clo_erro
         clo_buffer_text(&call->waiting, dump);
         free(dump);
     }
-    if (call->waiting.no_memory)
-        return clo_fail_memory(error);
     if (call->waiting.failed)
-        return clo_fail(error, CLO_ELIMIT, "the model's reply is larger than %u MiB",
-                        CLO_MODEL_REPLY_MAX >> 20);
+        return fail_buffer(&call->waiting, error);
     if (call == reading->calls)
         tell_call(reading, call);
     return 0;
@@ -213,7 +218,9 @@ static int on_answer(struct reading *reading, const json_t *answer, const char *
         else if (strcmp(reason, "content_filter") == 0)
             reading->reply->incomplete = "content_filter";
     }
-    return status;
+    if (!status && reading->late.failed)
+        status = fail_buffer(&reading->late, error);
+    return status ? status : clo_draft_check(reading->draft, error);
 }
 
 static int on_event(void *context, const char *name, const json_t *event, struct clo_error *error)

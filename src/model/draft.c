@@ -31,6 +31,15 @@ static void note(struct clo_draft *draft, int status)
         draft->status = status;
 }
 
+int clo_draft_check(const struct clo_draft *draft, struct clo_error *error)
+{
+    if (draft->status == CLO_ELIMIT)
+        return clo_fail(error, CLO_ELIMIT,
+                        "the model's reply has more than %d items or is larger than %u MiB",
+                        CLO_MODEL_ITEMS_MAX, CLO_MODEL_REPLY_MAX >> 20);
+    return draft->status ? clo_fail_memory(error) : 0;
+}
+
 static void tell(struct clo_draft *draft, const struct clo_item_event *event)
 {
     if (draft->sink && draft->sink->event)

@@ -41,6 +41,10 @@ void clo_draft_reasoning(struct clo_draft *draft, const char *id);
 void clo_draft_add(struct clo_draft *draft, enum clo_item_event_kind kind, const char *piece,
                    size_t length);
 
+/* What has gone wrong, if anything; there is then no use in reading on. CLO_ENOMEMORY, CLO_ELIMIT.
+ */
+int clo_draft_check(const struct clo_draft *draft, struct clo_error *error);
+
 /* Close the open item, if any. `complete` false: the reply broke off in it. */
 void clo_draft_close(struct clo_draft *draft, bool complete);
 

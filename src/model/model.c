@@ -132,13 +132,8 @@ int clo_model_call(struct clo_model *model, const struct clo_model_request *requ
     clo_draft_start(&draft, sink);
     int status = dispatch(model, request, &draft, reply, error);
     clo_draft_close(&draft, !status && !reply->incomplete);
-    if (!status && draft.status)
-        status = draft.status == CLO_ENOMEMORY
-                     ? clo_fail_memory(error)
-                     : clo_fail(error, draft.status,
-                                "the model's reply has more than %d items or "
-                                "is larger than %u MiB",
-                                CLO_MODEL_ITEMS_MAX, CLO_MODEL_REPLY_MAX >> 20);
+    if (!status)
+        status = clo_draft_check(&draft, error);
     if (!status) {
         reply->output = draft.output;
         draft.output = NULL;

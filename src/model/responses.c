@@ -207,7 +207,7 @@ static int on_event(void *context, const char *name, const json_t *event, struct
     for (size_t i = 0; i < sizeof deltas / sizeof *deltas; i++)
         if (strcmp(type, deltas[i].type) == 0) {
             on_delta(reading, index, deltas[i].kind, event);
-            return 0;
+            return clo_draft_check(reading->draft, error);
         }
     if (strcmp(type, "response.output_item.added") == 0) {
         on_added(reading, index, json_object_get(event, "item"));
@@ -223,7 +223,7 @@ static int on_event(void *context, const char *name, const json_t *event, struct
     } else if (strcmp(type, "error") == 0) {
         return server_failed(event, error);
     }
-    return 0;
+    return clo_draft_check(reading->draft, error);
 }
 
 static int on_whole(void *context, const json_t *answer, struct clo_error *error)

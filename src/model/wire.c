@@ -18,6 +18,7 @@ struct answer {
     enum form form;
     struct clo_sse sse;
     struct clo_buffer whole;
+    bool explained; /* an event's failure is in `error` */
 };
 
 static int on_event(void *context, const char *type, const char *data, size_t length)
@@ -35,6 +36,7 @@ static int on_event(void *context, const char *type, const char *data, size_t le
                         "JSON: %s",
                         why.text);
     int status = answer->wire->event(answer->wire->context, type, event, answer->error);
+    answer->explained = status < 0;
     json_decref(event);
     return status;
 }
@@ -62,6 +64,8 @@ static int on_data(void *context, const char *content_type, const char *bytes, s
         answer->form = guess(content_type, bytes, length);
     int status = answer->form == EVENTS ? clo_sse_feed(&answer->sse, bytes, length)
                                         : clo_buffer_append(&answer->whole, bytes, length);
+    if (answer->explained)
+        return status;
     if (status == CLO_ELIMIT)
         return clo_fail(error, CLO_ELIMIT, "the model's reply is larger than %u MiB",
                         CLO_MODEL_REPLY_MAX >> 20);

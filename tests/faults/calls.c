@@ -37,30 +37,23 @@
         return value;                                                                              \
     } while (0)
 
-/* One that does nothing when it fails. */
+/* One that does nothing when it fails, and one that has done its work. */
 #define CALL(result, name, parameters, arguments, value, error)                                    \
-    result name parameters                                                                         \
-    {                                                                                              \
-        static result(*real) parameters;                                                           \
-        if (!real)                                                                                 \
-            real = (result(*) parameters)dlsym(RTLD_NEXT, #name);                                  \
-        if (FAULTS_HIT(#name))                                                                     \
-            FAIL(error, value);                                                                    \
-        return real arguments;                                                                     \
-    }
-
-/* One that has done its work when it fails. */
+    REPLACED(result, name, parameters, arguments, value, error, false)
 #define LATE(result, name, parameters, arguments, value, error)                                    \
+    REPLACED(result, name, parameters, arguments, value, error, true)
+
+#define REPLACED(result, name, parameters, arguments, value, error, late)                          \
     result name parameters                                                                         \
     {                                                                                              \
         static result(*real) parameters;                                                           \
         if (!real)                                                                                 \
             real = (result(*) parameters)dlsym(RTLD_NEXT, #name);                                  \
-        bool hit = FAULTS_HIT(#name);                                                              \
-        result got = real arguments;                                                               \
-        if (hit)                                                                                   \
-            FAIL(error, value);                                                                    \
-        return got;                                                                                \
+        if (!FAULTS_HIT(#name))                                                                    \
+            return real arguments;                                                                 \
+        if (late)                                                                                  \
+            (void)real arguments;                                                                  \
+        FAIL(error, value);                                                                        \
     }
 
 /* One with a further argument that is only sometimes there. */
@@ -189,40 +182,5 @@ CALL(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (wh
 CALL(pid_t, fork, (void), (), -1, EAGAIN)
 CALL(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options), -1, EINTR)
 CALL(int, kill, (pid_t pid, int signal), (pid, signal), -1, EPERM)
-
-struct start {
-    void *(*routine)(void *);
-    void *argument;
-};
-
-static void *start_thread(void *given)
-{
-    struct start start = *(struct start *)given;
-    munmap(given, sizeof start);
-    if (faults_owner((const char *)(uintptr_t)start.routine + 1) != FAULTS_TEST)
-        faults_enter_thread();
-    void *result = start.routine(start.argument);
-    faults_leave_thread();
-    return result;
-}
-
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *),
-                   void *argument)
-{
-    typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    static create *real;
-    if (!real)
-        real = (create *)(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
-    if (FAULTS_HIT("pthread_create"))
-        return EAGAIN;
-    bool entered = faults_leave_thread();
-    struct start *start =
-        mmap(NULL, sizeof *start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    *start = (struct start){routine, argument};
-    int status = real(thread, attributes, start_thread, start);
-    if (entered)
-        faults_enter_thread();
-    return status;
-}
 
 #pragma GCC visibility pop

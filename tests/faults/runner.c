@@ -3,10 +3,8 @@
  *
  * Every run is a process of its own. A run in which one call failed may pass, for what failed was
  * made good, or end at an assertion, for the test saw that something failed. It must not die, hang,
- * use memory that is not its own, lose memory or keep a descriptor open. At a failed assertion
- * LeakSanitizer looks before anything returns: what the test holds is then still on the stack.
+ * use memory that is not its own, lose memory or keep a descriptor open.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -24,9 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include <curl/curl.h>
+#include <openssl/evp.h>
 
-#include "faults.h"
+#include "runs.h"
 
 #define RUN_SECONDS 30 /* before a run counts as hanging */
 #define SHOWN_MAX 100  /* findings of one case that are told whole */
@@ -34,107 +33,6 @@
 #define LINES_MAX 9
 #define REST_SECONDS 3 /* for further calls of places that have failed once */
 #define TURN 20        /* faults of one case before the next has its turn */
-
-enum verdict {
-    PASSED = 0,
-    ASSERTED = 60, /* exit statuses of a run */
-    LEAKED,
-    LEFT_OPEN,
-    FAILED_BARE, /* the run without a fault failed */
-    SKIPPED,
-    SANITIZED = 86, /* ASAN_OPTIONS=exitcode=86 */
-};
-
-int __lsan_do_recoverable_leak_check(void);
-
-/* -- within a run ------------------------------------------------------------------------------ */
-
-static struct faults_run *run;
-static const struct CMUnitTest *real_case;
-static long live_before;
-static int open_before;
-
-/* Without what the pools keep ready, which comes and goes in threads of their own. */
-static int count_open(bool show)
-{
-    char link[40], path[200];
-    int count = 0;
-    for (int fd = 3; fd < 400; fd++) {
-        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(link, path, sizeof path - 1);
-        path[length > 0 ? length : 0] = '\0';
-        if (length <= 0 || strstr(path, "kvm") || strstr(path, "/pagemap"))
-            continue;
-        count++;
-        if (show)
-            fprintf(stderr, "%d: %s\n", fd, path);
-    }
-    return count;
-}
-
-static int case_setup(void **state)
-{
-    live_before = faults_live();
-    open_before = count_open(false);
-    faults_arm(run);
-    return real_case->setup_func ? real_case->setup_func(state) : 0;
-}
-
-static void case_body(void **state)
-{
-    real_case->test_func(state);
-}
-
-static int case_teardown(void **state)
-{
-    int status = real_case->teardown_func ? real_case->teardown_func(state) : 0;
-    faults_disarm();
-    return status;
-}
-
-/* cmocka's own, called by every failed assertion. */
-__attribute__((visibility("default"))) void _fail(const char *file, int line)
-{
-    faults_disarm();
-    fprintf(stderr, "%s:%d: assertion\n", file, line);
-    fflush(NULL);
-    _exit(__lsan_do_recoverable_leak_check() ? LEAKED : ASSERTED);
-}
-
-__attribute__((visibility("default"))) void _skip(const char *file, int line)
-{
-    fprintf(stderr, "%s:%d: skipped\n", file, line);
-    fflush(NULL);
-    _exit(SKIPPED);
-}
-
-typedef int run_group(const char *, const struct CMUnitTest *, size_t, CMFixtureFunction,
-                      CMFixtureFunction);
-
-static _Noreturn void run_case(const char *group, const struct CMUnitTest *test,
-                               CMFixtureFunction setup, CMFixtureFunction teardown)
-{
-    run_group *real = (run_group *)(uintptr_t)dlsym(RTLD_NEXT, "_cmocka_run_group_tests");
-    struct CMUnitTest wrapped = {test->name, case_body, case_setup, case_teardown,
-                                 test->initial_state};
-    real_case = test;
-    int failed = real(group, &wrapped, 1, setup, teardown);
-    faults_disarm();
-    fflush(NULL);
-    if (failed)
-        _exit(ASSERTED);
-    if (!run->target) /* what the product keeps open between runs by design */
-        run->left_open = count_open(false) - open_before;
-    if (count_open(false) - open_before > run->left_open) {
-        count_open(true);
-        _exit(LEFT_OPEN);
-    }
-    if (faults_live() != live_before && __lsan_do_recoverable_leak_check())
-        _exit(LEAKED);
-    _exit(PASSED);
-}
-
-/* -- the runs of a case ------------------------------------------------------------------------ */
 
 struct job {
     pid_t pid;
@@ -185,13 +83,7 @@ static struct faults_run *new_run(void)
     return shared;
 }
 
-struct group {
-    const char *name;
-    const struct CMUnitTest *test;
-    CMFixtureFunction setup, teardown;
-};
-
-static void start(struct job *job, const struct group *group, unsigned long target)
+static void start(struct job *job, const struct faults_case *group, unsigned long target)
 {
     job->run->target = target;
     atomic_store(&job->run->calls, 0);
@@ -204,8 +96,7 @@ static void start(struct job *job, const struct group *group, unsigned long targ
         setpgid(0, 0);
         dup2(job->output, 1);
         dup2(job->output, 2);
-        run = job->run;
-        run_case(group->name, group->test, group->setup, group->teardown);
+        faults_run_case(job->run, group);
     }
 }
 
@@ -224,10 +115,10 @@ static int finish(struct job *job)
 static const char *verdict_name(int verdict)
 {
     switch (verdict) {
-    case LEAKED: return "loses memory";
-    case LEFT_OPEN: return "keeps a descriptor open";
-    case FAILED_BARE: return "fails without a fault";
-    case SANITIZED: return "a sanitizer's report";
+    case FAULTS_LEAKED: return "loses memory";
+    case FAULTS_LEFT_OPEN: return "keeps a descriptor open";
+    case FAULTS_FAILED_BARE: return "fails without a fault";
+    case FAULTS_SANITIZED: return "a sanitizer's report";
     case 128 + SIGKILL: return "hangs";
     default: return "dies";
     }
@@ -244,13 +135,14 @@ static void print_output(const struct job *job)
             lines += printf("      %s\n", line) > 0;
 }
 
-static void judge(const struct job *job, const struct group *group, int status, unsigned *found)
+static void judge(const struct job *job, const struct faults_case *group, int status,
+                  unsigned *found)
 {
     totals.faults++;
-    if (status == PASSED || status == ASSERTED || status == SKIPPED) {
+    if (status == FAULTS_PASSED || status == FAULTS_ASSERTED || status == FAULTS_SKIPPED) {
         totals.unreached += !atomic_load(&job->run->hit);
-        totals.passed += status == PASSED;
-        totals.told += status != PASSED;
+        totals.passed += status == FAULTS_PASSED;
+        totals.told += status != FAULTS_PASSED;
         return;
     }
     totals.found++;
@@ -263,7 +155,7 @@ static void judge(const struct job *job, const struct group *group, int status, 
 
 /* A case's calls in the order in which they are to fail: one of each place, then all others. */
 struct plan {
-    struct group group;
+    struct faults_case group;
     unsigned long *order, count, distinct, done;
     unsigned found;
 };
@@ -291,6 +183,24 @@ static void spread(unsigned long *numbers, unsigned long count)
     free(before);
 }
 
+/* FAULTS_SHARE=I/N: only every Nth of the calls, from the Ith. The others are for other processes.
+ */
+static void take_share(struct plan *plan, unsigned long distinct)
+{
+    unsigned long first = 0, every = 1, kept = 0;
+    const char *share = getenv("FAULTS_SHARE");
+    if (share && (sscanf(share, "%lu/%lu", &first, &every) != 2 || first >= every)) {
+        fprintf(stderr, "faults: FAULTS_SHARE is '%s'; it must be like 0/3\n", share);
+        exit(2);
+    }
+    plan->distinct = 0;
+    for (unsigned long i = first; i < plan->count; i += every) {
+        plan->order[kept++] = plan->order[i];
+        plan->distinct += i < distinct;
+    }
+    plan->count = kept;
+}
+
 static void make_order(struct plan *plan, const struct faults_run *counted)
 {
     enum { SEEN = 1 << 20 };
@@ -305,28 +215,28 @@ static void make_order(struct plan *plan, const struct faults_run *counted)
         seen[place] = stack;
     }
     free(seen);
-    plan->distinct = used;
     spread(plan->order, used);
     spread(plan->order + used, plan->count - used);
+    take_share(plan, used);
 }
 
 /* A run without a fault: what there is to fail. */
 static void count_calls(struct job *job, struct plan *plan)
 {
-    const struct group *group = &plan->group;
+    const struct faults_case *group = &plan->group;
     start(job, group, 0);
     int bare = finish(job);
-    if (bare == SKIPPED) {
+    if (bare == FAULTS_SKIPPED) {
         totals.skipped++;
-        printf("   SKIPPED %s: %s\n", group_name, group->test->name);
+        printf("   FAULTS_SKIPPED %s: %s\n", group_name, group->test->name);
         print_output(job);
         return;
     }
     totals.cases++;
-    if (bare != PASSED) {
+    if (bare != FAULTS_PASSED) {
         totals.bad_cases++;
         printf("   FINDING %s: %s %s (%d)\n", group_name, group->test->name,
-               verdict_name(bare == ASSERTED ? FAILED_BARE : bare), bare);
+               verdict_name(bare == FAULTS_ASSERTED ? FAULTS_FAILED_BARE : bare), bare);
         print_output(job);
         return;
     }
@@ -379,6 +289,18 @@ __attribute__((constructor)) static void keep_own_tmp(void)
         fprintf(stderr, "faults: no /tmp of its own: %s\n", strerror(errno));
 }
 
+/* What curl and OpenSSL set up once in a process is theirs, and thousands of calls in each run. */
+static void start_libraries(void)
+{
+    unsigned char sum[32];
+    unsigned length;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) ||
+        !EVP_Digest("", 0, sum, &length, EVP_sha256(), NULL)) {
+        fputs("faults: curl or OpenSSL does not start\n", stderr);
+        exit(2);
+    }
+}
+
 __attribute__((visibility("default"))) int _cmocka_run_group_tests(const char *name,
                                                                    const struct CMUnitTest *tests,
                                                                    size_t count,
@@ -388,24 +310,24 @@ __attribute__((visibility("default"))) int _cmocka_run_group_tests(const char *n
     const char *only = getenv("FAULTS_CASE"), *target = getenv("FAULTS_TARGET");
     const char *seconds = getenv("FAULTS_SECONDS");
     group_name = program_invocation_short_name;
-    finish_at = now();
-    finish_at.tv_sec += seconds ? atol(seconds) : 3600;
     faults_learn_places();
+    start_libraries();
     struct job job = {.run = new_run(), .output = memfd_create("output", MFD_CLOEXEC)};
     struct plan *plans = room(count, sizeof *plans);
     size_t all = 0;
     for (size_t i = 0; i < count; i++) {
-        struct group group = {name, &tests[i], setup, teardown};
+        struct faults_case group = {name, &tests[i], setup, teardown};
         if (only && strcmp(tests[i].name, only) != 0)
             continue;
         if (only && target) { /* one fault, here, for a debugger */
-            run = job.run;
-            run->target = strtoul(target, NULL, 10);
-            run_case(name, &tests[i], setup, teardown);
+            job.run->target = strtoul(target, NULL, 10);
+            faults_run_case(job.run, &group);
         }
         plans[all] = (struct plan){.group = group};
         count_calls(&job, &plans[all++]);
     }
+    finish_at = now();
+    finish_at.tv_sec += seconds ? atol(seconds) : 3600;
     run_turns(&job, plans, all, true);
     struct timespec rest_at = now();
     rest_at.tv_sec += REST_SECONDS;

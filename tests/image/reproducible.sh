@@ -1,7 +1,8 @@
 #!/bin/bash
 # reproducible.sh BUILD: the Python image once more, of the same inputs but in another folder and
 # with one compiler at a time. It must be BUILD/python.image byte for byte; if not, the differing
-# bytes are counted and the first of them shown. Only what was fetched is shared with the first.
+# bytes are counted and the first of them shown. Only what was fetched is shared with the first, and
+# the name of the ELF file, after which an image is named.
 set -euo pipefail
 build=$(realpath "$1") first=$(realpath "$1/python.image")
 cd "$(dirname "$0")/../.."
@@ -21,8 +22,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/cache/work"
 cp -a "${CLOCHE_CACHE:-$HOME/.cache/cloche}/work/fetch" "$work/cache/work/fetch"
 export CLOCHE_CACHE=$work/cache CLOCHE_JOBS=1
-tools/image/build.sh "$work/second.elf" | sed -u 's/^/reproducible: /'
-"$build/cloche" image build --inputs "$inputs" "$work/second.elf" "$work/second.image"
+tools/image/build.sh "$work/$inputs.elf" | sed -u 's/^/reproducible: /'
+"$build/cloche" image build --inputs "$inputs" "$work/$inputs.elf" "$work/second.image"
 if cmp "$first" "$work/second.image"; then
     echo "reproducible: built twice, the same $(sha256sum <"$first" | cut -c1-64)"
     echo "reproducible: 1 passed, 0 failed, 0 skipped"

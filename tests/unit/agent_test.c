@@ -145,9 +145,11 @@ static void finish(struct stage *stage)
     const json_t *item;
     assert_true(json_equal(stage->seen, stage->result.output));
     json_array_foreach(stage->result.output, index, item) {
-        if (clo_doc_is(item, "type", "function_call"))
-            assert_true(!output_of(stage, clo_doc_text(item, "call_id")) ==
-                        clo_doc_is(item, "name", "theirs"));
+        if (!clo_doc_is(item, "type", "function_call"))
+            continue;
+        assert_non_null(clo_doc_text(item, "call_id"));
+        assert_true(!output_of(stage, clo_doc_text(item, "call_id")) ==
+                    clo_doc_is(item, "name", "theirs"));
     }
     clo_agent_destroy(stage->agent);
     clo_turn_result_clear(&stage->result);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "model/draft.h"
 #include "model_call.h"
 
 #define STATUS(line, body)                                                                         \
@@ -232,6 +233,32 @@ static void a_huge_reply_is_refused(void **state)
     free(answer);
 }
 
+/* The server sends one item too many and then nothing: the call does not wait for its end. */
+static void too_many_items_end_a_call_at_once(void **state)
+{
+    (void)state;
+    struct clo_buffer answer = CLO_BUFFER(1u << 20);
+    clo_buffer_text(&answer, EVENTS);
+    for (int i = 0; i <= CLO_MODEL_ITEMS_MAX; i++)
+        clo_buffer_format(&answer,
+                          "data: {\"type\":\"response.output_item.done\",\"output_index\":%d,"
+                          "\"item\":{\"type\":\"reasoning\",\"summary\":[]}}\n\n",
+                          i);
+    char *text = clo_buffer_take(&answer, NULL);
+    assert_non_null(text);
+    struct act act = {text, HANG, 0, 0};
+    struct outcome outcome;
+    json_t *input = user("x");
+    struct clo_model_request request = {.input = input};
+    call_full(&outcome, CLO_MODEL_RESPONSES, &act, 1, &request, 60000);
+    assert_int_equal(outcome.status, CLO_ELIMIT);
+    assert_string_equal(outcome.error.message,
+                        "the model's reply has more than 512 items or is larger than 32 MiB");
+    done(&outcome);
+    json_decref(input);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +269,7 @@ int main(void)
         cmocka_unit_test(slow_is_not_silent),
         cmocka_unit_test(cancellation_ends_a_call),
         cmocka_unit_test(a_huge_reply_is_refused),
+        cmocka_unit_test(too_many_items_end_a_call_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
