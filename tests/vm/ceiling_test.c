@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "cloche/sandbox.h"
+#include "harness.h"
 #include "processes.h"
 #include "runs.h"
 #include "sandbox/ceiling.h"
@@ -194,20 +195,21 @@ static void join_bombs(struct job *jobs, size_t count, size_t *limited, size_t *
 }
 
 #define BOMBS 64
-#define IMPATIENT 16 /* of them, who do not wait for long */
 
+/* Some of them do not wait for long. An emulated processor gets fewer, but more than have room. */
 static void sixty_four_bombs_at_once(void **state)
 {
     (void)state;
     static struct job jobs[BOMBS];
+    size_t share = harness_rounds(BOMBS), count = share < 8 ? 8 : share < BOMBS ? share : BOMBS;
+    size_t patient = count - count / 4;
     struct sampler sampler;
-    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, BOMBS, 256);
+    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, count, 256);
     struct clo_pool *others = make_pool(CLO_ISOLATION_WORKER, 1, 64);
     start_sampling(&sampler);
-    for (size_t i = 0; i < BOMBS; i++) {
-        jobs[i] = (struct job){.pool = pool,
-                               .code = bombs[i % BOMB_KINDS],
-                               .wait_ms = i >= BOMBS - IMPATIENT ? 200 : LONG_WAIT};
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = (struct job){
+            .pool = pool, .code = bombs[i % BOMB_KINDS], .wait_ms = i >= patient ? 200 : LONG_WAIT};
         job_start(&jobs[i]);
     }
     for (int i = 0; i < 5; i++) { /* beside them */
@@ -217,12 +219,13 @@ static void sixty_four_bombs_at_once(void **state)
         runs_sleep(100);
     }
     size_t limited = 0, refused = 0;
-    join_bombs(jobs, BOMBS, &limited, &refused);
-    fprintf(stderr, "64 bombs: %zu reached their limit, %zu were refused\n", limited, refused);
-    assert_int_equal(limited + refused, BOMBS);
-    assert_true(limited >= BOMBS - IMPATIENT);
+    join_bombs(jobs, count, &limited, &refused);
+    fprintf(stderr, "%zu bombs: %zu reached their limit, %zu were refused\n", count, limited,
+            refused);
+    assert_int_equal(limited + refused, count);
+    assert_true(limited >= patient);
     assert_true(refused >= 1);
-    check_samples(&sampler, "64 bombs in worker processes");
+    check_samples(&sampler, "bombs in worker processes");
     struct job after = {.pool = pool, .code = good, .wait_ms = LONG_WAIT};
     job_run(&after);
     check_good(&after);
