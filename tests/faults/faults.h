@@ -3,9 +3,9 @@
  * Linked into every unit test of a build with -Dfaults=true. The allocating functions and the C
  * library's system calls are replaced for the program and for the libraries that it uses
  * (memory.c, calls.c); each call asks the gate (gate.c) whether it is the one that fails. Calls of
- * the tests themselves never fail (places.c knows them). The runner (runner.c) stands in for
- * cmocka's: it runs each case once to count, then once for each fault, every run in a process of
- * its own.
+ * the tests themselves never fail (places.c knows them), nor do the threads that tests start
+ * (threads.c). The runner (runner.c) stands in for cmocka's: it runs each case once to count, then
+ * once for each fault, every run in a process of its own (run.c).
  */
 #ifndef CLO_TESTS_FAULTS_H
 #define CLO_TESTS_FAULTS_H
