@@ -21,6 +21,8 @@
 #include "base/error.h"
 #include "sandbox/cbor.h"
 
+#define NAP_NS 1000000000u
+
 struct flight {         /* a call that was submitted and not yet waited for */
     struct clo_job job; /* first: the crew hands back this address */
     struct clo_service *service;
@@ -359,16 +361,17 @@ static bool fetch(struct clo_service *service, uint32_t wait_id, struct clo_repl
     return true;
 }
 
-/* Sleep until something may have changed or `until`; true: the wait must end. */
+/* Sleep until something may have changed or `until`, but not for long: a call whose end could not
+ * be signalled must still be found. True: the wait must end. */
 static bool sleep_until(struct clo_service *service, uint64_t now, uint64_t until)
 {
     struct pollfd fds[3] = {{.fd = service->event, .events = POLLIN},
                             {.fd = clo_cancel_fd(service->cancel), .events = POLLIN},
                             {.fd = service->abort_fd, .events = POLLIN}};
-    uint64_t left = until - now;
+    uint64_t left = until - now < NAP_NS ? until - now : NAP_NS;
     struct timespec time = {.tv_sec = (time_t)(left / 1000000000u),
                             .tv_nsec = (long)(left % 1000000000u)};
-    int ready = ppoll(fds, 3, until == UINT64_MAX ? NULL : &time, NULL);
+    int ready = ppoll(fds, 3, &time, NULL);
     if (ready <= 0)
         return false;
     uint64_t count;
