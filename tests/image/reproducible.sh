@@ -20,7 +20,10 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/cloche-second-image-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/cache/work"
-cp -a "${CLOCHE_CACHE:-$HOME/.cache/cloche}/work/fetch" "$work/cache/work/fetch"
+fetched=${CLOCHE_CACHE:-$HOME/.cache/cloche}/work/fetch
+if [ -d "$fetched" ]; then # else it is fetched again
+    cp -a "$fetched" "$work/cache/work/fetch"
+fi
 export CLOCHE_CACHE=$work/cache CLOCHE_JOBS=1
 tools/image/build.sh "$work/$inputs.elf" | sed -u 's/^/reproducible: /'
 "$build/cloche" image build --inputs "$inputs" "$work/$inputs.elf" "$work/second.image"

@@ -74,11 +74,25 @@ static const struct attack exceptions[] = {
                              "|" ILLEGAL                                                           \
                              "|fault IllegalAccess|fault CpuException: CPU exception 11"           \
     }
+/* To where no code is. Under the host's own descriptor table there is user code behind these
+ * selectors, of 64 and of 32 bits, so that a processor may go there; no right comes with it. */
+#define FAR(act, selector)                                                                         \
+    {                                                                                              \
+#act " " #selector, {ACT(act, selector, 0) },                                              \
+                             .want = PRIVILEGED "|" ILLEGAL "|fault IllegalExecution"              \
+    }
 /* What some flavours of KVM or processors allow, to no effect, is followed by the run's end. */
 #define WITHOUT_EFFECT(act, a)                                                                     \
     {                                                                                              \
 #act " " #a, {ACT(act, a, 0) }, .want = PRIVILEGED "|" ILLEGAL "|guest |ok",               \
                                         .end = MAY_RUN_ON                                          \
+    }
+/* KVM tries to write the processor's own instruction over that of the other make. */
+#define HYPERCALL(act, a)                                                                          \
+    {                                                                                              \
+#act " " #a, {ACT(act, a, 0) },                                                            \
+                      .want = PRIVILEGED "|" ILLEGAL "|guest |ok|fault IllegalAccess",             \
+                      .end = MAY_RUN_ON                                                            \
     }
 
 static const struct attack privileged[] = {
@@ -131,19 +145,23 @@ static const struct attack privileged[] = {
 
     RETURNS(FAR_RETURN, 8, 0),
     FORBIDDEN(FAR_JUMP, 8, 0),
-    FORBIDDEN(FAR_JUMP, 0x30, 0),
+    FAR(FAR_JUMP, 0x30),
+    FAR(FAR_JUMP, 0x33),
+    FAR(FAR_JUMP, 0x23),
+    FAR(FAR_RETURN, 0x23),
     {"SYSCALL",
      {ACT(SYSCALL, 0, 0)},
      .want = ILLEGAL "|fault IllegalExecution|fault IllegalAccess|guest "},
     /* a payload that runs under the host's own descriptor table finds user code there */
     WITHOUT_EFFECT(LOAD_FS, 0x30),
-    WITHOUT_EFFECT(VMMCALL, 0),
-    WITHOUT_EFFECT(VMMCALL, 1),
-    WITHOUT_EFFECT(VMMCALL, 5),
-    WITHOUT_EFFECT(VMMCALL, 12),
-    WITHOUT_EFFECT(VMCALL, 0),
-    WITHOUT_EFFECT(VMCALL, 9),
-    WITHOUT_EFFECT(VMCALL, 0x40000000),
+    WITHOUT_EFFECT(FAR_RETURN, 0x33),
+    HYPERCALL(VMMCALL, 0),
+    HYPERCALL(VMMCALL, 1),
+    HYPERCALL(VMMCALL, 5),
+    HYPERCALL(VMMCALL, 12),
+    HYPERCALL(VMCALL, 0),
+    HYPERCALL(VMCALL, 9),
+    HYPERCALL(VMCALL, 0x40000000),
 };
 
 /* ---- ports ---- */

@@ -15,7 +15,7 @@
 #include "guest.h"
 #include "vm/internal.h"
 
-#define MIB (1ull << 20)
+#define MIB ((uint64_t)1 << 20)
 #define KIB (1ull << 10)
 
 extern struct clo_image *harness_image[2]; /* opened as CLO_IMAGE_MAP and as CLO_IMAGE_COPY */

@@ -10,7 +10,7 @@
 
 #include "cloche/sandbox.h"
 
-#define MIB (1ull << 20)
+#define MIB ((uint64_t)1 << 20)
 #define NS_PER_MS 1000000ull
 
 extern struct clo_image *runs_image;
