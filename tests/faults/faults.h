@@ -19,13 +19,14 @@
 
 /* Of the run in this process; lies in memory shared with the runner. */
 struct faults_run {
-    unsigned long target;        /* which call fails, counted from 1; 0: none, count only */
-    atomic_ulong calls;          /* that could have failed */
-    atomic_bool hit;             /* the target was reached */
-    int left_open;               /* descriptors, after the run without a fault */
-    char what[32];               /* the function that failed, */
-    char where[192];             /* and who called it, innermost first */
-    uint32_t stacks[FAULTS_MAX]; /* in a counting run: a hash of each call's stack */
+    unsigned long target; /* which call fails, counted from 1; 0: none, count only */
+    atomic_ulong calls;   /* that could have failed */
+    atomic_bool hit;      /* the target was reached */
+    int left_open;        /* descriptors, after the run without a fault */
+    char what[32];        /* the function that failed, */
+    char where[192];      /* and who called it, innermost first */
+    /* In a counting run, of each call: hashes of its site and of its path (gate.c). */
+    uint32_t sites[FAULTS_MAX], paths[FAULTS_MAX];
 };
 
 /* The gate. `arm` before the case's setup, `disarm` after its teardown or its failed assertion. */

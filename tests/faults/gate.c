@@ -10,9 +10,12 @@ void __lsan_enable(void);
 
 #define DEPTH 24 /* frames that are looked at */
 
-/* Two calls come from different places if one of these differs: */
-#define INNERMOST 3 /* their innermost frames, be they a library's, */
-#define OWN_MAX 6   /* and of the others those of the product and the test */
+/* How finely calls are told apart: by the innermost frames, be they a library's, and of the others
+ * by the innermost ones of the product and the test. */
+struct grain {
+    int innermost, own_max;
+};
+static const struct grain site = {1, 1}, path = {3, 6};
 
 static struct faults_run *_Atomic armed;
 static __thread bool busy, ours; /* `ours`: the thread runs code of the product */
@@ -44,15 +47,14 @@ bool faults_leave_thread(void)
     return was;
 }
 
-/* Of a place; of the callers, from the innermost outwards. */
-static uint32_t hash(void *const *frames, int count)
+static uint32_t hash(struct grain grain, void *const *frames, int count)
 {
     uint32_t sum = 2166136261u;
-    for (int i = 0, own = 0; i < count && own < OWN_MAX; i++) {
-        bool counts = i >= INNERMOST && faults_owner(frames[i]) != FAULTS_LIBRARY;
-        if (i < INNERMOST || counts)
+    for (int i = 0, own = 0; i < count && own < grain.own_max; i++) {
+        bool is_own = faults_owner(frames[i]) != FAULTS_LIBRARY;
+        if (i < grain.innermost || is_own)
             sum = (sum ^ (uint32_t)(uintptr_t)frames[i]) * 16777619u;
-        own += counts;
+        own += is_own;
     }
     return sum ? sum : 1;
 }
@@ -92,8 +94,10 @@ static bool decide(struct faults_run *run, const char *what, const void *caller)
     if (is_for_test(stack + first, count - first))
         return false;
     unsigned long number = atomic_fetch_add(&run->calls, 1) + 1;
-    if (!run->target && number <= FAULTS_MAX)
-        run->stacks[number - 1] = hash(stack + first, count - first);
+    if (!run->target && number <= FAULTS_MAX) {
+        run->sites[number - 1] = hash(site, stack + first, count - first);
+        run->paths[number - 1] = hash(path, stack + first, count - first);
+    }
     if (number != run->target)
         return false;
     describe(run, what, stack + first, count - first);

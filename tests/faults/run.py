@@ -2,9 +2,10 @@
 """Every call of the unit tests that can fail, fails: what that does to the product.
 
 Builds the unit tests with -Dfaults=true, AddressSanitizer and UBSan. A program's faults are shared
-among some processes, as most of a run is waiting; each has --seconds. A case counts as passed when no
-fault made it die, hang, lose memory or keep a descriptor; findings that expected.txt explains are told,
-and do not count as failures. The last line is `faults: N passed, N failed, N skipped`.
+among some processes, as most of a run is waiting; each takes at most --seconds. A case counts as
+passed when no fault made it die, hang, lose memory or keep a descriptor; findings that expected.txt
+explains are told, and do not count as failures. The last line is
+`faults: N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -20,8 +21,8 @@ ROOT = HERE.parent.parent
 OPTIONS = ["-Dfaults=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debug",
            "-Dc_args=-fno-omit-frame-pointer"]
 SHARES = 3
-SUMMARY = re.compile(r"^\S+: (\d+) cases, \d+ with findings, (\d+) skipped; (\d+) faults at (\d+) places "
-                     r"\((\d+) places left\): \d+ passed, (\d+) told, \d+ findings", re.M)
+SUMMARY = re.compile(r"^\S+: (\d+) cases, \d+ with findings, (\d+) skipped; (\d+) faults: \d+ passed, (\d+) told, "
+                     r".*; left: (\d+) of (\d+) sites, (\d+) of (\d+) paths, ", re.M)
 FINDING = re.compile(r"^   FINDING (\w+: \w+).*\n(?:      .*\n)*", re.M)
 # LeakSanitizer looks when the runner asks it, not at exits of helpers.
 ASAN = "exitcode=86:detect_leaks=1:leak_check_at_exit=0:abort_on_error=0:allocator_may_return_null=1"
@@ -51,7 +52,8 @@ class Report:
         self.known = [line.split("\t") for line in (HERE / "expected.txt").read_text().splitlines()
                       if line and not line.startswith("#")]
         self.reasons = dict.fromkeys((reason for _, reason in self.known), 0)
-        self.total = dict.fromkeys(["passed", "failed", "skipped", "faults", "places", "left", "told"], 0)
+        self.total = dict.fromkeys([
+            "passed", "failed", "skipped", "faults", "told", "sites_left", "sites", "paths_left", "paths"], 0)
 
     def is_known(self, finding):
         for pattern, reason in self.known:
@@ -72,13 +74,15 @@ class Report:
             return
         rows = [list(map(int, summary.groups())) for summary in summaries]
         cases, skipped = rows[0][:2]  # each share has them all
-        faults, places, left, told = (sum(column) for column in list(zip(*rows))[2:])
         bad = len({match[1] for match in ours})
-        for what, count in {"passed": cases - bad, "failed": bad, "skipped": skipped, "faults": faults,
-                            "places": places, "left": left, "told": told}.items():
+        sums = dict(zip(["faults", "told", "sites_left", "sites", "paths_left", "paths"],
+                        (sum(column) for column in list(zip(*rows))[2:])),
+                    passed=cases - bad, failed=bad, skipped=skipped)
+        for what, count in sums.items():
             self.total[what] += count
-        print(f"faults: {name}: {faults} faults, {places - left} of {places} places, "
-              f"{bad} of {cases} cases with findings", flush=True)
+        left = "".join(f", LEFT {sums[what + '_left']} of {sums[what]} {what}"
+                       for what in ("sites", "paths") if sums[what + "_left"])
+        print(f"faults: {name}: {sums['faults']} faults, {bad} of {cases} cases with findings{left}", flush=True)
 
     def end(self):
         if not self.total["faults"]:
@@ -86,8 +90,8 @@ class Report:
             self.total["failed"] += 1
         for reason, count in self.reasons.items():
             print(f"faults: {count} findings are expected: {reason}")
-        print("faults: {faults} faults, {told} of them made the test say so; {left} of {places} places left "
-              "for lack of time".format(**self.total))
+        print("faults: {faults} faults, {told} of them made the test say so; left for lack of time: {sites_left} "
+              "of {sites} sites, {paths_left} of {paths} further paths to them".format(**self.total))
         print("faults: {passed} passed, {failed} failed, {skipped} skipped".format(**self.total))
         return 1 if self.total["failed"] or not self.total["passed"] else 0
 
@@ -95,7 +99,8 @@ class Report:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="the build whose image is used")
-    parser.add_argument("--seconds", type=int, default=50, help="for each share of a test program (50)")
+    parser.add_argument("--seconds", type=int, default=3600,
+                        help="at most, for each share of a test program (3600)")
     parser.add_argument("names", nargs="*", help="test programs, such as value_test (all)")
     arguments = parser.parse_args()
     folder = ROOT / f"{arguments.build}-faults"

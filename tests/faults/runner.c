@@ -6,6 +6,7 @@
  * use memory that is not its own, lose memory or keep a descriptor open.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -27,11 +28,12 @@
 
 #include "runs.h"
 
-#define RUN_SECONDS 30 /* before a run counts as hanging */
-#define SHOWN_MAX 100  /* findings of one case that are told whole */
+#define RUN_SECONDS 30    /* before a run counts as hanging; */
+#define COUNT_SECONDS 180 /* the one that counts, too: each of its calls is looked at */
+#define SHOWN_MAX 100     /* findings of one case that are told whole */
 #define OUTPUT_MAX 6000
 #define LINES_MAX 9
-#define REST_SECONDS 3 /* for further calls of places that have failed once */
+#define REST_SECONDS 3 /* for further calls on paths of which one has failed */
 #define TURN 20        /* faults of one case before the next has its turn */
 
 struct job {
@@ -40,8 +42,13 @@ struct job {
     struct faults_run *run;
 };
 
+/* Calls fail in this order: one of each site, one of each other path that leads to one, all others.
+ */
+enum tier { SITES, PATHS, CALLS, TIERS };
+
 struct totals {
-    unsigned long faults, passed, told, found, unreached, left, distinct, distinct_left;
+    unsigned long faults, passed, told, found, unreached;
+    unsigned long all[TIERS], left[TIERS];
     unsigned cases, bad_cases, skipped;
 };
 
@@ -101,11 +108,11 @@ static void start(struct job *job, const struct faults_case *group, unsigned lon
 }
 
 /* The exit status, or 128 + the signal; 128 + SIGKILL for one that hangs. */
-static int finish(struct job *job)
+static int finish(struct job *job, int seconds)
 {
     int status;
     int ends = (int)syscall(SYS_pidfd_open, job->pid, 0);
-    poll(&(struct pollfd){.fd = ends, .events = POLLIN}, 1, RUN_SECONDS * 1000);
+    poll(&(struct pollfd){.fd = ends, .events = POLLIN}, 1, seconds * 1000);
     close(ends);
     kill(-job->pid, SIGKILL); /* also what it left running */
     waitpid(job->pid, &status, 0);
@@ -153,21 +160,36 @@ static void judge(const struct job *job, const struct faults_case *group, int st
     print_output(job);
 }
 
-/* A case's calls in the order in which they are to fail: one of each place, then all others. */
+/* A case's calls in the order in which they are to fail, and where each tier of them ends. */
 struct plan {
     struct faults_case group;
-    unsigned long *order, count, distinct, done;
+    unsigned long *order, end[TIERS], done;
     unsigned found;
 };
 
+/* Hashes that were met. */
+struct seen {
+    uint32_t *slots;
+};
+enum { SEEN_SLOTS = 1 << 20 };
+static struct seen sites; /* of all cases: a site fails in the first that reaches it */
+
+/* Not of the heap, which LeakSanitizer would look through in every run. What is not released goes
+ * with the process. */
 static void *room(size_t count, size_t size)
 {
-    void *block = calloc(count ? count : 1, size);
-    if (!block) {
+    void *block =
+        mmap(NULL, count * size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) {
         perror("faults: memory for a plan");
         exit(2);
     }
     return block;
+}
+
+static void release(void *block, size_t count, size_t size)
+{
+    munmap(block, count * size + 1);
 }
 
 /* Bring numbers into an order of which any first part covers all of them evenly. */
@@ -180,12 +202,22 @@ static void spread(unsigned long *numbers, unsigned long count)
         step += 2;
     for (unsigned long n = 0, i = 0; n < count; n++, i = (i + step) % count)
         numbers[n] = before[i];
-    free(before);
+    release(before, count, sizeof *before);
+}
+
+static bool is_new(struct seen *seen, uint32_t hash)
+{
+    uint32_t slot = hash % SEEN_SLOTS;
+    while (seen->slots[slot] && seen->slots[slot] != hash)
+        slot = (slot + 1) % SEEN_SLOTS;
+    bool met = seen->slots[slot] == hash;
+    seen->slots[slot] = hash;
+    return !met;
 }
 
 /* FAULTS_SHARE=I/N: only every Nth of the calls, from the Ith. The others are for other processes.
  */
-static void take_share(struct plan *plan, unsigned long distinct)
+static void take_share(struct plan *plan)
 {
     unsigned long first = 0, every = 1, kept = 0;
     const char *share = getenv("FAULTS_SHARE");
@@ -193,31 +225,34 @@ static void take_share(struct plan *plan, unsigned long distinct)
         fprintf(stderr, "faults: FAULTS_SHARE is '%s'; it must be like 0/3\n", share);
         exit(2);
     }
-    plan->distinct = 0;
-    for (unsigned long i = first; i < plan->count; i += every) {
-        plan->order[kept++] = plan->order[i];
-        plan->distinct += i < distinct;
+    for (unsigned long i = 0, tier = 0; tier < TIERS; tier++) {
+        for (; i < plan->end[tier]; i++)
+            if (i % every == first)
+                plan->order[kept++] = plan->order[i];
+        plan->end[tier] = kept;
     }
-    plan->count = kept;
 }
 
-static void make_order(struct plan *plan, const struct faults_run *counted)
+static void make_order(struct plan *plan, const struct faults_run *counted, unsigned long count)
 {
-    enum { SEEN = 1 << 20 };
-    unsigned long used = 0, rest = plan->count;
-    uint32_t *seen = room(SEEN, sizeof *seen);
-    plan->order = room(plan->count, sizeof *plan->order);
-    for (unsigned long i = 0; i < plan->count; i++) {
-        uint32_t stack = counted->stacks[i], place = stack % SEEN;
-        while (seen[place] && seen[place] != stack)
-            place = (place + 1) % SEEN;
-        plan->order[seen[place] ? --rest : used++] = i + 1;
-        seen[place] = stack;
+    struct seen paths = {room(SEEN_SLOTS, sizeof *paths.slots)};
+    unsigned char *tiers = room(count, 1);
+    for (unsigned long i = 0; i < count; i++) {
+        bool new_path = is_new(&paths, counted->paths[i]);
+        tiers[i] = is_new(&sites, counted->sites[i]) ? SITES : new_path ? PATHS : CALLS;
     }
-    free(seen);
-    spread(plan->order, used);
-    spread(plan->order + used, plan->count - used);
-    take_share(plan, used);
+    plan->order = room(count, sizeof *plan->order);
+    for (unsigned long tier = 0, used = 0; tier < TIERS; tier++) {
+        unsigned long start = used;
+        for (unsigned long i = 0; i < count; i++)
+            if (tiers[i] == tier)
+                plan->order[used++] = i + 1;
+        spread(plan->order + start, used - start);
+        plan->end[tier] = used;
+    }
+    release(tiers, count, 1);
+    release(paths.slots, SEEN_SLOTS, sizeof *paths.slots);
+    take_share(plan);
 }
 
 /* A run without a fault: what there is to fail. */
@@ -225,7 +260,7 @@ static void count_calls(struct job *job, struct plan *plan)
 {
     const struct faults_case *group = &plan->group;
     start(job, group, 0);
-    int bare = finish(job);
+    int bare = finish(job, COUNT_SECONDS);
     if (bare == FAULTS_SKIPPED) {
         totals.skipped++;
         printf("   FAULTS_SKIPPED %s: %s\n", group_name, group->test->name);
@@ -240,27 +275,25 @@ static void count_calls(struct job *job, struct plan *plan)
         print_output(job);
         return;
     }
-    plan->count = atomic_load(&job->run->calls);
-    if (plan->count > FAULTS_MAX)
-        plan->count = FAULTS_MAX;
-    make_order(plan, job->run);
+    unsigned long count = atomic_load(&job->run->calls);
+    make_order(plan, job->run, count < FAULTS_MAX ? count : FAULTS_MAX);
 }
 
 static void run_faults(struct job *job, struct plan *plan, unsigned long until)
 {
     for (; plan->done < until && !is_past(finish_at); plan->done++) {
         start(job, &plan->group, plan->order[plan->done]);
-        judge(job, &plan->group, finish(job), &plan->found);
+        judge(job, &plan->group, finish(job, RUN_SECONDS), &plan->found);
     }
 }
 
-/* All cases in turn: the places first, then whatever else there is time for. */
-static void run_turns(struct job *job, struct plan *plans, size_t count, bool distinct)
+/* All cases in turn, so that each has its part of the time. */
+static void run_turns(struct job *job, struct plan *plans, size_t count, enum tier tier)
 {
     for (bool more = true; more && !is_past(finish_at);) {
         more = false;
         for (size_t i = 0; i < count; i++) {
-            unsigned long end = distinct ? plans[i].distinct : plans[i].count;
+            unsigned long end = plans[i].end[tier];
             unsigned long until = plans[i].done + TURN < end ? plans[i].done + TURN : end;
             run_faults(job, &plans[i], until);
             more |= plans[i].done < end;
@@ -270,20 +303,25 @@ static void run_turns(struct job *job, struct plan *plans, size_t count, bool di
 
 static void close_plan(struct plan *plan)
 {
-    totals.distinct += plan->distinct;
-    totals.left += plan->count - plan->done;
-    if (plan->distinct > plan->done)
-        totals.distinct_left += plan->distinct - plan->done;
+    for (unsigned long tier = 0, start = 0; tier < TIERS; start = plan->end[tier++]) {
+        unsigned long done = plan->done > start ? plan->done : start;
+        totals.all[tier] += plan->end[tier] - start;
+        totals.left[tier] += plan->end[tier] > done ? plan->end[tier] - done : 0;
+    }
     totals.bad_cases += plan->found > 0;
     if (plan->found > SHOWN_MAX)
         printf("   FINDING %s: %s: and %u more\n", group_name, plan->group.test->name,
                plan->found - SHOWN_MAX);
-    free(plan->order);
 }
 
-/* Files that a run leaves behind go with the program. */
+/* Files that a run leaves behind go with the program, unless it lies among them itself. */
 __attribute__((constructor)) static void keep_own_tmp(void)
 {
+    char self[PATH_MAX] = "";
+    if (readlink("/proc/self/exe", self, sizeof self - 1) > 0 && !strncmp(self, "/tmp/", 5)) {
+        fputs("faults: built below /tmp, where its runs leave their files\n", stderr);
+        return;
+    }
     if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
         mount("tmpfs", "/tmp", "tmpfs", 0, "size=512m"))
         fprintf(stderr, "faults: no /tmp of its own: %s\n", strerror(errno));
@@ -314,6 +352,7 @@ __attribute__((visibility("default"))) int _cmocka_run_group_tests(const char *n
     start_libraries();
     struct job job = {.run = new_run(), .output = memfd_create("output", MFD_CLOEXEC)};
     struct plan *plans = room(count, sizeof *plans);
+    sites.slots = room(SEEN_SLOTS, sizeof *sites.slots);
     size_t all = 0;
     for (size_t i = 0; i < count; i++) {
         struct faults_case group = {name, &tests[i], setup, teardown};
@@ -328,20 +367,20 @@ __attribute__((visibility("default"))) int _cmocka_run_group_tests(const char *n
     }
     finish_at = now();
     finish_at.tv_sec += seconds ? atol(seconds) : 3600;
-    run_turns(&job, plans, all, true);
+    run_turns(&job, plans, all, SITES);
+    run_turns(&job, plans, all, PATHS);
     struct timespec rest_at = now();
     rest_at.tv_sec += REST_SECONDS;
     if (rest_at.tv_sec < finish_at.tv_sec)
         finish_at = rest_at;
-    run_turns(&job, plans, all, false);
+    run_turns(&job, plans, all, CALLS);
     for (size_t i = 0; i < all; i++)
         close_plan(&plans[i]);
-    free(plans);
-    printf(
-        "%s: %u cases, %u with findings, %u skipped; %lu faults at %lu places (%lu places left): "
-        "%lu passed, %lu told, %lu findings, %lu not reached; %lu faults left\n",
-        group_name, totals.cases, totals.bad_cases, totals.skipped, totals.faults, totals.distinct,
-        totals.distinct_left, totals.passed, totals.told, totals.found, totals.unreached,
-        totals.left);
+    printf("%s: %u cases, %u with findings, %u skipped; %lu faults: %lu passed, %lu told, "
+           "%lu findings, %lu not reached; left: %lu of %lu sites, %lu of %lu paths, %lu of %lu "
+           "calls\n",
+           group_name, totals.cases, totals.bad_cases, totals.skipped, totals.faults, totals.passed,
+           totals.told, totals.found, totals.unreached, totals.left[SITES], totals.all[SITES],
+           totals.left[PATHS], totals.all[PATHS], totals.left[CALLS], totals.all[CALLS]);
     return totals.bad_cases ? 1 : 0;
 }

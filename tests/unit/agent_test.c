@@ -165,6 +165,12 @@ static void check_output(const struct stage *stage, const char *call_id, const c
         fail_msg("\"%s\" is not in the output of %s: %s", part, call_id, output);
 }
 
+static void check_logged(const struct stage *stage, const char *part)
+{
+    assert_non_null(stage->log.data); /* NULL when there was no memory for the first item */
+    assert_non_null(strstr(stage->log.data, part));
+}
+
 static void code_runs_and_the_model_sees_it(void **state)
 {
     (void)state;
@@ -177,8 +183,8 @@ static void code_runs_and_the_model_sees_it(void **state)
     play(&stage, acts, 2, 0);
     assert_int_equal(stage.result.status, CLO_TURN_COMPLETED);
     check_output(&stage, "a", "stdout (5 bytes):\n42.0\nresult (9 bytes):\n'the end'\n");
-    assert_non_null(strstr(stage.log.data, "+message|Let me.-completed +function_call@"));
-    assert_non_null(strstr(stage.log.data, "+function_call_output-completed +message|42!"));
+    check_logged(&stage, "+message|Let me.-completed +function_call@");
+    check_logged(&stage, "+function_call_output-completed +message|42!");
     assert_int_equal(stage.result.usage.input, 10);
     assert_int_equal(stage.result.usage.output, 4);
     assert_string_equal(stage.result.model, "c-1");
