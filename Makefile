@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 
 .DEFAULT_GOAL := build
-.PHONY: help deps host image build demo test test-ci test-all bench lint fmt fuzz install clean
+.PHONY: help deps host image build demo test test-all bench lint fmt fuzz install clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,10 +37,6 @@ endef
 test: build ## the test suite (at most 15 minutes with a cached image)
 	$(call tests)
 	@tests/run.py --build $(BUILD) quick
-
-test-ci: build ## the quick suites, CPython's and WebAssembly's own tests, fuzzing
-	$(call tests)
-	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) ci
 
 test-all: build ## everything (at most 60 minutes)
 	$(call tests,lint hw)
