@@ -7,7 +7,7 @@ NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 
 .DEFAULT_GOAL := build
-.PHONY: help deps host image build demo test test-all bench lint fmt fuzz install clean
+.PHONY: help deps host hypervisor image build demo test test-all bench lint fmt fuzz install clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -22,9 +22,12 @@ host: deps ## the program: build/cloche
 image: host ## the Python image: build/python.image, cached by the hash of its inputs
 	@tools/image.sh $(BUILD)
 
-build: host image ## program and image
+build: host image ## program and image (without /dev/kvm: all but the image's last step)
 
-demo: build ## start the host, send the example request, print the answer
+hypervisor: # what cannot be done without one says so first
+	@tools/hypervisor.sh
+
+demo: hypervisor build ## start the host, send the example request, print the answer
 	@tools/demo.sh $(BUILD)
 
 # The tests are built where cmocka is there; it may have come after the build was set up.
@@ -48,7 +51,7 @@ test-%: build ## one suite: hostile, clean, cpython, wasm, hw, faults, reproduci
 
 fuzz: test-fuzz ## each fuzz target for TIME seconds (60)
 
-bench: build ## measure; writes bench/results/ (a table and a plot)
+bench: hypervisor build ## measure; writes bench/results/ (a table and a plot)
 	@tools/deps.sh bench
 	@bench/run.py --build $(BUILD)
 

@@ -17,6 +17,8 @@ import time
 import unittest
 from pathlib import Path
 
+import hypervisor
+
 ROOT = Path(__file__).resolve().parent.parent
 TEST_TIMEOUT = 600  # seconds for one test program; generous, the machines are noisy
 NOT_HERE = 77  # exit status of a test program that this machine cannot run; its last line says why
@@ -110,7 +112,6 @@ class Collector(unittest.TestResult):
 def python_tests(build, folder, pattern):
     """The unittest modules of a folder; they find the program through CLOCHE_BUILD."""
     os.environ["CLOCHE_BUILD"] = str(Path(build).resolve())
-    sys.path.insert(0, str(ROOT / "tests"))
     for case in unittest.TestLoader().discover(str(ROOT / "tests" / folder), pattern=pattern):
         collector = Collector()
         case.run(collector)
@@ -253,7 +254,7 @@ def main():
     for suite in sets.get(arguments.what) or [LONG[arguments.what]]:
         if not arguments.only or arguments.only in suite.__name__:
             run_suite(suite, arguments.build, totals)
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if not hypervisor.present():
         print("NO /dev/kvm ON THIS MACHINE: EVERY TEST THAT NEEDS A MICRO-VM WAS SKIPPED")
     print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
     return 1 if totals["failed"] or not totals["passed"] else 0

@@ -20,6 +20,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from hypervisor import needs_hypervisor
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")).resolve()
 SCRIPTS = sorted((ROOT / "tests" / "hostile").glob("*.py"))
@@ -36,8 +38,6 @@ LEAST = 8  # scripts of each category
 
 EXITS = {"wall_ms": "124", "cpu_ms": "124", "memory": "137", "output": "1", "host_calls": "1",
          "fault": "139", "guest": "139"}
-
-needs_kvm = unittest.skipUnless(os.access("/dev/kvm", os.R_OK | os.W_OK), "NO /dev/kvm HERE")
 
 
 def read_script(path):
@@ -141,7 +141,7 @@ def add_scripts():
 
 
 add_scripts()
-needs_kvm(Alone)
+needs_hypervisor(Alone)
 
 
 class Corpus(unittest.TestCase):
@@ -151,7 +151,7 @@ class Corpus(unittest.TestCase):
             self.assertGreaterEqual(count, LEAST, category)
 
 
-@needs_kvm
+@needs_hypervisor
 class Source(Alone):
     """Source text that no editor would write, given as bytes."""
 
@@ -195,7 +195,7 @@ for name in list(vars(Alone)):
         setattr(Source, name, None)  # they run once
 
 
-@needs_kvm
+@needs_hypervisor
 class Together(unittest.TestCase):
     """All scripts in one sandbox: after each a plain program must run as in a fresh one."""
 

@@ -8,6 +8,8 @@ import time
 import unittest
 from pathlib import Path
 
+from hypervisor import needs_hypervisor
+
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
 CLOCHE = str(BUILD / "cloche")
 TOOLS = str(BUILD / "examples" / "example_tools.so")
@@ -28,7 +30,7 @@ def run_json(code, *words):
     return json.loads(done.stdout), done
 
 
-@unittest.skipUnless(os.access("/dev/kvm", os.R_OK | os.W_OK), "NO /dev/kvm HERE")
+@needs_hypervisor
 class Run(unittest.TestCase):
     def test_prints(self):
         done = run("print(sum(range(1000)))")

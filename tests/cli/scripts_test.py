@@ -5,6 +5,8 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from hypervisor import needs_hypervisor
+
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
 CLOCHE = str(BUILD / "cloche")
 SCRIPTS = sorted((Path(__file__).resolve().parent.parent / "scripts").glob("*.py"))
@@ -18,7 +20,7 @@ def outcome(words, path):
     return done.returncode, done.stdout, done.stderr
 
 
-@unittest.skipUnless(os.access("/dev/kvm", os.R_OK | os.W_OK), "NO /dev/kvm HERE")
+@needs_hypervisor
 class Scripts(unittest.TestCase):
     def test_there_are_fifty(self):
         self.assertGreaterEqual(len(SCRIPTS), 50)

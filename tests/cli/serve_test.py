@@ -14,6 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from hypervisor import needs_hypervisor
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build"))
 EXAMPLE = ROOT / "examples" / "hyperlight-codeact"
@@ -150,7 +152,7 @@ def answer(response):
     return response["output"][-1]["content"][0]["text"]
 
 
-@unittest.skipUnless(os.access("/dev/kvm", os.R_OK | os.W_OK), "NO /dev/kvm HERE")
+@needs_hypervisor
 class Serve(unittest.TestCase):
     def check_example(self, response):
         self.assertEqual(response["status"], "completed", response)

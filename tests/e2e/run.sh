@@ -23,7 +23,22 @@ fi
 
 counts=$(mktemp)
 trap 'rm -f "$counts"' EXIT
-[ $# -gt 0 ] || set -- '*.test.mjs' 'model-server/*.test.mjs'
+[ $# -gt 0 ] || set -- *.test.mjs model-server/*.test.mjs
+E2E_SKIPPED=0
+if ! ../../tools/hypervisor.sh; then
+    for file; do # all but the model server's own tests start the host
+        shift
+        case $file in
+        model-server/*) set -- "$@" "$file" ;;
+        *) E2E_SKIPPED=$((E2E_SKIPPED + 1)) && echo "e2e: NO /dev/kvm HERE: $file IS NOT RUN" ;;
+        esac
+    done
+    if [ $# -eq 0 ]; then
+        echo "e2e: 0 passed, 0 failed, $E2E_SKIPPED skipped"
+        exit 0
+    fi
+fi
+export E2E_SKIPPED
 "$node" --test --test-concurrency=1 \
     --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=./lib/counts.mjs --test-reporter-destination="$counts" \

@@ -112,6 +112,16 @@ def add_script(tree, name, text):
     tree.write(f"/hw/tests/{number:02d}-{name}", text)
 
 
+def add_image(tree, build):
+    """The Python image, or what it is made from and a script that makes it."""
+    if (build / "python.image").exists():
+        tree.carry(build / "python.image")
+        return
+    tree.carry(build / "python.elf")
+    tree.carry_program(build / "cloche")
+    add_script(tree, "image", f"BUILD={shlex.quote(str(build))}\n. /hw/image.sh\n")
+
+
 def fill(tree, build, modules, only):
     tree.carry("/bin/busybox")
     for guest in (HERE / "guest").iterdir():
@@ -121,8 +131,8 @@ def fill(tree, build, modules, only):
     add_modules(tree, modules)
 
     add_script(tree, "machine", ". /hw/machine.sh\n")
+    add_image(tree, build)
     if not only or "command" in only:
-        tree.carry(build / "python.image")
         for program in PROGRAMS:
             tree.carry_program(build / program)
         add_script(tree, "command", f"BUILD={shlex.quote(str(build))}\n. /hw/command.sh\n")
@@ -148,9 +158,10 @@ def main():
     parser.add_argument("only", nargs="*", help="pack these programs, not all")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    for needed in (*PROGRAMS, "python.image"):
-        if not (build / needed).exists():
-            raise SystemExit(f"{build / needed} is not built: run make")
+    for needed in (*PROGRAMS, ("python.image", "python.elf")):
+        names = (needed,) if isinstance(needed, str) else needed
+        if not any((build / name).exists() for name in names):
+            raise SystemExit(f"{build / names[0]} is not built: run make")
     with tempfile.TemporaryDirectory(prefix="cloche-hw-") as folder:
         tree = Tree(folder)
         fill(tree, build, arguments.modules, arguments.only)

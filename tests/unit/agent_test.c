@@ -1,6 +1,7 @@
 /* agent_test.c - whole turns: prepared replies of a model server, real runs in real sandboxes.
  *
  * Needs /dev/kvm and an image ($CLOCHE_IMAGE, or python.image of the build); skipped without. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +67,10 @@ static int find_image(void **state)
     for (int up = 0; up < 3 && strrchr(self, '/'); up++)
         *strrchr(self, '/') = '\0';
     snprintf(image, sizeof image, "%s%s", named ? named : self, named ? "" : "/python.image");
-    have_sandbox = access(image, R_OK) == 0 && access("/dev/kvm", R_OK | W_OK) == 0;
+    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    have_sandbox = access(image, R_OK) == 0 && kvm >= 0;
+    if (kvm >= 0)
+        close(kvm);
     if (!have_sandbox)
         fprintf(stderr, "NO IMAGE AT %s OR NO /dev/kvm: TURNS ARE NOT TESTED\n", image);
     return 0;

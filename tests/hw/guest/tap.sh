@@ -6,11 +6,12 @@ not_ok() { number=$((number + 1)); echo "not ok $number - $1"; failures=1; }
 
 # check NAME STATUS PATTERN COMMAND...: the command must exit with STATUS (a number, or "fails" for
 # any but 0), and some line of its stdout and stderr must match the extended regular expression
-# PATTERN.
+# PATTERN. It has $limit seconds.
+limit=60
 check() {
     name=$1 wanted=$2 pattern=$3
     shift 3
-    timeout -s KILL 60 "$@" >/tmp/output 2>&1 </dev/null
+    timeout -s KILL "$limit" "$@" >/tmp/output 2>&1 </dev/null
     status=$?
     [ "$wanted" != fails ] || [ $status -eq 0 ] || wanted=$status
     if [ "$status" = "$wanted" ] && grep -Eq -e "$pattern" /tmp/output; then
