@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/run_json.h"
 #include "cloche/sandbox.h"
+#include "vm/vm.h"
 
 #define CODE_MAX (4u << 20) /* bytes of source */
 #define LIBRARIES_MAX 16
@@ -197,6 +198,8 @@ static int execute(const struct job *job, const struct clo_buffer *code,
     struct clo_image *image = NULL;
     struct clo_sandbox *sandbox = NULL;
     int status = open_tools(job, &box, error);
+    if (!status) /* before the image: without a hypervisor none can be made either */
+        status = clo_kvm_prepare(NULL, error);
     if (!status) /* one sandbox, once: its own limit is ceiling enough */
         status = clo_memory_ceiling_set(UINT64_MAX, error);
     if (!status)

@@ -11,6 +11,7 @@
 #include "cloche/agent.h"
 #include "cloche/serve.h"
 #include "sandbox/ceiling.h"
+#include "vm/vm.h"
 
 static const char help[] =
     "Usage: cloche serve [OPTION…] agent.yaml\n"
@@ -130,7 +131,8 @@ int clo_cli_serve(int argc, char **argv)
     if (port && parse_port(port, &chosen))
         return CLI_USAGE;
     struct clo_agent *agent;
-    if (clo_agent_load_with(&agent, argv[optind], &choice, &error))
+    /* First of all: without a hypervisor there may be no image either. */
+    if (clo_kvm_probe(&error) || clo_agent_load_with(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;
