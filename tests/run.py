@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hypervisor
@@ -185,6 +186,14 @@ def reproducible(build):
     yield from counted("reproducible", ["tests/image/reproducible.sh", build])
 
 
+def hw_and_reproducible(build):
+    """At once: one processor is all that either of them uses, for some ten minutes."""
+    with ThreadPoolExecutor() as threads:
+        emulated = threads.submit(lambda: list(hw(build)))
+        yield from reproducible(build)
+        yield from emulated.result()
+
+
 def other_build(build, name, options, env=None):
     """Configure and build in a folder of its own, then run the C tests there."""
     folder = f"{build}-{name}"
@@ -219,7 +228,7 @@ def lint(build):
 QUICK = [unit_and_vm, cli, end_to_end, hostile]
 LONG = {"clean": clean, "cpython": cpython, "wasm": wasm, "hw": hw, "sanitizers": sanitizers,
         "clang": clang, "lint": lint, "fuzz": fuzz, "faults": faults, "reproducible": reproducible}
-ALL = [*QUICK, *(some_faults if suite is faults else suite for suite in LONG.values())]
+ALL = [*QUICK, clean, cpython, wasm, hw_and_reproducible, sanitizers, clang, lint, fuzz, some_faults]
 
 
 def run_suite(suite, build, totals):
