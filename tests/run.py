@@ -183,7 +183,7 @@ def some_faults(build):
 
 
 def reproducible(build):
-    yield from counted("reproducible", ["tests/image/reproducible.sh", build])
+    yield from counted("reproducible", ["tests/image/reproducible.sh", build], timeout=3600)
 
 
 def hw_and_reproducible(build):
