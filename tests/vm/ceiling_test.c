@@ -30,8 +30,8 @@ void __sanitizer_purge_allocator(void); /* gcc 12 has no header for it */
 #endif
 
 #define CEILING (1024 * MIB)
-#define SLACK (48 * MIB) /* processes are looked at one after the other while memory moves */
-#define LONG_WAIT 240000u
+#define SLACK (48 * MIB)  /* processes are looked at one after the other while memory moves */
+#define LONG_WAIT 600000u /* ms; longer than any run or wait, on an emulated processor too */
 #define WORKERS_MAX 128
 
 /* Ways to take all there is. Each goes on after the first MemoryError, and then lets it through. */
@@ -62,7 +62,7 @@ static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size, uin
 {
     return runs_pool(
         (struct clo_sandbox_config){
-            .limits = {.memory = mib * MIB, .wall_ms = 120000, .cpu_ms = 120000},
+            .limits = {.memory = mib * MIB, .wall_ms = LONG_WAIT, .cpu_ms = LONG_WAIT},
             .isolation = isolation},
         size);
 }
@@ -77,7 +77,7 @@ static struct clo_ceiling_state look(void)
 /* Pools give memory back when they have restored, a moment after the result. */
 static void wait_until_used_is(uint64_t bytes)
 {
-    for (int i = 0; i < 3000 && look().used != bytes; i++)
+    for (unsigned ms = 0; ms < LONG_WAIT && look().used != bytes; ms += 10)
         runs_sleep(10);
     assert_int_equal(look().used, bytes);
 }
@@ -313,7 +313,7 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
         struct clo_cancel *cancel = clo_cancel_create();
         struct job job = {.pool = pool, .code = code, .wait_ms = LONG_WAIT, .cancel = cancel};
         job_start(&job);
-        for (int k = 0; k < 6000; k++) { /* until it has its memory */
+        for (unsigned ms = 0; ms < LONG_WAIT; ms += 10) { /* until it has its memory */
             if (find_workers(pids) == 1 && processes_resident(pids[0]) > 390 * MIB)
                 break;
             runs_sleep(10);
