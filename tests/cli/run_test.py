@@ -204,11 +204,16 @@ class Usage(unittest.TestCase):
 
     def test_missing_things_are_named(self):
         for words, say in ((["run", "/nowhere.py"], "/nowhere.py"),
-                           (["run", "--tools", "/nowhere.so", "-c", "1"], "/nowhere.so"),
-                           (["run", "--image", "/nowhere.image", "-c", "1"], "/nowhere.image")):
+                           (["run", "--tools", "/nowhere.so", "-c", "1"], "/nowhere.so")):
             done = cloche(*words)
             self.assertEqual(done.returncode, 126, words)
             self.assertIn(say, done.stderr)
+
+    @needs_hypervisor
+    def test_a_missing_image_is_named(self):
+        done = cloche("run", "--image", "/nowhere.image", "-c", "1")
+        self.assertEqual(done.returncode, 126)
+        self.assertIn("/nowhere.image", done.stderr)
 
 
 if __name__ == "__main__":

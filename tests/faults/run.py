@@ -21,6 +21,7 @@ ROOT = HERE.parent.parent
 OPTIONS = ["-Dfaults=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debug",
            "-Dc_args=-fno-omit-frame-pointer"]
 SHARES = 3
+NOT_HERE = 77  # exit status of a program that this machine cannot run
 SUMMARY = re.compile(r"^\S+: (\d+) cases, \d+ with findings, (\d+) skipped; (\d+) faults: \d+ passed, (\d+) told, "
                      r".*; left: (\d+) of (\d+) sites, (\d+) of (\d+) paths, ", re.M)
 FINDING = re.compile(r"^   FINDING (\w+: \w+).*\n(?:      .*\n)*", re.M)
@@ -40,7 +41,7 @@ def run(program, share, environment, seconds):
     try:
         done = subprocess.run([program], env=environment, timeout=seconds + 240, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return done.stdout.decode("utf-8", "replace")
+        return None if done.returncode == NOT_HERE else done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as late:
         return (late.stdout or b"").decode("utf-8", "replace") + f"\nstopped {seconds + 240} s after its start\n"
 
@@ -64,6 +65,10 @@ class Report:
 
     def program(self, name, outputs):
         """Take the outputs of one program's shares; say what came of them."""
+        if None in outputs:
+            print(f"faults: {name}: IS NOT RUN: WHAT IT NEEDS IS NOT HERE", flush=True)
+            self.total["skipped"] += 1
+            return
         ours = [match for output in outputs for match in FINDING.finditer(output) if not self.is_known(match[0])]
         for match in ours:
             print(match[0].rstrip())
