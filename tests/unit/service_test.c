@@ -24,6 +24,14 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
+/* Wait, but not for ever. */
+static void wait_until(atomic_int *count, int value)
+{
+    for (int ms = 0; ms < 5000 && atomic_load(count) != value; ms++)
+        sleep_ms(1);
+    assert_int_equal(atomic_load(count), value);
+}
+
 static int nap(void *context, const struct clo_value *arguments, struct clo_value *result,
                struct clo_error *error)
 {
@@ -272,9 +280,8 @@ static void submitted_calls_run_side_by_side(void **state)
 {
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
-    uint64_t before = clo_monotonic_ns();
     for (uint32_t id = 1; id <= 4; id++) {
-        struct clo_call call = tool_call(fixture, "nap", "ms", 240 - 40 * (int)id, NULL);
+        struct clo_call call = tool_call(fixture, "nap", "ms", 500 - 100 * (int)id, NULL);
         call.flags = CLO_CALL_SUBMIT;
         call.id = id;
         ask(fixture, &call);
@@ -288,9 +295,7 @@ static void submitted_calls_run_side_by_side(void **state)
         assert_int_equal(fixture->reply.status, CLO_CALL_OK);
         assert_int_equal(fixture->reply.id, id);
     }
-    uint64_t took = clo_monotonic_ns() - before;
-    assert_true(took < 450 * MS && took >= 200 * MS);
-    assert_true(atomic_load(&most_sleeping) == 4);
+    assert_int_equal(atomic_load(&most_sleeping), 4);
 }
 
 static void waits_end_by_timeout_deadline_cancel_and_abort(void **state)
@@ -361,20 +366,21 @@ static void a_run_that_ends_waits_for_nothing(void **state)
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 40; id++) { /* more than may be in work */
-        struct clo_call call = tool_call(fixture, "nap", "ms", 150, NULL);
+        struct clo_call call = tool_call(fixture, "nap", "ms", 500, NULL);
         call.flags = CLO_CALL_SUBMIT;
         call.id = id;
         ask(fixture, &call);
     }
-    sleep_ms(50);
-    uint64_t before = clo_monotonic_ns();
+    wait_until(&sleeping, CLO_LANE_RUNNING_MAX);
     clo_service_end(fixture->service);
-    assert_true(clo_monotonic_ns() - before < 50 * MS);
+    assert_int_equal(atomic_load(&slept), 0);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     struct clo_call wait = {
         .flags = CLO_CALL_WAIT, .wait_id = 0, .timeout_ns = 250 * MS, .deadline_ns = UINT64_MAX};
     ask(fixture, &wait); /* nothing of the last run comes into this one */
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
+    wait_until(&slept, CLO_LANE_RUNNING_MAX);
+    wait_until(&sleeping, 0);
     assert_int_equal(atomic_load(&slept), CLO_LANE_RUNNING_MAX);
 }
 
@@ -398,7 +404,7 @@ static void a_slow_run_does_not_hold_up_another(void **state)
     call.timeout_ns = 1000 * MS; /* so that the crew does it */
     ask(fixture, &call);
     assert_int_equal(fixture->reply.status, CLO_CALL_OK);
-    assert_true(clo_monotonic_ns() - before < 200 * MS);
+    assert_true(clo_monotonic_ns() - before < 2000 * MS); /* the calls before it: 3750 */
     clo_service_end(other);
     clo_service_free(other);
     fixture->service = first;
@@ -409,7 +415,7 @@ static void a_serial_tool_runs_alone_and_is_waited_for_in_time(void **state)
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 3; id++) {
-        struct clo_call call = tool_call(fixture, "queue", "ms", 40, NULL);
+        struct clo_call call = tool_call(fixture, "queue", "ms", 200, NULL);
         call.flags = CLO_CALL_SUBMIT;
         call.id = id;
         ask(fixture, &call);
