@@ -210,15 +210,21 @@ static void join_bombs(struct job *jobs, size_t count, size_t *limited, size_t *
     }
 }
 
+/* An emulated processor gets fewer, but more than have room. */
+static size_t bombs_of(size_t all, size_t least)
+{
+    size_t share = harness_rounds((unsigned)all);
+    return share < least ? least : share < all ? share : all;
+}
+
 #define BOMBS 64
 
-/* Some of them do not wait for long. An emulated processor gets fewer, but more than have room. */
+/* Some of them do not wait for long. */
 static void sixty_four_bombs_at_once(void **state)
 {
     (void)state;
     static struct job jobs[BOMBS];
-    size_t share = harness_rounds(BOMBS), count = share < 8 ? 8 : share < BOMBS ? share : BOMBS;
-    size_t patient = count - count / 4;
+    size_t count = bombs_of(BOMBS, 8), patient = count - count / 4;
     struct sampler sampler;
     struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, count, 256);
     struct clo_pool *others = make_pool(CLO_ISOLATION_WORKER, 1, 64);
@@ -253,7 +259,7 @@ static void sixty_four_bombs_at_once(void **state)
 static void bombs_in_two_pools_share_one_ceiling(void **state)
 {
     static struct job jobs[16];
-    size_t share = harness_rounds(16), count = share < 6 ? 6 : share;
+    size_t count = bombs_of(16, 6);
     enum clo_isolation isolation = *(enum clo_isolation *)*state;
     struct sampler sampler;
     struct clo_pool *pools[] = {make_pool(isolation, 8, 256), make_pool(isolation, 8, 300)};
