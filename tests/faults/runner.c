@@ -155,8 +155,8 @@ static void judge(const struct job *job, const struct faults_case *group, int st
     totals.found++;
     if ((*found)++ >= SHOWN_MAX)
         return;
-    printf("   FINDING %s: %s, fault %lu: %s: %s in %s\n", group_name, group->test->name,
-           job->run->target, verdict_name(status), job->run->what, job->run->where);
+    printf("   FINDING %s: %s, fault %lu: %s (%d): %s in %s\n", group_name, group->test->name,
+           job->run->target, verdict_name(status), status, job->run->what, job->run->where);
     print_output(job);
 }
 
