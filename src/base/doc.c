@@ -2,26 +2,55 @@
 #include "base/doc.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static json_malloc_t allocate_before;
+static json_free_t release_before;
 static _Thread_local bool found_no_memory;
+
+/* While jansson 2.14 reads, the buffer for a token's text must be able to grow: it would drop the
+ * byte that finds no room, be it a string's last, and copy on behind the buffer. So once memory
+ * lacks, what that buffer asks for (it doubles from 16 bytes) comes from here, and nothing else
+ * does, which soon ends the reading. */
+struct reserve {
+    char *bytes;
+    size_t size, used;
+};
+enum { RESERVE_MIN = 4096, RESERVE_FACTOR = 16, TOKEN_MIN = 32 };
+static _Thread_local struct reserve reserve;
+
+static void *from_reserve(size_t size)
+{
+    if (size < TOKEN_MIN || (size & (size - 1)) || size > reserve.size - reserve.used)
+        return NULL;
+    void *block = reserve.bytes + reserve.used;
+    reserve.used += size;
+    return block;
+}
 
 static void *watched_malloc(size_t size)
 {
-    void *block = allocate_before(size);
-    if (!block)
-        found_no_memory = true;
-    return block;
+    void *block = reserve.bytes && found_no_memory ? NULL : allocate_before(size);
+    if (block)
+        return block;
+    found_no_memory = true;
+    return from_reserve(size);
+}
+
+static void watched_free(void *block)
+{
+    uintptr_t start = (uintptr_t)reserve.bytes, here = (uintptr_t)block;
+    if (!reserve.bytes || here < start || here - start >= reserve.size)
+        release_before(block);
 }
 
 static void wrap_allocations(void)
 {
-    json_free_t release;
-    json_get_alloc_funcs(&allocate_before, &release);
-    json_set_alloc_funcs(watched_malloc, release);
+    json_get_alloc_funcs(&allocate_before, &release_before);
+    json_set_alloc_funcs(watched_malloc, watched_free);
 }
 
 /* Note whether memory lacks from here on, in this thread. */
@@ -44,12 +73,22 @@ json_t *clo_doc_parse(const char *text, size_t length, size_t flags, json_error_
     if (!why)
         why = &own;
     watch();
+    size_t size =
+        length < SIZE_MAX / (2 * RESERVE_FACTOR) ? RESERVE_MIN + RESERVE_FACTOR * length : 0;
+    reserve = (struct reserve){.bytes = size ? malloc(size) : NULL, .size = size};
+    if (!reserve.bytes) {
+        say_no_memory(why);
+        return NULL;
+    }
     json_t *value = json_loadb(text, length, flags, why);
-    if (!found_no_memory)
-        return value;
-    json_decref(value);
-    say_no_memory(why);
-    return NULL;
+    if (found_no_memory) {
+        json_decref(value);
+        value = NULL;
+        say_no_memory(why);
+    }
+    free(reserve.bytes);
+    reserve = (struct reserve){0};
+    return value;
 }
 
 json_t *clo_doc_copy(const json_t *value)
