@@ -13,7 +13,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(realpath "${1:?give the build folder}")
 shift
-seconds=${CLOCHE_HW_SECONDS:-1500} # from power-on to power-off; emulation is slow
+seconds=${CLOCHE_HW_SECONDS:-1750} # from power-on to power-off; emulation is slow
 
 not_run() {
     echo "The hardware path could not be tested: $1" >&2
