@@ -11,10 +11,11 @@ static json_malloc_t allocate_before;
 static json_free_t release_before;
 static _Thread_local bool found_no_memory;
 
-/* While jansson 2.14 reads, the buffer for a token's text must be able to grow: it would drop the
- * byte that finds no room, be it a string's last, and copy on behind the buffer. So once memory
- * lacks, what that buffer asks for (it doubles from 16 bytes) comes from here, and nothing else
- * does, which soon ends the reading. */
+/* When its buffer for a token cannot grow, jansson 2.14 drops the byte and reads on: where it was a
+ * string's closing quote, it copies on behind the buffer; where it was a digit, it may assert. So
+ * while it reads, and once memory lacks, what that buffer wants (it doubles from 16 bytes) comes
+ * from here. Nothing else is found any more, which soon ends the reading: a text of L bytes asks
+ * for less than 13 L, 4 L of it for the buffer, 9 L for tables and strings of the same sizes. */
 struct reserve {
     char *bytes;
     size_t size, used;

@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -18,10 +20,38 @@
 #include "serve/store.h"
 
 static long fails_at, countdown; /* to the allocation that fails; 0: none */
+static long calls_after;         /* it failed */
+
+/* While `walls`, a block ends where nothing may be read or written. */
+#define PAGE 4096
+static bool walls;
+
+static void *walled_malloc(size_t size)
+{
+    size = (size + 15) & ~(size_t)15;
+    assert_true(size <= PAGE);
+    char *page = mmap(NULL, 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(page != MAP_FAILED);
+    assert_int_equal(mprotect(page, PAGE, PROT_READ | PROT_WRITE), 0);
+    return page + PAGE - size;
+}
 
 static void *failing_malloc(size_t size)
 {
-    return countdown && --countdown == 0 ? NULL : malloc(size);
+    calls_after++;
+    if (countdown && --countdown == 0) {
+        calls_after = 0;
+        return NULL;
+    }
+    return walls ? walled_malloc(size) : malloc(size);
+}
+
+static void walled_free(void *block)
+{
+    if (!walls)
+        free(block);
+    else if (block)
+        munmap((char *)block - (uintptr_t)block % PAGE, 2 * PAGE);
 }
 
 /* From here on, until an attempt ends. */
@@ -69,6 +99,46 @@ static void documents_are_parsed_whole(void **state)
 {
     (void)state;
     assert_told(parse, DOCUMENT);
+}
+
+static char token[160];
+
+static json_t *parse_token(void)
+{
+    json_error_t why;
+    arm();
+    json_t *got = clo_doc_load(token, strlen(token), &why);
+    assert_true(got || (clo_doc_no_memory(&why) && calls_after == 0));
+    return got;
+}
+
+/* Of every length, so that the buffer for a token cannot grow at every byte: a string's closing
+ * quote, an exponent's digit, the middle of an escape. */
+static void tokens_are_not_read_beyond_their_end(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = {"[\"%0*d\"]", "[true, 1.%0*de5]",
+                                         "[{\"%0*d\\u00e9\": 1}]"};
+    for (size_t shape = 0; shape < sizeof shapes / sizeof *shapes; shape++) {
+        for (int length = 1; length <= 70; length++) {
+            snprintf(token, sizeof token, shapes[shape], length, 0);
+            assert_told(parse_token, token);
+        }
+    }
+}
+
+static int build_walls(void **state)
+{
+    (void)state;
+    walls = true;
+    return 0;
+}
+
+static int pull_walls_down(void **state)
+{
+    (void)state;
+    walls = false;
+    return 0;
 }
 
 static json_t *add(void)
@@ -232,6 +302,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_are_parsed_whole),
+        cmocka_unit_test_setup_teardown(tokens_are_not_read_beyond_their_end, build_walls,
+                                        pull_walls_down),
         cmocka_unit_test(objects_are_made_whole),
         cmocka_unit_test(good_arguments_do_not_become_unreadable),
         cmocka_unit_test(a_history_keeps_its_calls),
@@ -239,6 +311,6 @@ int main(void)
         cmocka_unit_test(no_event_of_a_stream_is_left_out),
         cmocka_unit_test(what_was_stored_is_read_whole),
     };
-    json_set_alloc_funcs(failing_malloc, free);
+    json_set_alloc_funcs(failing_malloc, walled_free);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
