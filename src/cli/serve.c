@@ -131,8 +131,8 @@ int clo_cli_serve(int argc, char **argv)
     if (port && parse_port(port, &chosen))
         return CLI_USAGE;
     struct clo_agent *agent;
-    /* First of all: without a hypervisor there may be no image either. */
-    if (clo_kvm_probe(&error) || clo_agent_load_with(&agent, argv[optind], &choice, &error))
+    /* Before the image: without a hypervisor none can be made either. */
+    if (clo_kvm_prepare(NULL, &error) || clo_agent_load_with(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;

@@ -70,20 +70,22 @@ class Doctor(unittest.TestCase):
 
 
 class NoHypervisor(unittest.TestCase):
-    def without_hypervisor(self, *words):
+    def without_hypervisor(self, *words, **environment):
         """Where there is one, /dev/null lies over it, in a mount namespace."""
         hide = [] if not present() else [
             "unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /dev/kvm && exec "$@"', "sh"]
-        return subprocess.run([*hide, CLOCHE, *words], capture_output=True, text=True, timeout=60, cwd=ROOT)
+        return subprocess.run([*hide, CLOCHE, *words], capture_output=True, text=True, timeout=60, cwd=ROOT,
+                              env={**os.environ, **environment})
 
     @unittest.skipIf(present() and os.geteuid() != 0, "HIDING /dev/kvm NEEDS ROOT AND A MOUNT NAMESPACE")
     def test_everything_says_so_at_start(self):
         for words in (["run", "-c", "print(1)"], ["doctor"],
                       ["serve", "--port", "0", "examples/hyperlight-codeact/agent.yaml"]):
-            done = self.without_hypervisor(*words)
-            self.assertNotEqual(done.returncode, 0, words)
-            self.assertIn("No Hypervisor was found for Sandbox", done.stdout + done.stderr)
-            self.assertIn("/dev/kvm", done.stdout + done.stderr)
+            for environment in ({}, {"CLOCHE_IMAGE": "/nowhere.image"}):  # there may be no image either
+                done = self.without_hypervisor(*words, **environment)
+                self.assertNotEqual(done.returncode, 0, words)
+                self.assertIn("No Hypervisor was found for Sandbox", done.stdout + done.stderr)
+                self.assertIn("/dev/kvm", done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

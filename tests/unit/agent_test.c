@@ -1,7 +1,6 @@
 /* agent_test.c - whole turns: prepared replies of a model server, real runs in real sandboxes.
  *
  * Needs /dev/kvm and an image ($CLOCHE_IMAGE, or python.image of the build); skipped without. */
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +18,7 @@
 #include "base/doc.h"
 #include "cloche/serve.h"
 #include "model_server.h"
+#include "vm/vm.h"
 
 #define CHUNK(delta, rest)                                                                         \
     "data: {\"model\":\"c-1\",\"choices\":[{\"index\":0,\"delta\":" delta rest "}]}\n\n"
@@ -68,10 +68,7 @@ static bool find_image(void)
     for (int up = 0; up < 3 && strrchr(self, '/'); up++)
         *strrchr(self, '/') = '\0';
     snprintf(image, sizeof image, "%s%s", named ? named : self, named ? "" : "/python.image");
-    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    if (kvm >= 0)
-        close(kvm);
-    return access(image, R_OK) == 0 && kvm >= 0;
+    return access(image, R_OK) == 0 && clo_kvm_probe(NULL) == 0;
 }
 
 struct stage {
