@@ -25,8 +25,10 @@ NOT_HERE = 77  # exit status of a program that this machine cannot run
 SUMMARY = re.compile(r"^\S+: (\d+) cases, \d+ with findings, (\d+) skipped; (\d+) faults: \d+ passed, (\d+) told, "
                      r".*; left: (\d+) of (\d+) sites, (\d+) of (\d+) paths, ", re.M)
 FINDING = re.compile(r"^   FINDING (\w+: \w+).*\n(?:      .*\n)*", re.M)
-# LeakSanitizer looks when the runner asks it, not at exits of helpers.
-ASAN = "exitcode=86:detect_leaks=1:leak_check_at_exit=0:abort_on_error=0:allocator_may_return_null=1"
+# LeakSanitizer looks when the runner asks it, not at exits of helpers. The sanitizer keeps the signals that
+# tell of a wrong pointer: cmocka's handler would make of one a case that merely failed.
+ASAN = ("exitcode=86:detect_leaks=1:leak_check_at_exit=0:abort_on_error=0:allocator_may_return_null=1"
+        ":handle_segv=2:handle_sigbus=2:handle_sigill=2:handle_sigfpe=2")
 UBSAN = "exitcode=86:halt_on_error=1:print_stacktrace=1"
 
 

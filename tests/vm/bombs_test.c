@@ -1,4 +1,4 @@
-/* ceiling_test.c - memory bombs at once, on the real image: the host's memory stays under the
+/* bombs_test.c - memory bombs at once, on the real image: the host's memory stays under the
  * ceiling, every run ends or is refused with the reason, and good runs go on.
  *
  * The image: $CLOCHE_IMAGE, or the first argument. Without it or without /dev/kvm: SKIP, loudly.
