@@ -13,6 +13,7 @@ struct clo_lane {
     struct clo_job *first, *last;
     size_t waiting, running;
     bool queued; /* in the crew's ring of lanes that have work to give */
+    bool held;   /* nothing is to be begun now */
     bool left;   /* its run has ended */
     struct clo_lane *next;
 };
@@ -54,7 +55,7 @@ void clo_crew_free(struct clo_crew *crew)
 /* Put the lane at the end of the ring, if it has work to give and is not there already. */
 static void queue_lane(struct clo_crew *crew, struct clo_lane *lane)
 {
-    if (lane->queued || !lane->first || lane->running >= CLO_LANE_RUNNING_MAX)
+    if (lane->queued || lane->held || !lane->first || lane->running >= CLO_LANE_RUNNING_MAX)
         return;
     lane->queued = true;
     lane->next = NULL;
@@ -165,6 +166,17 @@ struct clo_job *clo_crew_leave(struct clo_crew *crew, struct clo_lane *lane)
         free(lane);
     pthread_mutex_unlock(&crew->lock);
     return jobs;
+}
+
+void clo_crew_hold(struct clo_crew *crew, struct clo_lane *lane, bool held)
+{
+    pthread_mutex_lock(&crew->lock);
+    lane->held = held;
+    if (held)
+        unqueue_lane(crew, lane);
+    else
+        queue_lane(crew, lane);
+    pthread_mutex_unlock(&crew->lock);
 }
 
 int clo_crew_add(struct clo_crew *crew, struct clo_lane *lane, struct clo_job *job,

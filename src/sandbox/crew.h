@@ -9,6 +9,8 @@
 #ifndef CLO_SANDBOX_CREW_H
 #define CLO_SANDBOX_CREW_H
 
+#include <stdbool.h>
+
 #include "cloche/error.h"
 
 #define CLO_CREW_THREADS_MAX 64
@@ -30,6 +32,9 @@ struct clo_lane *clo_lane_create(void); /* NULL: out of memory */
 /* Leave the lane. Returns the jobs that nobody has begun, a list by `next`; they are the caller's
  * again. NULL lane: none. */
 struct clo_job *clo_crew_leave(struct clo_crew *crew, struct clo_lane *lane);
+
+/* While a lane is held, none of its jobs is begun; those in work go on. */
+void clo_crew_hold(struct clo_crew *crew, struct clo_lane *lane, bool held);
 
 /* 0, or CLO_ESYSTEM when not even one thread can be made: the job is not taken. */
 int clo_crew_add(struct clo_crew *crew, struct clo_lane *lane, struct clo_job *job,

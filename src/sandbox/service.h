@@ -2,8 +2,8 @@
  *
  * It sees copies of messages, never guest memory, and does not care whether the run is in this
  * process or in a worker. One service answers one run at a time, on one thread; several services
- * share a crew. A synchronous call runs its tool on that thread. A run that ends waits for none of
- * its calls: those not begun are dropped, the results of the others are thrown away.
+ * share a crew. A synchronous call runs its tool on that thread; the others are in flight
+ * (sandbox/flights.h) until they are waited for.
  */
 #ifndef CLO_SANDBOX_SERVICE_H
 #define CLO_SANDBOX_SERVICE_H
@@ -17,9 +17,6 @@
 #include "sandbox/crew.h"
 #include "sandbox/limits.h"
 #include "sandbox/tools.h"
-
-#define CLO_CALLS_IN_FLIGHT_MAX 1024            /* of one run */
-#define CLO_CALLS_IN_FLIGHT_BYTES (64ull << 20) /* messages and replies that wait, of one run */
 
 struct clo_call { /* what the guest asks (abi/hostcall.h) */
     uint32_t flags, kind, id, wait_id;

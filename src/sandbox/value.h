@@ -16,4 +16,7 @@ int clo_value_find_duplicate(const struct clo_value *map, const struct clo_membe
 int clo_value_set_magnitude(struct clo_value *value, bool negative, const uint8_t *data,
                             size_t length);
 
+/* Bytes that a decoded value (at most CLO_VALUE_DEPTH_MAX levels) takes of the heap, about. */
+size_t clo_value_footprint(const struct clo_value *value);
+
 #endif

@@ -7,13 +7,15 @@ A script says in comments what must come of it:
 
 Where `exit` is not given it is 0 for kind=ok, 1 for an exception, and what EXITS says for the rest.
 
-Whatever it does, three things hold besides: the answer is one well-formed JSON object, the run ends
-within its limit, and a secret that lies in the folder and environment of `cloche` is not in it.
+Whatever it does, four things hold besides: the answer is one well-formed JSON object, the run ends
+within its limit, the host's process takes little memory beyond the guest's, and a secret that lies
+in the folder and environment of `cloche` is not in it.
 """
 
 import json
 import os
 import re
+import resource
 import secrets
 import subprocess
 import tempfile
@@ -30,6 +32,7 @@ DRIVER = str(BUILD / "tests" / "vm" / "hostile_driver")
 LIMITS = {"--time": "120s", "--cpu-time": "30s", "--memory": "64MiB"}  # for noisy machines
 SANDBOX_MEMORY = 512 << 20  # the driver's; no script asks for more
 GRACE = 10.0  # seconds beyond its limit that a run may take: 3 by the rules, and machines are noisy
+HOST_MEMORY = 256 << 20  # beyond the limit of the guest
 GENEROUS = 300  # seconds for a program that has ended long before
 OUTPUT_LIMIT = 1 << 20
 OUTPUT_NOTES = 128 << 10  # the traceback and the note, which come on top
@@ -93,6 +96,11 @@ def differences(expected, result, process_exit=None):
     return "\n".join(found)
 
 
+def most_memory():
+    """Bytes of the largest program that was run so far."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+
+
 class Alone(unittest.TestCase):
     """Each script in a sandbox of its own, by the program as a user starts it."""
 
@@ -107,11 +115,14 @@ class Alone(unittest.TestCase):
 
     def start(self, words, limits, stdin=None):
         options = [word for pair in limits.items() for word in pair]
+        before = most_memory()
         done = subprocess.run(
             [BUILD / "cloche", "run", "--json", "--tools", TOOLS, *options, *words], input=stdin,
             capture_output=True, cwd=self.folder.name, timeout=GENEROUS,
             env={**os.environ, "CLOCHE_SECRET": self.secret})
         self.assertGreaterEqual(done.returncode, 0, "cloche died of a signal")
+        allowed = mebibytes(limits["--memory"]) + HOST_MEMORY
+        self.assertLessEqual(most_memory(), max(before, allowed), "memory of the host")
         self.assertNotIn(self.secret.encode(), done.stdout + done.stderr)
         self.assertEqual(os.listdir(self.folder.name), ["secret.txt"])
         return done

@@ -13,11 +13,12 @@
 
 #include "base/clock.h"
 #include "sandbox/cbor.h"
+#include "sandbox/flights.h"
 #include "sandbox/service.h"
 
 #define MS 1000000ull
 
-static atomic_int sleeping, most_sleeping, slept;
+static atomic_int sleeping, most_sleeping, slept, begun, opened;
 
 static void sleep_ms(long ms)
 {
@@ -58,6 +59,30 @@ static int echo(void *context, const struct clo_value *arguments, struct clo_val
     return clo_value_set_text_n(result, text->text.data, text->text.length);
 }
 
+/* Not before it is opened. */
+static int gate(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    (void)context;
+    (void)result;
+    for (int ms = 0; ms < 60000; ms++, sleep_ms(1))
+        if (atomic_load(&opened))
+            return 0;
+    return clo_tool_fail(error, "%d arguments at a closed gate", (int)arguments->map.count);
+}
+
+/* A megabyte. */
+static int large(void *context, const struct clo_value *arguments, struct clo_value *result,
+                 struct clo_error *error)
+{
+    static const char megabyte[1 << 20];
+    (void)context;
+    (void)arguments;
+    (void)error;
+    atomic_fetch_add(&begun, 1);
+    return clo_value_set_bytes(result, megabyte, sizeof megabyte);
+}
+
 static int deep(void *context, const struct clo_value *arguments, struct clo_value *result,
                 struct clo_error *error)
 {
@@ -90,6 +115,10 @@ static const struct clo_tool tools[] = {
     {.name = "echo",
      .parameters = "{\"properties\":{\"text\":{\"type\":\"string\"}}}",
      .call = echo},
+    {.name = "large", .call = large},
+    {.name = "gate",
+     .parameters = "{\"properties\":{\"list\":{\"type\":\"array\"}}}",
+     .call = gate},
     {.name = "deep", .call = deep},
     {.name = "wordless", .call = wordless},
 };
@@ -112,6 +141,8 @@ static int set_up(void **state)
     atomic_store(&sleeping, 0);
     atomic_store(&most_sleeping, 0);
     atomic_store(&slept, 0);
+    atomic_store(&begun, 0);
+    atomic_store(&opened, 0);
     fixture.crew = clo_crew_create();
     assert_non_null(fixture.crew);
     return clo_tools_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
@@ -208,8 +239,9 @@ static void what_fails_is_a_message(void **state)
     expect_message(fixture, CLO_CALL_ERROR, "no text in 0 arguments");
     call = tool_call(fixture, "nope", NULL, 0, NULL);
     ask(fixture, &call);
-    expect_message(fixture, CLO_CALL_ERROR,
-                   "there is no tool 'nope'; the tools are nap, queue, echo, deep, wordless");
+    expect_message(
+        fixture, CLO_CALL_ERROR,
+        "there is no tool 'nope'; the tools are nap, queue, echo, large, gate, deep, wordless");
     call = tool_call(fixture, "deep", "x", 1, NULL);
     ask(fixture, &call);
     expect_message(fixture, CLO_CALL_ERROR, "unexpected argument 'x'; no arguments are allowed");
@@ -452,6 +484,95 @@ static void calls_in_flight_have_a_ceiling(void **state)
     expect_message(fixture, CLO_CALL_REFUSED, "too many host calls in flight");
 }
 
+/* A list of zeros: a byte each in the message, 32 in the host. */
+static void submit_zeros(struct fixture *fixture, uint32_t id, size_t count)
+{
+    struct clo_call call = tool_call(fixture, "gate", "list", 0, NULL);
+    struct clo_buffer *message = &fixture->message;
+    message->length--; /* the argument */
+    clo_cbor_put_list(message, count);
+    for (size_t i = 0; i < count; i++)
+        clo_cbor_put_integer(message, 0);
+    call.flags = CLO_CALL_SUBMIT;
+    call.id = id;
+    call.message = (const uint8_t *)message->data;
+    call.length = message->length;
+    ask(fixture, &call);
+}
+
+static void arguments_in_flight_have_a_ceiling(void **state)
+{
+    enum { ZEROS = 1000000, ROOM = (int)(CLO_ARGUMENTS_IN_FLIGHT_MAX / (32 * ZEROS)) - 1 };
+    struct fixture *fixture = *state;
+    struct clo_call wait = {
+        .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    for (uint32_t id = 1; id <= ROOM; id++) {
+        submit_zeros(fixture, id, ZEROS);
+        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    }
+    submit_zeros(fixture, 10, ZEROS);
+    expect_message(fixture, CLO_CALL_REFUSED, "arguments take at most 128 MiB");
+    submit_zeros(fixture, 11, 100); /* for this one there is room */
+    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    atomic_store(&opened, 1);
+    for (int i = 0; i < ROOM + 1; i++) {
+        ask(fixture, &wait);
+        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    }
+    submit_zeros(fixture, 12, ZEROS);
+    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    ask(fixture, &wait);
+    assert_int_equal(fixture->reply.id, 12);
+    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+}
+
+static void replies_that_wait_hold_up_further_calls(void **state)
+{
+    enum { CALLS = 100, MOST = (int)(CLO_REPLIES_WAITING_MAX >> 20) + CLO_LANE_RUNNING_MAX };
+    struct fixture *fixture = *state;
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    for (uint32_t id = 1; id <= CALLS; id++) {
+        struct clo_call call = tool_call(fixture, "large", NULL, 0, NULL);
+        call.flags = CLO_CALL_SUBMIT;
+        call.id = id;
+        ask(fixture, &call);
+        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    }
+    for (int ms = 0; ms < 20000 && atomic_load(&begun) < MOST - CLO_LANE_RUNNING_MAX; ms++)
+        sleep_ms(1);
+    sleep_ms(300); /* for those that should not begin */
+    assert_in_range(atomic_load(&begun), MOST - CLO_LANE_RUNNING_MAX, MOST);
+    struct clo_call wait = {
+        .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
+    for (int i = 0; i < CALLS; i++) { /* none is lost */
+        ask(fixture, &wait);
+        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+        assert_true(fixture->reply.data.length > 1 << 20);
+    }
+    assert_int_equal(atomic_load(&begun), CALLS);
+}
+
+/* Replies of a run that has ended hold up nothing in the next. */
+static void what_waits_is_forgotten_with_its_run(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int run = 0; run < 3; run++) {
+        begin(fixture, (struct clo_limits){0}, NULL, -1);
+        atomic_store(&begun, 0);
+        for (uint32_t id = 1; id <= 20; id++) {
+            struct clo_call call = tool_call(fixture, "large", NULL, 0, NULL);
+            call.flags = CLO_CALL_SUBMIT;
+            call.id = id;
+            ask(fixture, &call);
+        }
+        for (int ms = 0; ms < 20000 && atomic_load(&begun) < 16; ms++)
+            sleep_ms(1);
+        assert_true(atomic_load(&begun) >= 16);
+        clo_service_end(fixture->service);
+    }
+}
+
 static void tool_sets_are_checked(void **state)
 {
     (void)state;
@@ -527,6 +648,9 @@ int main(void)
         WITH_SERVICE(a_slow_run_does_not_hold_up_another),
         WITH_SERVICE(a_serial_tool_runs_alone_and_is_waited_for_in_time),
         WITH_SERVICE(calls_in_flight_have_a_ceiling),
+        WITH_SERVICE(arguments_in_flight_have_a_ceiling),
+        WITH_SERVICE(replies_that_wait_hold_up_further_calls),
+        WITH_SERVICE(what_waits_is_forgotten_with_its_run),
         cmocka_unit_test(tool_sets_are_checked),
         cmocka_unit_test(limits_are_resolved_and_checked),
     };

@@ -1,6 +1,7 @@
 /* contract_calls_test.c - wrong tool calls: flags, ids, waits and their order, and messages of
  * every wrong address, length and content, against the real service and tools. */
 #include "contract_host.h"
+#include "sandbox/flights.h"
 
 /* ---- calls ---- */
 

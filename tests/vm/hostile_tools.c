@@ -2,6 +2,7 @@
  *
  *   echo(value)      the value, copied      measure(value)   how many values it consists of
  *   nap(ms)          sleeps                 fail(message)    fails with that message
+ *   hold(ms, value, times)                  sleeps, then a list of the value that often
  *   result(kind)     an answer that is too large, too deep, no text ...
  *   picky(...)       a schema that costs much to check, for a guest that chooses the values
  */
@@ -80,6 +81,19 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
     double ms = 0;
     clo_value_number(clo_value_get(arguments, "ms"), &ms);
     nanosleep(&(struct timespec){(time_t)(ms / 1000), (long)(fmod(ms, 1000) * 1e6)}, NULL);
+    return 0;
+}
+
+static int hold(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    nap(context, arguments, result, error);
+    clo_value_set_list(result);
+    for (int64_t times = clo_value_get(arguments, "times")->integer; times > 0; times--) {
+        struct clo_value *item = clo_value_append(result);
+        if (!item || copy(item, clo_value_get(arguments, "value")))
+            return clo_tool_fail(error, "no memory");
+    }
     return 0;
 }
 
@@ -173,6 +187,12 @@ static const struct clo_tool tools[] = {
     {.name = "nap",
      .parameters = ONE("ms", "\"type\": \"number\", \"maximum\": 2000"),
      .call = nap},
+    {.name = "hold",
+     .parameters = "{\"type\": \"object\", \"properties\": {"
+                   "\"ms\": {\"type\": \"number\", \"maximum\": 2000}, \"value\": {},"
+                   "\"times\": {\"type\": \"integer\", \"maximum\": 10000}},"
+                   "\"required\": [\"ms\", \"value\", \"times\"]}",
+     .call = hold},
     {.name = "fail", .parameters = ONE("message", "\"type\": \"string\""), .call = fail},
     {.name = "result", .parameters = ONE("kind", "\"type\": \"string\""), .call = result_of},
     {.name = "picky",
