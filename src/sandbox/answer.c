@@ -1,9 +1,12 @@
 /* answer.c - a tool call's message is read, its tool called, the reply written. */
 #include "sandbox/answer.h"
 
+#include <stdatomic.h>
+
 #include "abi/hostcall.h"
 #include "base/error.h"
 #include "sandbox/cbor.h"
+#include "sandbox/value.h"
 
 void clo_answer_message(struct clo_buffer *data, const char *message)
 {
@@ -22,28 +25,56 @@ uint32_t clo_answer_error(struct clo_buffer *data, const struct clo_error *error
     return CLO_CALL_ERROR;
 }
 
-int clo_answer_read(const struct clo_tools *tools, const uint8_t *message, size_t length,
-                    const struct clo_tool_entry **tool, struct clo_value *arguments,
-                    struct clo_error *error)
+static atomic_ullong large_bytes; /* held by large arguments now */
+
+static bool hold(size_t bytes)
 {
-    struct clo_value call;
-    *arguments = (struct clo_value){0};
-    int status = clo_cbor_decode(&call, message, length, error);
+    if (bytes <= CLO_ARGUMENTS_SMALL ||
+        atomic_fetch_add(&large_bytes, bytes) + bytes <= CLO_ARGUMENTS_LARGE_MAX)
+        return true;
+    atomic_fetch_sub(&large_bytes, bytes);
+    return false;
+}
+
+void clo_answer_clear(struct clo_arguments *arguments)
+{
+    clo_value_clear(&arguments->value);
+    if (arguments->bytes > CLO_ARGUMENTS_SMALL)
+        atomic_fetch_sub(&large_bytes, arguments->bytes);
+    *arguments = (struct clo_arguments){0};
+}
+
+static int take_arguments(struct clo_arguments *arguments, const struct clo_tools *tools,
+                          struct clo_value *call, struct clo_error *error)
+{
+    bool shaped = call->type == CLO_LIST && call->list.count == 2 &&
+                  call->list.items[0].type == CLO_TEXT && call->list.items[1].type == CLO_MAP;
+    if (!shaped)
+        return clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
+    struct clo_value *value = &call->list.items[1];
+    const struct clo_tool_entry *tool = clo_tools_find(tools, &call->list.items[0], error);
+    int status = tool ? clo_tool_check_arguments(tool, value, error) : CLO_ENOTFOUND;
     if (status)
         return status;
-    bool shaped = call.type == CLO_LIST && call.list.count == 2 &&
-                  call.list.items[0].type == CLO_TEXT && call.list.items[1].type == CLO_MAP;
-    if (!shaped) {
-        status = clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
-    } else {
-        *tool = clo_tools_find(tools, &call.list.items[0], error);
-        status =
-            *tool ? clo_tool_check_arguments(*tool, &call.list.items[1], error) : CLO_ENOTFOUND;
-    }
-    if (!status) {
-        *arguments = call.list.items[1];
-        call.list.items[1] = (struct clo_value){0};
-    }
+    size_t bytes = clo_value_footprint(value);
+    if (!hold(bytes))
+        return clo_fail(error, CLO_EBUSY,
+                        "the host calls of all runs hold too much: at most %llu MiB of arguments; "
+                        "try again later, or with less",
+                        CLO_ARGUMENTS_LARGE_MAX >> 20);
+    *arguments = (struct clo_arguments){tool, *value, bytes};
+    *value = (struct clo_value){0};
+    return 0;
+}
+
+int clo_answer_read(const struct clo_tools *tools, const uint8_t *message, size_t length,
+                    struct clo_arguments *arguments, struct clo_error *error)
+{
+    struct clo_value call;
+    *arguments = (struct clo_arguments){0};
+    int status = clo_cbor_decode(&call, message, length, error);
+    if (!status)
+        status = take_arguments(arguments, tools, &call, error);
     clo_value_clear(&call);
     return status;
 }
@@ -61,16 +92,16 @@ static uint32_t say_result(const struct clo_tool_entry *tool, const struct clo_v
     return clo_answer_error(data, &error);
 }
 
-uint32_t clo_answer_run(const struct clo_tool_entry *tool, const struct clo_value *arguments,
-                        uint64_t deadline_ns, const struct clo_cancel *cancel,
-                        struct clo_buffer *data)
+uint32_t clo_answer_run(const struct clo_arguments *arguments, uint64_t deadline_ns,
+                        const struct clo_cancel *cancel, struct clo_buffer *data)
 {
     struct clo_value result = {0};
     struct clo_error error;
-    int failed = clo_tool_call(tool, arguments, deadline_ns, cancel, &result, &error);
+    int failed =
+        clo_tool_call(arguments->tool, &arguments->value, deadline_ns, cancel, &result, &error);
     uint32_t status = failed == CLO_EBUSY || failed == CLO_ECANCELLED ? CLO_CALL_INTERRUPTED
                       : failed ? clo_answer_error(data, &error)
-                               : say_result(tool, &result, data);
+                               : say_result(arguments->tool, &result, data);
     clo_value_clear(&result);
     return status;
 }

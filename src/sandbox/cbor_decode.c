@@ -45,6 +45,7 @@ struct decoder {
     const uint8_t *data;
     size_t length, at;
     size_t nodes;
+    uint64_t missing; /* elements of all levels together: each has its place already */
     size_t depth;
     struct level levels[CLO_VALUE_DEPTH_MAX];
     struct clo_error *error;
@@ -200,7 +201,8 @@ static int open_container(struct decoder *decoder, struct clo_value *value, cons
                         "CBOR container before byte %zu claims %llu "
                         "elements, but only %llu bytes follow",
                         decoder->at, (unsigned long long)head->integer, (unsigned long long)left);
-    if (head->integer > CLO_VALUE_NODES_MAX - decoder->nodes)
+    if (head->integer > CLO_VALUE_NODES_MAX - decoder->nodes ||
+        decoder->missing > CLO_VALUE_NODES_MAX - decoder->nodes - head->integer)
         return clo_fail(decoder->error, CLO_ELIMIT, "a value has more than %u parts",
                         CLO_VALUE_NODES_MAX);
     if (decoder->depth == CLO_VALUE_DEPTH_MAX)
@@ -210,6 +212,9 @@ static int open_container(struct decoder *decoder, struct clo_value *value, cons
         clo_value_set_map(value);
     else
         clo_value_set_list(value);
+    if (clo_value_reserve(value, head->integer))
+        return clo_fail_memory(decoder->error);
+    decoder->missing += head->integer;
     decoder->levels[decoder->depth++] = (struct level){value, head->integer};
     return 0;
 }
@@ -261,6 +266,7 @@ static struct clo_value *next_place(struct decoder *decoder)
 {
     struct level *level = &decoder->levels[decoder->depth - 1];
     level->missing--;
+    decoder->missing--;
     if (level->container->type == CLO_MAP)
         return next_member(decoder, level->container);
     struct clo_value *value = clo_value_append(level->container);
@@ -292,7 +298,7 @@ int clo_cbor_decode(struct clo_value *value, const uint8_t *data, size_t length,
     struct decoder decoder;
     decoder.data = data;
     decoder.length = length;
-    decoder.at = decoder.nodes = decoder.depth = 0;
+    decoder.at = decoder.nodes = decoder.missing = decoder.depth = 0;
     decoder.error = error ? error : &own;
     decoder.error->code = CLO_OK;
     *value = (struct clo_value){0};

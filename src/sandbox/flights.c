@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "sandbox/answer.h"
-#include "sandbox/value.h"
 
 struct clo_flights {
     struct clo_crew *crew;
@@ -84,7 +82,7 @@ struct clo_flight *clo_flight_create(struct clo_flights *flights, uint32_t id,
 
 void clo_flight_drop(struct clo_flight *flight)
 {
-    clo_value_clear(&flight->arguments);
+    clo_answer_clear(&flight->arguments);
     clo_buffer_free(&flight->reply);
     free(flight);
 }
@@ -140,9 +138,9 @@ static void work(struct clo_job *job)
 {
     struct clo_flight *flight = (struct clo_flight *)job;
     struct clo_flights *flights = flight->flights;
-    uint32_t status =
-        clo_answer_run(flight->tool, &flight->arguments, flight->deadline_ns, NULL, &flight->reply);
-    clo_value_clear(&flight->arguments);
+    size_t argument_bytes = flight->arguments.bytes;
+    uint32_t status = clo_answer_run(&flight->arguments, flight->deadline_ns, NULL, &flight->reply);
+    clo_answer_clear(&flight->arguments);
     pthread_mutex_lock(&flights->lock);
     bool orphan = flight->orphan;
     if (orphan) {
@@ -151,7 +149,7 @@ static void work(struct clo_job *job)
     } else {
         flight->status = status;
         unlink_flight(&flights->pending, flight);
-        flights->argument_bytes -= flight->argument_bytes;
+        flights->argument_bytes -= argument_bytes;
         add_reply(flights, flight);
         wake(flights);
     }
@@ -174,13 +172,12 @@ static int prepare(struct clo_flights *flights, struct clo_error *error)
 /* Into the account, unless there is too much in it. */
 static bool add_pending(struct clo_flights *flights, struct clo_flight *flight)
 {
-    flight->argument_bytes = clo_value_footprint(&flight->arguments);
+    size_t bytes = flight->arguments.bytes;
     pthread_mutex_lock(&flights->lock);
-    bool fits = !flights->argument_bytes ||
-                flights->argument_bytes + flight->argument_bytes <= CLO_ARGUMENTS_IN_FLIGHT_MAX;
+    bool fits = flights->argument_bytes + bytes <= CLO_ARGUMENTS_IN_FLIGHT_MAX;
     if (fits) {
         append_flight(&flights->pending, flight);
-        flights->argument_bytes += flight->argument_bytes;
+        flights->argument_bytes += bytes;
         flights->count++;
     }
     pthread_mutex_unlock(&flights->lock);
@@ -191,7 +188,7 @@ static void remove_pending(struct clo_flights *flights, struct clo_flight *fligh
 {
     pthread_mutex_lock(&flights->lock);
     unlink_flight(&flights->pending, flight);
-    flights->argument_bytes -= flight->argument_bytes;
+    flights->argument_bytes -= flight->arguments.bytes;
     flights->count--;
     pthread_mutex_unlock(&flights->lock);
 }

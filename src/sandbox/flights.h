@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "sandbox/answer.h"
 #include "sandbox/crew.h"
-#include "sandbox/tools.h"
 
-/* Of one run: calls; bytes of arguments, but for a lone call's; bytes of replies that wait, on top
- * of which come those of the calls that are in work then. */
+/* Of one run: calls; bytes of arguments; bytes of replies that wait, on top of which come those of
+ * the calls that are in work then. */
 #define CLO_CALLS_IN_FLIGHT_MAX 1024
 #define CLO_ARGUMENTS_IN_FLIGHT_MAX (128ull << 20)
 #define CLO_REPLIES_WAITING_MAX (16ull << 20)
@@ -27,12 +27,10 @@ struct clo_flight {     /* one call */
     struct clo_job job; /* first: the crew hands back this address */
     struct clo_flights *flights;
     struct clo_flight *next;
-    const struct clo_tool_entry *tool;
-    struct clo_value arguments;
+    struct clo_arguments arguments;
     uint32_t id, status; /* status: enum clo_call_status, once it has ended */
     bool orphan;         /* its run has ended */
     uint64_t deadline_ns;
-    size_t argument_bytes;
     struct clo_buffer reply;
 };
 
@@ -40,7 +38,7 @@ int clo_flights_create(struct clo_flights **flights, struct clo_crew *crew,
                        struct clo_error *error);
 void clo_flights_free(struct clo_flights *flights); /* waits for the tools that are in work */
 
-/* A call to be filled in: tool, arguments, deadline, the reply's limit. NULL: CLO_EBUSY, there are
+/* A call to be filled in: arguments, deadline, the reply's limit. NULL: CLO_EBUSY, there are
  * too many; CLO_ENOMEMORY. It is in flight once it was started or finished; else clo_flight_drop.
  */
 struct clo_flight *clo_flight_create(struct clo_flights *flights, uint32_t id,

@@ -76,20 +76,18 @@ static void refuse_limit(struct clo_service *service, struct clo_reply *reply, e
 static void call_now(struct clo_service *service, const struct clo_call *call,
                      struct clo_reply *reply)
 {
-    const struct clo_tool_entry *tool;
-    struct clo_value arguments;
+    struct clo_arguments arguments;
     struct clo_error error;
-    if (clo_answer_read(service->tools, call->message, call->length, &tool, &arguments, &error)) {
+    if (clo_answer_read(service->tools, call->message, call->length, &arguments, &error)) {
         reply->status = clo_answer_error(&reply->data, &error);
         return;
     }
     uint64_t before = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     reply->data.limit = service->limits.host_call_bytes;
-    reply->status =
-        clo_answer_run(tool, &arguments, call->deadline_ns, service->cancel, &reply->data);
+    reply->status = clo_answer_run(&arguments, call->deadline_ns, service->cancel, &reply->data);
     reply->data.limit = CLO_MESSAGE_MAX;
     reply->cpu_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
-    clo_value_clear(&arguments);
+    clo_answer_clear(&arguments);
 }
 
 /* To be answered by the crew, and fetched by a wait. What is wrong with the call itself is such an
@@ -103,8 +101,8 @@ static void submit(struct clo_service *service, const struct clo_call *call,
     if (flight) {
         flight->deadline_ns = call->deadline_ns;
         flight->reply = CLO_BUFFER(service->limits.host_call_bytes);
-        status = clo_answer_read(service->tools, call->message, call->length, &flight->tool,
-                                 &flight->arguments, &error);
+        status = clo_answer_read(service->tools, call->message, call->length, &flight->arguments,
+                                 &error);
         if (!status)
             status = clo_flight_start(flight, &error);
     }

@@ -180,6 +180,25 @@ static void *grow(void *items, size_t count, size_t *capacity, size_t size)
     return larger;
 }
 
+int clo_value_reserve(struct clo_value *container, size_t count)
+{
+    if (!count)
+        return 0;
+    bool list = container->type == CLO_LIST;
+    size_t size = list ? sizeof(struct clo_value) : sizeof(struct clo_member);
+    void *places = count <= SIZE_MAX / size ? malloc(count * size) : NULL;
+    if (!places)
+        return CLO_ENOMEMORY;
+    if (list) {
+        container->list.items = places;
+        container->list.capacity = count;
+    } else {
+        container->map.members = places;
+        container->map.capacity = count;
+    }
+    return 0;
+}
+
 struct clo_value *clo_value_append(struct clo_value *list)
 {
     if (!list || list->type != CLO_LIST)

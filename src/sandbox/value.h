@@ -8,6 +8,9 @@
  * the map is complete. NULL: out of memory. */
 struct clo_value *clo_value_add(struct clo_value *map, const char *name, size_t length);
 
+/* Make room for so many elements in an empty list or map. CLO_ENOMEMORY. */
+int clo_value_reserve(struct clo_value *container, size_t count);
+
 /* *duplicate is a member whose name another has too, or NULL. CLO_ENOMEMORY. */
 int clo_value_find_duplicate(const struct clo_value *map, const struct clo_member **duplicate);
 

@@ -285,6 +285,21 @@ static void a_map_of_many_members_takes_no_time(void **state)
     clo_buffer_free(&buffer);
 }
 
+/* Places are taken when a container opens: those of all levels together have the ceiling. */
+static void nested_claims_add_up(void **state)
+{
+    (void)state;
+    static uint8_t bytes[CLO_VALUE_NODES_MAX];
+    const uint8_t half[] = {0x9a, 0x00, 0x08, 0x00, 0x00}; /* a list of CLO_VALUE_NODES_MAX / 2 */
+    struct clo_value value;
+    struct clo_error error;
+    for (size_t level = 0; level < 100; level++)
+        memcpy(bytes + level * sizeof half, half, sizeof half);
+    assert_int_equal(clo_cbor_decode(&value, bytes, sizeof bytes, &error), CLO_ELIMIT);
+    assert_non_null(strstr(error.message, "more than 1048576 parts"));
+    assert_int_equal(value.type, CLO_NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +311,7 @@ int main(void)
         cmocka_unit_test(encoding_keeps_to_the_buffer_and_to_utf8),
         cmocka_unit_test(random_bytes_never_break_the_decoder),
         cmocka_unit_test(a_map_of_many_members_takes_no_time),
+        cmocka_unit_test(nested_claims_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -500,12 +500,20 @@ static void submit_zeros(struct fixture *fixture, uint32_t id, size_t count)
     ask(fixture, &call);
 }
 
-static void arguments_in_flight_have_a_ceiling(void **state)
+static void wait_for_all(struct fixture *fixture, int count)
 {
-    enum { ZEROS = 1000000, ROOM = (int)(CLO_ARGUMENTS_IN_FLIGHT_MAX / (32 * ZEROS)) - 1 };
-    struct fixture *fixture = *state;
     struct clo_call wait = {
         .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
+    for (int i = 0; i < count; i++) {
+        ask(fixture, &wait);
+        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    }
+}
+
+static void arguments_in_flight_have_a_ceiling(void **state)
+{
+    enum { ZEROS = 1000000, ROOM = (int)(CLO_ARGUMENTS_IN_FLIGHT_MAX / (32 * ZEROS)) };
+    struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= ROOM; id++) {
         submit_zeros(fixture, id, ZEROS);
@@ -516,15 +524,49 @@ static void arguments_in_flight_have_a_ceiling(void **state)
     submit_zeros(fixture, 11, 100); /* for this one there is room */
     assert_int_equal(fixture->reply.status, CLO_CALL_OK);
     atomic_store(&opened, 1);
-    for (int i = 0; i < ROOM + 1; i++) {
-        ask(fixture, &wait);
-        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
-    }
+    wait_for_all(fixture, ROOM + 1);
     submit_zeros(fixture, 12, ZEROS);
     assert_int_equal(fixture->reply.status, CLO_CALL_OK);
-    ask(fixture, &wait);
+    wait_for_all(fixture, 1);
     assert_int_equal(fixture->reply.id, 12);
-    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+}
+
+/* Each run keeps its own ceiling; together they are too much. */
+static void large_arguments_of_all_runs_have_a_ceiling(void **state)
+{
+    enum { RUNS = 5, ZEROS = 1000000, EACH = 4, FULL = 4 };
+    assert_in_range(CLO_ARGUMENTS_LARGE_MAX, EACH * FULL * 32ull * ZEROS,
+                    (EACH * FULL + 1) * 32ull * ZEROS);
+    struct fixture runs[RUNS];
+    for (int i = 0; i < RUNS; i++) {
+        runs[i] = *(struct fixture *)*state;
+        runs[i].reply.data = runs[i].message = CLO_BUFFER(CLO_MESSAGE_MAX);
+        assert_int_equal(clo_service_create(&runs[i].service, runs[i].tools, runs[i].crew, NULL),
+                         0);
+        begin(&runs[i], (struct clo_limits){0}, NULL, -1);
+    }
+    for (uint32_t id = 1; id <= FULL * EACH; id++) {
+        struct fixture *run = &runs[(id - 1) / EACH];
+        submit_zeros(run, id, ZEROS);
+        assert_int_equal(run->reply.status, CLO_CALL_OK);
+    }
+    struct fixture *last = &runs[RUNS - 1];
+    submit_zeros(last, 1, ZEROS);
+    expect_message(last, CLO_CALL_REFUSED, "of all runs hold too much: at most 512 MiB");
+    submit_zeros(last, 2, 1000); /* small ones may always */
+    assert_int_equal(last->reply.status, CLO_CALL_OK);
+    atomic_store(&opened, 1);
+    for (int i = 0; i < FULL; i++)
+        wait_for_all(&runs[i], EACH);
+    submit_zeros(last, 3, ZEROS);
+    assert_int_equal(last->reply.status, CLO_CALL_OK);
+    wait_for_all(last, 2);
+    for (int i = 0; i < RUNS; i++) {
+        clo_service_end(runs[i].service);
+        clo_service_free(runs[i].service);
+        clo_buffer_free(&runs[i].reply.data);
+        clo_buffer_free(&runs[i].message);
+    }
 }
 
 static void replies_that_wait_hold_up_further_calls(void **state)
@@ -649,6 +691,7 @@ int main(void)
         WITH_SERVICE(a_serial_tool_runs_alone_and_is_waited_for_in_time),
         WITH_SERVICE(calls_in_flight_have_a_ceiling),
         WITH_SERVICE(arguments_in_flight_have_a_ceiling),
+        WITH_SERVICE(large_arguments_of_all_runs_have_a_ceiling),
         WITH_SERVICE(replies_that_wait_hold_up_further_calls),
         WITH_SERVICE(what_waits_is_forgotten_with_its_run),
         cmocka_unit_test(tool_sets_are_checked),
