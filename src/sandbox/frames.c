@@ -229,42 +229,37 @@ int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply,
 }
 
 /* Take `length` bytes as a text: UTF-8 without surrogates, or the worker is not what it should be.
- */
-static char *take_text(const uint8_t **rest, size_t length)
+ * CLO_EGUEST, CLO_ENOMEMORY. */
+static int take_text(const uint8_t **rest, size_t length, char **text)
 {
     if (!clo_utf8_strict(*rest, length))
-        return NULL;
-    char *text = malloc(length + 1);
-    if (!text)
-        return NULL;
-    memcpy(text, *rest, length);
-    text[length] = '\0';
+        return CLO_EGUEST;
+    *text = malloc(length + 1);
+    if (!*text)
+        return CLO_ENOMEMORY;
+    memcpy(*text, *rest, length);
+    (*text)[length] = '\0';
     *rest += length;
-    return text;
+    return 0;
 }
 
 static int read_texts(const struct clo_result_body *body, const uint8_t *rest,
                       struct clo_run_result *result)
 {
     struct clo_run_error *error = &result->error;
+    int status = 0;
     if (body->kind != CLO_RUN_OK) {
-        error->type = take_text(&rest, body->type_length);
-        error->message = error->type ? take_text(&rest, body->message_length) : NULL;
-        if (!error->message)
-            return CLO_EGUEST;
-        if (body->has & CLO_HAS_TRACEBACK) {
-            error->traceback = take_text(&rest, body->traceback_length);
-            if (!error->traceback)
-                return CLO_EGUEST;
-        }
+        status = take_text(&rest, body->type_length, &error->type);
+        if (!status)
+            status = take_text(&rest, body->message_length, &error->message);
+        if (!status && (body->has & CLO_HAS_TRACEBACK))
+            status = take_text(&rest, body->traceback_length, &error->traceback);
     }
-    if (body->has & CLO_HAS_RESULT) {
-        result->result = take_text(&rest, body->result_length);
-        if (!result->result)
-            return CLO_EGUEST;
-        result->result_length = body->result_length;
+    if (!status && (body->has & CLO_HAS_RESULT)) {
+        status = take_text(&rest, body->result_length, &result->result);
+        result->result_length = status ? 0 : body->result_length;
     }
-    return 0;
+    return status;
 }
 
 static bool consistent(const struct clo_result_body *body, size_t length)
@@ -291,8 +286,11 @@ int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits
     int status = split(frame, &body, sizeof body, &rest, &length, error);
     if (status)
         return status;
-    if (!consistent(&body, length) || read_texts(&body, rest, result))
-        return clo_fail(error, CLO_EGUEST, "a result that is not well-formed");
+    status = consistent(&body, length) ? read_texts(&body, rest, result) : CLO_EGUEST;
+    if (status)
+        return status == CLO_ENOMEMORY
+                   ? clo_fail_memory(error)
+                   : clo_fail(error, CLO_EGUEST, "a result that is not well-formed");
     result->error.kind = (enum clo_run_error_kind)body.kind;
     result->error.line = body.line > 0 ? body.line : 0;
     result->error.limit = clo_limit_name((enum clo_limit)body.limit);

@@ -243,6 +243,13 @@ static void put_answer(struct remote_run *run, const struct clo_frame *frame)
         run->deadline_ns += clo_monotonic_ns() - before;
 }
 
+static int pass_on(int status, const struct clo_error *why, struct clo_error *error)
+{
+    if (error)
+        *error = *why;
+    return status;
+}
+
 /* One frame. 1: the run has ended; 0: go on; negative: it could not be run. */
 static int on_frame(struct remote_run *run, const struct clo_frame *frame, struct clo_error *error)
 {
@@ -263,18 +270,17 @@ static int on_frame(struct remote_run *run, const struct clo_frame *frame, struc
     } else if (frame->type == CLO_FRAME_RESULT) {
         bool last = false;
         status = clo_frame_read_result(frame, run->limits, run->result, &last, &why);
-        if (!status && last)
+        if (status != CLO_EGUEST && (status || last))
             drop_worker(run->remote);
         if (!status)
             return 1;
+        if (status != CLO_EGUEST)
+            return pass_on(status, &why, error);
     } else if (frame->type == CLO_FRAME_FAILED) {
         unsigned layers;
         status = clo_frame_read_status(frame, &layers, &why);
-        if (status && status != CLO_EGUEST) {
-            if (error)
-                *error = why;
-            return status;
-        }
+        if (status && status != CLO_EGUEST)
+            return pass_on(status, &why, error);
         if (!status)
             status = clo_fail(&why, CLO_EGUEST, "it failed without a reason");
     } else {

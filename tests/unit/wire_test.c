@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -340,6 +341,40 @@ static void descriptors_pass_with_a_number(void **state)
 
 #define WITH_PAIR(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* A host without memory does not blame the worker. */
+static void a_result_without_memory_is_not_the_workers_fault(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    print_message("SKIPPED: AddressSanitizer's allocator has no part in the limit\n");
+    skip();
+#endif
+    enum { LENGTH = 64 << 20 }; /* more than malloc keeps for later */
+    const struct clo_result_body body = {
+        .kind = CLO_RUN_OK, .has = CLO_HAS_RESULT, .result_length = LENGTH};
+    uint8_t *bytes = malloc(sizeof body + LENGTH);
+    struct clo_run_result *result = calloc(1, sizeof *result);
+    assert_true(bytes && result);
+    memset(bytes, 'r', sizeof body + LENGTH);
+    memcpy(bytes, &body, sizeof body);
+    struct clo_frame frame = {CLO_FRAME_RESULT, bytes, sizeof body + LENGTH};
+    const struct clo_limits limits = {0};
+    bool last;
+    struct rlimit before, none = {0};
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    none.rlim_max = before.rlim_max;
+    struct clo_error error;
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    int status = clo_frame_read_result(&frame, &limits, result, &last, &error);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(status, CLO_ENOMEMORY);
+    assert_non_null(strstr(error.message, "memory"));
+    assert_int_equal(clo_frame_read_result(&frame, &limits, result, &last, &error), 0);
+    assert_int_equal(result->result_length, LENGTH);
+    clo_run_result_free(result);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +386,7 @@ int main(void)
         WITH_PAIR(waking_and_hanging_up_are_noticed),
         WITH_PAIR(the_largest_message_passes_and_a_deaf_reader_costs_only_time),
         cmocka_unit_test(descriptors_pass_with_a_number),
+        cmocka_unit_test(a_result_without_memory_is_not_the_workers_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
