@@ -12,7 +12,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "abi/hostcall.h"
 #include "base/error.h"
+#include "sandbox/value.h"
+
+/* A map of short texts is what takes most: a lone call has room whatever it brings. */
+_Static_assert(CLO_VALUE_NODES_MAX *(sizeof(struct clo_member) + 2 * CLO_VALUE_BLOCK_LEAST) +
+                       CLO_MESSAGE_MAX <=
+                   CLO_ARGUMENTS_IN_FLIGHT_MAX,
+               "the largest message fits");
 
 struct clo_flights {
     struct clo_crew *crew;
@@ -201,9 +209,9 @@ int clo_flight_start(struct clo_flight *flight, struct clo_error *error)
         return status;
     if (!add_pending(flights, flight))
         return clo_fail(error, CLO_EBUSY,
-                        "too many host calls in flight: their arguments take at most %llu MiB of "
-                        "the host; wait for one first",
-                        CLO_ARGUMENTS_IN_FLIGHT_MAX >> 20);
+                        "too many host calls in flight: the arguments of this one take %zu KiB of "
+                        "the host, those of the run may take %llu MiB; wait for one first",
+                        flight->arguments.bytes >> 10, CLO_ARGUMENTS_IN_FLIGHT_MAX >> 20);
     flight->job.work = work;
     status = clo_crew_add(flights->crew, flights->lane, &flight->job, error);
     if (status)

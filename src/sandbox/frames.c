@@ -286,6 +286,7 @@ int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits
     int status = split(frame, &body, sizeof body, &rest, &length, error);
     if (status)
         return status;
+    *last = body.last != 0;
     status = consistent(&body, length) ? read_texts(&body, rest, result) : CLO_EGUEST;
     if (status)
         return status == CLO_ENOMEMORY
@@ -298,7 +299,6 @@ int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits
         result->error.limit_value = clo_limit_value(limits, (enum clo_limit)body.limit);
     result->exit_code = body.exit_code;
     result->usage = body.usage;
-    *last = body.last != 0;
     return 0;
 }
 

@@ -70,7 +70,8 @@ int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
 /* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. */
 int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply, bool *cancelled,
                          struct clo_error *error);
-/* Fills what the frame holds of the result; texts are copied. */
+/* Fills what the frame holds of the result; texts are copied. *last: the worker ends after it.
+ * CLO_EGUEST, CLO_ENOMEMORY. */
 int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,
                           struct clo_run_result *result, bool *last, struct clo_error *error);
 /* The status that the other end reported, with `error` filled from it. */

@@ -270,12 +270,11 @@ static int on_frame(struct remote_run *run, const struct clo_frame *frame, struc
     } else if (frame->type == CLO_FRAME_RESULT) {
         bool last = false;
         status = clo_frame_read_result(frame, run->limits, run->result, &last, &why);
-        if (status != CLO_EGUEST && (status || last))
-            drop_worker(run->remote);
-        if (!status)
-            return 1;
-        if (status != CLO_EGUEST)
-            return pass_on(status, &why, error);
+        if (status != CLO_EGUEST) {
+            if (last)
+                drop_worker(run->remote);
+            return status ? pass_on(status, &why, error) : 1;
+        }
     } else if (frame->type == CLO_FRAME_FAILED) {
         unsigned layers;
         status = clo_frame_read_status(frame, &layers, &why);

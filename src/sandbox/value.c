@@ -254,23 +254,29 @@ struct clo_value *clo_value_add(struct clo_value *map, const char *name, size_t 
     return &member->value;
 }
 
+/* What malloc takes for so many bytes. */
+static size_t block(size_t size)
+{
+    size_t rounded = (size + sizeof(size_t) + 15) & ~(size_t)15;
+    return rounded < CLO_VALUE_BLOCK_LEAST ? CLO_VALUE_BLOCK_LEAST : rounded;
+}
+
 size_t clo_value_footprint(const struct clo_value *value)
 {
-    const size_t block = 16; /* what malloc adds to each, and rounds it up by */
     size_t sum = 0;
     switch (value->type) {
     case CLO_TEXT:
     case CLO_BYTES:
-    case CLO_BIG_INTEGER: return block + value->text.length;
+    case CLO_BIG_INTEGER: return block(value->text.length + 1);
     case CLO_LIST:
         for (size_t i = 0; i < value->list.count; i++)
             sum += clo_value_footprint(&value->list.items[i]);
-        return sum + block + value->list.capacity * sizeof *value->list.items;
+        return sum + block(value->list.capacity * sizeof *value->list.items);
     case CLO_MAP:
         for (size_t i = 0; i < value->map.count; i++)
-            sum += block + value->map.members[i].name_length +
+            sum += block(value->map.members[i].name_length + 1) +
                    clo_value_footprint(&value->map.members[i].value);
-        return sum + block + value->map.capacity * sizeof *value->map.members;
+        return sum + block(value->map.capacity * sizeof *value->map.members);
     default: return 0;
     }
 }

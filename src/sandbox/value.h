@@ -19,6 +19,8 @@ int clo_value_find_duplicate(const struct clo_value *map, const struct clo_membe
 int clo_value_set_magnitude(struct clo_value *value, bool negative, const uint8_t *data,
                             size_t length);
 
+#define CLO_VALUE_BLOCK_LEAST 32u /* bytes that malloc takes at least */
+
 /* Bytes that a decoded value (at most CLO_VALUE_DEPTH_MAX levels) takes of the heap, about. */
 size_t clo_value_footprint(const struct clo_value *value);
 
