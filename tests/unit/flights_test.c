@@ -307,13 +307,8 @@ static void replies_that_wait_hold_up_further_calls(void **state)
         sleep_ms(1);
     sleep_ms(300); /* for those that should not begin */
     assert_in_range(atomic_load(&begun), MOST - CLO_LANE_RUNNING_MAX, MOST);
-    struct clo_call wait = {
-        .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
-    for (int i = 0; i < CALLS; i++) { /* none is lost */
-        ask(fixture, &wait);
-        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
-        assert_true(fixture->reply.data.length > 1 << 20);
-    }
+    wait_for_all(fixture, CALLS); /* none is lost */
+    assert_true(fixture->reply.data.length > 1 << 20);
     assert_int_equal(atomic_load(&begun), CALLS);
 }
 
