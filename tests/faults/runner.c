@@ -28,7 +28,7 @@
 
 #include "runs.h"
 
-#define RUN_SECONDS 30    /* before a run counts as hanging; */
+#define RUN_SECONDS 50    /* before a run counts as hanging (several share a processor); */
 #define COUNT_SECONDS 180 /* the one that counts, too: each of its calls is looked at */
 #define SHOWN_MAX 100     /* findings of one case that are told whole */
 #define OUTPUT_MAX 6000

@@ -11,16 +11,22 @@
 #include "sandbox/flights.h"
 #include "service_fixture.h"
 
+static uint32_t submit(struct fixture *fixture, uint32_t id, struct clo_call call)
+{
+    call.flags = CLO_CALL_SUBMIT;
+    call.id = id;
+    assert_int_equal(ask(fixture, &call), 0);
+    return fixture->reply.status;
+}
+
 static void submitted_calls_run_side_by_side(void **state)
 {
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 4; id++) {
-        struct clo_call call = tool_call(fixture, "nap", "ms", 500 - 100 * (int)id, NULL);
-        call.flags = CLO_CALL_SUBMIT;
-        call.id = id;
-        ask(fixture, &call);
-        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+        assert_int_equal(
+            submit(fixture, id, tool_call(fixture, "nap", "ms", 500 - 100 * (int)id, NULL)),
+            CLO_CALL_OK);
         assert_int_equal(fixture->reply.data.length, 0);
     }
     struct clo_call wait = {
@@ -41,10 +47,7 @@ static void waits_end_by_timeout_deadline_cancel_and_abort(void **state)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     begin(fixture, (struct clo_limits){0}, cancel, ends[0]);
-    struct clo_call call = tool_call(fixture, "nap", "ms", 600, NULL);
-    call.flags = CLO_CALL_SUBMIT;
-    call.id = 9;
-    ask(fixture, &call);
+    assert_int_equal(submit(fixture, 9, tool_call(fixture, "nap", "ms", 600, NULL)), CLO_CALL_OK);
     struct clo_call wait = {
         .flags = CLO_CALL_WAIT, .wait_id = 9, .timeout_ns = 0, .deadline_ns = UINT64_MAX};
     ask(fixture, &wait);
@@ -77,9 +80,7 @@ static void a_sleep_leaves_replies_where_they_are(void **state)
 {
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
-    struct clo_call call = tool_call(fixture, "nap", "ms", 1, NULL);
-    call.flags = CLO_CALL_SUBMIT;
-    ask(fixture, &call);
+    assert_int_equal(submit(fixture, 1, tool_call(fixture, "nap", "ms", 1, NULL)), CLO_CALL_OK);
     uint64_t before = clo_monotonic_ns();
     struct clo_call wait = {.flags = CLO_CALL_WAIT,
                             .wait_id = CLO_WAIT_NONE,
@@ -100,10 +101,8 @@ static void a_run_that_ends_waits_for_nothing(void **state)
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 40; id++) { /* more than may be in work */
-        struct clo_call call = tool_call(fixture, "nap", "ms", 500, NULL);
-        call.flags = CLO_CALL_SUBMIT;
-        call.id = id;
-        ask(fixture, &call);
+        assert_int_equal(submit(fixture, id, tool_call(fixture, "nap", "ms", 500, NULL)),
+                         CLO_CALL_OK);
     }
     wait_until(&sleeping, CLO_LANE_RUNNING_MAX);
     clo_service_end(fixture->service);
@@ -125,10 +124,8 @@ static void a_slow_run_does_not_hold_up_another(void **state)
     assert_int_equal(clo_service_create(&other, fixture->tools, fixture->crew, NULL), 0);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 200; id++) {
-        struct clo_call call = tool_call(fixture, "nap", "ms", 300, NULL);
-        call.flags = CLO_CALL_SUBMIT;
-        call.id = id;
-        ask(fixture, &call);
+        assert_int_equal(submit(fixture, id, tool_call(fixture, "nap", "ms", 300, NULL)),
+                         CLO_CALL_OK);
     }
     struct clo_service *first = fixture->service;
     fixture->service = other;
@@ -149,11 +146,8 @@ static void a_serial_tool_runs_alone_and_is_waited_for_in_time(void **state)
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 3; id++) {
-        struct clo_call call = tool_call(fixture, "queue", "ms", 200, NULL);
-        call.flags = CLO_CALL_SUBMIT;
-        call.id = id;
-        ask(fixture, &call);
-        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+        assert_int_equal(submit(fixture, id, tool_call(fixture, "queue", "ms", 200, NULL)),
+                         CLO_CALL_OK);
     }
     sleep_ms(10);
     struct clo_call call = tool_call(fixture, "queue", "ms", 1, NULL);
@@ -173,16 +167,10 @@ static void calls_in_flight_have_a_ceiling(void **state)
 {
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
-    struct clo_call call = {0};
-    for (uint32_t id = 1; id <= CLO_CALLS_IN_FLIGHT_MAX; id++) {
-        call = tool_call(fixture, "nap", "ms", 20, NULL);
-        call.flags = CLO_CALL_SUBMIT;
-        call.id = id;
-        ask(fixture, &call);
-        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
-    }
-    call.id = 5000;
-    ask(fixture, &call);
+    for (uint32_t id = 1; id <= CLO_CALLS_IN_FLIGHT_MAX; id++)
+        assert_int_equal(submit(fixture, id, tool_call(fixture, "nap", "ms", 20, NULL)),
+                         CLO_CALL_OK);
+    submit(fixture, 5000, tool_call(fixture, "nap", "ms", 20, NULL));
     expect_message(fixture, CLO_CALL_REFUSED, "too many host calls in flight");
 }
 
@@ -200,14 +188,6 @@ static struct clo_call zeros(struct fixture *fixture, size_t count)
     return call;
 }
 
-static void submit_zeros(struct fixture *fixture, uint32_t id, size_t count)
-{
-    struct clo_call call = zeros(fixture, count);
-    call.flags = CLO_CALL_SUBMIT;
-    call.id = id;
-    ask(fixture, &call);
-}
-
 static void wait_for_all(struct fixture *fixture, int count)
 {
     struct clo_call wait = {
@@ -223,29 +203,40 @@ static void arguments_in_flight_have_a_ceiling(void **state)
     enum { ZEROS = 1000000, ROOM = (int)(CLO_ARGUMENTS_IN_FLIGHT_MAX / (32 * ZEROS)) };
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
-    for (uint32_t id = 1; id <= ROOM; id++) {
-        submit_zeros(fixture, id, ZEROS);
-        assert_int_equal(fixture->reply.status, CLO_CALL_OK);
-    }
-    submit_zeros(fixture, 10, ZEROS);
+    for (uint32_t id = 1; id <= ROOM; id++)
+        assert_int_equal(submit(fixture, id, zeros(fixture, ZEROS)), CLO_CALL_OK);
+    submit(fixture, 10, zeros(fixture, ZEROS));
     expect_message(fixture, CLO_CALL_REFUSED,
                    "take 31250 KiB of the host, those of the run may take 128 MiB");
-    submit_zeros(fixture, 11, 100); /* for this one there is room */
+    submit(fixture, 11, zeros(fixture, 100)); /* for this one there is room */
     assert_int_equal(fixture->reply.status, CLO_CALL_OK);
     atomic_store(&opened, 1);
     wait_for_all(fixture, ROOM + 1);
-    submit_zeros(fixture, 12, ZEROS);
-    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    assert_int_equal(submit(fixture, 12, zeros(fixture, ZEROS)), CLO_CALL_OK);
     wait_for_all(fixture, 1);
     assert_int_equal(fixture->reply.id, 12);
 }
 
+/* An argument of 7,600 KiB, quicker to read than a list. There is room for 68. */
+#define BULK (7600 << 10)
+
+static struct clo_call bulk(struct fixture *fixture, const char *name)
+{
+    static char text[BULK + 1];
+    memset(text, 'x', BULK);
+    return tool_call(fixture, name, "bulk", 0, text);
+}
+
+static const char no_room[] =
+    "take 31250 KiB of the host, and there is no room for them in the 512 MiB of all runs; "
+    "try again later, or with less";
+
 /* Each run keeps its own ceiling; together they are too much. */
 static void large_arguments_of_all_runs_have_a_ceiling(void **state)
 {
-    enum { RUNS = 5, ZEROS = 1000000, EACH = 4, FULL = 4 };
-    assert_in_range(CLO_ARGUMENTS_LARGE_MAX, EACH * FULL * 32ull * ZEROS,
-                    (EACH * FULL + 1) * 32ull * ZEROS);
+    enum { RUNS = 5, FULL = 4, EACH = (int)(CLO_ARGUMENTS_IN_FLIGHT_MAX / BULK), ZEROS = 1000000 };
+    assert_in_range(CLO_ARGUMENTS_LARGE_MAX, FULL * EACH * (size_t)BULK,
+                    (FULL * EACH + 1) * (size_t)BULK);
     struct fixture runs[RUNS];
     for (int i = 0; i < RUNS; i++) {
         runs[i] = *(struct fixture *)*state;
@@ -254,31 +245,33 @@ static void large_arguments_of_all_runs_have_a_ceiling(void **state)
                          0);
         begin(&runs[i], (struct clo_limits){0}, NULL, -1);
     }
-    for (uint32_t id = 1; id <= FULL * EACH; id++) {
-        struct fixture *run = &runs[(id - 1) / EACH];
-        submit_zeros(run, id, ZEROS);
-        assert_int_equal(run->reply.status, CLO_CALL_OK);
-    }
     struct fixture *last = &runs[RUNS - 1];
-    submit_zeros(last, 1, ZEROS);
-    expect_message(last, CLO_CALL_REFUSED,
-                   "take 31250 KiB of the host, and there is no room for them in the 512 MiB");
+    for (int i = 0; i < FULL * EACH - 1; i++) {
+        struct fixture *run = &runs[i / EACH];
+        assert_int_equal(submit(run, (uint32_t)i + 1, bulk(run, "gate")), CLO_CALL_OK);
+    }
+    submit(last, 1, zeros(last, ZEROS)); /* more than is left, and nothing stays taken */
+    expect_message(last, CLO_CALL_REFUSED, no_room);
     struct clo_call call = zeros(last, ZEROS); /* synchronous */
     ask(last, &call);
-    expect_message(last, CLO_CALL_ERROR, "no room for them in the 512 MiB of all runs");
-    submit_zeros(last, 2, 1000); /* small ones may always */
-    assert_int_equal(last->reply.status, CLO_CALL_OK);
-    atomic_store(&opened, 1);
-    for (int i = 0; i < FULL; i++)
-        wait_for_all(&runs[i], EACH);
-    submit_zeros(last, 3, ZEROS);
-    assert_int_equal(last->reply.status, CLO_CALL_OK);
-    wait_for_all(last, 2);
-    for (int i = 0; i < FULL * EACH + 1; i++) { /* what a synchronous call held is given back */
-        call = zeros(last, ZEROS);
+    expect_message(last, CLO_CALL_ERROR, no_room);
+    for (int i = 0; i < 2; i++) { /* there is room for one, which is given back */
+        call = bulk(last, "echo");
         ask(last, &call);
-        assert_int_equal(last->reply.status, CLO_CALL_OK);
+        expect_message(last, CLO_CALL_ERROR, "no text in 1 arguments");
     }
+    uint32_t id = 1;
+    for (; submit(last, id, zeros(last, 3000)) == CLO_CALL_OK; id++) /* 94 KiB */
+        assert_true(id < 500);
+    for (int i = 0; i < 2; i++, id++) /* 59 KiB: small ones may always */
+        assert_int_equal(submit(last, id, zeros(last, 1900)), CLO_CALL_OK);
+    atomic_store(&opened, 1);
+    for (int i = 0; i < FULL - 1; i++)
+        wait_for_all(&runs[i], EACH);
+    wait_for_all(&runs[FULL - 1], EACH - 1);
+    wait_for_all(last, (int)id - 1);
+    assert_int_equal(submit(last, id, zeros(last, ZEROS)), CLO_CALL_OK);
+    wait_for_all(last, 1);
     for (int i = 0; i < RUNS; i++) {
         clo_service_end(runs[i].service);
         clo_service_free(runs[i].service);
@@ -289,11 +282,7 @@ static void large_arguments_of_all_runs_have_a_ceiling(void **state)
 
 static void submit_large(struct fixture *fixture, uint32_t id)
 {
-    struct clo_call call = tool_call(fixture, "large", NULL, 0, NULL);
-    call.flags = CLO_CALL_SUBMIT;
-    call.id = id;
-    ask(fixture, &call);
-    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    assert_int_equal(submit(fixture, id, tool_call(fixture, "large", NULL, 0, NULL)), CLO_CALL_OK);
 }
 
 static void replies_that_wait_hold_up_further_calls(void **state)
@@ -320,10 +309,8 @@ static void what_waits_is_forgotten_with_its_run(void **state)
     struct fixture *fixture = *state;
     for (int run = 0; run < 2; run++) {
         begin(fixture, (struct clo_limits){0}, NULL, -1);
-        for (uint32_t id = 1; id <= ROOM; id++) {
-            submit_zeros(fixture, id, ZEROS);
-            assert_int_equal(fixture->reply.status, CLO_CALL_OK);
-        }
+        for (uint32_t id = 1; id <= ROOM; id++)
+            assert_int_equal(submit(fixture, id, zeros(fixture, ZEROS)), CLO_CALL_OK);
         for (uint32_t id = 100; id < 100 + CALLS; id++)
             submit_large(fixture, id);
         if (run == 0) {
