@@ -1,8 +1,9 @@
 #!/bin/bash
-# Build the fuzz targets and run each for SECONDS, two at a time: run.sh BUILD SECONDS. Findings land
-# in BUILD-fuzz/. The last line is `fuzz: N passed, N failed, 0 skipped`, one for each target.
+# Build the fuzz targets and run each for SECONDS, AT_ONCE of them together (2): run.sh BUILD SECONDS
+# [AT_ONCE]. Findings land in BUILD-fuzz/. The last line is `fuzz: N passed, N failed, 0 skipped`, one
+# for each target.
 set -euo pipefail
-build=$1-fuzz seconds=$2
+build=$1-fuzz seconds=$2 at_once=${3:-2}
 here=$(cd "$(dirname "$0")" && pwd)
 [ -f "$build/build.ninja" ] ||
     CC=clang meson setup "$build" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
@@ -26,7 +27,7 @@ run_target() { # BUILD SEEDS SECONDS NAME
 export -f run_target
 
 results=$build/results.txt
-printf '%s\n' $names | xargs -P 2 -I{} bash -c 'run_target "$@"' sh "$build" "$here/seeds" \
+printf '%s\n' $names | xargs -P "$at_once" -I{} bash -c 'run_target "$@"' sh "$build" "$here/seeds" \
     "$seconds" {} | tee "$results"
 passed=$(grep -c 'nothing found$' "$results" || true)
 failed=$(($(wc -w <<<"$names") - passed))

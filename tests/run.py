@@ -128,8 +128,8 @@ def hostile(build):
     yield from python_tests(build, "cli", "hostile_test.py")
 
 
-def fuzz(build):
-    yield from counted("fuzz", ["fuzz/run.sh", build, os.environ.get("TIME", "60")])
+def fuzz(build, at_once=2):
+    yield from counted("fuzz", ["fuzz/run.sh", build, os.environ.get("TIME", "60"), str(at_once)])
 
 
 def counted(name, words, timeout=1800):
@@ -186,12 +186,12 @@ def reproducible(build):
     yield from counted("reproducible", ["tests/image/reproducible.sh", build], timeout=3600)
 
 
-def hw_and_reproducible(build):
-    """At once: one processor is all that either of them uses, for some ten minutes."""
+def reproducible_beside_hw_and_fuzz(build):
+    """One processor for the image, the other for what else takes long and uses only one."""
     with ThreadPoolExecutor() as threads:
-        emulated = threads.submit(lambda: list(hw(build)))
+        others = threads.submit(lambda: [*hw(build), *fuzz(build, at_once=1)])
         yield from reproducible(build)
-        yield from emulated.result()
+        yield from others.result()
 
 
 def other_build(build, name, options, env=None):
@@ -229,7 +229,7 @@ def lint(build):
 QUICK = [unit_and_vm, cli, end_to_end, hostile]
 LONG = {"clean": clean, "cpython": cpython, "wasm": wasm, "hw": hw, "sanitizers": sanitizers,
         "clang": clang, "lint": lint, "fuzz": fuzz, "faults": faults, "reproducible": reproducible}
-ALL = [*QUICK, clean, cpython, wasm, hw_and_reproducible, sanitizers, clang, lint, fuzz, some_faults]
+ALL = [*QUICK, clean, cpython, wasm, reproducible_beside_hw_and_fuzz, sanitizers, clang, lint, some_faults]
 
 
 def run_suite(suite, build, totals):
