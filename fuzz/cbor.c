@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sandbox/cbor.h"
-#include "sandbox/json.h"
+#include "sandbox/value/cbor.h"
+#include "sandbox/value/value_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "sandbox/frames.h"
-#include "sandbox/limits.h"
+#include "sandbox/worker/frames.h"
+#include "sandbox/run/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,11 +1,11 @@
-/* output.c - the output area as a guest may leave it: the first four bytes are the length that it
+/* output_records.c - the output area as a guest may leave it: the first four bytes are the length that it
  * claims. What is handed on never passes the limit, and a refusal has a reason. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "abi/layout.h"
-#include "sandbox/output.h"
+#include "sandbox/run/output_records.h"
 
 #define LIMIT 1000u
 

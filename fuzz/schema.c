@@ -1,11 +1,11 @@
-/* schema.c - a schema and a value in JSON, with a NUL byte between them: compiling and checking
+/* schema_compile.c - a schema and a value in JSON, with a NUL byte between them: compiling and checking
  * end, within their bounds, and a refusal says why. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sandbox/json.h"
-#include "sandbox/schema.h"
+#include "sandbox/value/value_json.h"
+#include "sandbox/tool/schema.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,4 @@
-/* service.c - host calls as the guest sends them, one after another, to the real service with real
+/* host_calls.c - host calls as the guest sends them, one after another, to the real service with real
  * tools. The input is a list of calls:
  *
  *   [flags][kind][id][wait_id][timeout, 0 to 255 us][length, 2 bytes][message] ...
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "sandbox/service.h"
+#include "sandbox/call/host_calls.h"
 
 #define HEAD 7u
 #define CALLS_MAX 64u

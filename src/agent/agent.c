@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "codeact/codeact.h"
-#include "sandbox/ceiling.h"
-#include "sandbox/limits.h"
+#include "sandbox/memory_budget.h"
+#include "sandbox/run/limits.h"
 
 #define DEFAULT_NAME "agent"
 #define DEFAULT_SANDBOXES 8

@@ -4,7 +4,7 @@
 
 #include "agent/internal.h"
 #include "base/buffer.h"
-#include "base/doc.h"
+#include "base/json.h"
 #include "base/error.h"
 #include "base/text.h"
 

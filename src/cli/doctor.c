@@ -6,14 +6,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/machine.h"
+#include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
-#include "sandbox/ceiling.h"
-#include "sandbox/jail.h"
-#include "sandbox/limits.h"
+#include "sandbox/memory_budget.h"
+#include "sandbox/worker/jail.h"
+#include "sandbox/run/limits.h"
 #include "vm/vm.h"
 
 static const char help[] =

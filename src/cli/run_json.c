@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "base/doc.h"
+#include "base/json.h"
 
 /* Guest text may hold what JSON strings may not (lone surrogates, stray bytes): each such byte
  * becomes U+FFFD, so that the document is always valid. */

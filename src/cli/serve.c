@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "base/machine.h"
+#include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
 #include "cloche/agent.h"
 #include "cloche/serve.h"
-#include "sandbox/ceiling.h"
+#include "sandbox/memory_budget.h"
 #include "vm/vm.h"
 
 static const char help[] =

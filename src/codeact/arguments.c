@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/doc.h"
+#include "base/json.h"
 #include "base/error.h"
 #include "codeact/codeact.h"
 

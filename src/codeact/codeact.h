@@ -37,7 +37,7 @@ int clo_codeact_tool(json_t **tool, const struct clo_codeact_config *config,
 int clo_codeact_arguments(const json_t *arguments, char **code, size_t *length,
                           struct clo_error *error);
 
-/* What the model reads about a run, in the form of model/report.h. Long sections lose their
+/* What the model reads about a run, in the form of model/run_report.h. Long sections lose their
  * middle, so that all of them together have at most output_max bytes. NULL: out of memory. */
 char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max);
 

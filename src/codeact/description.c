@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/doc.h"
+#include "base/json.h"
 #include "base/error.h"
 #include "base/quantity.h"
 #include "base/text.h"

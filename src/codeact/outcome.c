@@ -3,7 +3,7 @@
  * The bytes it may read are dealt out so that short sections stay whole: a traceback is not lost
  * because stdout was long.
  */
-#include "model/report.h"
+#include "model/run_report.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

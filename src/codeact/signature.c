@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/doc.h"
+#include "base/json.h"
 
 static void write_type(struct clo_buffer *out, const json_t *schema, const json_t *root,
                        unsigned depth);

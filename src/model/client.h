@@ -2,10 +2,10 @@
 #ifndef CLO_MODEL_CLIENT_H
 #define CLO_MODEL_CLIENT_H
 
-#include "model/draft.h"
-#include "model/endpoint.h"
+#include "model/protocol/item_builder.h"
+#include "model/http/http_client.h"
 #include "model/model.h"
-#include "model/script.h"
+#include "model/script/script.h"
 
 struct clo_model {
     enum clo_model_kind kind; /* never AUTO */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/doc.h"
+#include "base/json.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "model/client.h"

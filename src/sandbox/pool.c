@@ -5,7 +5,7 @@
  * warms it before it counts as idle. Requests wait in the order in which they came. One lock guards
  * everything here; runs happen outside it.
  *
- * A member that has taken a request waits for the memory of its run (ceiling.h) before it begins,
+ * A member that has taken a request waits for the memory of its run (memory_budget.h) before it begins,
  * and gives it back when its micro-VM has been restored. There are no more members than the ceiling
  * lets run at once.
  */
@@ -19,9 +19,9 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "sandbox/ceiling.h"
-#include "sandbox/engine.h"
-#include "sandbox/jail.h"
+#include "sandbox/memory_budget.h"
+#include "sandbox/backend.h"
+#include "sandbox/worker/jail.h"
 
 #define POOL_SIZE_MAX 1024
 #define NS_PER_MS 1000000ull

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "sandbox/ceiling.h"
-#include "sandbox/engine.h"
+#include "sandbox/memory_budget.h"
+#include "sandbox/backend.h"
 
 struct clo_sandbox {
     struct clo_setup setup;

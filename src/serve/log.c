@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/doc.h"
+#include "base/json.h"
 
 static json_t *line_new(const char *level, const char *event)
 {

@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "agent/agent.h"
-#include "serve/http.h"
+#include "serve/http/http.h"
 
 #define SHUTTING_DOWN "The server is shutting down; try another replica or try again later."
 

@@ -17,12 +17,12 @@
 
 #include "agent/agent.h"
 #include "base/error.h"
-#include "serve/http.h"
+#include "serve/http/http.h"
 #include "serve/log.h"
-#include "serve/reply.h"
-#include "serve/store.h"
-#include "serve/turns.h"
-#include "serve/watch.h"
+#include "serve/job/response_job.h"
+#include "serve/store/store.h"
+#include "serve/job/executor.h"
+#include "serve/http/disconnect.h"
 
 #define TURNS_MAX 1024u
 #define QUEUE_MAX 65536u

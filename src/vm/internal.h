@@ -82,11 +82,11 @@ int clo_image_hash(const uint8_t *bytes, uint64_t size, uint8_t sha256[32],
 int clo_image_attach(struct clo_image **image, int fd, const char *path, bool copy_shared,
                      struct clo_error *error);
 
-/* image_elf.c: a guest that has not run yet, as an image in a memfd with an empty linear memory and
+/* elf.c: a guest that has not run yet, as an image in a memfd with an empty linear memory and
  * heap; its run entry is the ELF file's entry point. */
 int clo_image_load_elf(struct clo_image **image, const char *elf, struct clo_error *error);
 
-/* image_boot.c: let a guest run until it says READY (request NULL) or DONE. */
+/* boot.c: let a guest run until it says READY (request NULL) or DONE. */
 struct clo_boot {
     uint64_t entry; /* READY: where runs start */
     uint32_t interrupt_count;
@@ -96,7 +96,7 @@ struct clo_boot {
 int clo_image_boot(struct clo_vm *vm, const char *path, const uint8_t *request,
                    size_t request_length, struct clo_boot *boot, struct clo_error *error);
 
-/* image_request.c: run requests of typical small programs. NULL behind the last. */
+/* warm_requests.c: run requests of typical small programs. NULL behind the last. */
 const uint8_t *clo_image_request(size_t index, size_t *length);
 
 /* ---- memory ---- */

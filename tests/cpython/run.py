@@ -67,7 +67,7 @@ def attempt(build, folder, name, left_out, done):
         script.write_text(f"TEST = {name!r}\nLEFT_OUT = {left_out!r}\nDONE = {sorted(done)!r}\n"
                           + (HERE / "guest.py").read_text())
         words = [f"{build}/cloche", "run", "--json", *LIMITS, "--tools",
-                 f"{build}/tests/vm/cpython_files.so", str(script)]
+                 f"{build}/tests/cpython_files.so", str(script)]
         environment = {**os.environ, "CLOCHE_TEST_FOLDER": folder,
                        "CLOCHE_TEST_REPORT": str(report)}
         try:

@@ -10,6 +10,7 @@ explains are told, and do not count as failures. The last line is
 
 import argparse
 import concurrent.futures
+import json
 import os
 import re
 import subprocess
@@ -36,6 +37,12 @@ def build(folder):
     if not (folder / "build.ninja").exists():
         subprocess.run(["meson", "setup", folder, *OPTIONS], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", folder], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def unit_tests(folder):
+    listing = subprocess.run(["meson", "introspect", "--tests", folder], capture_output=True, check=True)
+    return sorted(Path(test["cmd"][0]) for test in json.loads(listing.stdout)
+                  if any(suite.endswith(":unit") for suite in test["suite"]))
 
 
 def run(program, share, environment, seconds):
@@ -114,8 +121,7 @@ def main():
     build(folder)
     environment = {**os.environ, "ASAN_OPTIONS": ASAN, "UBSAN_OPTIONS": UBSAN,
                    "CLOCHE_IMAGE": str((ROOT / arguments.build / "python.image").resolve())}
-    programs = [path for path in sorted((folder / "tests" / "unit").glob("*_test"))
-                if not arguments.names or path.name in arguments.names]
+    programs = [path for path in unit_tests(folder) if not arguments.names or path.name in arguments.names]
     report = Report()
     with concurrent.futures.ThreadPoolExecutor(SHARES * os.cpu_count()) as pool:
         running = [(path, [pool.submit(run, path, share, environment, arguments.seconds) for share in range(SHARES)])

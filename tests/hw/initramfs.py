@@ -19,8 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 MODULE = "kvm-amd"
 # what guest/command.sh uses
-PROGRAMS = ("cloche", "examples/example_tools.so", "tests/vm/hostile_driver",
-            "tests/vm/hostile_tools.so")
+PROGRAMS = ("cloche", "examples/example_tools.so", "tests/hostile_driver",
+            "tests/hostile_tools.so")
 
 
 class Tree:
@@ -78,11 +78,11 @@ def add_modules(tree, folder):
 
 
 def vm_tests(build):
-    """What Meson knows of the test programs in BUILD/tests/vm."""
+    """What Meson knows of the tests that run micro-VMs."""
     listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True,
                              check=True)
     for test in json.loads(listing.stdout):
-        if Path(test["cmd"][0]).is_relative_to(build / "tests" / "vm"):
+        if any(suite.endswith(":vm") for suite in test["suite"]):
             yield test
 
 

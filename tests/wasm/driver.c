@@ -11,7 +11,7 @@
  *   end late                it was stopped
  *   end violation REASON
  *
- * TYPE is the sandbox's word for it (src/sandbox/fault.c), as a user would be told. Every run
+ * TYPE is the sandbox's word for it (src/sandbox/run/fault.c), as a user would be told. Every run
  * begins in the image's state: restored, or after a fault in a new micro-VM.
  */
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "cloche/image.h"
-#include "sandbox/fault.h"
+#include "sandbox/run/fault.h"
 #include "vm/vm.h"
 #include "wasm/guest/request.h"
 

@@ -177,7 +177,7 @@ def main():
         image, scripts, played = prepare(folder / "cloche")
     numbers = {group: number for number, group in enumerate(played)}
     expected = verdict.Expected(HERE / "expected.txt")
-    guest = Guest(folder / "tests/vm/wasm_driver", image / "spec.image")
+    guest = Guest(folder / "tests/wasm_driver", image / "spec.image")
     counts = {"passed": 0, "failed": 0, "skipped": 0, "known": 0}
     chosen = [script for script in scripts if not arguments.names or script.stem in arguments.names]
     for script in chosen:

@@ -2,7 +2,7 @@
 
 OUT_OF_BOUNDS, STACK, INDIRECT = "OutOfBounds", "StackOverflow", "IndirectCallMismatch"
 
-# The scripts' words (several editions of them) and the sandbox's (src/sandbox/fault.c).
+# The scripts' words (several editions of them) and the sandbox's (src/sandbox/run/fault.c).
 TRAPS = {
     "": OUT_OF_BOUNDS,  # bulk-memory.wast
     "out of bounds memory access": OUT_OF_BOUNDS,

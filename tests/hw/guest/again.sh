@@ -22,7 +22,7 @@ for script in leave find spin find leave leave find; do
     echo "$time 30000 $memory /tmp/$script.py"
 done >/tmp/orders
 
-cd "$build/tests/vm" || exit 1
+cd "$build/tests" || exit 1
 export CLOCHE_IMAGE=$build/python.image
 ./hostile_driver ./hostile_tools.so $memory </tmp/orders >/tmp/lines
 status=$?

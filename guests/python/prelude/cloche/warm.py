@@ -13,7 +13,7 @@ import tempfile
 
 import _cloche
 
-from cloche import absent, console, extra, helper, loop
+from cloche import builtins, console, loop, patches, unsupported
 
 MODULES = """
 abc argparse array ast asyncio atexit base64 binascii bisect builtins bz2 calendar cmath codecs
@@ -116,10 +116,10 @@ def warm():
     _import_all()
     tempfile.tempdir = "/tmp"
     console.install()
-    absent.install()
+    unsupported.install()
     loop.install()
-    extra.install()
-    helper.install()
+    patches.install()
+    builtins.install()
     sys.path.insert(0, "")  # a module that the program has written to its folder
     _rehearse()
     linecache.clearcache()

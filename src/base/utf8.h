@@ -1,0 +1,27 @@
+/* base/utf8.h - the text that Python strings become: UTF-8 plus lone surrogates. */
+#ifndef CLO_SANDBOX_UTF8_H
+#define CLO_SANDBOX_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Length in bytes of the character at the start of `data`, 0 if it is none. *point is its code
+ * point. Surrogates (three-byte forms of U+D800 to U+DFFF) are characters here; overlong forms
+ * and what lies beyond U+10FFFF are not. */
+size_t clo_utf8_next(const uint8_t *data, size_t length, uint32_t *point);
+
+bool clo_utf8_valid(const uint8_t *data, size_t length);
+
+/* Without surrogates: what JSON, PCRE2 and the rest of the world call UTF-8. */
+bool clo_utf8_strict(const uint8_t *data, size_t length);
+
+size_t clo_utf8_count(const uint8_t *data, size_t length); /* code points; valid text only */
+
+/* Replace lone surrogates by U+FFFD, which is as long. Valid text only. */
+void clo_utf8_repair(char *data, size_t length);
+
+/* The largest cut at or below `length` that splits no character. */
+size_t clo_utf8_cut(const char *data, size_t length);
+
+#endif

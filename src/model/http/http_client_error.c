@@ -1,0 +1,133 @@
+/* http_client_error.c - naming the failures of a model's server. */
+#include "model/http/http_client_error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/error.h"
+#include "base/text.h"
+
+/* One line of well-formed text with the key blotted out, cut to size. */
+static void tidy(char said[CLO_ENDPOINT_SAID_MAX + 4], const char *text, size_t length,
+                 const char *key)
+{
+    struct clo_buffer clean = CLO_BUFFER(3 * 65536 + 64);
+    size_t key_length = key ? strlen(key) : 0;
+    while (length && key_length) {
+        const char *found = memmem(text, length, key, key_length);
+        size_t before = found ? (size_t)(found - text) : length;
+        clo_text_clean(&clean, text, before);
+        if (!found)
+            break;
+        clo_buffer_text(&clean, "[key]");
+        text = found + key_length;
+        length -= before + key_length;
+    }
+    if (!key_length)
+        clo_text_clean(&clean, text, length);
+    size_t cut = clean.data ? clo_text_head(clean.data, clean.length, CLO_ENDPOINT_SAID_MAX) : 0;
+    for (size_t i = 0; i < cut; i++)
+        said[i] = (unsigned char)clean.data[i] < ' ' || clean.data[i] == 0x7f ? ' ' : clean.data[i];
+    snprintf(said + cut, 4, "%s", cut < clean.length ? "..." : "");
+    clo_buffer_free(&clean);
+}
+
+static const json_t *find_message(const json_t *body)
+{
+    const json_t *inner = json_object_get(body, "error");
+    if (json_is_string(inner))
+        return inner;
+    static const char *const names[] = {"message", "detail"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *found = json_object_get(inner ? inner : body, names[i]);
+        if (json_is_string(found))
+            return found;
+    }
+    return NULL;
+}
+
+void clo_endpoint_error_said(char said[CLO_ENDPOINT_SAID_MAX + 4], const json_t *body)
+{
+    const json_t *message = find_message(body);
+    said[0] = '\0';
+    if (message)
+        tidy(said, json_string_value(message), json_string_length(message), NULL);
+}
+
+static void read_refusal(char said[CLO_ENDPOINT_SAID_MAX + 4], const struct clo_buffer *body,
+                         const char *key)
+{
+    said[0] = '\0';
+    if (!body->length)
+        return;
+    json_t *json = clo_doc_load(body->data, body->length, NULL);
+    const json_t *message = find_message(json);
+    if (message)
+        tidy(said, json_string_value(message), json_string_length(message), key);
+    else if (body->data[strspn(body->data, " \t\r\n")] != '<') /* a page for people says nothing */
+        tidy(said, body->data, body->length, key);
+    json_decref(json);
+}
+
+int clo_endpoint_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
+                              const char *key, const char *address)
+{
+    char said[CLO_ENDPOINT_SAID_MAX + 4];
+    read_refusal(said, body, key);
+    if (code == 401 || code == 403)
+        return clo_hint(error,
+                        clo_fail(error, CLO_EMODEL,
+                                 "the model's server refused the credentials "
+                                 "(HTTP %ld)",
+                                 code),
+                        "Check OPENAI_API_KEY (or api_key). %.80s said: %.200s", address,
+                        *said ? said : "nothing");
+    if (code / 100 == 3)
+        return clo_hint(error,
+                        clo_fail(error, CLO_EMODEL,
+                                 "the model's server redirects (HTTP %ld), and "
+                                 "redirects are not followed",
+                                 code),
+                        "Set base_url to the final address; it is %.200s.", address);
+    if (code == 404)
+        return clo_hint(
+            error,
+            clo_fail(error, CLO_EMODEL, "the model's server answered HTTP 404%s%s",
+                     *said ? ": " : "", said),
+            "Check the model's name and base_url (usually ending in /v1); it is %.200s.", address);
+    return clo_hint(error,
+                    clo_fail(error, CLO_EMODEL, "the model's server answered HTTP %ld%s%s", code,
+                             *said ? ": " : "", said),
+                    "The server is %.200s.", address);
+}
+
+int clo_endpoint_error_transport(struct clo_error *error, CURLcode result, const char *reason,
+                                 const char *address, bool begun)
+{
+    const char *what = "the connection to the model's server failed";
+    switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT: what = "the model's server cannot be reached"; break;
+    case CURLE_OPERATION_TIMEDOUT:
+        what = "the model's server did not take the connection in time";
+        break;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CACERT_BADFILE: what = "the model's server gave no valid TLS certificate"; break;
+    case CURLE_GOT_NOTHING:
+        what = "the model's server closed the connection without an answer";
+        break;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_HTTP2_STREAM: what = "the model's server broke off"; break;
+    case CURLE_OUT_OF_MEMORY: return clo_fail_memory(error);
+    default: break;
+    }
+    return clo_hint(
+        error,
+        clo_fail(error, CLO_EMODEL, "%s%s", what, begun ? " in the middle of its answer" : ""),
+        "The server is %.120s; libcurl says: %.160s.", address,
+        *reason ? reason : curl_easy_strerror(result));
+}

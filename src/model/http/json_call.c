@@ -1,0 +1,128 @@
+/* json_call.c - deciding what kind of answer it is, and parsing it piece by piece. */
+#include "model/http/json_call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/error.h"
+#include "model/model.h"
+#include "model/http/sse.h"
+
+enum form { UNKNOWN, EVENTS, WHOLE };
+
+struct answer {
+    const struct clo_wire *wire;
+    struct clo_error *error;
+    enum form form;
+    struct clo_sse sse;
+    struct clo_buffer whole;
+    bool explained; /* an event's failure is in `error` */
+};
+
+static int on_event(void *context, const char *type, const char *data, size_t length)
+{
+    struct answer *answer = context;
+    if (!data)
+        return 1;
+    json_error_t why;
+    json_t *event = clo_doc_load(data, length, &why);
+    if (!event && clo_doc_no_memory(&why))
+        return clo_fail_memory(answer->error);
+    if (!event)
+        return clo_fail(answer->error, CLO_EMODEL,
+                        "the model's server sent an event that is not "
+                        "JSON: %s",
+                        why.text);
+    int status = answer->wire->event(answer->wire->context, type, event, answer->error);
+    answer->explained = status < 0;
+    json_decref(event);
+    return status;
+}
+
+static enum form guess(const char *content_type, const char *bytes, size_t length)
+{
+    if (strcasestr(content_type, "event-stream"))
+        return EVENTS;
+    if (strcasestr(content_type, "json"))
+        return WHOLE;
+    while (length && strchr(" \t\r\n", *bytes)) {
+        bytes++;
+        length--;
+    }
+    if (length == 0)
+        return UNKNOWN;
+    return *bytes == '{' || *bytes == '<' ? WHOLE : EVENTS;
+}
+
+static int on_data(void *context, const char *content_type, const char *bytes, size_t length,
+                   struct clo_error *error)
+{
+    struct answer *answer = context;
+    if (answer->form == UNKNOWN)
+        answer->form = guess(content_type, bytes, length);
+    int status = answer->form == EVENTS ? clo_sse_feed(&answer->sse, bytes, length)
+                                        : clo_buffer_append(&answer->whole, bytes, length);
+    if (answer->explained)
+        return status;
+    if (status == CLO_ELIMIT)
+        return clo_fail(error, CLO_ELIMIT, "the model's reply is larger than %u MiB",
+                        CLO_MODEL_REPLY_MAX >> 20);
+    return status == CLO_ENOMEMORY ? clo_fail_memory(error) : status;
+}
+
+static int finish(struct answer *answer)
+{
+    if (answer->form == EVENTS) {
+        int status = clo_sse_finish(&answer->sse);
+        return status > 0 ? 0 : status;
+    }
+    json_error_t why;
+    json_t *whole =
+        clo_doc_load(answer->whole.data ? answer->whole.data : "", answer->whole.length, &why);
+    if (!whole && clo_doc_no_memory(&why))
+        return clo_fail_memory(answer->error);
+    if (!json_is_object(whole)) {
+        json_decref(whole);
+        return clo_hint(answer->error,
+                        clo_fail(answer->error, CLO_EMODEL,
+                                 "the model's server answered with "
+                                 "something that is neither a JSON object nor a stream of events"),
+                        "Check base_url; it usually ends in /v1.");
+    }
+    int status = answer->wire->whole(answer->wire->context, whole, answer->error);
+    json_decref(whole);
+    return status;
+}
+
+int clo_wire_call(struct clo_endpoint *endpoint, const char *path, const json_t *request,
+                  struct clo_cancel *cancel, const struct clo_wire *wire, struct clo_error *error)
+{
+    struct clo_error local = {0};
+    error = error ? error : &local;
+    char *body = clo_doc_dump(request, JSON_COMPACT);
+    if (!body)
+        return clo_fail_memory(error);
+    size_t length = strlen(body);
+    if (length > CLO_WIRE_REQUEST_MAX) {
+        free(body);
+        return clo_fail(error, CLO_ELIMIT, "the request to the model is larger than %u MiB",
+                        CLO_WIRE_REQUEST_MAX >> 20);
+    }
+    struct answer answer = {.wire = wire, .error = error, .whole = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
+    clo_sse_init(&answer.sse, CLO_MODEL_REPLY_MAX, on_event, &answer);
+    struct clo_endpoint_call call = {.path = path,
+                                     .body = body,
+                                     .body_length = length,
+                                     .cancel = cancel,
+                                     .data = on_data,
+                                     .context = &answer};
+    int status = clo_endpoint_post(endpoint, &call, error);
+    if (!status)
+        status = finish(&answer);
+    clo_sse_clear(&answer.sse);
+    clo_buffer_free(&answer.whole);
+    free(body);
+    return status;
+}

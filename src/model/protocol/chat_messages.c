@@ -1,0 +1,234 @@
+/* chat_messages.c - a history of items as chat messages. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/error.h"
+#include "model/protocol/chat.h"
+#include "model/client.h"
+
+#define NO_RESULT "(no result: the call was not carried out)"
+#define TEXT_MAX (64u << 20)
+
+struct writing {
+    const json_t *input;
+    json_t *messages;
+    bool *used;             /* per input item: its content has been placed already */
+    struct clo_buffer text; /* of the assistant message being gathered */
+    bool has_text;
+    json_t *calls;     /* its tool_calls */
+    size_t first_call; /* where in the input the first of them stands */
+    bool failed;       /* out of memory */
+};
+
+static void keep(struct writing *writing, json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value))
+        writing->failed = true;
+}
+
+/* Text of a string, or of the text parts of a list, joined by line breaks. */
+static json_t *plain_text(const json_t *content)
+{
+    if (json_is_string(content))
+        return json_incref((json_t *)content);
+    struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
+    size_t index;
+    const json_t *part;
+    json_array_foreach(content, index, part) {
+        const json_t *value = json_object_get(part, "text");
+        value = value ? value : json_object_get(part, "refusal");
+        if (!json_is_string(value))
+            continue;
+        if (text.length)
+            clo_buffer_text(&text, "\n");
+        clo_buffer_append(&text, json_string_value(value), json_string_length(value));
+    }
+    json_t *string = text.failed ? NULL : json_stringn(text.data ? text.data : "", text.length);
+    clo_buffer_free(&text);
+    return string;
+}
+
+/* The result of the call at `from`: the next unused function_call_output with its id. */
+static json_t *find_result(struct writing *writing, size_t from, const char *call_id)
+{
+    for (size_t i = from + 1; i < json_array_size(writing->input); i++) {
+        const json_t *item = json_array_get(writing->input, i);
+        if (writing->used[i] || !clo_doc_is(item, "type", "function_call_output") ||
+            !clo_doc_is(item, "call_id", call_id))
+            continue;
+        writing->used[i] = true;
+        return plain_text(json_object_get(item, "output"));
+    }
+    return json_string(NO_RESULT);
+}
+
+/* The gathered assistant message, and the result of each of its calls. */
+static void flush(struct writing *writing)
+{
+    size_t count = json_array_size(writing->calls), index;
+    if (!writing->has_text && !count)
+        return;
+    json_t *message = json_pack("{s:s}", "role", "assistant");
+    json_t *text = writing->has_text && writing->text.length
+                       ? json_stringn(writing->text.data, writing->text.length)
+                   : count ? json_null()
+                           : json_string("");
+    if (json_object_set_new(message, "content", text) ||
+        (count && json_object_set(message, "tool_calls", writing->calls)))
+        writing->failed = true;
+    keep(writing, writing->messages, message);
+    const json_t *call;
+    json_array_foreach(writing->calls, index, call) {
+        const char *id = clo_doc_text(call, "id");
+        keep(writing, writing->messages,
+             json_pack("{s:s, s:s, s:o}", "role", "tool", "tool_call_id", id, "content",
+                       find_result(writing, writing->first_call, id)));
+    }
+    json_decref(writing->calls);
+    writing->calls = json_array();
+    clo_buffer_reset(&writing->text);
+    writing->has_text = false;
+}
+
+static void add_call(struct writing *writing, const json_t *item, size_t at)
+{
+    const char *id = clo_doc_text(item, "call_id"), *name = clo_doc_text(item, "name");
+    if (!id || !name)
+        return;
+    if (json_array_size(writing->calls) == 0)
+        writing->first_call = at;
+    keep(writing, writing->calls,
+         json_pack("{s:s, s:s, s:{s:s, s:o}}", "id", id, "type", "function", "function", "name",
+                   name, "arguments", clo_client_arguments(item)));
+}
+
+static void add_assistant(struct writing *writing, const json_t *item)
+{
+    json_t *text = plain_text(json_object_get(item, "content"));
+    if (!text)
+        writing->failed = true;
+    if (writing->text.length && json_string_length(text))
+        clo_buffer_text(&writing->text, "\n\n");
+    clo_buffer_append(&writing->text, json_string_value(text), json_string_length(text));
+    writing->has_text = true;
+    json_decref(text);
+}
+
+/* One content part of a user's message. NULL with *status 0: out of memory. */
+static json_t *user_part(const json_t *part, int *status, struct clo_error *error)
+{
+    const char *type = clo_doc_text(part, "type");
+    json_t *url = json_object_get(part, "image_url");
+    type = type ? type : "";
+    if (strcmp(type, "input_text") == 0 || strcmp(type, "output_text") == 0 ||
+        strcmp(type, "text") == 0)
+        return json_pack("{s:s, s:O?}", "type", "text", "text", json_object_get(part, "text"));
+    if (strcmp(type, "input_image") == 0 && json_is_string(url))
+        return json_pack("{s:s, s:{s:O, s:O*}}", "type", "image_url", "image_url", "url", url,
+                         "detail", json_object_get(part, "detail"));
+    if (strcmp(type, "input_file") == 0)
+        return json_pack("{s:s, s:{s:O*, s:O*, s:O*}}", "type", "file", "file", "file_id",
+                         json_object_get(part, "file_id"), "filename",
+                         json_object_get(part, "filename"), "file_data",
+                         json_object_get(part, "file_data"));
+    if (strcmp(type, "input_audio") == 0)
+        return clo_doc_copy(part);
+    *status = clo_fail(error, CLO_EINVALID,
+                       "a content part of type \"%.40s\"%s cannot be sent to a "
+                       "chat-completions server",
+                       type, strcmp(type, "input_image") == 0 ? " without image_url" : "");
+    return NULL;
+}
+
+static int add_user(struct writing *writing, const json_t *content, struct clo_error *error)
+{
+    int status = 0;
+    json_t *parts = json_array(), *whole = NULL;
+    size_t index;
+    const json_t *part;
+    bool text_only = true;
+    json_array_foreach(content, index, part) {
+        const char *type = clo_doc_text(part, "type");
+        text_only = text_only && type && strstr(type, "text");
+        json_t *copy = user_part(part, &status, error);
+        if (status)
+            break;
+        keep(writing, parts, copy);
+    }
+    if (!status && text_only) /* every server takes a string */
+        whole = plain_text(content);
+    else if (!status)
+        whole = json_incref(parts);
+    if (!status)
+        keep(writing, writing->messages, json_pack("{s:s, s:o}", "role", "user", "content", whole));
+    json_decref(parts);
+    return status;
+}
+
+static int add_message(struct writing *writing, const json_t *item, struct clo_error *error)
+{
+    const char *role = clo_doc_text(item, "role");
+    const json_t *content = json_object_get(item, "content");
+    role = role ? role : "user";
+    if (strcmp(role, "assistant") == 0) {
+        add_assistant(writing, item);
+        return 0;
+    }
+    flush(writing);
+    if (strcmp(role, "user") == 0)
+        return add_user(writing, content, error);
+    keep(writing, writing->messages,
+         json_pack("{s:s, s:o}", "role", "system", "content", plain_text(content)));
+    return 0;
+}
+
+static int add_item(struct writing *writing, size_t at, struct clo_error *error)
+{
+    const json_t *item = json_array_get(writing->input, at);
+    const char *type = clo_doc_text(item, "type");
+    if (!type || strcmp(type, "message") == 0)
+        return add_message(writing, item, error);
+    if (strcmp(type, "function_call") == 0) {
+        add_call(writing, item, at);
+    } else if (strcmp(type, "function_call_output") == 0) {
+        flush(writing);
+        const char *id = clo_doc_text(item, "call_id");
+        if (!writing->used[at] && id) /* answers no call that is here: let the server judge */
+            keep(writing, writing->messages,
+                 json_pack("{s:s, s:s, s:o}", "role", "tool", "tool_call_id", id, "content",
+                           plain_text(json_object_get(item, "output"))));
+    }
+    return 0; /* reasoning and items that are the host's own affair are not for this protocol */
+}
+
+int clo_chat_messages(json_t **messages, const struct clo_model_request *request,
+                      struct clo_error *error)
+{
+    size_t count = json_array_size(request->input);
+    struct writing writing = {.input = request->input,
+                              .messages = json_array(),
+                              .calls = json_array(),
+                              .used = calloc(count + 1, sizeof(bool)),
+                              .text = CLO_BUFFER(TEXT_MAX)};
+    int status = 0;
+    *messages = NULL;
+    if (!writing.messages || !writing.calls || !writing.used)
+        writing.failed = true;
+    if (!writing.failed && request->instructions && *request->instructions)
+        keep(&writing, writing.messages,
+             json_pack("{s:s, s:s}", "role", "system", "content", request->instructions));
+    for (size_t i = 0; i < count && !status && !writing.failed; i++)
+        status = add_item(&writing, i, error);
+    if (!status && !writing.failed)
+        flush(&writing);
+    if (!status && (writing.failed || writing.text.failed))
+        status = clo_fail_memory(error);
+    if (!status)
+        *messages = json_incref(writing.messages);
+    json_decref(writing.messages);
+    json_decref(writing.calls);
+    clo_buffer_free(&writing.text);
+    free(writing.used);
+    return status;
+}

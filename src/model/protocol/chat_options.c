@@ -1,0 +1,82 @@
+/* chat_options.c - the Responses API's tools and options under the names of chat completions. */
+#include <string.h>
+
+#include "base/json.h"
+#include "model/protocol/chat.h"
+#include "model/client.h"
+
+static const char *const same_name[] = {
+    "temperature", "top_p",        "presence_penalty",  "frequency_penalty", "seed",
+    "user",        "service_tier", "safety_identifier", "prompt_cache_key",  NULL,
+};
+
+static int put(json_t *body, const char *name, json_t *value)
+{
+    return !value || json_is_null(value) ? 0 : json_object_set(body, name, value);
+}
+
+static int put_tools(json_t *body, const json_t *tools)
+{
+    json_t *list = json_array();
+    size_t index;
+    const json_t *tool;
+    int bad = !list;
+    json_array_foreach(tools, index, tool) {
+        json_t *strict = json_object_get(tool, "strict");
+        bad |= json_array_append_new(
+            list, json_pack("{s:s, s:{s:O, s:O*, s:O*, s:O*}}", "type", "function", "function",
+                            "name", json_object_get(tool, "name"), "description",
+                            json_object_get(tool, "description"), "parameters",
+                            json_object_get(tool, "parameters"), "strict",
+                            json_is_true(strict) ? strict : NULL));
+    }
+    return bad ? json_decref(list), -1 : json_object_set_new(body, "tools", list);
+}
+
+static int put_choice(json_t *body, const json_t *options)
+{
+    json_t *choice = json_object_get(options, "tool_choice");
+    const char *name = clo_doc_text(choice, "name");
+    if (json_is_string(choice))
+        return json_object_set(body, "tool_choice", choice);
+    if (name && clo_doc_is(choice, "type", "function"))
+        return json_object_set_new(
+            body, "tool_choice",
+            json_pack("{s:s, s:{s:s}}", "type", "function", "function", "name", name));
+    return 0;
+}
+
+static int put_format(json_t *body, const json_t *text)
+{
+    const json_t *format = json_object_get(text, "format");
+    int bad = put(body, "verbosity", json_object_get(text, "verbosity"));
+    if (clo_doc_is(format, "type", "json_object"))
+        return bad | json_object_set_new(body, "response_format",
+                                         json_pack("{s:s}", "type", "json_object"));
+    if (!clo_doc_is(format, "type", "json_schema"))
+        return bad;
+    return bad |
+           json_object_set_new(body, "response_format",
+                               json_pack("{s:s, s:{s:O*, s:O*, s:O*, s:O*}}", "type", "json_schema",
+                                         "json_schema", "name", json_object_get(format, "name"),
+                                         "description", json_object_get(format, "description"),
+                                         "schema", json_object_get(format, "schema"), "strict",
+                                         json_object_get(format, "strict")));
+}
+
+int clo_chat_options(json_t *body, const struct clo_model_request *request, bool openai)
+{
+    const json_t *options = request->options;
+    int bad = clo_client_options(body, options, same_name);
+    bad |= put(body, openai ? "max_completion_tokens" : "max_tokens",
+               json_object_get(options, "max_output_tokens"));
+    bad |= put(body, "reasoning_effort",
+               json_object_get(json_object_get(options, "reasoning"), "effort"));
+    bad |= put_format(body, json_object_get(options, "text"));
+    if (json_array_size(request->tools)) {
+        bad |= put_tools(body, request->tools);
+        bad |= put_choice(body, options);
+        bad |= put(body, "parallel_tool_calls", json_object_get(options, "parallel_tool_calls"));
+    }
+    return bad ? CLO_ENOMEMORY : 0;
+}

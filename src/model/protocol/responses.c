@@ -1,0 +1,253 @@
+/* handle_stored.c - the client for OpenAI's Responses API and servers like it.
+ *
+ * Nothing is stored on the server: the whole history goes with each request. Items go without the
+ * ids they have here; reasoning goes back only in its encrypted form, which is the only one a
+ * server that stored nothing can read.
+ */
+#include <string.h>
+
+#include "base/json.h"
+#include "base/error.h"
+#include "model/client.h"
+#include "model/http/http_client_error.h"
+#include "model/http/json_call.h"
+
+#define PATH "/responses"
+
+static const char *const passed_on[] = {
+    "temperature",
+    "top_p",
+    "max_output_tokens",
+    "tool_choice",
+    "parallel_tool_calls",
+    "reasoning",
+    "text",
+    "top_logprobs",
+    "truncation",
+    "service_tier",
+    "safety_identifier",
+    "prompt_cache_key",
+    "user",
+    NULL,
+};
+
+/* The reply as it is being read. Servers send one item after the other; an item that ends while
+ * another is open, which the protocol allows, waits in `later`. */
+struct reading {
+    struct clo_draft *draft;
+    struct clo_model_reply *reply;
+    json_t *later;
+    json_int_t open; /* output_index of the open item; -1: none */
+    size_t seen;     /* items that ended or were skipped */
+    bool complete;
+};
+
+static json_t *input_item(const json_t *item)
+{
+    json_t *copy = clo_doc_copy(item);
+    const char *type = clo_doc_text(item, "type");
+    if (!copy)
+        return NULL;
+    if (type && strcmp(type, "reasoning") != 0)
+        json_object_del(copy, "id");
+    json_object_del(copy, "status");
+    if (type && strcmp(type, "function_call") == 0) {
+        json_t *arguments = clo_client_arguments(item);
+        if (!arguments || json_object_set_new(copy, "arguments", arguments)) {
+            json_decref(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+static bool is_for_model(const json_t *item)
+{
+    const char *type = clo_doc_text(item, "type");
+    if (!type || strcmp(type, "message") == 0 || strcmp(type, "function_call") == 0 ||
+        strcmp(type, "function_call_output") == 0)
+        return true;
+    return strcmp(type, "reasoning") == 0 && clo_doc_text(item, "encrypted_content");
+}
+
+static json_t *make_input(const json_t *items)
+{
+    json_t *input = json_array();
+    size_t index;
+    const json_t *item;
+    json_array_foreach(items, index, item) {
+        if (!input || (is_for_model(item) && json_array_append_new(input, input_item(item)))) {
+            json_decref(input);
+            return NULL;
+        }
+    }
+    return input;
+}
+
+static json_t *make_body(const struct clo_model *model, const struct clo_model_request *request)
+{
+    json_t *body = json_pack("{s:s, s:o, s:b, s:b}", "model", model->name, "input",
+                             make_input(request->input), "stream", 1, "store", 0);
+    int bad = !body || clo_client_options(body, request->options, passed_on);
+    if (!bad && request->instructions)
+        bad |= json_object_set_new(body, "instructions", json_string(request->instructions));
+    if (!bad && json_array_size(request->tools))
+        bad |= json_object_set(body, "tools", (json_t *)request->tools);
+    else if (!bad) {
+        json_object_del(body, "tool_choice");
+        json_object_del(body, "parallel_tool_calls");
+    }
+    if (!bad && json_object_get(body, "reasoning"))
+        bad |=
+            json_object_set_new(body, "include", json_pack("[s]", "reasoning.encrypted_content"));
+    if (bad) {
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}
+
+static void take_whole(struct reading *reading, const json_t *item)
+{
+    if (clo_draft_open_as(reading->draft, item))
+        clo_draft_finish_as(reading->draft, item);
+}
+
+static void on_added(struct reading *reading, json_int_t index, const json_t *item)
+{
+    if (reading->open < 0 && clo_draft_open_as(reading->draft, item))
+        reading->open = index;
+}
+
+static void on_done(struct reading *reading, json_int_t index, const json_t *item)
+{
+    reading->seen++;
+    if (reading->open >= 0 && reading->open != index) {
+        if (!reading->later)
+            reading->later = json_array();
+        if (json_array_append(reading->later, (json_t *)item))
+            reading->draft->status = CLO_ENOMEMORY;
+        return;
+    }
+    if (reading->open == index)
+        clo_draft_finish_as(reading->draft, item);
+    else
+        take_whole(reading, item);
+    reading->open = -1;
+    size_t at;
+    const json_t *waiting;
+    json_array_foreach(reading->later, at, waiting) {
+        take_whole(reading, waiting);
+    }
+    json_array_clear(reading->later);
+}
+
+static void on_delta(struct reading *reading, json_int_t index, enum clo_item_event_kind kind,
+                     const json_t *event)
+{
+    const json_t *delta = json_object_get(event, "delta");
+    if (index == reading->open && json_is_string(delta))
+        clo_draft_add(reading->draft, kind, json_string_value(delta), json_string_length(delta));
+}
+
+static int server_failed(const json_t *where, struct clo_error *error)
+{
+    char said[CLO_ENDPOINT_SAID_MAX + 4];
+    clo_endpoint_error_said(said, where);
+    return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
+                    *said ? ": " : "", said);
+}
+
+/* The last event's response, or a plain answer: what was not streamed, usage, and why it ended. */
+static int take_response(struct reading *reading, const json_t *response, struct clo_error *error)
+{
+    struct clo_model_reply *reply = reading->reply;
+    const json_t *output = json_object_get(response, "output");
+    const json_t *usage = json_object_get(response, "usage");
+    if (clo_doc_is(response, "status", "failed") || clo_doc_is(response, "status", "cancelled"))
+        return server_failed(response, error);
+    if (!json_is_array(output) && !reading->seen)
+        return clo_fail(error, CLO_EMODEL, "the model's server sent an answer without output");
+    if (reading->open >= 0 && json_array_get(output, (size_t)reading->open))
+        on_done(reading, reading->open, json_array_get(output, (size_t)reading->open));
+    for (size_t i = reading->seen; i < json_array_size(output); i++)
+        take_whole(reading, json_array_get(output, i));
+    reply->usage.input = clo_doc_count(usage, "input_tokens");
+    reply->usage.output = clo_doc_count(usage, "output_tokens");
+    reply->usage.cached =
+        clo_doc_count(json_object_get(usage, "input_tokens_details"), "cached_tokens");
+    reply->usage.reasoning =
+        clo_doc_count(json_object_get(usage, "output_tokens_details"), "reasoning_tokens");
+    if (clo_doc_is(response, "status", "incomplete")) {
+        const json_t *details = json_object_get(response, "incomplete_details");
+        reply->incomplete = clo_doc_is(details, "reason", "content_filter") ? "content_filter"
+                                                                            : "max_output_tokens";
+    }
+    clo_client_served(reply, response);
+    reading->complete = true;
+    return 0;
+}
+
+static int on_event(void *context, const char *name, const json_t *event, struct clo_error *error)
+{
+    static const struct {
+        const char *type;
+        enum clo_item_event_kind kind;
+    } deltas[] = {
+        {"response.output_text.delta", CLO_ITEM_TEXT},
+        {"response.refusal.delta", CLO_ITEM_REFUSAL},
+        {"response.function_call_arguments.delta", CLO_ITEM_ARGUMENTS},
+        {"response.reasoning_summary_text.delta", CLO_ITEM_REASONING},
+    };
+    struct reading *reading = context;
+    const char *type = clo_doc_text(event, "type");
+    type = type ? type : name;
+    const json_t *position = json_object_get(event, "output_index");
+    json_int_t index = json_is_integer(position) ? json_integer_value(position) : 0;
+    for (size_t i = 0; i < sizeof deltas / sizeof *deltas; i++)
+        if (strcmp(type, deltas[i].type) == 0) {
+            on_delta(reading, index, deltas[i].kind, event);
+            return clo_draft_check(reading->draft, error);
+        }
+    if (strcmp(type, "response.output_item.added") == 0) {
+        on_added(reading, index, json_object_get(event, "item"));
+    } else if (strcmp(type, "response.output_item.done") == 0) {
+        on_done(reading, index, json_object_get(event, "item"));
+    } else if (strcmp(type, "response.reasoning_summary_part.added") == 0) {
+        if (index == reading->open && clo_doc_count(event, "summary_index") > 0)
+            clo_draft_add(reading->draft, CLO_ITEM_REASONING, "\n\n", 2);
+    } else if (strcmp(type, "response.completed") == 0 ||
+               strcmp(type, "response.incomplete") == 0 || strcmp(type, "response.failed") == 0) {
+        int status = take_response(reading, json_object_get(event, "response"), error);
+        return status ? status : 1;
+    } else if (strcmp(type, "error") == 0) {
+        return server_failed(event, error);
+    }
+    return clo_draft_check(reading->draft, error);
+}
+
+static int on_whole(void *context, const json_t *answer, struct clo_error *error)
+{
+    const json_t *failure = json_object_get(answer, "error");
+    if (failure && !json_is_null(failure))
+        return server_failed(answer, error);
+    return take_response(context, answer, error);
+}
+
+int clo_responses_call(struct clo_model *model, const struct clo_model_request *request,
+                       struct clo_draft *draft, struct clo_model_reply *reply,
+                       struct clo_error *error)
+{
+    json_t *body = make_body(model, request);
+    if (!body)
+        return clo_fail_memory(error);
+    struct reading reading = {.draft = draft, .reply = reply, .open = -1};
+    struct clo_wire wire = {on_event, on_whole, &reading};
+    int status = clo_wire_call(model->endpoint, PATH, body, request->cancel, &wire, error);
+    if (!status && !reading.complete)
+        status = clo_fail(error, CLO_EMODEL,
+                          "the model's server ended its answer before it was complete");
+    json_decref(reading.later);
+    json_decref(body);
+    return status;
+}

@@ -1,0 +1,396 @@
+/* memory_budget.c - the account of what all sandboxes may use, and the queue for it. */
+#include "sandbox/memory_budget.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cancel.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory_limit.h"
+#include "base/quantity.h"
+#include "sandbox/run/limits.h"
+
+#define MIB (1ull << 20)
+
+struct waiter { /* on the stack of the thread that waits */
+    const struct clo_ceiling_pool *pool;
+    uint64_t bytes;
+    bool granted;
+    struct waiter *next;
+    pthread_cond_t change;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    uint64_t ceiling;         /* 0: the machine has not been asked yet */
+    uint64_t running, single; /* bytes of runs in progress, and of sandboxes by themselves */
+    size_t runs, members, singles, waiting;
+    struct waiter *first, *last;
+    struct clo_ceiling_pool *pools;
+} account = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- sums; all with the lock held ---- */
+
+static uint64_t default_ceiling(void)
+{
+    uint64_t memory = clo_machine_memory("");
+    if (!memory) /* no /proc here */
+        memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return memory / CLO_CEILING_DEFAULT_PART / MIB * MIB;
+}
+
+static void enter(void)
+{
+    pthread_mutex_lock(&account.lock);
+    if (!account.ceiling)
+        account.ceiling = default_ceiling();
+}
+
+static void leave(void)
+{
+    pthread_mutex_unlock(&account.lock);
+}
+
+static uint64_t used(void)
+{
+    return account.running + account.single + (account.members + account.singles) * CLO_CEILING_OWN;
+}
+
+static bool fits(uint64_t bytes)
+{
+    return bytes <= account.ceiling && used() <= account.ceiling - bytes;
+}
+
+/* What pools need at least: their members, `more` of them, and one run of the largest. */
+static uint64_t least_for_pools(size_t more, uint64_t memory)
+{
+    for (const struct clo_ceiling_pool *pool = account.pools; pool; pool = pool->next)
+        memory = pool->memory > memory ? pool->memory : memory;
+    return (account.members + more) * CLO_CEILING_OWN + memory;
+}
+
+/* ---- words; all with the lock held ---- */
+
+static int fail_busy(const char *what, uint64_t wanted, uint64_t wait_ms, struct clo_error *error)
+{
+    char want[CLO_QUANTITY_TEXT_MAX], use[CLO_QUANTITY_TEXT_MAX], most[CLO_QUANTITY_TEXT_MAX];
+    size_t sandboxes = account.members + account.singles;
+    char time[CLO_QUANTITY_TEXT_MAX], within[CLO_QUANTITY_TEXT_MAX + 16] = "now";
+    clo_size_format(want, wanted);
+    clo_size_format(use, used());
+    clo_size_format(most, account.ceiling);
+    clo_duration_format(time, wait_ms);
+    if (wait_ms != UINT64_MAX)
+        snprintf(within, sizeof within, "within %s", time);
+    clo_fail(error, CLO_EBUSY,
+             "there was no memory for %s %s: it wants %s, and of the %s that all sandboxes may use "
+             "together %s are in use, by %zu run%s in progress and %zu sandbox%s",
+             what, within, want, most, use, account.runs, account.runs == 1 ? "" : "s", sandboxes,
+             sandboxes == 1 ? "" : "es");
+    return clo_hint(error, CLO_EBUSY,
+                    "raise the ceiling (sandbox.total_memory, clo_memory_ceiling_set), lower the "
+                    "memory limit (sandbox.memory), or have fewer sandboxes (sandbox.count)");
+}
+
+static int check(uint64_t memory, struct clo_error *error)
+{
+    char limit[CLO_QUANTITY_TEXT_MAX], own[CLO_QUANTITY_TEXT_MAX], most[CLO_QUANTITY_TEXT_MAX];
+    if (memory <= account.ceiling && account.ceiling - memory >= CLO_CEILING_OWN)
+        return 0;
+    clo_size_format(limit, memory);
+    clo_size_format(own, CLO_CEILING_OWN);
+    clo_size_format(most, account.ceiling);
+    clo_fail(error, CLO_EINVALID,
+             "limit memory is %s; with %s for the sandbox itself that is more than the %s that all "
+             "sandboxes may use together",
+             limit, own, most);
+    return clo_hint(error, CLO_EINVALID,
+                    "lower the memory limit (sandbox.memory, --memory), or raise the ceiling "
+                    "(sandbox.total_memory, --total-memory, clo_memory_ceiling_set)");
+}
+
+/* ---- the queue; all with the lock held ---- */
+
+static void admit(uint64_t bytes)
+{
+    account.running += bytes;
+    account.runs++;
+}
+
+static void advance(void)
+{
+    while (account.first && fits(account.first->bytes)) {
+        struct waiter *waiter = account.first;
+        account.first = waiter->next;
+        if (!account.first)
+            account.last = NULL;
+        account.waiting--;
+        admit(waiter->bytes);
+        waiter->granted = true;
+        pthread_cond_signal(&waiter->change);
+    }
+}
+
+static void enqueue(struct waiter *waiter)
+{
+    if (account.last)
+        account.last->next = waiter;
+    else
+        account.first = waiter;
+    account.last = waiter;
+    account.waiting++;
+}
+
+/* It gives up. Who stood behind it may fit where it did not. */
+static void dequeue(const struct waiter *waiter)
+{
+    struct waiter *before = NULL;
+    for (struct waiter *at = account.first; at != waiter; at = at->next)
+        before = at;
+    if (before)
+        before->next = waiter->next;
+    else
+        account.first = waiter->next;
+    if (account.last == waiter)
+        account.last = before;
+    account.waiting--;
+    advance();
+}
+
+/* ---- the ceiling itself ---- */
+
+static int check_ceiling(uint64_t bytes, struct clo_error *error)
+{
+    char wanted[CLO_QUANTITY_TEXT_MAX], least[CLO_QUANTITY_TEXT_MAX];
+    clo_size_format(wanted, bytes);
+    if (bytes < CLO_CEILING_OWN + CLO_MEMORY_MIN) {
+        clo_size_format(least, CLO_CEILING_OWN + CLO_MEMORY_MIN);
+        return clo_fail(error, CLO_EINVALID,
+                        "a ceiling of %s on the memory of all sandboxes together leaves no room "
+                        "for one; it must be %s at least",
+                        wanted, least);
+    }
+    if (bytes >= least_for_pools(0, 0))
+        return 0;
+    clo_size_format(least, least_for_pools(0, 0));
+    clo_fail(error, CLO_EBUSY,
+             "the ceiling on the memory of all sandboxes together cannot be lowered to %s now: "
+             "the sandboxes of pools, %zu, and a run in the largest of them need %s",
+             wanted, account.members, least);
+    return clo_hint(error, CLO_EBUSY, "destroy a pool first");
+}
+
+int clo_memory_ceiling_set(uint64_t bytes, struct clo_error *error)
+{
+    enter();
+    bytes = bytes ? bytes / MIB * MIB : default_ceiling();
+    int status = check_ceiling(bytes, error);
+    if (!status) {
+        account.ceiling = bytes;
+        advance();
+    }
+    leave();
+    return status;
+}
+
+uint64_t clo_memory_ceiling(void)
+{
+    enter();
+    uint64_t ceiling = account.ceiling;
+    leave();
+    return ceiling;
+}
+
+int clo_ceiling_check(uint64_t memory, struct clo_error *error)
+{
+    enter();
+    int status = check(memory, error);
+    leave();
+    return status;
+}
+
+size_t clo_ceiling_room(uint64_t memory)
+{
+    return (size_t)(clo_memory_ceiling() / (memory + CLO_CEILING_OWN));
+}
+
+/* ---- pools ---- */
+
+int clo_ceiling_join(struct clo_ceiling_pool *pool, uint64_t memory, struct clo_error *error)
+{
+    enter();
+    int status = check(memory, error);
+    if (!status && least_for_pools(1, memory) > account.ceiling)
+        status = fail_busy("a pool", memory + CLO_CEILING_OWN, UINT64_MAX, error);
+    if (!status) {
+        *pool = (struct clo_ceiling_pool){.memory = memory, .joined = true, .next = account.pools};
+        account.pools = pool;
+    }
+    leave();
+    return status;
+}
+
+void clo_ceiling_close(struct clo_ceiling_pool *pool)
+{
+    enter();
+    pool->closed = true;
+    for (struct waiter *waiter = account.first; waiter; waiter = waiter->next)
+        if (waiter->pool == pool)
+            pthread_cond_signal(&waiter->change);
+    leave();
+}
+
+void clo_ceiling_leave(struct clo_ceiling_pool *pool)
+{
+    enter();
+    for (struct clo_ceiling_pool **at = &account.pools; *at; at = &(*at)->next) {
+        if (*at == pool) {
+            *at = pool->next;
+            break;
+        }
+    }
+    pool->joined = false;
+    leave();
+}
+
+/* A member that could not run beside the others would only keep pages, from those that run. */
+static bool may_grow(const struct clo_ceiling_pool *pool)
+{
+    bool first = pool->members == 0;
+    uint64_t all_running = (pool->members + 1) * (CLO_CEILING_OWN + pool->memory);
+    return (first || (!account.first && all_running <= account.ceiling)) &&
+           least_for_pools(1, 0) <= account.ceiling && fits(CLO_CEILING_OWN);
+}
+
+int clo_ceiling_grow(struct clo_ceiling_pool *pool, struct clo_error *error)
+{
+    int status = 0;
+    enter();
+    if (may_grow(pool)) {
+        pool->members++;
+        account.members++;
+    } else {
+        status = fail_busy("one more sandbox", CLO_CEILING_OWN + pool->memory, UINT64_MAX, error);
+    }
+    leave();
+    return status;
+}
+
+void clo_ceiling_shrink(struct clo_ceiling_pool *pool)
+{
+    enter();
+    pool->members--;
+    account.members--;
+    advance();
+    leave();
+}
+
+/* ---- runs ---- */
+
+static void wake_waiter(void *context)
+{
+    struct waiter *waiter = context;
+    enter();
+    pthread_cond_signal(&waiter->change);
+    leave();
+}
+
+/* Waits with the lock held. */
+static int wait_in_turn(struct waiter *self, uint64_t deadline_ns, uint64_t wait_ms,
+                        struct clo_cancel *cancel, struct clo_error *error)
+{
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    int status = 0;
+    enqueue(self);
+    advance();
+    while (!self->granted && !status) {
+        if (self->pool->closed)
+            status = clo_fail(error, CLO_ECANCELLED, "the pool was destroyed");
+        else if (clo_cancel_is_set(cancel))
+            status = clo_fail(error, CLO_ECANCELLED, "the run was cancelled before it began");
+        else if (clo_monotonic_ns() >= deadline_ns)
+            status = fail_busy("this run", self->bytes, wait_ms, error);
+        else
+            pthread_cond_timedwait(&self->change, &account.lock, &until);
+    }
+    if (!self->granted)
+        dequeue(self);
+    return status;
+}
+
+int clo_ceiling_await(struct clo_ceiling_pool *pool, uint64_t bytes, uint64_t deadline_ns,
+                      uint64_t wait_ms, struct clo_cancel *cancel, struct clo_error *error)
+{
+    struct waiter self = {.pool = pool, .bytes = bytes};
+    struct clo_cancel_watch watch = {.wake = wake_waiter, .context = &self};
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self.change, &attributes);
+    pthread_condattr_destroy(&attributes);
+    clo_cancel_add(cancel, &watch); /* its lock is not taken under ours: wake takes ours */
+    enter();
+    int status = wait_in_turn(&self, deadline_ns, wait_ms, cancel, error);
+    leave();
+    clo_cancel_remove(cancel, &watch);
+    pthread_cond_destroy(&self.change);
+    return status;
+}
+
+void clo_ceiling_give(uint64_t bytes)
+{
+    enter();
+    account.running -= bytes;
+    account.runs--;
+    advance();
+    leave();
+}
+
+int clo_ceiling_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error)
+{
+    enter();
+    int status = fail_busy("this run", bytes, wait_ms, error);
+    leave();
+    return status;
+}
+
+/* ---- sandboxes by themselves ---- */
+
+int clo_ceiling_hold(uint64_t memory, struct clo_error *error)
+{
+    enter();
+    int status = check(memory, error);
+    if (!status && (account.first || !fits(memory + CLO_CEILING_OWN)))
+        status = fail_busy("a sandbox", memory + CLO_CEILING_OWN, UINT64_MAX, error);
+    if (!status) {
+        account.single += memory;
+        account.singles++;
+    }
+    leave();
+    return status;
+}
+
+void clo_ceiling_release(uint64_t memory)
+{
+    enter();
+    account.single -= memory;
+    account.singles--;
+    advance();
+    leave();
+}
+
+void clo_ceiling_look(struct clo_ceiling_state *state)
+{
+    enter();
+    *state = (struct clo_ceiling_state){.ceiling = account.ceiling,
+                                        .used = used(),
+                                        .runs = account.runs,
+                                        .members = account.members,
+                                        .singles = account.singles,
+                                        .waiting = account.waiting};
+    leave();
+}

@@ -1,0 +1,94 @@
+/* sandbox/memory_budget.h - one ceiling on the memory of all sandboxes of this process together.
+ *
+ *   0                                                                          ceiling
+ *   [own][own][own] [ run of 256 MiB ][ run of 64 MiB ] [own + memory][   free   ]
+ *    members of      runs in progress on members         a sandbox    next run in
+ *    pools           of pools                            by itself    the queue
+ *
+ * Memory is reserved, not hoped for: a run is let in only when all that its limit allows it is
+ * free, so that a run that has begun never fails for want of the host's memory.
+ *
+ * Invariants
+ * - What is in use = CLO_CEILING_OWN for each sandbox, from before it is made until it is gone, and
+ *   the memory limit of each run in progress, from before it starts until its micro-VM is restored
+ *   or its worker process has ended: what may still be resident counts. A sandbox of its own counts
+ *   its limit for its whole life, because its state may last between runs.
+ * - It is above the ceiling only after the ceiling was lowered under runs in progress.
+ * - The own parts of all pools' members and the largest run of any pool fit under the ceiling
+ *   together. So the first in the queue gets in when others end, whatever the pools are.
+ * - Whoever waits does so in the order in which they came; nobody overtakes, or small runs would
+ *   keep a large one out for ever. A small run behind a large one waits, too, within its time.
+ * - Every function is thread-safe. The ceiling's lock may be taken while a pool's or a cancellation
+ *   token's is held; nothing is called back while it is held.
+ */
+#ifndef CLO_SANDBOX_CEILING_H
+#define CLO_SANDBOX_CEILING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cloche/cancel.h"
+#include "cloche/sandbox.h"
+
+/* What a sandbox may have besides the memory that its runs' limit counts. Between runs that are the
+ * pages it keeps (8 MiB at most: CLO_KEEP_PAGES in vm/internal.h), page tables, KVM's own, and the
+ * worker process; in a run, the stack (4 MiB) in place of kept pages, which then belong to the
+ * limit. Not in it: buffers for host calls of megabytes, and what the host makes of them. */
+#define CLO_CEILING_OWN (16ull << 20)
+
+/* The ceiling if nobody sets one: this part of the memory that the process may use. The rest is for
+ * the program itself, its tools and buffers, and for the machine. */
+#define CLO_CEILING_DEFAULT_PART 2 /* one half */
+
+struct clo_ceiling_pool { /* a pool's place in the account; zeroed by its owner */
+    uint64_t memory;      /* the limit of its largest run */
+    size_t members;
+    bool joined, closed;
+    struct clo_ceiling_pool *next;
+};
+
+struct clo_ceiling_state {
+    uint64_t ceiling, used;
+    size_t runs, members, singles, waiting; /* members of pools; sandboxes by themselves */
+};
+
+/* Can a sandbox with this limit ever fit? CLO_EINVALID names both values. */
+int clo_ceiling_check(uint64_t memory, struct clo_error *error);
+
+/* How many sandboxes with this limit may run at once, if there are no others. */
+size_t clo_ceiling_room(uint64_t memory);
+
+/* ---- pools ---- */
+
+/* Before the first member. CLO_EINVALID as clo_ceiling_check; CLO_EBUSY: what other pools keep
+ * leaves no room. */
+int clo_ceiling_join(struct clo_ceiling_pool *pool, uint64_t memory, struct clo_error *error);
+
+/* Those of the pool that wait, and whoever comes later, get CLO_ECANCELLED. */
+void clo_ceiling_close(struct clo_ceiling_pool *pool);
+void clo_ceiling_leave(struct clo_ceiling_pool *pool); /* after the last member */
+
+/* One member more. CLO_EBUSY: not now; for a pool that has members also where one more could not
+ * run beside them. */
+int clo_ceiling_grow(struct clo_ceiling_pool *pool, struct clo_error *error);
+void clo_ceiling_shrink(struct clo_ceiling_pool *pool);
+
+/* Room for a run of at most pool->memory bytes. Waits in turn. CLO_EBUSY at the deadline (of the
+ * monotonic clock; `wait_ms` is for the message), CLO_ECANCELLED. Give back what was got. */
+int clo_ceiling_await(struct clo_ceiling_pool *pool, uint64_t bytes, uint64_t deadline_ns,
+                      uint64_t wait_ms, struct clo_cancel *cancel, struct clo_error *error);
+void clo_ceiling_give(uint64_t bytes);
+
+/* The words for a run that found no room in its time: CLO_EBUSY with the values as they are now. */
+int clo_ceiling_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error);
+
+/* ---- sandboxes by themselves ---- */
+
+/* Room for a sandbox and its limit, or CLO_EBUSY at once; CLO_EINVALID as clo_ceiling_check. */
+int clo_ceiling_hold(uint64_t memory, struct clo_error *error);
+void clo_ceiling_release(uint64_t memory);
+
+void clo_ceiling_look(struct clo_ceiling_state *state);
+
+#endif

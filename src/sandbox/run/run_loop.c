@@ -1,0 +1,331 @@
+/* run_loop.c - the run loop: one switch over why the guest stopped, one over what it asks. */
+#include "sandbox/run/run_loop.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+#define NS_PER_MS 1000000u
+
+/* What an exit leads to: go on (0), the run has ended (1), or a negative status. */
+enum { GO_ON = 0, ENDED = 1 };
+
+uint64_t clo_active_cpu_ns(const struct clo_active *run)
+{
+    return clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - run->cpu_start_ns - run->cpu_elsewhere_ns;
+}
+
+static int ended(int status)
+{
+    return status ? status : ENDED;
+}
+
+static int broken_contract(struct clo_active *run, const char *reason, struct clo_error *error)
+{
+    return ended(clo_finish_guest(run, reason, error));
+}
+
+static struct clo_grace_left grace_left(const struct clo_active *run)
+{
+    return clo_grace_left(&run->grace, clo_monotonic_ns(), clo_active_cpu_ns(run));
+}
+
+/* A limit is reached: let Python raise, and stop it if it has not ended when the grace is over. */
+static int interrupt(struct clo_active *run, enum clo_limit limit, struct clo_error *error)
+{
+    char text[CLO_LIMIT_TEXT_MAX];
+    clo_limit_text(text, limit, clo_limit_value(&run->order->limits, limit));
+    run->reached = limit;
+    struct clo_control *control = clo_vm_control(run->vm);
+    snprintf(control->interrupt_reason, sizeof control->interrupt_reason, "%s: %s",
+             clo_limit_type(limit), text);
+    if (!clo_vm_interrupt(run->vm))
+        return ended(clo_finish_stopped(run, error));
+    clo_grace_begin(&run->grace, &run->order->limits, clo_monotonic_ns(), clo_active_cpu_ns(run));
+    struct clo_grace_left left = grace_left(run);
+    return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
+}
+
+/* ---- host calls ---- */
+
+static uint64_t wait_deadline(const struct clo_active *run)
+{
+    return run->reached ? clo_monotonic_ns() + grace_left(run).wait_ns : run->deadline_ns;
+}
+
+/* Copy the guest's message out of the call area. */
+static int take_message(struct clo_active *run, const struct clo_control *control,
+                        struct clo_error *error)
+{
+    uint64_t offset = control->message_offset, length = control->message_length;
+    if (offset > CLO_MESSAGE_MAX || length > CLO_MESSAGE_MAX - offset)
+        return clo_fail(error, CLO_EGUEST,
+                        "a message of %" PRIu64 " bytes at %" PRIu64 " in an area of %llu", length,
+                        offset, CLO_MESSAGE_MAX);
+    clo_vm_used_call(run->vm, offset + length);
+    clo_buffer_reset(&run->runner->message);
+    if (clo_buffer_append(&run->runner->message, clo_vm_call_area(run->vm) + offset, length))
+        return clo_fail_memory(error);
+    return 0;
+}
+
+static void write_reply(struct clo_active *run, const struct clo_reply *reply)
+{
+    struct clo_control *control = clo_vm_control(run->vm);
+    if (reply->data.length) {
+        memcpy(clo_vm_reply_area(run->vm), reply->data.data, reply->data.length);
+        clo_vm_used_reply(run->vm, reply->data.length);
+    }
+    control->status = reply->status;
+    control->reply_id = reply->id;
+    control->reply_length = (uint32_t)reply->data.length;
+}
+
+static int on_call(struct clo_active *run, const struct clo_control *control,
+                   struct clo_error *error)
+{
+    struct clo_reply *reply = &run->runner->reply;
+    struct clo_call call = {.flags = control->flags,
+                            .kind = control->kind,
+                            .id = control->call_id,
+                            .wait_id = control->wait_id,
+                            .timeout_ns = control->timeout_ns,
+                            .deadline_ns = wait_deadline(run)};
+    uint64_t before = clo_monotonic_ns();
+    int status = 0;
+    if (call.flags & CLO_CALL_SUBMIT) {
+        status = take_message(run, control, error);
+        call.message = (const uint8_t *)run->runner->message.data;
+        call.length = run->runner->message.length;
+        run->host_calls++;
+    }
+    if (!status)
+        status = run->host->answer(run->host->context, &call, reply, error);
+    if (status == CLO_EGUEST)
+        return broken_contract(run, error->message, error);
+    if (status)
+        return status;
+    run->cpu_elsewhere_ns += reply->cpu_ns;
+    clo_grace_waited(&run->grace, clo_monotonic_ns() - before);
+    if (reply->status == CLO_CALL_REFUSED && reply->limit)
+        run->refused = reply->limit;
+    if (reply->status == CLO_CALL_INTERRUPTED) {
+        if (run->host->cancelled(run->host->context))
+            return ended(clo_finish_cancelled(run, error));
+        if (run->reached)
+            return ended(clo_finish_stopped(run, error));
+        status = interrupt(run, CLO_LIMIT_WALL, error);
+    }
+    write_reply(run, reply);
+    return status;
+}
+
+static int on_grow(struct clo_active *run, const struct clo_control *control,
+                   struct clo_error *error)
+{
+    uint64_t region = control->args[0], size = control->args[1];
+    char reason[160];
+    if (region >= CLO_REGION_COUNT) {
+        snprintf(reason, sizeof reason, "growth of memory region %" PRIu64 ", which is unknown",
+                 region);
+        return broken_contract(run, reason, error);
+    }
+    uint64_t now = clo_vm_region_size(run->vm, (enum clo_region)region);
+    uint64_t other = clo_vm_region_size(run->vm, region == CLO_REGION_LINEAR ? CLO_REGION_HEAP
+                                                                             : CLO_REGION_LINEAR);
+    if (size <= now || size % CLO_WASM_PAGE_SIZE) {
+        snprintf(reason, sizeof reason,
+                 "growth of memory region %" PRIu64 " to %" PRIu64 " bytes, where it has %" PRIu64
+                 " and grows by multiples of 64 KiB",
+                 region, size, now);
+        return broken_contract(run, reason, error);
+    }
+    uint64_t limit = run->order->limits.memory;
+    bool granted = size <= limit && other <= limit - size &&
+                   clo_vm_grow(run->vm, (enum clo_region)region, size, error) == 0;
+    run->memory_refused |= !granted;
+    clo_vm_control(run->vm)->status = granted ? 0 : 1;
+    return GO_ON;
+}
+
+static int on_done(struct clo_active *run, const struct clo_control *control,
+                   struct clo_error *error)
+{
+    struct clo_error why;
+    if (take_message(run, control, &why))
+        return broken_contract(run, why.message, error);
+    const struct clo_buffer *message = &run->runner->message;
+    int status = clo_finish_done(run, (const uint8_t *)message->data, message->length, &why);
+    if (status == CLO_EGUEST)
+        return broken_contract(run, why.message, error);
+    if (status)
+        return clo_fail(error, (enum clo_status)status, "%s", why.message);
+    return ENDED;
+}
+
+static int on_trap(struct clo_active *run, const struct clo_control *control,
+                   struct clo_error *error)
+{
+    char text[CLO_FAULT_TEXT_MAX];
+    const char *type = clo_trap_describe(control->args[0], text);
+    if (!type) {
+        snprintf(text, sizeof text, "an unknown Wasm trap, %" PRIu64, control->args[0]);
+        return broken_contract(run, text, error);
+    }
+    if (control->args[0] == CLO_TRAP_UNREACHABLE && run->memory_refused)
+        return ended(clo_finish_out_of_memory(run, error)); /* the program aborted for want of it */
+    return ended(clo_finish_fault(run, type, text, error));
+}
+
+static int on_unknown(struct clo_active *run, const struct clo_control *control,
+                      struct clo_error *error)
+{
+    char reason[64];
+    snprintf(reason, sizeof reason, "the host call operation %" PRIu32, control->op);
+    return broken_contract(run, reason, error);
+}
+
+/* Take the output that is there; the host's zero keeps a later look from taking it again. */
+static int take_output(struct clo_active *run, uint32_t length, struct clo_error *error)
+{
+    if (!length)
+        return 0;
+    int status = clo_output_take(&run->runner->output, clo_vm_output_area(run->vm), length, error);
+    clo_vm_control(run->vm)->output_length = 0;
+    return status;
+}
+
+static int on_host_call(struct clo_active *run, struct clo_error *error)
+{
+    struct clo_control control;
+    struct clo_error why;
+    memcpy(&control, clo_vm_control(run->vm), offsetof(struct clo_control, status));
+    if (take_output(run, control.output_length, &why))
+        return broken_contract(run, why.message, error);
+    bool over = clo_output_over(&run->runner->output) && !run->reached;
+    if (over && (control.op == CLO_OP_DONE || control.op == CLO_OP_EXIT))
+        run->reached = CLO_LIMIT_OUTPUT;
+    else if (over) {
+        int status = interrupt(run, CLO_LIMIT_OUTPUT, error);
+        if (status)
+            return status;
+    }
+    switch (control.op) {
+    case CLO_OP_FLUSH: return GO_ON;
+    case CLO_OP_CALL: return on_call(run, &control, error);
+    case CLO_OP_GROW: return on_grow(run, &control, error);
+    case CLO_OP_DONE: return on_done(run, &control, error);
+    case CLO_OP_EXIT: return ended(clo_finish_exit(run, control.args[0], error));
+    case CLO_OP_TRAP: return on_trap(run, &control, error);
+    default: return on_unknown(run, &control, error);
+    }
+}
+
+/* ---- the other exits ---- */
+
+/* What the guest had printed when it was stopped in mid-run. A record that is not whole is lost. */
+static void take_last_output(struct clo_active *run)
+{
+    uint32_t length = clo_vm_control(run->vm)->output_length;
+    take_output(run, length <= CLO_OUTPUT_AREA_SIZE ? length : 0, NULL);
+    if (clo_output_over(&run->runner->output) && !run->reached)
+        run->reached = CLO_LIMIT_OUTPUT;
+}
+
+static int on_kick(struct clo_active *run, struct clo_error *error)
+{
+    if (run->host->cancelled(run->host->context)) {
+        take_last_output(run);
+        return ended(clo_finish_cancelled(run, error));
+    }
+    if (run->reached) {
+        struct clo_grace_left left = grace_left(run);
+        if (left.wall_ns)
+            return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
+        take_last_output(run);
+        return ended(clo_finish_stopped(run, error));
+    }
+    uint64_t now = clo_monotonic_ns();
+    if (now >= run->deadline_ns)
+        return interrupt(run, CLO_LIMIT_WALL, error);
+    uint64_t cpu = clo_active_cpu_ns(run);
+    uint64_t cpu_limit = run->order->limits.cpu_ms * NS_PER_MS;
+    if (cpu >= cpu_limit)
+        return interrupt(run, CLO_LIMIT_CPU, error);
+    /* a tool on this thread used the time that the alarm counted, or the kick was another's */
+    return clo_vm_alarm(run->vm, run->deadline_ns - now, cpu_limit - cpu, error);
+}
+
+static int on_fault(struct clo_active *run, const struct clo_vm_exit *exit, struct clo_error *error)
+{
+    char text[CLO_FAULT_TEXT_MAX];
+    take_last_output(run);
+    const char *type = clo_fault_describe(exit, text);
+    return ended(clo_finish_fault(run, type, text, error));
+}
+
+static int on_violation(struct clo_active *run, const struct clo_vm_exit *exit,
+                        struct clo_error *error)
+{
+    take_last_output(run);
+    return broken_contract(run, exit->reason, error);
+}
+
+static int step(struct clo_active *run, struct clo_error *error)
+{
+    struct clo_vm_exit exit;
+    int status = clo_vm_resume(run->vm, &exit, error);
+    if (status)
+        return status;
+    switch (exit.kind) {
+    case CLO_VM_HOST_CALL: return on_host_call(run, error);
+    case CLO_VM_KICKED: return on_kick(run, error);
+    case CLO_VM_FAULT: return on_fault(run, &exit, error);
+    case CLO_VM_VIOLATION: return on_violation(run, &exit, error);
+    }
+    return clo_fail(error, CLO_EINTERNAL, "unknown exit %d of the micro-VM", exit.kind);
+}
+
+static void fill_usage(struct clo_active *run)
+{
+    struct clo_usage *usage = &run->result->usage;
+    usage->wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
+    usage->cpu_us = clo_active_cpu_ns(run) / 1000;
+    usage->memory_peak = clo_vm_region_size(run->vm, CLO_REGION_LINEAR) +
+                         clo_vm_region_size(run->vm, CLO_REGION_HEAP);
+    usage->host_calls = run->host_calls;
+    usage->output_bytes = run->runner->output.produced;
+}
+
+int clo_active_run(struct clo_runner *runner, const struct clo_order *order,
+                   const struct clo_run_host *host, struct clo_run_result *result,
+                   struct clo_error *error)
+{
+    struct clo_error own;
+    if (!error)
+        error = &own;
+    struct clo_active run = {
+        .runner = runner, .vm = runner->vm, .order = order, .host = host, .result = result};
+    const struct clo_limits *limits = &order->limits;
+    clo_output_begin(&runner->output, host->output, host->context, limits->output);
+    run.start_ns = clo_monotonic_ns();
+    run.deadline_ns = run.start_ns + limits->wall_ms * NS_PER_MS;
+    run.cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    int status =
+        clo_vm_alarm(run.vm, limits->wall_ms * NS_PER_MS, limits->cpu_ms * NS_PER_MS, error);
+    if (status)
+        return status;
+    clo_vm_start(run.vm);
+    if (host->cancelled(host->context)) /* a kick before the start is forgotten by it */
+        status = ended(clo_finish_cancelled(&run, error));
+    while (status == GO_ON)
+        status = step(&run, error);
+    fill_usage(&run);
+    int silenced = clo_vm_alarm(run.vm, 0, 0, NULL);
+    if (silenced)
+        runner->broken = true; /* its timer could hit a later run */
+    return status == ENDED ? 0 : status;
+}

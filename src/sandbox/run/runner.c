@@ -1,0 +1,242 @@
+/* runner.c - the life of a runner's micro-VM between runs, and what a run is given. */
+#include "sandbox/run/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "sandbox/run/run_loop.h"
+#include "sandbox/value/cbor.h"
+#include "sandbox/run/tsc.h"
+#include "base/utf8.h"
+
+#define MESSAGE_KEEP (1u << 20) /* bytes of message buffer that stay allocated between runs */
+
+static int make_vm(struct clo_runner *runner, struct clo_error *error)
+{
+    struct clo_vm_config config = {.memory_limit = runner->memory};
+    struct clo_vm *vm = NULL;
+    int status = clo_vm_create(&vm, runner->image, &config, error);
+    if (!status) {
+        runner->used = runner->broken = runner->lasting = false;
+        atomic_store(&runner->vm, vm);
+    }
+    return status;
+}
+
+static void drop_vm(struct clo_runner *runner)
+{
+    struct clo_vm *vm = atomic_exchange(&runner->vm, NULL);
+    if (vm)
+        clo_vm_destroy(vm);
+}
+
+int clo_runner_create(struct clo_runner **result, const struct clo_image *image, uint64_t memory,
+                      const char *descriptor, size_t descriptor_length, struct clo_error *error)
+{
+    *result = NULL;
+    struct clo_runner *runner = calloc(1, sizeof *runner);
+    if (!runner)
+        return clo_fail_memory(error);
+    runner->image = image;
+    runner->memory = memory;
+    runner->descriptor = descriptor;
+    runner->descriptor_length = descriptor_length;
+    runner->message = CLO_BUFFER(CLO_MESSAGE_MAX);
+    runner->reply.data = CLO_BUFFER(CLO_MESSAGE_MAX);
+    int status = make_vm(runner, error);
+    if (status) {
+        clo_runner_destroy(runner);
+        return status;
+    }
+    *result = runner;
+    return 0;
+}
+
+void clo_runner_destroy(struct clo_runner *runner)
+{
+    if (!runner)
+        return;
+    drop_vm(runner);
+    clo_buffer_free(&runner->message);
+    clo_buffer_free(&runner->reply.data);
+    free(runner);
+}
+
+void clo_runner_kick(struct clo_runner *runner)
+{
+    struct clo_vm *vm = atomic_load(&runner->vm);
+    if (vm)
+        clo_vm_kick(vm);
+}
+
+/* Have a micro-VM in the state in which the run shall begin. */
+static int prepare_vm(struct clo_runner *runner, bool keep_state, struct clo_error *error)
+{
+    if (runner->broken)
+        drop_vm(runner);
+    if (!runner->vm)
+        return make_vm(runner, error);
+    if (!runner->used || (keep_state && runner->lasting))
+        return 0;
+    if (clo_vm_restore(runner->vm, NULL, error) == 0) {
+        runner->used = false;
+        return 0;
+    }
+    drop_vm(runner); /* a new one is as good, and slower */
+    return make_vm(runner, error);
+}
+
+static int encode_request(struct clo_runner *runner, const struct clo_order *order,
+                          struct clo_error *error)
+{
+    struct clo_buffer *request = &runner->message;
+    clo_buffer_reset(request);
+    clo_cbor_put_map(request, 3);
+    clo_cbor_put_string(request, "code");
+    clo_cbor_put_text(request, order->code, order->code_length);
+    clo_cbor_put_string(request, "name");
+    clo_cbor_put_string(request, order->name);
+    clo_cbor_put_string(request, "tools");
+    clo_buffer_append(request, runner->descriptor, runner->descriptor_length);
+    if (request->no_memory)
+        return clo_fail_memory(error);
+    if (request->failed)
+        return clo_fail(error, CLO_EINVALID,
+                        "the code has %zu bytes; with the tools' descriptions "
+                        "it must fit in %llu",
+                        order->code_length, CLO_MESSAGE_MAX);
+    return 0;
+}
+
+static int write_request(struct clo_runner *runner, const struct clo_order *order,
+                         struct clo_error *error)
+{
+    int status = encode_request(runner, order, error);
+    if (status)
+        return status;
+    struct clo_vm *vm = runner->vm;
+    struct clo_control *control = clo_vm_control(vm);
+    uint8_t seed[sizeof control->seed];
+    if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        return clo_fail_errno(error, CLO_ESYSTEM, "getrandom");
+    memcpy(clo_vm_reply_area(vm), runner->message.data, runner->message.length);
+    clo_vm_used_reply(vm, runner->message.length);
+    memcpy(control->seed, seed, sizeof seed);
+    control->request_length = (uint32_t)runner->message.length;
+    control->run_flags = order->write_through ? CLO_RUN_WRITE_THROUGH : 0;
+    control->ns_per_tick = clo_tsc_rate();
+    control->realtime_ns = clo_clock_ns(CLOCK_REALTIME);
+    control->monotonic_ns = clo_monotonic_ns();
+    control->memory_limit = order->limits.memory;
+    control->interrupt_reason[0] = '\0';
+    control->output_length = 0;
+    return 0;
+}
+
+static int check_order(struct clo_runner *runner, const struct clo_order *order,
+                       struct clo_error *error)
+{
+    uint64_t granted = clo_vm_region_size(runner->vm, CLO_REGION_LINEAR) +
+                       clo_vm_region_size(runner->vm, CLO_REGION_HEAP);
+    if (order->limits.memory < granted)
+        return clo_fail(error, CLO_EINVALID,
+                        "limit memory is %llu bytes, but the guest has %llu "
+                        "before it runs",
+                        (unsigned long long)order->limits.memory, (unsigned long long)granted);
+    return 0;
+}
+
+static void shrink(struct clo_buffer *buffer)
+{
+    if (buffer->capacity > MESSAGE_KEEP)
+        clo_buffer_free(buffer);
+}
+
+int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
+                   const struct clo_run_host *host, struct clo_run_result *result,
+                   struct clo_error *error)
+{
+    int status = prepare_vm(runner, order->keep_state, error);
+    if (!status)
+        status = check_order(runner, order, error);
+    if (!status)
+        status = write_request(runner, order, error);
+    if (status)
+        return status;
+    runner->used = true;
+    runner->lasting = false;
+    status = clo_active_run(runner, order, host, result, error);
+    if (status)
+        runner->broken = true;
+    shrink(&runner->message);
+    shrink(&runner->reply.data);
+    return status;
+}
+
+static int refuse_all(void *context, const struct clo_call *call, struct clo_reply *reply,
+                      struct clo_error *error)
+{
+    (void)context;
+    (void)call;
+    (void)reply;
+    return clo_fail(error, CLO_EGUEST, "a host call while warming up");
+}
+
+static void drop_output(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    (void)context;
+    (void)stream;
+    (void)data;
+    (void)length;
+}
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+void clo_runner_warm(struct clo_runner *runner)
+{
+    static const char code[] =
+        "import json, re\n"
+        "rows = [{'a': i, 'b': str(i) * 3, 'c': i / 7} for i in range(50)]\n"
+        "text = json.dumps(rows)\n"
+        "print(len(json.loads(text)), re.findall(r'\\d+', text)[:3], f'{sum(range(1000)):,}')\n"
+        "try:\n"
+        "    raise ValueError('x')\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+        "sorted(rows, key=lambda row: row['b'])[:1]\n";
+    struct clo_run_host host = {.answer = refuse_all, .output = drop_output, .cancelled = never};
+    struct clo_order order = {.code = code, .code_length = sizeof code - 1, .name = "warm.py"};
+    struct clo_limits wanted = {.wall_ms = 5000, .memory = runner->memory};
+    struct clo_run_result *result = calloc(1, sizeof *result);
+    if (!result || clo_limits_resolve(&order.limits, &wanted, NULL, NULL)) {
+        free(result);
+        return;
+    }
+    if (clo_runner_run(runner, &order, &host, result, NULL) == 0)
+        clo_runner_settle(runner);
+    clo_run_result_free(result);
+}
+
+bool clo_runner_is_broken(const struct clo_runner *runner)
+{
+    return runner->broken || !runner->vm;
+}
+
+void clo_runner_settle(struct clo_runner *runner)
+{
+    bool fresh = clo_runner_is_broken(runner);
+    if (prepare_vm(runner, false, NULL) == 0 && fresh)
+        clo_runner_warm(runner);
+}
+
+int clo_runner_prime(struct clo_runner *runner, struct clo_error *error)
+{
+    return clo_vm_prime(runner->vm, error);
+}

@@ -1,0 +1,69 @@
+/* sandbox/run/runner.h - one micro-VM, and running code in it: restore, request, start, answer exits.
+ *
+ * Invariants
+ * - A runner is used by one thread for its life (a micro-VM is); only clo_runner_kick may be called
+ *   from elsewhere.
+ * - Every run begins in the image's state unless keep_state asks for the last run's and that one
+ *   ended by itself. After a fault, a broken contract or a failure of KVM the micro-VM is thrown
+ *   away, and the next run gets a new one.
+ * - Whatever the guest writes is copied once, checked, then used.
+ * - A runner does not know who answers host calls and takes output: struct clo_run_host. It is the
+ *   same in this process and in a worker.
+ */
+#ifndef CLO_SANDBOX_RUNNER_H
+#define CLO_SANDBOX_RUNNER_H
+
+#include "sandbox/run/output_records.h"
+#include "sandbox/call/host_calls.h"
+
+struct clo_run_host {
+    /* Answer a host call: clo_service_call's contract. Any status other than 0 and CLO_EGUEST ends
+     * the run without a result. */
+    int (*answer)(void *context, const struct clo_call *call, struct clo_reply *reply,
+                  struct clo_error *error);
+    clo_output_sink output;
+    bool (*cancelled)(void *context);
+    void *context;
+};
+
+struct clo_order { /* one run, with its limits resolved */
+    const char *code;
+    size_t code_length;
+    const char *name;
+    struct clo_limits limits;
+    bool keep_state;
+    bool write_through; /* someone looks at the output as it comes */
+};
+
+struct clo_runner;
+
+/* Makes the micro-VM too. `descriptor`: the tools' (clo_tools_descriptor), kept by the caller. */
+int clo_runner_create(struct clo_runner **runner, const struct clo_image *image, uint64_t memory,
+                      const char *descriptor, size_t descriptor_length, struct clo_error *error);
+void clo_runner_destroy(struct clo_runner *runner);
+
+/* Run to the end. Fills everything in *result (zeroed by the caller) but out and err, which go to
+ * the host's `output`. Negative: it could not be run. */
+int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
+                   const struct clo_run_host *host, struct clo_run_result *result,
+                   struct clo_error *error);
+
+/* Have KVM do what it does at the first entry, before limits forbid it. */
+int clo_runner_prime(struct clo_runner *runner, struct clo_error *error);
+
+/* Run a typical small program and throw away what it says, so that the first real run finds its
+ * pages present. Failures show in the first real run. */
+void clo_runner_warm(struct clo_runner *runner);
+
+/* Restore now rather than at the start of the next run, or make and warm a new micro-VM where the
+ * last is broken. Do not use where a session goes on. */
+void clo_runner_settle(struct clo_runner *runner);
+
+/* Will the next run need a new micro-VM? */
+bool clo_runner_is_broken(const struct clo_runner *runner);
+
+/* Stop the guest so that `cancelled` is asked again. Any thread; async-signal-safe. Between runs it
+ * does nothing. */
+void clo_runner_kick(struct clo_runner *runner);
+
+#endif

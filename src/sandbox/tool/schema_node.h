@@ -1,0 +1,94 @@
+/* sandbox/tool/schema_node.h - a compiled schema, shared by its compiler and its checker.
+ *
+ * Nodes live in one table and point to each other and into the kept document; a $ref may make
+ * circles. Nothing is written after compilation.
+ */
+#ifndef CLO_SANDBOX_SCHEMA_NODE_H
+#define CLO_SANDBOX_SCHEMA_NODE_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "sandbox/tool/schema.h"
+
+enum clo_schema_type {
+    CLO_SCHEMA_NULL = 1u << 0,
+    CLO_SCHEMA_BOOLEAN = 1u << 1,
+    CLO_SCHEMA_INTEGER = 1u << 2,
+    CLO_SCHEMA_NUMBER = 1u << 3,
+    CLO_SCHEMA_STRING = 1u << 4,
+    CLO_SCHEMA_ARRAY = 1u << 5,
+    CLO_SCHEMA_OBJECT = 1u << 6,
+};
+#define CLO_SCHEMA_TYPE_COUNT 7
+extern const char *const clo_schema_type_names[CLO_SCHEMA_TYPE_COUNT];
+
+struct clo_schema_property {
+    const char *name;
+    size_t name_length;
+    const struct clo_schema_node *node;
+};
+
+struct clo_schema_group { /* anyOf, oneOf, allOf, prefixItems */
+    const struct clo_schema_node **nodes;
+    size_t count;
+};
+
+struct clo_schema_node {
+    const struct clo_value *source;
+    bool refuses_all;                /* the schema `false` */
+    unsigned types;                  /* set of enum clo_schema_type; 0: any */
+    const struct clo_value *allowed; /* enum: a list */
+    const struct clo_value *constant;
+    const struct clo_schema_node *reference;
+
+    struct clo_schema_property *properties;
+    size_t property_count;
+    const struct clo_value *required; /* a list of texts */
+    const struct clo_schema_node *additional;
+
+    struct clo_schema_group prefix;
+    const struct clo_schema_node *items;
+    const struct clo_value *min_items, *max_items;
+    bool unique;
+
+    const struct clo_value *minimum, *maximum, *above, *below, *multiple;
+    const struct clo_value *min_length, *max_length;
+    pcre2_code *pattern;
+    const char *pattern_text;
+
+    struct clo_schema_group any, one, all;
+    const struct clo_schema_node *excluded; /* not */
+};
+
+struct clo_schema {
+    struct clo_value document;
+    struct clo_schema_node *nodes[CLO_SCHEMA_NODES_MAX];
+    size_t node_count;
+};
+
+/* Equal as JSON Schema sees it: 2 and 2.0 are, true and 1 are not. */
+bool clo_value_equal(const struct clo_value *left, const struct clo_value *right);
+
+/* Numbers by size: negative, 0, positive. Both must be numbers. */
+int clo_value_order(const struct clo_value *left, const struct clo_value *right);
+
+bool clo_value_is_multiple(const struct clo_value *value, const struct clo_value *of);
+
+/* Index of the first item that equals an earlier one, the list's length if there is none. Costs
+ * n log n, whatever the items are. CLO_ENOMEMORY is reported as (size_t)-1. */
+size_t clo_value_first_repeated(const struct clo_value *list);
+
+/* A value in a few words, for messages: "modulo" in quotes, 7, a list of 3 items. */
+#define CLO_BRIEF_MAX 96
+void clo_value_brief(char text[CLO_BRIEF_MAX], const struct clo_value *value);
+
+/* Compile and match a pattern as ECMA-262 means it: unanchored, $ only at the end. */
+int clo_pattern_compile(pcre2_code **pattern, const char *text, struct clo_error *error);
+enum clo_pattern_result { CLO_PATTERN_MATCH, CLO_PATTERN_NO_MATCH, CLO_PATTERN_TOO_HARD };
+enum clo_pattern_result clo_pattern_match(const pcre2_code *pattern, const char *data,
+                                          size_t length);
+
+#endif

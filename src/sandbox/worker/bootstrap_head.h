@@ -1,0 +1,19 @@
+/* sandbox/worker/bootstrap_head.h - the fixed part of a briefing; for bootstrap_write.c and bootstrap_read.c,
+ * which belong to different programs of the same build. */
+#ifndef CLO_SANDBOX_BRIEFING_HEAD_H
+#define CLO_SANDBOX_BRIEFING_HEAD_H
+
+#include <limits.h>
+
+#include "abi/layout.h"
+#include "sandbox/worker/bootstrap.h"
+
+struct clo_briefing_head { /* then the path and the descriptor, without NUL */
+    uint64_t memory;
+    uint32_t path_length, descriptor_length;
+    uint8_t pooled, image_copied, reserved[6];
+};
+
+#define CLO_BRIEFING_MAX (unsigned)(sizeof(struct clo_briefing_head) + PATH_MAX + CLO_MESSAGE_MAX)
+
+#endif

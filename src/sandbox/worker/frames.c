@@ -1,0 +1,325 @@
+/* frames.c - writing and reading the bodies of frames. Readers trust no length. */
+#include "sandbox/worker/frames.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/utf8.h"
+
+#define NAME_MAX_BYTES 1024 /* of the file name in tracebacks */
+
+/* ---- writing ---- */
+
+void clo_frame_put_run(struct clo_wire *wire, const struct clo_order *order, uint32_t sequence)
+{
+    size_t name = strnlen(order->name, NAME_MAX_BYTES);
+    struct clo_run_body body = {.limits = order->limits,
+                                .sequence = sequence,
+                                .keep_state = order->keep_state,
+                                .write_through = order->write_through,
+                                .name_length = (uint16_t)name};
+    clo_wire_begin(wire, CLO_FRAME_RUN, sizeof body + name + order->code_length);
+    clo_wire_put(wire, &body, sizeof body);
+    clo_wire_put(wire, order->name, name);
+    clo_wire_put(wire, order->code, order->code_length);
+}
+
+void clo_frame_put_output(struct clo_wire *wire, enum clo_stream stream, const char *data,
+                          size_t length)
+{
+    struct clo_output_body body = {.stream = stream};
+    clo_wire_begin(wire, CLO_FRAME_OUTPUT, sizeof body + length);
+    clo_wire_put(wire, &body, sizeof body);
+    clo_wire_put(wire, data, length);
+}
+
+void clo_frame_put_call(struct clo_wire *wire, const struct clo_call *call)
+{
+    struct clo_call_body body = {.flags = call->flags,
+                                 .kind = call->kind,
+                                 .id = call->id,
+                                 .wait_id = call->wait_id,
+                                 .timeout_ns = call->timeout_ns,
+                                 .deadline_ns = call->deadline_ns};
+    clo_wire_begin(wire, CLO_FRAME_CALL, sizeof body + call->length);
+    clo_wire_put(wire, &body, sizeof body);
+    clo_wire_put(wire, call->message, call->length);
+}
+
+static void put_reply(struct clo_wire *wire, const struct clo_reply_body *body, const void *data,
+                      size_t length)
+{
+    clo_wire_begin(wire, CLO_FRAME_REPLY, sizeof *body + length);
+    clo_wire_put(wire, body, sizeof *body);
+    clo_wire_put(wire, data, length);
+}
+
+void clo_frame_put_reply(struct clo_wire *wire, const struct clo_reply *reply, bool cancelled)
+{
+    struct clo_reply_body body = {.status = reply->status,
+                                  .id = reply->id,
+                                  .limit = (uint32_t)reply->limit,
+                                  .cancelled = cancelled};
+    put_reply(wire, &body, reply->data.data, reply->data.length);
+}
+
+void clo_frame_put_violation(struct clo_wire *wire, const char *message)
+{
+    struct clo_reply_body body = {.status = CLO_REPLY_VIOLATION};
+    put_reply(wire, &body, message, strlen(message));
+}
+
+static enum clo_limit limit_by_name(const char *name)
+{
+    for (int i = 1; name && i < CLO_LIMIT_COUNT; i++) {
+        if (strcmp(clo_limit_name((enum clo_limit)i), name) == 0)
+            return (enum clo_limit)i;
+    }
+    return CLO_LIMIT_NONE;
+}
+
+static uint32_t length_of(const char *text)
+{
+    return text ? (uint32_t)strlen(text) : 0;
+}
+
+void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *result, bool last)
+{
+    const struct clo_run_error *error = &result->error;
+    struct clo_result_body body = {
+        .usage = result->usage,
+        .kind = error->kind,
+        .exit_code = result->exit_code,
+        .line = error->line,
+        .limit = limit_by_name(error->limit),
+        .has = (error->traceback ? CLO_HAS_TRACEBACK : 0) | (result->result ? CLO_HAS_RESULT : 0),
+        .last = last,
+        .type_length = length_of(error->type),
+        .message_length = length_of(error->message),
+        .traceback_length = length_of(error->traceback),
+        .result_length = (uint32_t)result->result_length,
+    };
+    clo_wire_begin(wire, CLO_FRAME_RESULT,
+                   sizeof body + body.type_length + body.message_length + body.traceback_length +
+                       body.result_length);
+    clo_wire_put(wire, &body, sizeof body);
+    clo_wire_put(wire, error->type, body.type_length);
+    clo_wire_put(wire, error->message, body.message_length);
+    clo_wire_put(wire, error->traceback, body.traceback_length);
+    clo_wire_put(wire, result->result, body.result_length);
+}
+
+void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int status,
+                          unsigned layers, const struct clo_error *error)
+{
+    struct clo_failed_body body = {.status = status, .layers = layers};
+    if (status) {
+        body.message_length = (uint32_t)strlen(error->message);
+        body.hint_length = (uint32_t)strlen(error->hint);
+    }
+    clo_wire_begin(wire, type, sizeof body + body.message_length + body.hint_length);
+    clo_wire_put(wire, &body, sizeof body);
+    if (status) {
+        clo_wire_put(wire, error->message, body.message_length);
+        clo_wire_put(wire, error->hint, body.hint_length);
+    }
+}
+
+/* ---- reading ---- */
+
+/* Copy the fixed part; *rest is what follows it. */
+static int split(const struct clo_frame *frame, void *body, size_t size, const uint8_t **rest,
+                 size_t *length, struct clo_error *error)
+{
+    memset(body, 0, size);
+    *rest = frame->data;
+    *length = 0;
+    if (frame->length < size)
+        return clo_fail(error, CLO_EGUEST, "a frame of type %d with %zu bytes where %zu are due",
+                        frame->type, frame->length, size);
+    memcpy(body, frame->data, size);
+    *rest = frame->data + size;
+    *length = frame->length - size;
+    return 0;
+}
+
+int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, uint32_t *sequence,
+                       struct clo_error *error)
+{
+    static char name[NAME_MAX_BYTES + 1]; /* a worker reads one run at a time */
+    struct clo_run_body body;
+    const uint8_t *rest;
+    size_t length;
+    int status = split(frame, &body, sizeof body, &rest, &length, error);
+    if (status)
+        return status;
+    if (body.name_length > length || body.name_length > NAME_MAX_BYTES)
+        return clo_fail(error, CLO_EGUEST, "a run's name of %u bytes", body.name_length);
+    memcpy(name, rest, body.name_length);
+    name[body.name_length] = '\0';
+    *order = (struct clo_order){.code = (const char *)rest + body.name_length,
+                                .code_length = length - body.name_length,
+                                .name = name,
+                                .limits = body.limits,
+                                .keep_state = body.keep_state != 0,
+                                .write_through = body.write_through != 0};
+    *sequence = body.sequence;
+    return 0;
+}
+
+int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream, const char **data,
+                          size_t *length, struct clo_error *error)
+{
+    struct clo_output_body body;
+    const uint8_t *rest;
+    int status = split(frame, &body, sizeof body, &rest, length, error);
+    if (status)
+        return status;
+    if (body.stream != CLO_STDOUT && body.stream != CLO_STDERR)
+        return clo_fail(error, CLO_EGUEST, "output for stream %u", body.stream);
+    *stream = (enum clo_stream)body.stream;
+    *data = (const char *)rest;
+    return 0;
+}
+
+int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
+                        struct clo_error *error)
+{
+    struct clo_call_body body;
+    const uint8_t *rest;
+    size_t length;
+    int status = split(frame, &body, sizeof body, &rest, &length, error);
+    if (status)
+        return status;
+    *call = (struct clo_call){.flags = body.flags,
+                              .kind = body.kind,
+                              .id = body.id,
+                              .wait_id = body.wait_id,
+                              .timeout_ns = body.timeout_ns,
+                              .deadline_ns = body.deadline_ns,
+                              .message = rest,
+                              .length = length};
+    return 0;
+}
+
+int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply, bool *cancelled,
+                         struct clo_error *error)
+{
+    struct clo_reply_body body;
+    const uint8_t *rest;
+    size_t length;
+    int status = split(frame, &body, sizeof body, &rest, &length, error);
+    if (status)
+        return status;
+    if (body.status == CLO_REPLY_VIOLATION)
+        return clo_fail(error, CLO_EGUEST, "%.*s", (int)(length < 512 ? length : 512),
+                        (const char *)rest);
+    reply->status = body.status;
+    reply->id = body.id;
+    reply->limit = body.limit < CLO_LIMIT_COUNT ? (enum clo_limit)body.limit : CLO_LIMIT_NONE;
+    reply->cpu_ns = 0;
+    reply->data.limit = CLO_MESSAGE_MAX;
+    clo_buffer_reset(&reply->data);
+    if (clo_buffer_append(&reply->data, rest, length))
+        return clo_fail_memory(error);
+    *cancelled = body.cancelled != 0;
+    return 0;
+}
+
+/* Take `length` bytes as a text: UTF-8 without surrogates, or the worker is not what it should be.
+ * CLO_EGUEST, CLO_ENOMEMORY. */
+static int take_text(const uint8_t **rest, size_t length, char **text)
+{
+    if (!clo_utf8_strict(*rest, length))
+        return CLO_EGUEST;
+    *text = malloc(length + 1);
+    if (!*text)
+        return CLO_ENOMEMORY;
+    memcpy(*text, *rest, length);
+    (*text)[length] = '\0';
+    *rest += length;
+    return 0;
+}
+
+static int read_texts(const struct clo_result_body *body, const uint8_t *rest,
+                      struct clo_run_result *result)
+{
+    struct clo_run_error *error = &result->error;
+    int status = 0;
+    if (body->kind != CLO_RUN_OK) {
+        status = take_text(&rest, body->type_length, &error->type);
+        if (!status)
+            status = take_text(&rest, body->message_length, &error->message);
+        if (!status && (body->has & CLO_HAS_TRACEBACK))
+            status = take_text(&rest, body->traceback_length, &error->traceback);
+    }
+    if (!status && (body->has & CLO_HAS_RESULT)) {
+        status = take_text(&rest, body->result_length, &result->result);
+        result->result_length = status ? 0 : body->result_length;
+    }
+    return status;
+}
+
+static bool consistent(const struct clo_result_body *body, size_t length)
+{
+    uint64_t total = (uint64_t)body->type_length + body->message_length + body->traceback_length +
+                     body->result_length;
+    bool plain = body->kind == CLO_RUN_OK
+                     ? !body->type_length && !body->message_length && !body->traceback_length
+                     : body->kind > CLO_RUN_OK && body->kind < CLO_RUN_WORKER;
+    bool limit = body->kind == CLO_RUN_LIMIT
+                     ? body->limit > CLO_LIMIT_NONE && body->limit < CLO_LIMIT_COUNT
+                     : body->limit == CLO_LIMIT_NONE;
+    return total == length && plain && limit &&
+           ((body->has & CLO_HAS_TRACEBACK) || !body->traceback_length) &&
+           ((body->has & CLO_HAS_RESULT) || !body->result_length);
+}
+
+int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,
+                          struct clo_run_result *result, bool *last, struct clo_error *error)
+{
+    struct clo_result_body body;
+    const uint8_t *rest;
+    size_t length;
+    int status = split(frame, &body, sizeof body, &rest, &length, error);
+    if (status)
+        return status;
+    *last = body.last != 0;
+    status = consistent(&body, length) ? read_texts(&body, rest, result) : CLO_EGUEST;
+    if (status)
+        return status == CLO_ENOMEMORY
+                   ? clo_fail_memory(error)
+                   : clo_fail(error, CLO_EGUEST, "a result that is not well-formed");
+    result->error.kind = (enum clo_run_error_kind)body.kind;
+    result->error.line = body.line > 0 ? body.line : 0;
+    result->error.limit = clo_limit_name((enum clo_limit)body.limit);
+    if (body.limit)
+        result->error.limit_value = clo_limit_value(limits, (enum clo_limit)body.limit);
+    result->exit_code = body.exit_code;
+    result->usage = body.usage;
+    return 0;
+}
+
+int clo_frame_read_status(const struct clo_frame *frame, unsigned *layers, struct clo_error *error)
+{
+    struct clo_failed_body body;
+    const uint8_t *rest;
+    size_t length;
+    int status = split(frame, &body, sizeof body, &rest, &length, error);
+    if (status)
+        return status;
+    if ((uint64_t)body.message_length + body.hint_length != length || body.status > 0 ||
+        body.status < CLO_EINTERNAL || !clo_utf8_strict(rest, body.message_length) ||
+        !clo_utf8_strict(rest + body.message_length, body.hint_length))
+        return clo_fail(error, CLO_EGUEST, "a status that is not well-formed");
+    *layers = body.layers;
+    if (!body.status)
+        return 0;
+    clo_fail(error, (enum clo_status)body.status, "%.*s", (int)body.message_length,
+             (const char *)rest);
+    clo_hint(error, (enum clo_status)body.status, "%.*s", (int)body.hint_length,
+             (const char *)rest + body.message_length);
+    return body.status;
+}

@@ -1,0 +1,80 @@
+/* sandbox/worker/frames.h - the bodies of the frames between host and worker (frame_socket.h). */
+#ifndef CLO_SANDBOX_FRAMES_H
+#define CLO_SANDBOX_FRAMES_H
+
+#include "sandbox/run/runner.h"
+#include "sandbox/worker/frame_socket.h"
+
+#define CLO_TO_HOST                                                                                \
+    (1u << CLO_FRAME_HELLO | 1u << CLO_FRAME_OUTPUT | 1u << CLO_FRAME_CALL |                       \
+     1u << CLO_FRAME_RESULT | 1u << CLO_FRAME_FAILED)
+#define CLO_TO_WORKER (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY)
+
+struct clo_run_body { /* then the name, then the code */
+    struct clo_limits limits;
+    uint32_t sequence; /* of the run; a cancellation names it */
+    uint8_t keep_state, write_through;
+    uint16_t name_length;
+};
+
+struct clo_output_body { /* then the bytes */
+    uint32_t stream;
+};
+
+struct clo_call_body { /* then the message */
+    uint32_t flags, kind, id, wait_id;
+    uint64_t timeout_ns, deadline_ns;
+};
+
+#define CLO_REPLY_VIOLATION UINT32_MAX /* status: the call broke the contract; data says how */
+
+struct clo_reply_body { /* then the data */
+    uint32_t status, id, limit;
+    uint32_t cancelled; /* the run is to end */
+};
+
+struct clo_result_body { /* then type, message, traceback, result */
+    struct clo_usage usage;
+    int32_t kind, exit_code, line;
+    uint32_t limit; /* enum clo_limit */
+    uint32_t has;   /* CLO_HAS_* */
+    uint32_t last;  /* the worker ends after this */
+    uint32_t type_length, message_length, traceback_length, result_length;
+};
+#define CLO_HAS_TRACEBACK 1u
+#define CLO_HAS_RESULT 2u
+
+struct clo_failed_body { /* HELLO and FAILED: status 0 or why not, then message, then hint */
+    int32_t status;
+    uint32_t layers; /* of the jail; HELLO */
+    uint32_t message_length, hint_length;
+};
+
+void clo_frame_put_run(struct clo_wire *wire, const struct clo_order *order, uint32_t sequence);
+void clo_frame_put_output(struct clo_wire *wire, enum clo_stream stream, const char *data,
+                          size_t length);
+void clo_frame_put_call(struct clo_wire *wire, const struct clo_call *call);
+void clo_frame_put_reply(struct clo_wire *wire, const struct clo_reply *reply, bool cancelled);
+void clo_frame_put_violation(struct clo_wire *wire, const char *message);
+void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *result, bool last);
+void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int status,
+                          unsigned layers, const struct clo_error *error);
+
+/* Read a body; what they point to is the frame's. CLO_EGUEST: it is not well-formed. */
+int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, uint32_t *sequence,
+                       struct clo_error *error);
+int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream, const char **data,
+                          size_t *length, struct clo_error *error);
+int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
+                        struct clo_error *error);
+/* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. */
+int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply, bool *cancelled,
+                         struct clo_error *error);
+/* Fills what the frame holds of the result; texts are copied. *last: the worker ends after it.
+ * CLO_EGUEST, CLO_ENOMEMORY. */
+int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,
+                          struct clo_run_result *result, bool *last, struct clo_error *error);
+/* The status that the other end reported, with `error` filled from it. */
+int clo_frame_read_status(const struct clo_frame *frame, unsigned *layers, struct clo_error *error);
+
+#endif

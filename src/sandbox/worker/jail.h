@@ -1,0 +1,58 @@
+/* sandbox/worker/jail.h - what stands around a worker process, layer by layer.
+ *
+ * A worker is assumed to be taken over one day. Whatever it tries then must fail here: it has no
+ * user, no files, no network, no other processes, no way to make a virtual machine beyond the one
+ * it has, and a short list of system calls. Containers and old kernels forbid some layers; each
+ * layer that could be put up is reported, so that a caller may insist on all (strict) or take what
+ * there is (best).
+ *
+ * The order is: drop_user in the nursery, fork for each worker, enter in the worker before it makes
+ * its micro-VM, seal when everything it needs is open. Nothing here can be undone.
+ */
+#ifndef CLO_SANDBOX_JAIL_H
+#define CLO_SANDBOX_JAIL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cloche/error.h"
+#include "cloche/sandbox.h"
+
+enum clo_jail_layer {
+    CLO_JAIL_USER = 1 << 0,     /* a uid that owns nothing, in a user namespace of its own */
+    CLO_JAIL_PID = 1 << 1,      /* sees and signals no process but itself */
+    CLO_JAIL_NET = 1 << 2,      /* no interface, not even loopback */
+    CLO_JAIL_IPC = 1 << 3,      /* no System V IPC or message queues; own host name */
+    CLO_JAIL_FILES = 1 << 4,    /* the root is an empty read-only file system */
+    CLO_JAIL_RIGHTS = 1 << 5,   /* no capabilities, and none to be had by execve */
+    CLO_JAIL_LIMITS = 1 << 6,   /* memory, descriptors, processes, core dumps */
+    CLO_JAIL_LANDLOCK = 1 << 7, /* no file access, even if a way to a file were found */
+    CLO_JAIL_SYSCALLS = 1 << 8, /* seccomp: what a run needs, with checked arguments */
+    CLO_JAIL_ALL = (1 << 9) - 1,
+};
+
+/* "user", "pid" …; NULL for what is no single layer. */
+const char *clo_jail_layer_name(unsigned layer);
+
+/* Names of a set of layers, comma-separated, into `text`. */
+void clo_jail_describe(unsigned layers, char text[CLO_JAIL_TEXT_MAX]);
+
+/* Give up root for good, if this process has it. Every later child is without rights. */
+void clo_jail_drop_user(void);
+
+/* Like fork, into as many new namespaces as are allowed; *layers gets those in force. The caller
+ * must be single-threaded. */
+pid_t clo_jail_fork(unsigned *layers);
+
+/* In the child: empty root, limits, capabilities, Landlock. `memory` is what the process may map
+ * beyond what it has now, in bytes. Adds to *layers what could be put up. */
+void clo_jail_enter(uint64_t memory, unsigned *layers);
+
+/* Last, after the first KVM_RUN: no more processes, and the system-call filter. A call outside it
+ * kills the process. */
+void clo_jail_seal(unsigned *layers);
+
+/* What this machine and user allow, tried in a child process. */
+int clo_jail_probe(unsigned *layers, struct clo_error *error);
+
+#endif

@@ -1,0 +1,101 @@
+/* jail_filter.c - the system calls that a worker may still make once it is sealed.
+ *
+ * What a run needs: enter the guest and write its pages back, read and write the one channel,
+ * memory for messages, time. Memory is never executable, descriptors never come anew, and a virtual
+ * machine or a process cannot be made. Everything else kills the process: the parent then ends that
+ * one run and takes a new worker.
+ */
+#include <linux/kvm.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "sandbox/worker/jail.h"
+
+/* PAGEMAP_SCAN: _IOWR('f', 16, struct pm_scan_arg), whose size is 96 bytes; newer than Debian 12's
+ * headers (Linux 6.7, include/uapi/linux/fs.h). */
+#define PAGEMAP_SCAN_REQUEST _IOC(_IOC_READ | _IOC_WRITE, 'f', 16, 96)
+
+static const int free_calls[] = {
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendto),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(close),
+    SCMP_SYS(pread64),
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(timer_settime),
+    SCMP_SYS(timer_create),
+    SCMP_SYS(timer_delete),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+};
+
+/* Slots: memory is given to the guest as it grows. A worker can give only what it has itself. */
+static const uint32_t ioctls[] = {
+    KVM_SET_USER_MEMORY_REGION,
+    KVM_RUN,
+    KVM_SET_XSAVE,
+    KVM_GET_XSAVE,
+    KVM_GET_SREGS,
+    KVM_SET_SREGS,
+    KVM_GET_REGS,
+    KVM_SET_REGS,
+    PAGEMAP_SCAN_REQUEST,
+};
+
+static bool fill(scmp_filter_ctx filter)
+{
+    for (size_t i = 0; i < sizeof free_calls / sizeof *free_calls; i++) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, free_calls[i], 0))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof ioctls / sizeof *ioctls; i++) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, ioctls[i])))
+            return false;
+    }
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+}
+
+void clo_jail_seal(unsigned *layers)
+{
+    /* Not sooner: KVM itself starts a kernel thread in this process's name at the first KVM_RUN. */
+    if (setrlimit(RLIMIT_NPROC, &(struct rlimit){0, 0}))
+        *layers &= ~(unsigned)CLO_JAIL_LIMITS;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (!filter)
+        return;
+    /* Without NO_NEW_PRIVS the kernel refuses; libseccomp sets it itself. */
+    if (fill(filter) && seccomp_load(filter) == 0)
+        *layers |= CLO_JAIL_SYSCALLS;
+    seccomp_release(filter);
+}

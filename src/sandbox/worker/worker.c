@@ -1,0 +1,187 @@
+/* worker.c - a worker's life: make a micro-VM, say hello, run what comes, never more than one run.
+ *
+ * A worker decides nothing that matters to its host: tools, limits on host calls and the bounds of
+ * what is kept of its output are the host's. When its micro-VM is spent it ends, and the host gets
+ * another one: by then it may not be able to make one itself.
+ */
+#include "sandbox/worker/worker.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sandbox/worker/frames.h"
+#include "sandbox/worker/jail.h"
+#include "vm/vm.h"
+
+/* Bytes that a worker may map beyond its guest's limit: image, window, messages, its own heap. */
+#define CLO_WORKER_MEMORY (256ull << 20)
+
+struct worker {
+    const struct clo_briefing *briefing;
+    struct clo_wire wire;
+    struct clo_runner *runner;
+    unsigned layers;   /* of its jail */
+    uint32_t sequence; /* of the run in progress */
+    bool cancelled;    /* told by a reply */
+};
+
+/* For the signal handler. */
+static struct clo_runner *_Atomic running;
+static atomic_uint cancel_sequence;
+
+static void on_cancel(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    struct clo_runner *runner = atomic_load(&running);
+    atomic_store(&cancel_sequence, (unsigned)info->si_value.sival_int);
+    if (runner)
+        clo_runner_kick(runner);
+}
+
+static void listen_for_cancel(void)
+{
+    struct sigaction action = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(CLO_WORKER_CANCEL, &action, NULL);
+}
+
+static _Noreturn void leave(void)
+{
+    _exit(0); /* nothing here is worth an orderly end; the kernel takes all back */
+}
+
+static void send_all(struct worker *worker)
+{
+    if (clo_wire_flush(&worker->wire, UINT64_MAX, NULL))
+        leave();
+}
+
+/* ---- what the runner asks of its host ---- */
+
+static int answer(void *context, const struct clo_call *call, struct clo_reply *reply,
+                  struct clo_error *error)
+{
+    struct worker *worker = context;
+    struct clo_frame frame;
+    clo_frame_put_call(&worker->wire, call);
+    send_all(worker);
+    if (clo_wire_receive(&worker->wire, UINT64_MAX, -1, &frame, NULL) ||
+        frame.type != CLO_FRAME_REPLY)
+        leave();
+    bool cancelled = false;
+    int status = clo_frame_read_reply(&frame, reply, &cancelled, error);
+    worker->cancelled |= cancelled;
+    return status;
+}
+
+static void output(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    struct worker *worker = context;
+    clo_frame_put_output(&worker->wire, stream, data, length);
+    send_all(worker);
+}
+
+static bool cancelled(void *context)
+{
+    const struct worker *worker = context;
+    return worker->cancelled || atomic_load(&cancel_sequence) == worker->sequence;
+}
+
+/* ---- runs ---- */
+
+static void say_hello(struct worker *worker, int status, const struct clo_error *error)
+{
+    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, worker->layers, error);
+    send_all(worker);
+}
+
+/* In a pool: back to the image's state, and say so. The run's memory is its host's again. */
+static void settle(struct worker *worker)
+{
+    clo_runner_settle(worker->runner);
+    say_hello(worker, 0, NULL);
+}
+
+static void run(struct worker *worker, const struct clo_frame *frame)
+{
+    struct clo_order order;
+    struct clo_error error = {0};
+    struct clo_run_host host = {
+        .answer = answer, .output = output, .cancelled = cancelled, .context = worker};
+    struct clo_run_result *result = calloc(1, sizeof *result);
+    worker->cancelled = false;
+    int status = clo_frame_read_run(frame, &order, &worker->sequence, &error);
+    if (!status && !result)
+        status = clo_fail_memory(&error);
+    char *code = status ? NULL : malloc(order.code_length + 1); /* the frame's room is reused */
+    if (!status && !code)
+        status = clo_fail_memory(&error);
+    if (!status) {
+        __builtin_memcpy(code, order.code, order.code_length);
+        order.code = code;
+        status = clo_runner_run(worker->runner, &order, &host, result, &error);
+    }
+    bool last = clo_runner_is_broken(worker->runner);
+    if (status)
+        clo_frame_put_status(&worker->wire, CLO_FRAME_FAILED, status, 0, &error);
+    else
+        clo_frame_put_result(&worker->wire, result, last);
+    send_all(worker);
+    clo_run_result_free(result);
+    free(code);
+    if (last)
+        leave();
+    if (worker->briefing->pooled)
+        settle(worker);
+}
+
+static void begin(struct worker *worker, unsigned layers)
+{
+    struct clo_error error = {0};
+    const struct clo_briefing *briefing = worker->briefing;
+    int status =
+        clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
+    clo_jail_enter(briefing->memory + CLO_WORKER_MEMORY, &layers);
+    if (!status)
+        status = clo_runner_create(&worker->runner, briefing->image, briefing->memory,
+                                   briefing->descriptor, briefing->descriptor_length, &error);
+    if (!status)
+        status = clo_runner_prime(worker->runner, &error);
+    if (!status)
+        clo_jail_seal(&layers); /* all that a run needs has been opened */
+    worker->layers = layers;
+    say_hello(worker, status, &error);
+    if (status)
+        leave();
+    atomic_store(&running, worker->runner);
+    clo_runner_warm(worker->runner);
+    if (clo_runner_is_broken(worker->runner))
+        leave();
+}
+
+_Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, pid_t nursery,
+                               unsigned layers)
+{
+    static struct worker worker;
+    prctl(PR_SET_NAME, "cloche-worker");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    pid_t parent = getppid(); /* 0: in another process namespace, which has no parent to show */
+    if (parent && parent != nursery) /* it ended before that took effect */
+        leave();
+    listen_for_cancel();
+    worker.briefing = briefing;
+    clo_wire_open(&worker.wire, socket, CLO_TO_WORKER);
+    begin(&worker, layers);
+    for (;;) {
+        struct clo_frame frame;
+        if (clo_wire_receive(&worker.wire, UINT64_MAX, -1, &frame, NULL) ||
+            frame.type != CLO_FRAME_RUN)
+            leave();
+        run(&worker, &frame);
+    }
+}

@@ -1,0 +1,70 @@
+/* zygote_main.c - the nursery: a program of its own that forks a worker whenever it is asked to.
+ *
+ * Started by zygote.c with an empty environment and the descriptors of briefing.h. It has one
+ * thread and next to nothing in memory, so a fork of it is cheap and safe.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "sandbox/worker/bootstrap.h"
+#include "sandbox/worker/fd_pass.h"
+#include "sandbox/worker/jail.h"
+#include "sandbox/worker/worker.h"
+#include "vm/vm.h"
+
+#define CLASSIC_SIGNALS 31 /* above are real-time signals, one of which the vm layer handles */
+
+static void reset_signals(void)
+{
+    sigset_t none;
+    for (int number = 1; number <= CLASSIC_SIGNALS; number++)
+        signal(number, SIG_DFL); /* what was ignored stays so over an exec */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN); /* workers are reaped by the kernel */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void fork_worker(const struct clo_briefing *briefing, int socket)
+{
+    pid_t self = getpid();
+    unsigned layers;
+    pid_t pid = clo_jail_fork(&layers);
+    if (pid == 0) {
+        close(CLO_BRIEFING_CONTROL);
+        clo_worker_main(briefing, socket, self, layers);
+    }
+    int problem = pid < 0 ? errno : 0;
+    close(socket);
+    int pidfd = problem ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+    if (!problem && pidfd < 0)
+        problem = errno;
+    clo_descriptor_send(CLO_BRIEFING_CONTROL, problem, pidfd);
+    if (pidfd >= 0)
+        close(pidfd);
+}
+
+int main(void)
+{
+    struct clo_briefing briefing;
+    prctl(PR_SET_NAME, "cloche-nursery");
+    setsid(); /* a terminal's interrupt is for the program */
+    reset_signals();
+    int status = clo_briefing_read(&briefing, NULL);
+    if (!status)
+        status = clo_kvm_prepare(NULL, NULL);
+    if (status)
+        return 1; /* the program finds out by its socket */
+    clo_jail_drop_user();
+    for (;;) {
+        int nothing, socket;
+        if (clo_descriptor_receive(CLO_BRIEFING_CONTROL, &nothing, &socket) < 0)
+            return 0; /* the program is gone, or has had enough */
+        if (socket >= 0)
+            fork_worker(&briefing, socket);
+    }
+}

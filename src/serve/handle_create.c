@@ -1,0 +1,107 @@
+/* handle_create.c - POST /responses: everything up to handing the reply to the executor. */
+#include <string.h>
+
+#include "agent/agent.h"
+#include "serve/protocol/output_filter.h"
+#include "serve/store/history.h"
+#include "serve/http/http.h"
+#include "serve/protocol/response.h"
+#include "serve/store/store.h"
+
+/* The response's id: the caller's, if it is well-formed and unused, else a new one. */
+static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX + 1],
+                     struct clo_problem *problem)
+{
+    const char *wanted = clo_exchange_header(exchange, "x-agent-response-id");
+    struct clo_record record;
+    if (!wanted) {
+        clo_id_make(id, "resp");
+        return 0;
+    }
+    if (!clo_request_name_ok(wanted))
+        return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
+                               "'x-agent-response-id' is '%.128s'; it may hold up to %d letters, "
+                               "digits, '_', '-', '.' and ':'.",
+                               wanted, CLO_SERVE_NAME_MAX);
+    int status = clo_store_get(exchange->server->store, wanted, &record);
+    clo_record_clear(&record);
+    if (status == 0)
+        return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
+                               "A response with id '%s' exists already; ids must differ.", wanted);
+    if (status != CLO_ENOTFOUND)
+        return clo_problem_internal(problem);
+    clo_name_copy(id, wanted);
+    return 0;
+}
+
+static struct clo_reply *accept_reply(struct clo_exchange *exchange, struct clo_problem *problem)
+{
+    struct clo_request request = {0};
+    struct clo_reply *reply = NULL;
+    char id[CLO_SERVE_NAME_MAX + 1];
+    const char *text = exchange->body.data ? exchange->body.data : "";
+    if (clo_audience_choose(clo_exchange_header(exchange, "x-cloche-output"),
+                            clo_exchange_header(exchange, "User-Agent"), &request.answer_only,
+                            problem) == 0 &&
+        clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
+        clo_history_check(exchange->server->store, &request, problem) == 0 &&
+        choose_id(exchange, id, problem) == 0) {
+        if (!request.session[0])
+            clo_id_make(request.session, "sess");
+        clo_name_copy(exchange->session, request.session);
+        clo_name_copy(exchange->response_id, id);
+        reply = clo_reply_create(exchange->server, id, &request, exchange->charge);
+        exchange->charge = 0;
+        if (!reply)
+            clo_problem_internal(problem);
+    }
+    clo_request_clear(&request);
+    clo_buffer_free(&exchange->body);
+    return reply;
+}
+
+static void start_foreground(struct clo_exchange *exchange, struct clo_reply *reply)
+{
+    struct clo_problem problem;
+    reply->exchange = exchange;
+    clo_exchange_suspend(exchange, reply);
+    if (clo_reply_start(reply, &problem) == 0)
+        return; /* the exchange is the reply's now */
+    clo_exchange_refuse(exchange, &problem);
+    clo_exchange_resume(exchange);
+}
+
+static void start_background(struct clo_exchange *exchange, struct clo_reply *reply)
+{
+    struct clo_problem problem;
+    if (clo_reply_start(reply, &problem) < 0) {
+        clo_exchange_refuse(exchange, &problem);
+        return;
+    }
+    if (!reply->request.stream) {
+        clo_exchange_text(exchange, 200, clo_json_text(reply->base));
+        return;
+    }
+    struct clo_feed *stream =
+        clo_reply_replay(exchange->server, reply, reply->id, 0, exchange->connection);
+    if (stream)
+        clo_exchange_stream(exchange, stream);
+    else
+        clo_exchange_text(exchange, 500, NULL);
+}
+
+void clo_handle_create(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_problem problem;
+    (void)id;
+    struct clo_reply *reply = accept_reply(exchange, &problem);
+    if (!reply) {
+        clo_exchange_refuse(exchange, &problem);
+        return;
+    }
+    exchange->reply = reply; /* this reference ends with the exchange */
+    if (reply->request.background)
+        start_background(exchange, reply);
+    else
+        start_foreground(exchange, reply);
+}

@@ -1,0 +1,273 @@
+/* event_stream.c - a queue of whole events between a worker and an HTTP thread.
+ *
+ * Suspending happens under the lock, after the queue was seen empty; waking happens under the same
+ * lock. So no event can arrive between the look and the sleep.
+ */
+#include "serve/http/event_stream.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "cloche/error.h"
+
+#define DONE_TEXT "data: [DONE]\n\n"
+#define COMMENT ": keep-alive\n\n"
+
+struct event {
+    struct event *next;
+    size_t length;
+    char text[];
+};
+
+struct clo_feed {
+    pthread_mutex_t lock; /* guards everything below */
+    pthread_cond_t space;
+    struct MHD_Connection *connection; /* NULL once detached */
+    struct clo_feed_source source;     /* next NULL: none */
+    struct event *head, *tail;
+    size_t queued; /* bytes */
+    size_t sent;   /* bytes of head that are gone */
+    unsigned references, stall_ms;
+    uint64_t read_at; /* monotonic ns of the last read of anything */
+    bool suspended, ended, dead, comment;
+};
+
+struct clo_feed *clo_feed_create(struct MHD_Connection *connection, unsigned stall_ms,
+                                 const struct clo_feed_source *source)
+{
+    struct clo_feed *stream = calloc(1, sizeof *stream);
+    pthread_condattr_t monotonic;
+    if (!stream)
+        return NULL;
+    pthread_mutex_init(&stream->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&stream->space, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    stream->connection = connection;
+    stream->stall_ms = stall_ms;
+    stream->references = 1;
+    stream->read_at = clo_monotonic_ns();
+    if (source)
+        stream->source = *source;
+    return stream;
+}
+
+void clo_feed_retain(struct clo_feed *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->references++;
+    pthread_mutex_unlock(&stream->lock);
+}
+
+static void pop(struct clo_feed *stream)
+{
+    struct event *event = stream->head;
+    stream->head = event->next;
+    if (!stream->head)
+        stream->tail = NULL;
+    stream->queued -= event->length;
+    stream->sent = 0;
+    free(event);
+}
+
+void clo_feed_release(struct clo_feed *stream)
+{
+    if (!stream)
+        return;
+    pthread_mutex_lock(&stream->lock);
+    bool last = --stream->references == 0;
+    pthread_mutex_unlock(&stream->lock);
+    if (!last)
+        return;
+    while (stream->head)
+        pop(stream);
+    if (stream->source.release)
+        stream->source.release(stream->source.context);
+    pthread_cond_destroy(&stream->space);
+    pthread_mutex_destroy(&stream->lock);
+    free(stream);
+}
+
+static void wake(struct clo_feed *stream)
+{
+    if (!stream->suspended || !stream->connection)
+        return;
+    stream->suspended = false;
+    MHD_resume_connection(stream->connection);
+}
+
+static int append(struct clo_feed *stream, const char *text, size_t length)
+{
+    struct event *event = malloc(sizeof *event + length);
+    if (!event)
+        return CLO_ENOMEMORY;
+    event->next = NULL;
+    event->length = length;
+    memcpy(event->text, text, length);
+    *(stream->tail ? &stream->tail->next : &stream->head) = event;
+    stream->tail = event;
+    stream->queued += length;
+    return 0;
+}
+
+static void kill(struct clo_feed *stream)
+{
+    stream->dead = true;
+    pthread_cond_broadcast(&stream->space);
+    wake(stream);
+}
+
+/* Wait for room until the reader has not moved for stall_ms; then the stream is dead. */
+static void wait_for_space(struct clo_feed *stream, size_t length)
+{
+    while (!stream->dead && stream->head && stream->queued + length > CLO_FEED_QUEUE_MAX) {
+        uint64_t deadline = stream->read_at + (uint64_t)stream->stall_ms * 1000000u;
+        struct timespec until = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+        if (clo_monotonic_ns() >= deadline)
+            kill(stream);
+        else
+            pthread_cond_timedwait(&stream->space, &stream->lock, &until);
+    }
+}
+
+int clo_feed_push(struct clo_feed *stream, const char *text, size_t length)
+{
+    pthread_mutex_lock(&stream->lock);
+    wait_for_space(stream, length);
+    int status = stream->dead || stream->ended ? CLO_ECANCELLED : append(stream, text, length);
+    if (status == 0)
+        wake(stream);
+    pthread_mutex_unlock(&stream->lock);
+    return status;
+}
+
+void clo_feed_end(struct clo_feed *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    if (!stream->ended && append(stream, DONE_TEXT, sizeof DONE_TEXT - 1) < 0)
+        stream->dead = true;
+    stream->ended = true;
+    wake(stream);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void clo_feed_wake(struct clo_feed *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    wake(stream);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void clo_feed_kill(struct clo_feed *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    kill(stream);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void clo_feed_detach(struct clo_feed *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->connection = NULL;
+    kill(stream);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void clo_feed_tick(struct clo_feed *stream, uint64_t now_ns, unsigned keepalive_ms)
+{
+    pthread_mutex_lock(&stream->lock);
+    uint64_t due = stream->read_at + (uint64_t)keepalive_ms * 1000000u;
+    if (stream->suspended && now_ns >= due) {
+        stream->comment = true;
+        wake(stream);
+    }
+    pthread_mutex_unlock(&stream->lock);
+}
+
+static void ask_source(struct clo_feed *stream)
+{
+    char *text = NULL;
+    size_t length = 0;
+    switch (stream->source.next(stream->source.context, &text, &length)) {
+    case CLO_FEED_EVENT:
+        if (append(stream, text, length) < 0)
+            stream->dead = true;
+        break;
+    case CLO_FEED_QUIET: break;
+    case CLO_FEED_OVER:
+        if (append(stream, DONE_TEXT, sizeof DONE_TEXT - 1) < 0)
+            stream->dead = true;
+        stream->ended = true;
+        break;
+    }
+    free(text);
+}
+
+static ssize_t take(struct clo_feed *stream, char *into, size_t max)
+{
+    size_t left = stream->head->length - stream->sent, length = left < max ? left : max;
+    memcpy(into, stream->head->text + stream->sent, length);
+    stream->sent += length;
+    if (length == left)
+        pop(stream);
+    pthread_cond_broadcast(&stream->space);
+    return (ssize_t)length;
+}
+
+static ssize_t read_locked(struct clo_feed *stream, char *into, size_t max)
+{
+    if (!stream->dead && !stream->head && !stream->ended && stream->source.next)
+        ask_source(stream);
+    if (stream->dead)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    stream->read_at = clo_monotonic_ns();
+    if (stream->head)
+        return take(stream, into, max);
+    if (stream->ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (stream->comment && max >= sizeof COMMENT - 1) {
+        stream->comment = false;
+        memcpy(into, COMMENT, sizeof COMMENT - 1);
+        return sizeof COMMENT - 1;
+    }
+    if (!stream->connection)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    stream->suspended = true;
+    MHD_suspend_connection(stream->connection);
+    return 0;
+}
+
+ssize_t clo_feed_read(struct clo_feed *stream, char *into, size_t max)
+{
+    pthread_mutex_lock(&stream->lock);
+    ssize_t length = read_locked(stream, into, max);
+    pthread_mutex_unlock(&stream->lock);
+    return length;
+}
+
+static ssize_t on_read(void *context, uint64_t position, char *into, size_t max)
+{
+    (void)position;
+    return clo_feed_read(context, into, max);
+}
+
+static void on_free(void *context)
+{
+    clo_feed_kill(context);
+    clo_feed_release(context);
+}
+
+struct MHD_Response *clo_feed_response(struct clo_feed *stream)
+{
+    /* The block size is what MHD's own reader buffer would hold; with chunks it is not used. */
+    clo_feed_retain(stream);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, on_read, stream, on_free);
+    if (!response)
+        clo_feed_release(stream);
+    return response;
+}

@@ -1,0 +1,67 @@
+/* exchange.c - answering an exchange: what it is told, and how that becomes an HTTP response. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve/http/http.h"
+#include "serve/protocol/response.h"
+
+const char *clo_exchange_header(const struct clo_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+const char *clo_exchange_query(const struct clo_exchange *exchange, const char *name)
+{
+    return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+void clo_exchange_text(struct clo_exchange *exchange, unsigned status, char *text)
+{
+    static const char broken[] =
+        "{\"error\":{\"message\":\"The server is out of memory; try again later.\","
+        "\"type\":\"server_error\",\"code\":\"server_error\",\"param\":null}}";
+    free(exchange->text);
+    exchange->status = text ? status : 500;
+    exchange->text = text ? text : strdup(broken);
+}
+
+void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *json)
+{
+    clo_exchange_text(exchange, status, clo_json_text(json));
+    json_decref(json);
+}
+
+void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem *problem)
+{
+    exchange->retry_after = problem->retry_after;
+    clo_exchange_json(exchange, problem->status, clo_problem_json(problem));
+}
+
+static void watch(struct clo_exchange *exchange, struct clo_reply *reply)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    exchange->watch = clo_watch_add(exchange->server->watch, info->connect_fd, reply);
+}
+
+void clo_exchange_stream(struct clo_exchange *exchange, struct clo_feed *stream)
+{
+    if (!exchange->watch)
+        watch(exchange, NULL);
+    clo_watch_stream(exchange->server->watch, exchange->watch, stream);
+    exchange->stream = stream;
+    exchange->status = 200;
+}
+
+void clo_exchange_suspend(struct clo_exchange *exchange, struct clo_reply *reply)
+{
+    watch(exchange, reply);
+    exchange->suspended = true;
+    MHD_suspend_connection(exchange->connection);
+}
+
+void clo_exchange_resume(struct clo_exchange *exchange)
+{
+    MHD_resume_connection(exchange->connection);
+}

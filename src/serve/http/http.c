@@ -1,0 +1,347 @@
+/* http.c - the daemon: threads, limits, bodies coming in, answers going out.
+ *
+ * The library calls on_request several times for one request: first without a body, then for each
+ * piece of it, then once more when it is whole; and again after a suspended connection is resumed.
+ */
+#include "serve/http/http.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "serve/log.h"
+
+struct clo_http {
+    struct MHD_Daemon *daemon;
+    int listener;
+    atomic_uint exchanges; /* under way */
+};
+
+static char *path_without_prefix(const char *url)
+{
+    return strdup(strncmp(url, "/v1/", 4) == 0 ? url + 3 : url);
+}
+
+static void take_request_id(struct clo_exchange *exchange)
+{
+    const char *given = clo_exchange_header(exchange, "x-request-id");
+    if (given && clo_request_name_ok(given))
+        clo_name_copy(exchange->request_id, given);
+    else
+        clo_id_make(exchange->request_id, "req");
+}
+
+static struct clo_exchange *exchange_new(struct clo_server *server,
+                                         struct MHD_Connection *connection, const char *url,
+                                         const char *method)
+{
+    struct clo_exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange)
+        return NULL;
+    exchange->method = strdup(method);
+    exchange->path = path_without_prefix(url);
+    if (!exchange->method || !exchange->path) {
+        free(exchange->method);
+        free(exchange->path);
+        free(exchange);
+        return NULL;
+    }
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->started_ns = clo_monotonic_ns();
+    exchange->body = CLO_BUFFER(CLO_SERVE_BODY_MAX);
+    take_request_id(exchange);
+    atomic_fetch_add(&server->http->exchanges, 1);
+    return exchange;
+}
+
+/* How the response ended; one that goes on without its client is either in the background or about
+ * to be cancelled. */
+static const char *outcome_of(struct clo_reply *reply)
+{
+    const char *outcome = reply ? clo_reply_outcome(reply) : NULL;
+    return !reply || outcome           ? outcome
+           : reply->request.background ? "in_background"
+                                       : "client_gone";
+}
+
+static void exchange_free(struct clo_exchange *exchange)
+{
+    struct clo_server *server = exchange->server;
+    if (exchange->stream)
+        clo_feed_detach(exchange->stream);
+    clo_watch_remove(server->watch, exchange->watch);
+    struct clo_log_request line = {
+        .method = exchange->method,
+        .path = exchange->path,
+        .request_id = exchange->request_id,
+        .response_id = exchange->response_id,
+        .outcome = outcome_of(exchange->reply),
+        .status = exchange->status,
+        .milliseconds = (clo_monotonic_ns() - exchange->started_ns) / 1000000u,
+    };
+    clo_log_request(&line);
+    atomic_fetch_sub(&server->bodies, exchange->charge);
+    clo_feed_release(exchange->stream);
+    clo_reply_release(exchange->reply);
+    clo_buffer_free(&exchange->body);
+    free(exchange->text);
+    free(exchange->method);
+    free(exchange->path);
+    free(exchange);
+    atomic_fetch_sub(&server->http->exchanges, 1);
+}
+
+static void add_headers(const struct clo_exchange *exchange, struct MHD_Response *response)
+{
+    char number[16];
+    MHD_add_response_header(response, "x-request-id", exchange->request_id);
+    MHD_add_response_header(response, "x-platform-server", "cloche/" CLO_VERSION);
+    if (exchange->session[0])
+        MHD_add_response_header(response, "x-agent-session-id", exchange->session);
+    if (exchange->allow)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, exchange->allow);
+    if (exchange->retry_after) {
+        snprintf(number, sizeof number, "%u", exchange->retry_after);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, number);
+    }
+    if (exchange->stream) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                "text/event-stream; charset=utf-8");
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+        MHD_add_response_header(response, "X-Accel-Buffering", "no");
+    } else {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    }
+}
+
+static enum MHD_Result send_answer(struct clo_exchange *exchange)
+{
+    struct MHD_Response *response;
+    if (exchange->stream) {
+        response = clo_feed_response(exchange->stream);
+    } else {
+        if (!exchange->text)
+            return MHD_NO;
+        response = MHD_create_response_from_buffer(strlen(exchange->text), exchange->text,
+                                                   MHD_RESPMEM_MUST_FREE);
+        if (response)
+            exchange->text = NULL;
+    }
+    if (!response)
+        return MHD_NO;
+    add_headers(exchange, response);
+    enum MHD_Result queued = MHD_queue_response(exchange->connection, exchange->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static void body_too_large(struct clo_exchange *exchange)
+{
+    struct clo_problem problem;
+    clo_problem_set(&problem, 413, "request_too_large", NULL,
+                    "The body is larger than %u MiB; send less, for instance by naming a "
+                    "previous_response_id in place of the whole history.",
+                    CLO_SERVE_BODY_MAX >> 20);
+    clo_exchange_refuse(exchange, &problem);
+    clo_buffer_free(&exchange->body);
+}
+
+static void no_room_for_body(struct clo_exchange *exchange)
+{
+    struct clo_problem problem;
+    clo_problem_set(&problem, 503, "overloaded", NULL,
+                    "The server holds as many request bodies as it can; try again in a moment.");
+    problem.retry_after = 1;
+    clo_exchange_refuse(exchange, &problem);
+    clo_buffer_free(&exchange->body);
+}
+
+/* One piece of the body. Once the request is refused the rest is read away, so that the client
+ * gets to read the answer; MHD_NO (the connection is closed) beyond a limit. */
+static enum MHD_Result take_body(struct clo_exchange *exchange, const char *data, size_t length)
+{
+    exchange->received += length;
+    if (exchange->received > CLO_SERVE_DRAIN_MAX)
+        return MHD_NO;
+    if (exchange->status)
+        return MHD_YES;
+    if (exchange->received > CLO_SERVE_BODY_MAX) {
+        body_too_large(exchange);
+        return MHD_YES;
+    }
+    size_t total = atomic_fetch_add(&exchange->server->bodies, length) + length;
+    exchange->charge += length;
+    if (total > CLO_SERVE_BODIES_MAX || clo_buffer_append(&exchange->body, data, length) < 0)
+        no_room_for_body(exchange);
+    return MHD_YES;
+}
+
+/* The header is complete. An answer queued now ends the connection without reading the body, which
+ * is right for a client that asked first (Expect), and for a body nobody would read to its end. */
+static enum MHD_Result begin(struct clo_exchange *exchange)
+{
+    struct clo_problem problem;
+    const char *length = clo_exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    bool asks = clo_exchange_header(exchange, MHD_HTTP_HEADER_EXPECT) != NULL;
+    unsigned long long bytes = length ? strtoull(length, NULL, 10) : 0;
+    if (clo_router_refuses(exchange, &problem))
+        clo_exchange_refuse(exchange, &problem);
+    else if (bytes > CLO_SERVE_BODY_MAX)
+        body_too_large(exchange);
+    if (exchange->status && (asks || bytes > CLO_SERVE_DRAIN_MAX))
+        return send_answer(exchange);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *data_size, void **own)
+{
+    struct clo_server *server = context;
+    struct clo_exchange *exchange = *own;
+    (void)version;
+    if (!exchange) {
+        exchange = exchange_new(server, connection, url, method);
+        *own = exchange;
+        return exchange ? begin(exchange) : MHD_NO;
+    }
+    if (*data_size > 0) {
+        enum MHD_Result taken = take_body(exchange, data, *data_size);
+        *data_size = 0;
+        return taken;
+    }
+    if (!exchange->status && !exchange->dispatched) {
+        exchange->dispatched = true;
+        clo_router_dispatch(exchange);
+        if (exchange->suspended)
+            return MHD_YES; /* a reply may answer at any moment: not to be touched */
+    }
+    return exchange->status ? send_answer(exchange) : MHD_NO;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **own,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct clo_exchange *exchange = *own;
+    (void)context, (void)connection, (void)code;
+    if (exchange)
+        exchange_free(exchange);
+    *own = NULL;
+}
+
+static int fail_address(const struct clo_server *server, int code, struct clo_error *error)
+{
+    const struct clo_serve_config *config = &server->config;
+    errno = code;
+    clo_fail_errno(error, CLO_ESYSTEM, "cannot listen on %s port %u", config->address,
+                   config->port);
+    return clo_hint(error, CLO_ESYSTEM,
+                    code == EADDRINUSE ? "another program uses this port; choose another one"
+                                       : "check the address and the rights to use this port");
+}
+
+static int listen_on(const struct clo_server *server, struct clo_error *error)
+{
+    char port[8];
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM},
+                    *found;
+    const char *address = server->config.address;
+    snprintf(port, sizeof port, "%u", server->config.port);
+    if (strcmp(address, "localhost") == 0)
+        address = "127.0.0.1";
+    if (getaddrinfo(address, port, &hints, &found) != 0)
+        return clo_fail(error, CLO_EINVALID, "'%s' is not an IP address to listen on", address);
+    int listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int yes = 1, no = 0, code = 0;
+    if (listener >= 0) {
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        if (found->ai_family == AF_INET6)
+            setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    }
+    if (listener < 0 || bind(listener, found->ai_addr, found->ai_addrlen) < 0 ||
+        listen(listener, 511) < 0)
+        code = errno;
+    freeaddrinfo(found);
+    if (code && listener >= 0)
+        close(listener);
+    return code ? fail_address(server, code, error) : listener;
+}
+
+static uint16_t port_of(int listener)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.any.sa_family = AF_UNSPEC};
+    socklen_t length = sizeof address;
+    if (getsockname(listener, &address.any, &length) < 0)
+        return 0;
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+}
+
+int clo_http_start(struct clo_server *server, uint16_t *port, struct clo_error *error)
+{
+    struct clo_http *http = calloc(1, sizeof *http);
+    if (!http)
+        return clo_fail_memory(error);
+    http->listener = listen_on(server, error);
+    if (http->listener < 0) {
+        int status = http->listener;
+        free(http);
+        return status;
+    }
+    *port = port_of(http->listener);
+    server->http = http;
+    unsigned threads = server->config.connections < 64 ? 1 : CLO_SERVE_HTTP_THREADS;
+    http->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL, NULL,
+        on_request, server, MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT, server->config.connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CLO_SERVE_CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, CLO_SERVE_STALL_MS / 1000, MHD_OPTION_THREAD_POOL_SIZE,
+        threads > 1 ? threads : 0, MHD_OPTION_END);
+    if (http->daemon)
+        return 0;
+    close(http->listener);
+    free(http);
+    server->http = NULL;
+    return clo_fail(error, CLO_ESYSTEM, "the HTTP server cannot be started (%u connections)",
+                    server->config.connections);
+}
+
+void clo_http_quiesce(struct clo_http *http)
+{
+    if (http->listener >= 0 && MHD_quiesce_daemon(http->daemon) != MHD_INVALID_SOCKET) {
+        close(http->listener);
+        http->listener = -1;
+    }
+}
+
+void clo_http_drain(struct clo_http *http, unsigned milliseconds)
+{
+    uint64_t end = clo_monotonic_ns() + milliseconds * 1000000ull;
+    struct timespec pause = {.tv_nsec = 10000000};
+    while (atomic_load(&http->exchanges) > 0 && clo_monotonic_ns() < end)
+        nanosleep(&pause, NULL);
+}
+
+void clo_http_stop(struct clo_http *http)
+{
+    if (!http)
+        return;
+    MHD_stop_daemon(http->daemon); /* closes the listener, if that was not quiesced */
+    free(http);
+}

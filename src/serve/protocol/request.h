@@ -1,0 +1,48 @@
+/* serve/protocol/request.h - POST /responses: what a client asked for, checked.
+ *
+ * Everything in a parsed request has its right type and range; unknown fields are ignored, as
+ * clients are ahead of servers. Borrowed pointers point into `body`.
+ */
+#ifndef CLO_SERVE_REQUEST_H
+#define CLO_SERVE_REQUEST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "serve/protocol/problem.h"
+#include "serve/serve.h"
+
+#define CLO_REQUEST_ITEMS_MAX 4096 /* entries of input */
+#define CLO_REQUEST_PARTS_MAX 1024 /* parts of one item's content */
+#define CLO_REQUEST_TOOLS_MAX 128
+#define CLO_REQUEST_METADATA_MAX 16 /* pairs; keys of 64, values of 512 characters */
+#define CLO_REQUEST_ID_MAX 256      /* bytes of an item's id or call_id */
+
+struct clo_request {
+    json_t *body;             /* the object as sent; owned */
+    json_t *input;            /* array of items in their full form; owned; ids only where sent */
+    json_t *options;          /* what is passed on to the model; owned */
+    json_t *client_tools;     /* array of function tools in their full form; owned; NULL: none */
+    const char *instructions; /* or NULL */
+    const char *previous;     /* previous_response_id, or NULL */
+    char conversation[CLO_SERVE_NAME_MAX + 1]; /* "" : none */
+    char session[CLO_SERVE_NAME_MAX + 1];      /* agent_session_id, "": none */
+    bool stream, store, background, truncate;
+    bool answer_only;        /* see output_filter.h; set by who read the headers */
+    unsigned max_tool_calls; /* 0: no limit */
+};
+
+/* Zero-initialise; clear after success and after failure. */
+int clo_request_parse(struct clo_request *request, const char *text, size_t length,
+                      struct clo_problem *problem);
+void clo_request_clear(struct clo_request *request);
+
+/* The parts, each with its own file (request_input.c, request_tools.c). */
+int clo_request_input(const json_t *body, json_t **items, struct clo_problem *problem);
+int clo_request_tools(const json_t *body, json_t **tools, struct clo_problem *problem);
+int clo_request_tool_choice(const json_t *body, const json_t *tools, struct clo_problem *problem);
+
+/* True for 1..CLO_SERVE_NAME_MAX characters of [A-Za-z0-9_.:-]. */
+bool clo_request_name_ok(const char *name);
+
+#endif

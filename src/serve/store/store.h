@@ -1,0 +1,83 @@
+/* serve/store/store.h - finished and background responses, in SQLite.
+ *
+ *   responses   one row each: state, links (previous, conversation) and the object without output
+ *   items       a response's items in order, input (source 0) and output (source 1): history,
+ *               listings and references read these; the object's output is put together from them
+ *   events      a background response's stream, one row an event, for replay
+ *
+ * One connection behind one lock; any thread may call. Nobody else may have the file open. A store
+ * has a ceiling of bytes; a full one forgets its oldest finished responses. What is returned is
+ * owned by the caller. Functions return 0, CLO_ENOTFOUND, or CLO_ESYSTEM, CLO_ENOMEMORY, logged.
+ */
+#ifndef CLO_SERVE_STORE_H
+#define CLO_SERVE_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cloche/error.h"
+#include "serve/serve.h"
+
+#define CLO_STORE_SCHEMA 1                  /* PRAGMA user_version */
+#define CLO_STORE_FILE_MAX (8ull << 30)     /* bytes */
+#define CLO_STORE_MEMORY_MAX (256ull << 20) /* bytes */
+
+struct clo_store;
+
+/* path NULL: in memory. A response that was in progress when an earlier server ended is failed. */
+int clo_store_open(struct clo_store **store, const char *path, struct clo_error *error);
+void clo_store_close(struct clo_store *store);
+
+struct clo_record {
+    char id[CLO_SERVE_NAME_MAX + 1];
+    char previous[CLO_SERVE_NAME_MAX + 1];     /* "": none */
+    char conversation[CLO_SERVE_NAME_MAX + 1]; /* "": none */
+    char session[CLO_SERVE_NAME_MAX + 1];
+    char status[16];
+    bool background;
+    json_t *response; /* the object; from clo_store_get with its output */
+};
+
+void clo_record_clear(struct clo_record *record);
+
+/* True for a status that no longer changes. */
+bool clo_status_final(const char *status);
+
+/* Write the record and its items in one step, over an earlier one of that id. `input` and `output`
+ * are arrays or NULL: none. An input item without an id gets one. */
+int clo_store_put(struct clo_store *store, const struct clo_record *record, const json_t *input,
+                  const json_t *output);
+/* A new state of a stored response; what else the record holds stays. CLO_ENOTFOUND: deleted. */
+int clo_store_update(struct clo_store *store, const char *id, const json_t *response,
+                     const json_t *output);
+int clo_store_get(struct clo_store *store, const char *id, struct clo_record *record);
+int clo_store_delete(struct clo_store *store, const char *id);
+
+/* Append a response's items, input then output, to `items`, and give its `previous`. */
+int clo_store_history(struct clo_store *store, const char *id, json_t *items,
+                      char previous[CLO_SERVE_NAME_MAX + 1]);
+/* Append the items of a conversation's finished responses, oldest first; stop at `max` items. */
+int clo_store_conversation(struct clo_store *store, const char *conversation, json_t *items,
+                           size_t max);
+/* The newest item of that id. */
+int clo_store_item(struct clo_store *store, const char *id, json_t **item);
+
+/* Input items of a response, for listing; see items.h. `limit` + 1 are read to see if there are
+ * more. CLO_EINVALID: the cursor names no item of this response. */
+struct clo_store_page {
+    unsigned limit;
+    bool ascending;
+    const char *after, *before; /* ids or NULL */
+};
+int clo_store_input(struct clo_store *store, const char *id, const struct clo_store_page *page,
+                    json_t *items);
+
+/* Nothing is written for a response that was deleted. */
+int clo_store_event_add(struct clo_store *store, const char *id, uint64_t sequence,
+                        const char *text, size_t length);
+/* The first event at or after `sequence`. CLO_ENOTFOUND: none yet. */
+int clo_store_event(struct clo_store *store, const char *id, uint64_t *sequence, char **text,
+                    size_t *length);
+
+#endif

@@ -1,0 +1,68 @@
+/* serve/store/store_sql.h - inside of the store: the connection and its prepared statements. */
+#ifndef CLO_SERVE_STORE_SQL_H
+#define CLO_SERVE_STORE_SQL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "serve/store/store.h"
+
+enum clo_sql {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_PUT,
+    SQL_UPDATE,
+    SQL_GET,
+    SQL_DELETE,
+    SQL_DELETE_ITEMS,
+    SQL_DELETE_OUTPUT,
+    SQL_DELETE_EVENTS,
+    SQL_ITEM_ADD,
+    SQL_ITEMS,
+    SQL_OUTPUT,
+    SQL_PREVIOUS,
+    SQL_CONVERSATION,
+    SQL_ITEM,
+    SQL_POSITION,
+    SQL_INPUT_UP,
+    SQL_INPUT_DOWN,
+    SQL_EVENT_ADD,
+    SQL_EVENT,
+    SQL_OLDEST,
+    SQL_COUNT,
+};
+
+struct clo_store {
+    sqlite3 *db;
+    pthread_mutex_t lock;
+    sqlite3_stmt *statements[SQL_COUNT];
+    int unbound; /* SQLite's code, where a parameter of the statement in hand was not bound */
+};
+
+/* All with the lock held. A statement is fresh (reset, unbound) when it is taken. */
+sqlite3_stmt *clo_sql(struct clo_store *store, enum clo_sql which);
+int clo_sql_run(struct clo_store *store, enum clo_sql which); /* to its end, no rows wanted */
+int clo_sql_finish(struct clo_store *store, sqlite3_stmt *statement, int step);
+void clo_sql_text(struct clo_store *store, sqlite3_stmt *statement, int index,
+                  const char *text);                   /* copied; "" is NULL */
+void clo_sql_bound(struct clo_store *store, int code); /* what another sqlite3_bind_… returned */
+int clo_sql_step(struct clo_store *store, sqlite3_stmt *statement); /* no step if one is unbound */
+
+/* The JSON in a column of the row in hand. CLO_ENOMEMORY; CLO_ESYSTEM: it is none. */
+int clo_sql_json(sqlite3_stmt *row, int column, json_t **value);
+
+/* SQLite's result as a status; what is not CLO_OK goes to the log, except CLO_ELIMIT: full. */
+int clo_sql_status(struct clo_store *store, int code);
+
+/* Run `work` as one transaction. If the store is full, forget the oldest and try again. */
+int clo_sql_transaction(struct clo_store *store, int (*work)(struct clo_store *, void *),
+                        void *context);
+
+/* Delete a response's row, items and events. */
+int clo_sql_forget(struct clo_store *store, const char *id);
+
+/* Append the JSON texts of column 0 (with column 1 as their id) of a statement's rows. */
+int clo_sql_items(struct clo_store *store, sqlite3_stmt *statement, json_t *items, size_t max);
+
+#endif

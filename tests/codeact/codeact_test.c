@@ -1,0 +1,260 @@
+/* codeact_test.c - the words around execute_code: its description, arguments and reports. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "codeact/codeact.h"
+#include "codeact/signature.h"
+#include "model/run_report.h"
+
+static const struct {
+    const char *schema, *signature;
+} signatures[] = {
+    {NULL, "f()"},
+    {"{'type':'object'}", "f()"},
+    {"{'type':'object','properties':{'operation':{'type':'string','enum':['add','sub']},"
+     "'a':{'type':'number'},'b':{'type':'number'}},'required':['operation','a','b']}",
+     "f(operation: Literal[\"add\", \"sub\"], a: float, b: float)"},
+    {"{'properties':{'o':{'type':'integer','default':5},'n':{'type':'string'},"
+     "'r':{'type':'boolean'},'t':{'type':'boolean','default':true}},'required':['r']}",
+     "f(r: bool, o: int = 5, n: str = ..., t: bool = True)"},
+    {"{'properties':{'l':{'type':'array','items':{'type':'string'}},'m':{'type':'object',"
+     "'additionalProperties':{'type':'integer'}},'p':{'type':'array'},'q':{'type':'object'}},"
+     "'required':['l','m','p','q']}",
+     "f(l: list[str], m: dict[str, int], p: list, q: dict)"},
+    {"{'properties':{'u':{'type':['string','null']},'v':{'anyOf':[{'type':'integer'},"
+     "{'const':'x'}]},'w':{},'x':{'$ref':'#/$defs/D'}},'required':['u','v','w','x'],"
+     "'$defs':{'D':{'type':'number'}}}",
+     "f(u: str | None, v: int | Literal[\"x\"], w: Any, x: float)"},
+    {"{'properties':{'from':{'type':'string'},'a-b':{'type':'string'}},'required':['from']}",
+     "f(**{\"from\": str}, **{\"a-b\": str = ...})"},
+    {"{'properties':{'x':{'$ref':'#/$defs/D'}},'required':['x'],"
+     "'$defs':{'D':{'type':'array','items':{'$ref':'#/$defs/D'}}}}",
+     "f(x: list[list[list[Any]]])"},
+};
+
+static void schemas_become_signatures(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+        struct clo_buffer out = CLO_BUFFER(10000);
+        char *text = signatures[i].schema ? strdup(signatures[i].schema) : NULL;
+        for (char *at = text; at && *at; at++)
+            *at = *at == '\'' ? '"' : *at;
+        json_t *schema = text ? json_loads(text, 0, NULL) : NULL;
+        assert_true(!text == !schema);
+        clo_signature_write(&out, "f", schema);
+        assert_string_equal(out.data, signatures[i].signature);
+        json_decref(schema);
+        free(text);
+        clo_buffer_free(&out);
+    }
+}
+
+static const struct clo_tool tools[] = {
+    {.name = "compute",
+     .description = "Do arithmetic.\nTwice.\n",
+     .parameters = "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\","
+                   "\"description\":\"First operand.\"}},\"required\":[\"a\"]}"},
+    {.name = "now"},
+};
+
+static const struct clo_limits limits = {30000, 10000, 256u << 20, 1u << 20, 10000, 8u << 20};
+
+static void the_description_has_all_that_is_needed(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        "\ncompute(a: float)\n    Do arithmetic.\n    Twice.\n    a: First operand.\n",
+        "\nnow()\n",
+        "CPython 3.13.9",
+        "16 KiB in all",
+        "call_tool_async",
+        "asyncio.gather",
+        "ToolError",
+        "last expression",
+        "30 s in all, 10 s of processor time, 256 MiB of memory, 1 MiB of output",
+        "no network",
+        "/tmp"};
+    struct clo_codeact_config config = {"CPython 3.13.9", tools, 2, limits, 16384};
+    json_t *tool;
+    assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
+    assert_true(clo_doc_is(tool, "type", "function") && clo_doc_is(tool, "name", "execute_code"));
+    const char *text = clo_doc_text(tool, "description");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (!strstr(text, parts[i]))
+            fail_msg("\"%s\" is missing from:\n%s", parts[i], text);
+    json_t *schema = json_object_get(tool, "parameters");
+    json_t *wanted =
+        json_pack("{s:s, s:{s:{s:s, s:O}}, s:[s], s:b}", "type", "object", "properties", "code",
+                  "type", "string", "description",
+                  json_object_get(json_object_get(json_object_get(schema, "properties"), "code"),
+                                  "description"),
+                  "required", "code", "additionalProperties", 0);
+    assert_true(json_equal(schema, wanted));
+    json_decref(wanted);
+    json_decref(tool);
+    config.tool_count = 0;
+    assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
+    assert_non_null(strstr(clo_doc_text(tool, "description"), "no host functions"));
+    json_decref(tool);
+}
+
+static void descriptions_have_a_ceiling(void **state)
+{
+    (void)state;
+    size_t length = CLO_CODEACT_DESCRIPTION_MAX;
+    char *long_text = malloc(length + 1);
+    memset(long_text, 'x', length);
+    long_text[length] = '\0';
+    struct clo_tool tool = {.name = "f", .description = long_text};
+    struct clo_codeact_config config = {"P", &tool, 1, limits, 16384};
+    json_t *json;
+    assert_int_equal(clo_codeact_tool(&json, &config, NULL), CLO_ELIMIT);
+    assert_null(json);
+    free(long_text);
+}
+
+static const struct {
+    const char *arguments, *code, *why;
+} calls[] = {
+    {"{\"code\":\"print(1)\\n\"}", "print(1)\n", NULL},
+    {"{\"code\":\"\",\"more\":1}", "", NULL},
+    {"{\"code\":5}", NULL, "\"code\" is not a string; call execute_code with {\"code\": \"...\"}"},
+    {"{\"source\":\"x\"}", NULL,
+     "\"code\" is missing from the arguments; call execute_code with {\"code\": \"...\"}"},
+    {"[]", NULL, "the arguments are not a JSON object; call execute_code with {\"code\": \"...\"}"},
+    {"print(1)", NULL, "the arguments are not JSON (line 1, column "},
+    {"{\"code\":\"a\nb\"}", NULL, "the arguments are not JSON (line "},
+    {"", NULL, "the arguments are not JSON (line "},
+};
+
+static void arguments_are_read_or_explained(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct clo_error error = {0};
+        char *code;
+        size_t length;
+        json_t *text = json_string(calls[i].arguments);
+        int status = clo_codeact_arguments(text, &code, &length, &error);
+        assert_int_equal(status, calls[i].code ? 0 : CLO_EINVALID);
+        if (calls[i].code)
+            assert_string_equal(code, calls[i].code);
+        else if (strncmp(error.message, calls[i].why, strlen(calls[i].why)) != 0)
+            fail_msg("%s", error.message);
+        json_decref(text);
+        free(code);
+    }
+    char *code;
+    size_t length;
+    assert_int_equal(clo_codeact_arguments(NULL, &code, &length, NULL), CLO_EINVALID);
+}
+
+#define TEXT(t) (char *)(t), sizeof(t) - 1
+#define TRACE "Traceback (most recent call last):\n  File \"main.py\", line 1\nValueError: x\n"
+
+static const struct {
+    struct clo_run_result result;
+    const char *text;
+} runs[] = {
+    {{TEXT("hi\n"), TEXT(""), NULL, 0}, "stdout (3 bytes):\nhi\n"},
+    {{TEXT("hi"), TEXT("warn\n"), TEXT("42"), 0},
+     "stdout (2 bytes):\nhi\nstderr (5 bytes):\nwarn\nresult (2 bytes):\n42\n"},
+    {{NULL}, "The code ran to its end. It printed nothing, and its last line has no value.\n"},
+    {{TEXT(""), TEXT(""), NULL, 0, 3}, "exit code: 3\n"},
+    {{TEXT(""), TEXT(TRACE), NULL, 0, 1, {CLO_RUN_EXCEPTION, "ValueError", "x", TRACE, 1, NULL, 0}},
+     "stderr (74 bytes):\n" TRACE "exit code: 1\n"},
+    {{TEXT(""), TEXT("cut"), NULL, 0, 1, {CLO_RUN_EXCEPTION, "ValueError", "x", TRACE, 1, NULL, 0}},
+     "stderr (3 bytes):\ncut\ntraceback (74 bytes):\n" TRACE "exit code: 1\n"},
+    {{TEXT("a\n"),
+      TEXT(""),
+      NULL,
+      0,
+      124,
+      {CLO_RUN_LIMIT, "TimeLimitExceeded", "wall time limit of 200 ms reached", NULL, 0, "wall_ms",
+       200}},
+     "stdout (2 bytes):\na\nerror: TimeLimitExceeded: wall time limit of 200 ms reached (limit "
+     "wall_ms: 200)\nexit code: 124\n"},
+    {{TEXT("\xff\0x"), TEXT(""), NULL, 0}, "stdout (7 bytes):\n\xef\xbf\xbd\xe2\x90\x80x\n"},
+};
+
+static void runs_are_reported(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        char *text = clo_codeact_outcome(&runs[i].result, 10000);
+        assert_string_equal(text, runs[i].text);
+        free(text);
+    }
+    char *text = clo_codeact_refusal("no\xff");
+    assert_string_equal(text, "error: no\xef\xbf\xbd\n");
+    free(text);
+}
+
+static char *repeat(const char *unit, size_t count)
+{
+    struct clo_buffer out = CLO_BUFFER(10u << 20);
+    for (size_t i = 0; i < count; i++)
+        clo_buffer_text(&out, unit);
+    char *text = clo_buffer_take(&out, NULL);
+    assert_non_null(text);
+    return text;
+}
+
+/* Long sections lose their middle at a character's boundary; short ones stay whole. */
+static void long_output_is_cut_in_the_middle(void **state)
+{
+    (void)state;
+    static const char *const units[] = {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t most = 990; most < 1010; most++) {
+            char *long_out = repeat(units[i], 5000);
+            struct clo_run_result result = {.out = long_out,
+                                            .out_length = strlen(long_out),
+                                            .err = TRACE,
+                                            .err_length = sizeof TRACE - 1};
+            char *text = clo_codeact_outcome(&result, most);
+            assert_non_null(text);
+            const char *shown;
+            size_t length, left, all;
+            assert_true(clo_text_valid(text, strlen(text)));
+            assert_true(clo_report_read(text, strlen(text), "stdout", &shown, &length));
+            const char *note = strstr(shown, "\n[... ");
+            assert_int_equal(
+                sscanf(note, "\n[... %zu of %zu bytes of stdout are left out here", &left, &all),
+                2);
+            assert_int_equal(all, result.out_length);
+            size_t note_length = (size_t)(strstr(note, "...]\n") + 5 - note);
+            assert_int_equal(length - note_length + left, all); /* nothing is lost unsaid */
+            assert_true(length - note_length <= most - (sizeof TRACE - 1));
+            assert_true(length - note_length + 8 > most - (sizeof TRACE - 1));
+            assert_non_null(strstr(text, TRACE));
+            free(text);
+            free(long_out);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schemas_become_signatures),
+        cmocka_unit_test(the_description_has_all_that_is_needed),
+        cmocka_unit_test(descriptions_have_a_ceiling),
+        cmocka_unit_test(arguments_are_read_or_explained),
+        cmocka_unit_test(runs_are_reported),
+        cmocka_unit_test(long_output_is_cut_in_the_middle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

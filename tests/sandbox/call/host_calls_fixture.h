@@ -1,0 +1,213 @@
+/* host_calls_fixture.h - a service with tools of every kind, and calls to it. Included once, after
+ * cmocka. */
+#ifndef CLO_TESTS_SERVICE_FIXTURE_H
+#define CLO_TESTS_SERVICE_FIXTURE_H
+
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "sandbox/value/cbor.h"
+#include "sandbox/call/host_calls.h"
+
+#define MS 1000000ull
+
+static atomic_int sleeping, most_sleeping, slept, begun, opened;
+
+static inline void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* Wait, but not for ever. */
+static inline void wait_until(atomic_int *count, int value)
+{
+    for (int ms = 0; ms < 5000 && atomic_load(count) != value; ms++)
+        sleep_ms(1);
+    assert_int_equal(atomic_load(count), value);
+}
+
+static int nap(void *context, const struct clo_value *arguments, struct clo_value *result,
+               struct clo_error *error)
+{
+    (void)context;
+    (void)error;
+    int now = atomic_fetch_add(&sleeping, 1) + 1;
+    int most = atomic_load(&most_sleeping);
+    while (now > most && !atomic_compare_exchange_weak(&most_sleeping, &most, now))
+        ;
+    sleep_ms((long)clo_value_get(arguments, "ms")->integer);
+    atomic_fetch_sub(&sleeping, 1);
+    atomic_fetch_add(&slept, 1);
+    clo_value_set_integer(result, clo_value_get(arguments, "ms")->integer);
+    return 0;
+}
+
+static int echo(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    (void)context;
+    const struct clo_value *text = clo_value_get(arguments, "text");
+    if (!text)
+        return clo_tool_fail(error, "no text in %d arguments", (int)arguments->map.count);
+    return clo_value_set_text_n(result, text->text.data, text->text.length);
+}
+
+/* Not before it is opened. */
+static int gate(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    (void)context;
+    (void)result;
+    for (int ms = 0; ms < 60000; ms++, sleep_ms(1))
+        if (atomic_load(&opened))
+            return 0;
+    return clo_tool_fail(error, "%d arguments at a closed gate", (int)arguments->map.count);
+}
+
+/* A megabyte. */
+static int large(void *context, const struct clo_value *arguments, struct clo_value *result,
+                 struct clo_error *error)
+{
+    static const char megabyte[1 << 20];
+    (void)context;
+    (void)arguments;
+    (void)error;
+    atomic_fetch_add(&begun, 1);
+    return clo_value_set_bytes(result, megabyte, sizeof megabyte);
+}
+
+static int deep(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    (void)context;
+    (void)arguments;
+    (void)error;
+    for (int i = 0; i < 200; i++) {
+        clo_value_set_list(result);
+        result = clo_value_append(result);
+    }
+    return 0;
+}
+
+static int wordless(void *context, const struct clo_value *arguments, struct clo_value *result,
+                    struct clo_error *error)
+{
+    (void)context;
+    (void)arguments;
+    (void)result;
+    (void)error;
+    return CLO_EBUSY;
+}
+
+#define MS_SCHEMA                                                                                  \
+    "{\"type\":\"object\",\"properties\":{\"ms\":{\"type\":\"integer\"}},\"required\":[\"ms\"]}"
+
+static const struct clo_tool tools[] = {
+    {.name = "nap", .parameters = MS_SCHEMA, .call = nap},
+    {.name = "queue", .parameters = MS_SCHEMA, .call = nap, .serial = true},
+    {.name = "echo",
+     .parameters = "{\"properties\":{\"text\":{\"type\":\"string\"}}}",
+     .call = echo},
+    {.name = "large", .call = large},
+    {.name = "gate",
+     .parameters = "{\"properties\":{\"list\":{\"type\":\"array\"}}}",
+     .call = gate},
+    {.name = "deep", .call = deep},
+    {.name = "wordless", .call = wordless},
+};
+
+struct fixture {
+    struct clo_tools *tools;
+    struct clo_crew *crew;
+    struct clo_service *service;
+    struct clo_reply reply;
+    struct clo_buffer message;
+};
+
+static inline int set_up(void **state)
+{
+    static struct fixture fixture;
+    fixture = (struct fixture){.reply.data = CLO_BUFFER(CLO_MESSAGE_MAX),
+                               .message = CLO_BUFFER(CLO_MESSAGE_MAX)};
+    struct clo_error error;
+    *state = &fixture;
+    atomic_store(&sleeping, 0);
+    atomic_store(&most_sleeping, 0);
+    atomic_store(&slept, 0);
+    atomic_store(&begun, 0);
+    atomic_store(&opened, 0);
+    fixture.crew = clo_crew_create();
+    assert_non_null(fixture.crew);
+    return clo_tools_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
+           clo_service_create(&fixture.service, fixture.tools, fixture.crew, &error);
+}
+
+static inline int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    clo_service_end(fixture->service);
+    clo_service_free(fixture->service);
+    clo_crew_free(fixture->crew);
+    clo_tools_free(fixture->tools);
+    clo_buffer_free(&fixture->reply.data);
+    clo_buffer_free(&fixture->message);
+    return 0;
+}
+
+static inline void begin(struct fixture *fixture, struct clo_limits wanted,
+                         struct clo_cancel *cancel, int abort_fd)
+{
+    struct clo_limits limits;
+    assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, NULL), 0);
+    clo_service_begin(fixture->service, &limits, cancel, abort_fd);
+}
+
+static inline struct clo_call tool_call(struct fixture *fixture, const char *name,
+                                        const char *argument, int64_t number, const char *text)
+{
+    struct clo_buffer *message = &fixture->message;
+    clo_buffer_reset(message);
+    clo_cbor_put_list(message, 2);
+    clo_cbor_put_string(message, name);
+    clo_cbor_put_map(message, argument ? 1 : 0);
+    if (argument) {
+        clo_cbor_put_string(message, argument);
+        if (text)
+            clo_cbor_put_string(message, text);
+        else
+            clo_cbor_put_integer(message, number);
+    }
+    return (struct clo_call){.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT,
+                             .kind = CLO_CALL_TOOL,
+                             .id = 1,
+                             .wait_id = 1,
+                             .timeout_ns = CLO_TIMEOUT_NONE,
+                             .deadline_ns = UINT64_MAX,
+                             .message = (const uint8_t *)message->data,
+                             .length = message->length};
+}
+
+static inline int ask(struct fixture *fixture, const struct clo_call *call)
+{
+    struct clo_error error;
+    return clo_service_call(fixture->service, call, &fixture->reply, &error);
+}
+
+/* The reply must be a complaint that contains the words. */
+static inline void expect_message(struct fixture *fixture, uint32_t status, const char *words)
+{
+    struct clo_value value;
+    assert_int_equal(fixture->reply.status, status);
+    assert_int_equal(clo_cbor_decode(&value, (const uint8_t *)fixture->reply.data.data,
+                                     fixture->reply.data.length, NULL),
+                     0);
+    const char *message = clo_value_text(clo_value_get(&value, "message"));
+    if (!message || !strstr(message, words))
+        fail_msg("'%s' lacks '%s'", message, words);
+    clo_value_clear(&value);
+}
+
+#define WITH_SERVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+#endif

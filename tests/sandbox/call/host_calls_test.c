@@ -1,0 +1,114 @@
+/* host_calls_test.c - host calls answered: tools that run at once, refusals, broken contracts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "host_calls_fixture.h"
+
+static void a_synchronous_call_is_answered_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    struct clo_call call = tool_call(fixture, "echo", "text", 0, "h\xc3\xa9");
+    assert_int_equal(ask(fixture, &call), 0);
+    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    assert_int_equal(fixture->reply.id, 1);
+    assert_int_equal(fixture->reply.data.length, 4);
+    assert_memory_equal(fixture->reply.data.data, "\x63h\xc3\xa9", 4);
+    assert_int_equal(clo_service_calls(fixture->service), 1);
+}
+
+static void what_fails_is_a_message(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    struct clo_call call = tool_call(fixture, "echo", "text", 5, NULL);
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_ERROR, "echo: argument 'text' is 5; it must be a string");
+    call = tool_call(fixture, "echo", NULL, 0, NULL);
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_ERROR, "no text in 0 arguments");
+    call = tool_call(fixture, "nope", NULL, 0, NULL);
+    ask(fixture, &call);
+    expect_message(
+        fixture, CLO_CALL_ERROR,
+        "there is no tool 'nope'; the tools are nap, queue, echo, large, gate, deep, wordless");
+    call = tool_call(fixture, "deep", "x", 1, NULL);
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_ERROR, "unexpected argument 'x'; no arguments are allowed");
+    call = tool_call(fixture, "deep", NULL, 0, NULL);
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_ERROR, "the result of tool 'deep' cannot be passed on");
+    call = tool_call(fixture, "wordless", NULL, 0, NULL);
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_ERROR, "tool 'wordless' failed (busy)");
+    call.length--; /* not the whole message */
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_ERROR, "CBOR");
+    static const uint8_t number[] = {0x05};
+    call.message = number;
+    call.length = 1;
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_ERROR, "not [name");
+    call.kind = 99;
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_REFUSED, "no such kind");
+}
+
+static void limits_refuse_and_say_which(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, (struct clo_limits){.host_calls = 2, .host_call_bytes = 40}, NULL, -1);
+    struct clo_call call = tool_call(fixture, "echo", "text", 0,
+                                     "much longer than the forty bytes that are allowed here");
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_REFUSED, "limit of 40 bytes");
+    assert_int_equal(fixture->reply.limit, CLO_LIMIT_HOST_CALL_BYTES);
+    call = tool_call(fixture, "echo", "text", 0, "short");
+    ask(fixture, &call);
+    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    ask(fixture, &call);
+    expect_message(fixture, CLO_CALL_REFUSED, "limit of 2 host calls reached");
+    assert_int_equal(fixture->reply.limit, CLO_LIMIT_HOST_CALLS);
+    begin(fixture, (struct clo_limits){.host_call_bytes = 20}, NULL, -1);
+    call = tool_call(fixture, "echo", "text", 0, "123");
+    ask(fixture, &call);
+    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+}
+
+static void a_broken_contract_ends_the_run(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    struct clo_call call = tool_call(fixture, "nap", "ms", 200, NULL);
+    struct clo_call bad = call;
+    bad.flags = 0;
+    assert_int_equal(ask(fixture, &bad), CLO_EGUEST);
+    bad.flags = 4;
+    assert_int_equal(ask(fixture, &bad), CLO_EGUEST);
+    bad = call;
+    bad.id = 0;
+    assert_int_equal(ask(fixture, &bad), CLO_EGUEST);
+    bad.id = CLO_WAIT_NONE;
+    assert_int_equal(ask(fixture, &bad), CLO_EGUEST);
+    call.flags = CLO_CALL_SUBMIT;
+    assert_int_equal(ask(fixture, &call), 0);
+    assert_int_equal(ask(fixture, &call), CLO_EGUEST); /* the id is in use */
+    call.flags = CLO_CALL_WAIT;
+    call.wait_id = 7;
+    assert_int_equal(ask(fixture, &call), CLO_EGUEST);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests_[] = {
+        WITH_SERVICE(a_synchronous_call_is_answered_at_once),
+        WITH_SERVICE(what_fails_is_a_message),
+        WITH_SERVICE(limits_refuse_and_say_which),
+        WITH_SERVICE(a_broken_contract_ends_the_run),
+    };
+    return cmocka_run_group_tests(tests_, NULL, NULL);
+}

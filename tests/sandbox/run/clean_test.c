@@ -1,0 +1,348 @@
+/* clean_test.c - after each of many runs of hostile Python the micro-VM is a fresh one's equal.
+ *
+ *   clean_test IMAGE SCRIPTS TOOLS.so
+ *
+ * Scripts and random programs run in one runner, to their end, to a limit or to a cancellation at a
+ * random moment. Then it is settled, as a pool does, and compared whole with a fresh micro-VM. Once
+ * with pages found by the kernel's scan and once as on kernels before 6.7. IMAGE is overridden by
+ * $CLOCHE_IMAGE; without SCRIPTS there are the random programs only. $CLOCHE_TEST_SHARE 1000 makes
+ * the thousand runs each way of `make test-clean` out of a hundred.
+ */
+#include "harness.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clean_programs.h"
+#include "cloche/tool.h"
+#include "sandbox/run/run_loop.h"
+
+#define RUNS 100
+#define MEMORY (128ull << 20)
+#define SKIP 77
+
+static struct clo_image *image;
+static struct clo_tool_library *library;
+static struct clo_tools *tools;
+static struct clo_crew *crew;
+static size_t scripts;
+
+struct fixture {
+    struct clo_service *service;
+    struct clo_runner *runner;
+    struct program program;
+    struct clo_limits limits;
+    struct clo_run_result *result;
+    bool by_reading;
+    unsigned ended[CLO_RUN_WORKER + 1], fresh, grown;
+    uint64_t random;
+};
+
+/* ---- stopping at a random moment ---- */
+
+static struct clo_runner *_Atomic stopping;
+static atomic_bool stopped;
+static timer_t stop_timer;
+
+static void on_stop(int number)
+{
+    (void)number;
+    struct clo_runner *runner = atomic_load(&stopping);
+    atomic_store(&stopped, true);
+    if (runner)
+        clo_runner_kick(runner);
+}
+
+static void make_stop_timer(void)
+{
+    struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    sigaction(SIGUSR1, &action, NULL);
+    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &stop_timer), 0);
+}
+
+static void stop_in(uint64_t ns) /* 0: not at all */
+{
+    struct itimerspec when = {.it_value = {.tv_nsec = (long)ns}};
+    timer_settime(stop_timer, 0, &when, NULL);
+}
+
+/* ---- a run ---- */
+
+static int answer(void *context, const struct clo_call *call, struct clo_reply *reply,
+                  struct clo_error *error)
+{
+    struct fixture *fixture = context;
+    return clo_service_call(fixture->service, call, reply, error);
+}
+
+static void output(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    (void)context;
+    (void)stream;
+    (void)data;
+    (void)length;
+}
+
+static bool cancelled(void *context)
+{
+    (void)context;
+    return atomic_load(&stopped);
+}
+
+static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context), uint64_t stop_ns)
+{
+    struct clo_run_host host = {
+        .answer = answer, .output = output, .cancelled = is_cancelled, .context = fixture};
+    struct clo_order order = {.code = fixture->program.code,
+                              .code_length = fixture->program.length,
+                              .name = fixture->program.name,
+                              .write_through = program_dice(&fixture->random, 2)};
+    struct clo_error error;
+    assert_int_equal(clo_limits_resolve(&order.limits, &fixture->limits, NULL, NULL), 0);
+    clo_run_result_free(fixture->result);
+    fixture->result = calloc(1, sizeof *fixture->result);
+    assert_non_null(fixture->result);
+    clo_service_begin(fixture->service, &order.limits, NULL, -1);
+    atomic_store(&stopped, false);
+    atomic_store(&stopping, fixture->runner);
+    stop_in(stop_ns);
+    int status = clo_runner_run(fixture->runner, &order, &host, fixture->result, &error);
+    stop_in(0);
+    atomic_store(&stopping, NULL);
+    clo_service_end(fixture->service);
+    if (status)
+        fail_msg("%s: %s", fixture->program.name, error.message);
+    const struct clo_growth *linear = &fixture->runner->vm->regions[CLO_REGION_LINEAR];
+    fixture->ended[fixture->result->error.kind]++;
+    fixture->grown += linear->size > linear->initial;
+}
+
+/* A hostile script or a random program; limits and moments so that endless ones end soon. */
+static void run_something(struct fixture *fixture, size_t number)
+{
+    static const uint64_t memory[] = {48ull << 20, 64ull << 20, MEMORY};
+    uint64_t *random = &fixture->random;
+    bool script = scripts && number % 2;
+    if (script)
+        program_script(&fixture->program, number / 2);
+    else
+        program_random(&fixture->program, random);
+    uint32_t way = program_dice(random, 10);
+    fixture->limits = (struct clo_limits){
+        .wall_ms = way < 2 ? 300 : 1 + program_dice(random, 60),
+        .memory = memory[program_dice(random, 3)],
+        .output = program_dice(random, 2) ? 1000 : 1 << 20,
+        .host_calls = program_dice(random, 2) ? 10 : 10000,
+    };
+    run_with(fixture, cancelled, way < 6 ? 0 : 200000 + 1000ull * program_dice(random, 15000));
+}
+
+static void settle(struct fixture *fixture)
+{
+    fixture->fresh += clo_runner_is_broken(fixture->runner);
+    clo_runner_settle(fixture->runner);
+    fixture->runner->vm->config.scan_fallback = fixture->by_reading;
+}
+
+/* ---- what a fresh micro-VM is given before a run ---- */
+
+/* What write_request may set; of these only the first three differ from one micro-VM to the next.
+ */
+static const struct {
+    size_t from, to;
+} words[] = {
+#define WORD(field)                                                                                \
+    {                                                                                              \
+        offsetof(struct clo_control, field),                                                       \
+            offsetof(struct clo_control, field) + sizeof(((struct clo_control *)0)->field)         \
+    }
+    WORD(seed),           WORD(realtime_ns), WORD(monotonic_ns), WORD(ns_per_tick),
+    WORD(request_length), WORD(run_flags),   WORD(memory_limit),
+};
+#define ENTROPY_AND_CLOCKS 4
+
+static bool is_listed(uint64_t va, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (va >= CLO_WINDOW_VA + words[i].from && va < CLO_WINDOW_VA + words[i].to)
+            return true;
+    return false;
+}
+
+/* Just before the first entry: this callback is asked then. */
+static uint8_t *seen[2]; /* of each of two micro-VMs: all parts of its memory */
+static int seen_count;
+
+static bool look_before_the_entry(void *context)
+{
+    const struct fixture *fixture = context;
+    const struct clo_vm *vm = fixture->runner->vm;
+    if (seen_count < 2 && !seen[seen_count]) {
+        seen[seen_count] = malloc(vm->layout.pool);
+        assert_non_null(seen[seen_count]);
+        memcpy(seen[seen_count], vm->memory, vm->layout.pool);
+    }
+    return true; /* it need not run */
+}
+
+static void compare_parts(const struct clo_vm *vm, uint64_t request)
+{
+    for (unsigned i = 0; i < vm->part_count; i++) {
+        const struct clo_part *part = &vm->parts[i];
+        for (uint64_t at = 0; at < part->length; at++) {
+            uint64_t va = part->va + at;
+            uint8_t a = seen[0][part->offset + at], b = seen[1][part->offset + at];
+            uint8_t image_has = part->source ? part->source[at] : 0;
+            if (a != b && !is_listed(va, ENTROPY_AND_CLOCKS))
+                fail_msg("two fresh micro-VMs differ at %#llx", (unsigned long long)va);
+            bool written = is_listed(va, sizeof words / sizeof *words) ||
+                           va - (CLO_WINDOW_VA + CLO_WINDOW_REPLY) < request;
+            if (a != image_has && !written)
+                fail_msg("the request changed %#llx", (unsigned long long)va);
+        }
+    }
+}
+
+static void only_listed_words_differ_before_a_run(void **state)
+{
+    struct fixture *fixture = *state;
+    struct program *program = &fixture->program;
+    program->length = (size_t)snprintf(program->code, sizeof program->code, "print(1)\n");
+    snprintf(program->name, sizeof program->name, "one.py");
+    fixture->limits = (struct clo_limits){.memory = MEMORY};
+    for (seen_count = 0; seen_count < 2; seen_count++) {
+        fixture->runner->broken = true; /* so that each is a new micro-VM */
+        fixture->random = 1;
+        run_with(fixture, look_before_the_entry, 0);
+    }
+    struct clo_vm *vm = fixture->runner->vm;
+    const struct clo_control *a = (void *)(seen[0] + vm->layout.window);
+    const struct clo_control *b = (void *)(seen[1] + vm->layout.window);
+    assert_memory_not_equal(a->seed, b->seed, sizeof a->seed);
+    assert_true(a->realtime_ns != b->realtime_ns && a->monotonic_ns < b->monotonic_ns);
+    assert_int_equal(a->request_length, b->request_length);
+    compare_parts(vm, a->request_length);
+    if (memcmp(seen[0], seen[1], vm->layout.system_size) != 0)
+        fail_msg("the page tables of two fresh micro-VMs differ");
+    free(seen[0]);
+    free(seen[1]);
+    seen[0] = seen[1] = NULL;
+}
+
+/* ---- the runs ---- */
+
+static void clean_after_each_run(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned runs = harness_rounds(RUNS);
+    for (unsigned i = 0; i < runs; i++) {
+        run_something(fixture, i);
+        settle(fixture);
+        if (clo_vm_compare(fixture->runner->vm))
+            fail_msg("run %u, %s, left something:\n%s", i, fixture->program.name,
+                     fixture->program.code);
+    }
+    /* and without a comparison after each, which might hide what a restore does not know */
+    for (unsigned i = 0; i < runs / 4; i++) {
+        run_something(fixture, i);
+        settle(fixture);
+        if (i % 10 == 9 && clo_vm_compare(fixture->runner->vm))
+            fail_msg("run %u of those in a row, or one before it, left something", i);
+    }
+    const unsigned *ended = fixture->ended;
+    printf("%u runs: %u in order, %u exceptions, %u at a limit, %u cancelled, %u faulted or broke "
+           "the contract (%u fresh micro-VMs after them), %u had grown memory\n",
+           runs + runs / 4, ended[CLO_RUN_OK], ended[CLO_RUN_EXCEPTION], ended[CLO_RUN_LIMIT],
+           ended[CLO_RUN_CANCELLED], ended[CLO_RUN_FAULT] + ended[CLO_RUN_GUEST], fixture->fresh,
+           fixture->grown);
+}
+
+static struct fixture by_scan, by_reading = {.by_reading = true};
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t length;
+    struct clo_error error;
+    const char *descriptor = clo_tools_descriptor(tools, &length);
+    fixture->random = 1;
+    if (clo_service_create(&fixture->service, tools, crew, &error) ||
+        clo_runner_create(&fixture->runner, image, MEMORY, descriptor, length, &error)) {
+        fprintf(stderr, "a runner: %s\n", error.message);
+        return -1;
+    }
+    fixture->runner->vm->config.scan_fallback = fixture->by_reading;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    clo_runner_destroy(fixture->runner);
+    clo_service_free(fixture->service);
+    clo_run_result_free(fixture->result);
+    fixture->result = NULL;
+    return 0;
+}
+
+/* 0, or what to leave with. */
+static int begin(int count, char **arguments)
+{
+    struct clo_error error;
+    if (count != 4) {
+        fprintf(stderr, "Usage: %s IMAGE SCRIPTS TOOLS.so\n", arguments[0]);
+        return 2;
+    }
+    const char *path = getenv("CLOCHE_IMAGE");
+    if (clo_image_open(&image, path ? path : arguments[1], CLO_IMAGE_COPY, &error)) {
+        fprintf(stderr, "SKIP: no image to test with: %s\n", error.message);
+        return SKIP;
+    }
+    if (clo_kvm_probe(&error)) {
+        fprintf(stderr, "SKIP: %s (%s)\n", error.message, error.hint);
+        return SKIP;
+    }
+    scripts = programs_open(arguments[2]);
+    crew = clo_crew_create();
+    if (!crew || clo_tool_library_open(&library, arguments[3], &error)) {
+        fprintf(stderr, "the tools: %s\n", error.message);
+        return 1;
+    }
+    const struct clo_plugin *plugin = clo_tool_library_plugin(library);
+    if (clo_tools_create(&tools, plugin->tools, plugin->tool_count, &error)) {
+        fprintf(stderr, "the tools: %s\n", error.message);
+        return 1;
+    }
+    return 0;
+}
+
+static void end(void)
+{
+    programs_close();
+    clo_crew_free(crew);
+    clo_tools_free(tools);
+    clo_tool_library_close(library);
+    clo_image_close(image);
+}
+
+int main(int count, char **arguments)
+{
+    int status = begin(count, arguments);
+    if (status)
+        return status;
+    make_stop_timer();
+    const struct CMUnitTest tests[] = {
+        {"only_listed_words_differ_before_a_run", only_listed_words_differ_before_a_run, set_up,
+         tear_down, &by_scan},
+        {"clean_after_each_run (scan)", clean_after_each_run, set_up, tear_down, &by_scan},
+        {"clean_after_each_run (before 6.7)", clean_after_each_run, set_up, tear_down, &by_reading},
+    };
+    status = cmocka_run_group_tests(tests, NULL, NULL);
+    end();
+    return status;
+}

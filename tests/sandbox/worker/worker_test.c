@@ -1,0 +1,243 @@
+/* worker_test.c - what a worker process holds, and what it can do to its host once taken over.
+ *
+ *   worker_test IMAGE LIAR    ($CLOCHE_IMAGE goes before IMAGE)
+ *
+ * LIAR is a nursery whose workers send what they like (liar.c). Without an image or /dev/kvm: SKIP.
+ */
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cloche/sandbox.h"
+#include "processes.h"
+#include "runs.h"
+#include "sandbox/zygote_program.h"
+#include "sandbox_tools.h"
+
+#define WAIT_MS 60000
+
+static uint8_t *liar;
+static size_t liar_size;
+
+static struct clo_pool *make_pool(void)
+{
+    return runs_pool((struct clo_sandbox_config){.tools = test_tools,
+                                                 .tool_count = test_tool_count,
+                                                 .limits = {.wall_ms = 10000, .host_calls = 5},
+                                                 .isolation = CLO_ISOLATION_WORKER},
+                     1);
+}
+
+static struct clo_run_result *run(struct clo_pool *pool, const char *code, uint64_t wall_ms)
+{
+    struct clo_run order = {
+        .code = code, .code_length = strlen(code), .limits = {.wall_ms = wall_ms}};
+    struct clo_run_result *result;
+    struct clo_error error;
+    if (clo_pool_run(pool, &order, WAIT_MS, &result, &error))
+        fail_msg("%s: %s", code, error.message);
+    return result;
+}
+
+/* ---- what a worker holds ---- */
+
+static void nothing_of_the_host_is_in_its_memory(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("SKIP: only root may read the memory of other processes\n");
+        skip();
+    }
+    /* written together here, so that no constant of a program holds it */
+    char *secret = strdup("key-"), *variable;
+    assert_true(asprintf(&variable, "%s%ld-%s", secret, (long)getpid() * 7919, "of-the-host") > 0);
+    setenv("CLOCHE_TEST_SECRET", variable, 1);
+    struct clo_pool *pool = make_pool();
+    clo_run_result_free(run(pool, "print(1)", 0));
+    long pids[16];
+    size_t count = processes_find("cloche-", pids, 16);
+    assert_true(count >= 2); /* nursery and worker */
+    assert_true(processes_hold(getpid(), variable, strlen(variable)));
+    for (size_t i = 0; i < count; i++) {
+        assert_true(processes_hold(pids[i],
+                                   "\x7f"
+                                   "ELF",
+                                   4)); /* it can be read */
+        assert_false(processes_hold(pids[i], variable, strlen(variable)));
+    }
+    clo_pool_destroy(pool);
+    unsetenv("CLOCHE_TEST_SECRET");
+    free(variable);
+    free(secret);
+}
+
+static bool may_have(const char *target)
+{
+    static const char *const allowed[] = {
+        "/dev/null", "socket:", "/dev/kvm", "anon_inode:kvm-", "/memfd:cloche-image", "pagemap"};
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+        if (strstr(target, allowed[i]))
+            return true;
+    }
+    return false;
+}
+
+static void its_descriptors_are_those_it_needs(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("SKIP: only root may see the descriptors of other processes\n");
+        skip();
+    }
+    int leak = dup(0); /* without close-on-exec, as a careless program has them */
+    FILE *file = tmpfile();
+    struct clo_pool *pool = make_pool();
+    clo_run_result_free(run(pool, "print(1)", 0));
+    long pids[16];
+    size_t count = processes_find("cloche-worker", pids, 16);
+    assert_true(count >= 1);
+    for (size_t i = 0; i < count; i++) {
+        char folder[64];
+        size_t found = 0;
+        snprintf(folder, sizeof folder, "/proc/%ld/fd", pids[i]);
+        DIR *entries = opendir(folder);
+        assert_non_null(entries);
+        for (struct dirent *entry; (entry = readdir(entries));) {
+            char target[256] = "";
+            if (entry->d_name[0] == '.')
+                continue;
+            assert_true(readlinkat(dirfd(entries), entry->d_name, target, sizeof target - 1) > 0);
+            if (!may_have(target))
+                fail_msg("a worker has %s open", target);
+            found++;
+        }
+        closedir(entries);
+        assert_in_range(found, 6, 12);
+    }
+    clo_pool_destroy(pool);
+    fclose(file);
+    close(leak);
+}
+
+/* ---- what a worker can do to its host ---- */
+
+static const struct lie {
+    const char *name;   /* the run's code */
+    const char *reason; /* in the error; NULL: the run is answered, with `result` */
+    const char *result;
+    uint64_t wall_ms;
+} lies[] = {
+    {"an unknown frame", "type", NULL, 0},
+    {"a frame for workers", "type", NULL, 0},
+    {"an endless frame", "bytes", NULL, 0},
+    {"half a header", "died", NULL, 0},
+    {"a short result", "4 bytes", NULL, 0},
+    {"lengths that lie", "not well-formed", NULL, 0},
+    {"a result that is no text", "not well-formed", NULL, 0},
+    {"an unknown kind", "not well-formed", NULL, 0},
+    {"an unknown limit", "not well-formed", NULL, 0},
+    {"a second hello", "second hello", NULL, 0},
+    {"an unknown stream", "stream 7", NULL, 0},
+    {"a failure that is no text", "not well-formed", NULL, 0},
+    {"a failure without a reason", "without a reason", NULL, 0},
+    {"a flood", "more output than the limit", NULL, 0},
+    {"silence", "did not end in time", NULL, 200},
+    {"waits for ever", "did not end in time", NULL, 200},
+    {"a tool that was not offered", NULL, "refused", 0},
+    {"a call without a message", NULL, "refused", 0},
+    {"an id of zero", NULL, "refused", 0},
+    {"calls beyond the limit", NULL, "5", 0},
+    {"two results", NULL, "two results", 0},
+};
+
+static void check_lie(struct clo_pool *pool, const struct lie *lie, unsigned number)
+{
+    struct clo_run_result *result = run(pool, lie->name, lie->wall_ms);
+    if (lie->reason) {
+        assert_int_equal(result->error.kind, CLO_RUN_WORKER);
+        assert_string_equal(result->error.type, "WorkerLost");
+        if (!strstr(result->error.message, lie->reason))
+            fail_msg("%s: %s", lie->name, result->error.message);
+    } else {
+        if (result->error.kind || !result->result || strcmp(result->result, lie->result) != 0)
+            fail_msg("%s: %s, %s", lie->name, result->result ? result->result : "no result",
+                     result->error.message ? result->error.message : "no error");
+    }
+    clo_run_result_free(result);
+    /* whatever it said, the next run has its own answer */
+    char honest[32];
+    snprintf(honest, sizeof honest, "good %u", number);
+    result = run(pool, honest, 0);
+    assert_int_equal(result->error.kind, CLO_RUN_OK);
+    assert_string_equal(result->result, honest);
+    clo_run_result_free(result);
+}
+
+static void whatever_it_sends_costs_its_run_only(void **state)
+{
+    (void)state;
+    clo_program_replace(liar, liar_size);
+    struct clo_pool *pool = make_pool();
+    for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++)
+        check_lie(pool, &lies[i], i);
+    clo_pool_destroy(pool);
+    clo_program_replace(NULL, 0);
+}
+
+static void a_program_that_does_not_start_is_an_error(void **state)
+{
+    (void)state;
+    struct clo_sandbox_config config = {.image = runs_image, .isolation = CLO_ISOLATION_WORKER};
+    struct clo_pool *pool;
+    struct clo_error error;
+    clo_program_replace((const uint8_t *)"no ELF file", 11);
+    assert_int_equal(clo_pool_create(&pool, &config, 1, &error), CLO_ESYSTEM);
+    assert_null(pool);
+    assert_non_null(strstr(error.message, "worker"));
+    clo_program_replace(NULL, 0);
+}
+
+static void read_liar(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file || fseek(file, 0, SEEK_END) || ftell(file) <= 0) {
+        perror(path);
+        exit(1);
+    }
+    liar_size = (size_t)ftell(file);
+    liar = malloc(liar_size);
+    rewind(file);
+    if (!liar || fread(liar, 1, liar_size, file) != liar_size)
+        exit(1);
+    fclose(file);
+}
+
+int main(int count, char **arguments)
+{
+    if (count != 3) {
+        fputs("Usage: worker_test IMAGE LIAR\n", stderr);
+        return 2;
+    }
+    int status = runs_begin(count, arguments);
+    if (status)
+        return status;
+    read_liar(arguments[2]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_of_the_host_is_in_its_memory),
+        cmocka_unit_test(its_descriptors_are_those_it_needs),
+        cmocka_unit_test(whatever_it_sends_costs_its_run_only),
+        cmocka_unit_test(a_program_that_does_not_start_is_an_error),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    free(liar);
+    return runs_end(failed);
+}
