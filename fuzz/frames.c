@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "sandbox/worker/frames.h"
 #include "sandbox/run/limits.h"
+#include "sandbox/worker/frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t sequence;
     unsigned layers;
     bool cancelled;
-    struct clo_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
+    struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
     switch (data[0] % 6) {
     case 0: clo_frame_read_run(&frame, &order, &sequence, &error); break;
     case 1: clo_frame_read_output(&frame, &stream, &text, &length, &error); break;

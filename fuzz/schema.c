@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sandbox/value/value_json.h"
 #include "sandbox/tool/schema.h"
+#include "sandbox/value/value_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,12 +7,12 @@ cat >"$output" <<END
 /* made by tools/embed.sh of $(basename "$program") */
 .section .rodata
 .balign 16
-.globl clo_program_start
-.hidden clo_program_start
-clo_program_start:
+.globl clo_zygote_program_start
+.hidden clo_zygote_program_start
+clo_zygote_program_start:
 .incbin "$(realpath "$output.elf")"
-.globl clo_program_end
-.hidden clo_program_end
-clo_program_end:
+.globl clo_zygote_program_end
+.hidden clo_zygote_program_end
+clo_zygote_program_end:
 .section .note.GNU-stack,"",@progbits
 END

@@ -62,8 +62,8 @@ extern PyObject *clo_program_result_name;
 /* immortal.c: no run counts references to the image's objects */
 int clo_immortal_make_all(void);
 
-/* holes.c: what runs allocate lies together */
-int clo_holes_fill(void);
+/* heap_fill.c: what runs allocate lies together */
+int clo_heap_fill(void);
 
 /* reseed.c: the module random gets a fresh seed when it is first used */
 int clo_reseed_install(void); /* clo_reseed_again: after a rehearsal has used it */

@@ -1,4 +1,4 @@
-/* holes.c - leave no free memory between the image's objects.
+/* heap_fill.c - leave no free memory between the image's objects.
  *
  * Imports leave thousands of small holes. An allocator fills those first, so the objects of a run
  * would be strewn over as many pages of the image, each of which has to be copied when it is
@@ -47,7 +47,7 @@ static int fill_chunks(size_t size, uintptr_t top)
     }
 }
 
-int clo_holes_fill(void)
+int clo_heap_fill(void)
 {
     void *probe;
     uintptr_t top;

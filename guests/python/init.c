@@ -101,7 +101,7 @@ EXPORT("guest_init") void guest_init(void)
     if (clo_immortal_make_all() < 0) {
         give_up("the image's objects could not be made immortal");
     }
-    if (clo_holes_fill() < 0) {
+    if (clo_heap_fill() < 0) {
         give_up("no memory to fill the holes");
     }
     name_interrupt_stores();

@@ -127,7 +127,7 @@ struct clo_control {
 };
 
 /* run_flags */
-#define CLO_RUN_WRITE_THROUGH                                                                      \
+#define CLO_OUTPUT_WRITE_THROUGH                                                                   \
     1u /* flush at the end of every line, so that output is seen as it comes */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");

@@ -79,7 +79,7 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
     if (!status && config->total_memory)
         status = clo_memory_ceiling_set(config->total_memory, error);
     if (!status)
-        status = clo_ceiling_check(limits.memory, error);
+        status = clo_memory_budget_check(limits.memory, error);
     if (!status)
         status = clo_image_open(&agent->image, config->image, CLO_IMAGE_COPY, error);
     if (status)

@@ -4,8 +4,8 @@
 
 #include "agent/internal.h"
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 
 #define ANSWER_MAX CLO_MODEL_REPLY_MAX
@@ -17,15 +17,15 @@ static char *read_answer(const json_t *output)
     size_t index, at;
     const json_t *item, *part;
     json_array_foreach(output, index, item) {
-        if (clo_doc_is(item, "type", "function_call_output"))
+        if (clo_json_is(item, "type", "function_call_output"))
             clo_buffer_reset(&text);
-        if (!clo_doc_is(item, "type", "message"))
+        if (!clo_json_is(item, "type", "message"))
             continue;
         if (text.length)
             clo_buffer_text(&text, "\n");
         json_array_foreach(json_object_get(item, "content"), at, part) {
-            const char *words = clo_doc_text(part, "text");
-            words = words ? words : clo_doc_text(part, "refusal");
+            const char *words = clo_json_text(part, "text");
+            words = words ? words : clo_json_text(part, "refusal");
             clo_buffer_text(&text, words ? words : "");
         }
     }

@@ -10,8 +10,8 @@
 
 #include "agent/internal.h"
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "codeact/codeact.h"
 
@@ -61,14 +61,14 @@ static void fail_by(struct loop *loop, const struct clo_error *error)
  * its server knows it. */
 static void name_item(struct loop *loop, const json_t *item)
 {
-    const char *given = clo_doc_text(item, "id");
-    if (clo_doc_is(item, "type", "reasoning") && given && *given && strlen(given) < CLO_ID_MAX)
+    const char *given = clo_json_text(item, "id");
+    if (clo_json_is(item, "type", "reasoning") && given && *given && strlen(given) < CLO_ID_MAX)
         snprintf(loop->id, sizeof loop->id, "%s", given);
     else
-        clo_id_make(loop->id, clo_doc_is(item, "type", "function_call") ? "fc"
-                              : clo_doc_is(item, "type", "reasoning")   ? "rs"
-                              : clo_doc_is(item, "type", "message")     ? "msg"
-                                                                        : "fco");
+        clo_id_make(loop->id, clo_json_is(item, "type", "function_call") ? "fc"
+                              : clo_json_is(item, "type", "reasoning")   ? "rs"
+                              : clo_json_is(item, "type", "message")     ? "msg"
+                                                                         : "fco");
 }
 
 /* The item with its id, which stands right behind its type. NULL: out of memory. */
@@ -123,7 +123,7 @@ static bool is_clients(const struct loop *loop, const char *name)
     size_t index;
     const json_t *tool;
     json_array_foreach(loop->turn->client_tools, index, tool) {
-        if (clo_doc_is(tool, "name", name))
+        if (clo_json_is(tool, "name", name))
             return true;
     }
     return false;
@@ -145,9 +145,9 @@ static const char *general_refusal(const struct loop *loop, bool last,
 static void judge_call(struct loop *loop, struct clo_code_call *call, const char *refusal,
                        size_t place)
 {
-    const char *name = clo_doc_text(call->item, "name");
+    const char *name = clo_json_text(call->item, "name");
     bool ours = name && strcmp(name, CLO_CODEACT_TOOL) == 0;
-    bool whole = clo_doc_is(call->item, "status", "completed");
+    bool whole = clo_json_is(call->item, "status", "completed");
     if (!ours && name && is_clients(loop, name) && whole && !loop->broken) {
         call->client = true;
     } else if (refusal) {
@@ -180,7 +180,7 @@ static void answer_calls(struct loop *loop, size_t first, const char *refusal, s
     }
     for (size_t i = first; i < end; i++) {
         const json_t *item = json_array_get(output, i);
-        if (!clo_doc_is(item, "type", "function_call"))
+        if (!clo_json_is(item, "type", "function_call"))
             continue;
         calls[*count].item = item;
         judge_call(loop, &calls[*count], refusal, *count);
@@ -200,7 +200,7 @@ static void answer_calls(struct loop *loop, size_t first, const char *refusal, s
 /* The request's options; a call that was demanded is demanded once, and the last reply has none. */
 static json_t *make_options(const struct loop *loop, unsigned iteration, bool last)
 {
-    json_t *options = loop->turn->options ? clo_doc_copy(loop->turn->options) : json_object();
+    json_t *options = loop->turn->options ? clo_json_copy(loop->turn->options) : json_object();
     const json_t *choice = json_object_get(options, "tool_choice");
     bool demanded = json_is_object(choice) ||
                     (json_is_string(choice) && strcmp(json_string_value(choice), "required") == 0);
@@ -295,7 +295,7 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
     struct loop loop = {.agent = agent,
                         .turn = turn,
                         .result = result,
-                        .history = clo_doc_copy(turn->input),
+                        .history = clo_json_copy(turn->input),
                         .tools = gather_tools(agent, turn->client_tools),
                         .instructions = join_instructions(agent, turn->instructions)};
     if (turn->instructions && strlen(turn->instructions) > CLO_AGENT_TEXT_MAX)

@@ -68,7 +68,7 @@ static void say_no_memory(json_error_t *why)
     why->text[sizeof why->text - 1] = json_error_out_of_memory; /* where json_error_code looks */
 }
 
-json_t *clo_doc_parse(const char *text, size_t length, size_t flags, json_error_t *why)
+json_t *clo_json_parse(const char *text, size_t length, size_t flags, json_error_t *why)
 {
     json_error_t own;
     if (!why)
@@ -92,7 +92,7 @@ json_t *clo_doc_parse(const char *text, size_t length, size_t flags, json_error_
     return value;
 }
 
-json_t *clo_doc_copy(const json_t *value)
+json_t *clo_json_copy(const json_t *value)
 {
     watch();
     json_t *copy = json_copy((json_t *)value);
@@ -102,7 +102,7 @@ json_t *clo_doc_copy(const json_t *value)
     return NULL;
 }
 
-char *clo_doc_dump(const json_t *value, size_t flags)
+char *clo_json_dump(const json_t *value, size_t flags)
 {
     watch();
     char *text = json_dumps(value, flags);
@@ -112,12 +112,12 @@ char *clo_doc_dump(const json_t *value, size_t flags)
     return NULL;
 }
 
-bool clo_doc_no_memory(const json_error_t *why)
+bool clo_json_no_memory(const json_error_t *why)
 {
     return json_error_code(why) == json_error_out_of_memory;
 }
 
-void clo_doc_put(json_t **object, const char *name, json_t *value)
+void clo_json_put(json_t **object, const char *name, json_t *value)
 {
     if (json_object_set_new(*object, name, value) == 0)
         return;
@@ -162,14 +162,14 @@ static void mend_surrogates(char *text, size_t length)
     }
 }
 
-json_t *clo_doc_load(const char *text, size_t length, json_error_t *why)
+json_t *clo_json_load(const char *text, size_t length, json_error_t *why)
 {
     const size_t flags = JSON_ALLOW_NUL | JSON_DECODE_ANY;
     json_error_t first;
     if (!why)
         why = &first;
-    json_t *value = clo_doc_parse(text, length, flags, why);
-    if (value || clo_doc_no_memory(why) || !memmem(text, length, "\\u", 2))
+    json_t *value = clo_json_parse(text, length, flags, why);
+    if (value || clo_json_no_memory(why) || !memmem(text, length, "\\u", 2))
         return value;
     char *copy = malloc(length + 1);
     if (!copy) {
@@ -178,23 +178,23 @@ json_t *clo_doc_load(const char *text, size_t length, json_error_t *why)
     }
     memcpy(copy, text, length);
     mend_surrogates(copy, length);
-    value = clo_doc_parse(copy, length, flags, why);
+    value = clo_json_parse(copy, length, flags, why);
     free(copy);
     return value;
 }
 
-const char *clo_doc_text(const json_t *object, const char *name)
+const char *clo_json_text(const json_t *object, const char *name)
 {
     return json_string_value(json_object_get(object, name));
 }
 
-bool clo_doc_is(const json_t *object, const char *name, const char *text)
+bool clo_json_is(const json_t *object, const char *name, const char *text)
 {
-    const char *value = clo_doc_text(object, name);
+    const char *value = clo_json_text(object, name);
     return value && strcmp(value, text) == 0;
 }
 
-uint64_t clo_doc_count(const json_t *object, const char *name)
+uint64_t clo_json_count(const json_t *object, const char *name)
 {
     json_int_t value = json_integer_value(json_object_get(object, name));
     return value > 0 ? (uint64_t)value : 0;

@@ -148,7 +148,7 @@ static uint64_t read_total(const char *root)
     return kib * 1024;
 }
 
-uint64_t clo_machine_memory(const char *root)
+uint64_t clo_memory_limit(const char *root)
 {
     uint64_t total = read_total(root), least = total ? total : UINT64_MAX;
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {

@@ -1,6 +1,6 @@
 /* base/utf8.h - the text that Python strings become: UTF-8 plus lone surrogates. */
-#ifndef CLO_SANDBOX_UTF8_H
-#define CLO_SANDBOX_UTF8_H
+#ifndef CLO_BASE_UTF8_H
+#define CLO_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

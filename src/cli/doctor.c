@@ -12,8 +12,8 @@
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
 #include "sandbox/memory_budget.h"
-#include "sandbox/worker/jail.h"
 #include "sandbox/run/limits.h"
+#include "sandbox/worker/jail.h"
 #include "vm/vm.h"
 
 static const char help[] =
@@ -105,15 +105,15 @@ static void check_memory(void)
     char detail[256];
     if (clo_limits_resolve(&usual, &(struct clo_limits){0}, NULL, &error))
         return;
-    clo_size_format(machine, clo_machine_memory(""));
+    clo_size_format(machine, clo_memory_limit(""));
     clo_size_format(all, clo_memory_ceiling());
     clo_size_format(each, usual.memory);
     snprintf(detail, sizeof detail,
              "%s for this process; all sandboxes together at most %s: %zu runs of %s at once",
-             machine, all, clo_ceiling_room(usual.memory), each);
-    if (!clo_ceiling_check(usual.memory, &error))
+             machine, all, clo_memory_budget_room(usual.memory), each);
+    if (!clo_memory_budget_check(usual.memory, &error))
         good("memory", detail);
-    else if (!clo_ceiling_check(CLO_MEMORY_MIN, &error))
+    else if (!clo_memory_budget_check(CLO_MEMORY_MIN, &error))
         printf("less     %-12s %s\n                      Set sandbox.memory (--memory) lower, or "
                "sandbox.total_memory higher.\n",
                "memory", detail);

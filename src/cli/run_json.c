@@ -48,14 +48,14 @@ static json_t *error_object(const struct clo_run_error *error)
     if (error->kind == CLO_RUN_OK)
         return json_null();
     json_t *object = json_object();
-    clo_doc_put(&object, "kind", json_string(clo_run_error_name(error->kind)));
-    clo_doc_put(&object, "type", text_or_null(error->type));
-    clo_doc_put(&object, "message", text_or_null(error->message));
-    clo_doc_put(&object, "traceback", text_or_null(error->traceback));
-    clo_doc_put(&object, "line", error->line ? json_integer(error->line) : json_null());
-    clo_doc_put(&object, "limit", text_or_null(error->limit));
-    clo_doc_put(&object, "limit_value",
-                error->limit ? json_integer((json_int_t)error->limit_value) : json_null());
+    clo_json_put(&object, "kind", json_string(clo_run_error_name(error->kind)));
+    clo_json_put(&object, "type", text_or_null(error->type));
+    clo_json_put(&object, "message", text_or_null(error->message));
+    clo_json_put(&object, "traceback", text_or_null(error->traceback));
+    clo_json_put(&object, "line", error->line ? json_integer(error->line) : json_null());
+    clo_json_put(&object, "limit", text_or_null(error->limit));
+    clo_json_put(&object, "limit_value",
+                 error->limit ? json_integer((json_int_t)error->limit_value) : json_null());
     return object;
 }
 
@@ -63,18 +63,18 @@ int clo_run_print_json(const struct clo_run_result *result, FILE *out)
 {
     const struct clo_usage *usage = &result->usage;
     json_t *object = json_object();
-    clo_doc_put(&object, "stdout", text(result->out, result->out_length));
-    clo_doc_put(&object, "stderr", text(result->err, result->err_length));
-    clo_doc_put(&object, "result",
-                result->result ? text(result->result, result->result_length) : json_null());
-    clo_doc_put(&object, "exit_code", json_integer(result->exit_code));
-    clo_doc_put(&object, "error", error_object(&result->error));
-    clo_doc_put(&object, "usage",
-                json_pack("{s:I, s:I, s:I, s:I, s:I}", "wall_us", (json_int_t)usage->wall_us,
-                          "cpu_us", (json_int_t)usage->cpu_us, "memory_peak",
-                          (json_int_t)usage->memory_peak, "host_calls",
-                          (json_int_t)usage->host_calls, "output_bytes",
-                          (json_int_t)usage->output_bytes));
+    clo_json_put(&object, "stdout", text(result->out, result->out_length));
+    clo_json_put(&object, "stderr", text(result->err, result->err_length));
+    clo_json_put(&object, "result",
+                 result->result ? text(result->result, result->result_length) : json_null());
+    clo_json_put(&object, "exit_code", json_integer(result->exit_code));
+    clo_json_put(&object, "error", error_object(&result->error));
+    clo_json_put(&object, "usage",
+                 json_pack("{s:I, s:I, s:I, s:I, s:I}", "wall_us", (json_int_t)usage->wall_us,
+                           "cpu_us", (json_int_t)usage->cpu_us, "memory_peak",
+                           (json_int_t)usage->memory_peak, "host_calls",
+                           (json_int_t)usage->host_calls, "output_bytes",
+                           (json_int_t)usage->output_bytes));
     int status = json_dumpf(object, out, JSON_INDENT(2));
     json_decref(object);
     fputc('\n', out);

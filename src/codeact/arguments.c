@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "codeact/codeact.h"
 
 #define WANTED "call " CLO_CODEACT_TOOL " with {\"code\": \"...\"}"
@@ -16,8 +16,8 @@ int clo_codeact_arguments(const json_t *arguments, char **code, size_t *length,
         return clo_fail(error, CLO_EINVALID, "the call has no arguments; " WANTED);
     json_error_t why;
     json_t *object =
-        clo_doc_load(json_string_value(arguments), json_string_length(arguments), &why);
-    if (!object && clo_doc_no_memory(&why))
+        clo_json_load(json_string_value(arguments), json_string_length(arguments), &why);
+    if (!object && clo_json_no_memory(&why))
         return clo_fail_memory(error);
     if (!object)
         return clo_fail(error, CLO_EINVALID,

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/quantity.h"
 #include "base/text.h"
 #include "codeact/codeact.h"
@@ -40,8 +40,8 @@ static int write_tool(struct clo_buffer *out, const struct clo_tool *tool, struc
     const char *name;
     if (tool->parameters) {
         json_error_t why;
-        schema = clo_doc_parse(tool->parameters, strlen(tool->parameters), 0, &why);
-        if (!schema && clo_doc_no_memory(&why))
+        schema = clo_json_parse(tool->parameters, strlen(tool->parameters), 0, &why);
+        if (!schema && clo_json_no_memory(&why))
             return clo_fail_memory(error);
         if (!schema)
             return clo_fail(error, CLO_EINVALID, "the parameters of tool %s are not JSON: %s",
@@ -53,7 +53,7 @@ static int write_tool(struct clo_buffer *out, const struct clo_tool *tool, struc
     if (tool->description)
         write_indented(out, tool->description, "    ");
     json_object_foreach(json_object_get(schema, "properties"), name, parameter) {
-        const char *text = clo_doc_text(parameter, "description");
+        const char *text = clo_json_text(parameter, "description");
         if (!text || !*text)
             continue;
         clo_buffer_format(out, "    %s: ", name);

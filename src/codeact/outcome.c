@@ -62,7 +62,7 @@ static void write_section(struct clo_buffer *out, const struct section *section)
 {
     const struct clo_buffer *text = &section->text;
     if (section->share >= text->length) {
-        clo_report_write(out, section->name, text->data, text->length);
+        clo_run_report_write(out, section->name, text->data, text->length);
         return;
     }
     size_t head = clo_text_head(text->data, text->length, section->share / 2);
@@ -75,7 +75,7 @@ static void write_section(struct clo_buffer *out, const struct section *section)
     if (shown.failed)
         out->failed = true;
     else
-        clo_report_write(out, section->name, shown.data, shown.length);
+        clo_run_report_write(out, section->name, shown.data, shown.length);
     clo_buffer_free(&shown);
 }
 

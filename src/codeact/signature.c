@@ -23,7 +23,7 @@ static void write_value(struct clo_buffer *out, const json_t *value)
         clo_buffer_text(out, json_array_size(value) || json_object_size(value) ? "..." : "");
         clo_buffer_text(out, list ? "]" : "}");
     } else {
-        char *text = clo_doc_dump(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        char *text = clo_json_dump(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
         clo_buffer_text(out, text ? text : "...");
         free(text);
     }
@@ -105,7 +105,7 @@ static bool write_known(struct clo_buffer *out, const json_t *schema, const json
     const json_t *type = json_object_get(schema, "type"), *word;
     const json_t *fixed = json_object_get(schema, "const");
     const json_t *any = json_object_get(schema, "anyOf");
-    const json_t *target = follow(root, clo_doc_text(schema, "$ref"));
+    const json_t *target = follow(root, clo_json_text(schema, "$ref"));
     size_t index;
     any = any ? any : json_object_get(schema, "oneOf");
     if (fixed) {

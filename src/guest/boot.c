@@ -6,7 +6,8 @@
  * A module has either guest_init and guest_run or _start; what it lacks is filled in by the weak
  * functions below.
  */
-#pragma GCC visibility push(hidden) /* addresses relative to rip: the image is linked above 8 GiB  \
+#pragma GCC visibility push(                                                                       \
+    hidden) /* addresses relative to rip: the image is linked above 8 GiB  \
                                      */
 #include "guest.h"
 

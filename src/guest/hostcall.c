@@ -105,7 +105,7 @@ void clo_output_written(void)
     uint32_t used = CLO_CONTROL->output_length;
     const uint8_t *area = (const uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_OUTPUT);
 
-    if (!(CLO_CONTROL->run_flags & CLO_RUN_WRITE_THROUGH) || used == 0) {
+    if (!(CLO_CONTROL->run_flags & CLO_OUTPUT_WRITE_THROUGH) || used == 0) {
         return;
     }
     uint64_t now = clo_clock_monotonic();

@@ -2,28 +2,29 @@
 #ifndef CLO_MODEL_CLIENT_H
 #define CLO_MODEL_CLIENT_H
 
-#include "model/protocol/item_builder.h"
 #include "model/http/http_client.h"
 #include "model/model.h"
+#include "model/protocol/item_builder.h"
 #include "model/script/script.h"
 
 struct clo_model {
     enum clo_model_kind kind; /* never AUTO */
     char *name;
     char *description;
-    struct clo_endpoint *endpoint; /* RESPONSES, CHAT */
-    struct clo_script *script;     /* SCRIPT */
+    struct clo_http_client *http; /* RESPONSES, CHAT */
+    struct clo_script *script;    /* SCRIPT */
 };
 
 /* One call each, as clo_model_call; `items` is started and closed by clo_model_call, reply->output
  * is filled there from it. */
 int clo_responses_call(struct clo_model *model, const struct clo_model_request *request,
-                       struct clo_draft *draft, struct clo_model_reply *reply,
+                       struct clo_item_builder *builder, struct clo_model_reply *reply,
                        struct clo_error *error);
 int clo_chat_call(struct clo_model *model, const struct clo_model_request *request,
-                  struct clo_draft *draft, struct clo_model_reply *reply, struct clo_error *error);
+                  struct clo_item_builder *builder, struct clo_model_reply *reply,
+                  struct clo_error *error);
 int clo_script_call(struct clo_model *model, const struct clo_model_request *request,
-                    struct clo_draft *draft, struct clo_model_reply *reply,
+                    struct clo_item_builder *builder, struct clo_model_reply *reply,
                     struct clo_error *error);
 
 /* The arguments of a function_call of the history as text that every server can read back: itself

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "model/client.h"
 
@@ -45,8 +45,8 @@ static int open_server(struct clo_model *model, const struct clo_model_config *c
                         "Set OPENAI_API_KEY (api_key), or OPENAI_BASE_URL (base_url) of a server "
                         "that needs none.");
     int status =
-        clo_endpoint_create(&model->endpoint, url ? url : DEFAULT_URL, key,
-                            config->timeout_ms ? config->timeout_ms : DEFAULT_TIMEOUT_MS, error);
+        clo_http_client_create(&model->http, url ? url : DEFAULT_URL, key,
+                               config->timeout_ms ? config->timeout_ms : DEFAULT_TIMEOUT_MS, error);
     if (status)
         return status;
     model->name = strdup(name ? name : DEFAULT_NAME);
@@ -55,7 +55,7 @@ static int open_server(struct clo_model *model, const struct clo_model_config *c
     model->description = describe(model->name,
                                   model->kind == CLO_MODEL_CHAT ? " by chat completions at "
                                                                 : " by the Responses API at ",
-                                  clo_endpoint_address(model->endpoint));
+                                  clo_http_client_address(model->http));
     return model->description ? 0 : clo_fail_memory(error);
 }
 
@@ -103,7 +103,7 @@ void clo_model_destroy(struct clo_model *model)
 {
     if (!model)
         return;
-    clo_endpoint_destroy(model->endpoint);
+    clo_http_client_destroy(model->http);
     clo_script_close(model->script);
     free(model->name);
     free(model->description);
@@ -111,12 +111,13 @@ void clo_model_destroy(struct clo_model *model)
 }
 
 static int dispatch(struct clo_model *model, const struct clo_model_request *request,
-                    struct clo_draft *draft, struct clo_model_reply *reply, struct clo_error *error)
+                    struct clo_item_builder *builder, struct clo_model_reply *reply,
+                    struct clo_error *error)
 {
     switch (model->kind) {
-    case CLO_MODEL_CHAT: return clo_chat_call(model, request, draft, reply, error);
-    case CLO_MODEL_SCRIPT: return clo_script_call(model, request, draft, reply, error);
-    default: return clo_responses_call(model, request, draft, reply, error);
+    case CLO_MODEL_CHAT: return clo_chat_call(model, request, builder, reply, error);
+    case CLO_MODEL_SCRIPT: return clo_script_call(model, request, builder, reply, error);
+    default: return clo_responses_call(model, request, builder, reply, error);
     }
 }
 
@@ -124,21 +125,21 @@ int clo_model_call(struct clo_model *model, const struct clo_model_request *requ
                    const struct clo_item_sink *sink, struct clo_model_reply *reply,
                    struct clo_error *error)
 {
-    struct clo_draft draft;
+    struct clo_item_builder builder;
     *reply = (struct clo_model_reply){0};
     clo_text_copy(reply->served, sizeof reply->served, model->name);
     if (clo_cancel_is_set(request->cancel))
         return clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");
-    clo_draft_start(&draft, sink);
-    int status = dispatch(model, request, &draft, reply, error);
-    clo_draft_close(&draft, !status && !reply->incomplete);
+    clo_item_builder_start(&builder, sink);
+    int status = dispatch(model, request, &builder, reply, error);
+    clo_item_builder_close(&builder, !status && !reply->incomplete);
     if (!status)
-        status = clo_draft_check(&draft, error);
+        status = clo_item_builder_check(&builder, error);
     if (!status) {
-        reply->output = draft.output;
-        draft.output = NULL;
+        reply->output = builder.output;
+        builder.output = NULL;
     }
-    clo_draft_clear(&draft);
+    clo_item_builder_clear(&builder);
     return status;
 }
 
@@ -163,16 +164,16 @@ json_t *clo_client_arguments(const json_t *call)
     json_t *text = json_object_get(call, "arguments");
     json_error_t why = {0};
     json_t *parsed = json_is_string(text)
-                         ? clo_doc_load(json_string_value(text), json_string_length(text), &why)
+                         ? clo_json_load(json_string_value(text), json_string_length(text), &why)
                          : NULL;
-    if (!parsed && clo_doc_no_memory(&why))
+    if (!parsed && clo_json_no_memory(&why))
         return NULL;
     bool good = json_is_object(parsed);
     json_decref(parsed);
     if (good)
         return json_incref(text);
     json_t *wrapped = json_pack("{s:O}", "unreadable", json_is_string(text) ? text : json_null());
-    char *dump = wrapped ? clo_doc_dump(wrapped, JSON_COMPACT) : NULL;
+    char *dump = wrapped ? clo_json_dump(wrapped, JSON_COMPACT) : NULL;
     json_t *result = dump ? json_string(dump) : NULL;
     json_decref(wrapped);
     free(dump);
@@ -191,7 +192,7 @@ int clo_client_options(json_t *body, const json_t *options, const char *const *n
 
 void clo_client_served(struct clo_model_reply *reply, const json_t *answer)
 {
-    const char *name = clo_doc_text(answer, "model");
+    const char *name = clo_json_text(answer, "model");
     if (name && *name)
         clo_text_copy(reply->served, sizeof reply->served, name);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-int clo_report_write(struct clo_buffer *out, const char *name, const char *text, size_t length)
+int clo_run_report_write(struct clo_buffer *out, const char *name, const char *text, size_t length)
 {
     clo_buffer_format(out, "%s (%zu bytes):\n", name, length);
     int status = clo_buffer_append(out, text, length);
@@ -34,8 +34,8 @@ static bool read_label(const char *at, const char *end, size_t *name, const char
     return *length <= (size_t)(end - *text);
 }
 
-bool clo_report_read(const char *report, size_t report_length, const char *name, const char **text,
-                     size_t *length)
+bool clo_run_report_read(const char *report, size_t report_length, const char *name,
+                         const char **text, size_t *length)
 {
     const char *end = report + report_length;
     size_t label, size;

@@ -9,8 +9,8 @@
  * one. Because the length is in the label, nothing that the code prints can pass for a label. Free
  * lines may follow the sections. codeact writes it, the script model reads it.
  */
-#ifndef CLO_MODEL_REPORT_H
-#define CLO_MODEL_REPORT_H
+#ifndef CLO_MODEL_RUN_REPORT_H
+#define CLO_MODEL_RUN_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,10 +22,10 @@
 #define CLO_REPORT_RESULT "result"
 #define CLO_REPORT_TRACEBACK "traceback"
 
-int clo_report_write(struct clo_buffer *out, const char *name, const char *text, size_t length);
+int clo_run_report_write(struct clo_buffer *out, const char *name, const char *text, size_t length);
 
 /* The section of that name; false, and an empty text, if there is none. */
-bool clo_report_read(const char *report, size_t report_length, const char *name, const char **text,
-                     size_t *length);
+bool clo_run_report_read(const char *report, size_t report_length, const char *name,
+                         const char **text, size_t *length);
 
 #endif

@@ -1,4 +1,4 @@
-/* backend.c - what both kinds of engine do before and after a run. */
+/* backend.c - what both kinds of backend do before and after a run. */
 #include "sandbox/backend.h"
 
 #include <stdlib.h>
@@ -7,41 +7,41 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
-struct clo_engine {
-    const struct clo_setup *setup;
-    struct clo_local *local; /* one of these two */
-    struct clo_remote *remote;
+struct clo_backend {
+    const struct clo_config *config;
+    struct clo_thread_backend *local; /* one of these two */
+    struct clo_worker_client *client;
 };
 
-int clo_engine_create(struct clo_engine **result, const struct clo_setup *setup,
-                      struct clo_nursery *nursery, struct clo_error *error)
+int clo_backend_create(struct clo_backend **result, const struct clo_config *config,
+                       struct clo_zygote *zygote, struct clo_error *error)
 {
     *result = NULL;
-    struct clo_engine *engine = calloc(1, sizeof *engine);
-    if (!engine)
+    struct clo_backend *backend = calloc(1, sizeof *backend);
+    if (!backend)
         return clo_fail_memory(error);
-    engine->setup = setup;
-    int status = setup->isolation == CLO_ISOLATION_WORKER
-                     ? clo_remote_create(&engine->remote, setup, nursery, error)
-                     : clo_local_create(&engine->local, setup, error);
+    backend->config = config;
+    int status = config->isolation == CLO_ISOLATION_WORKER
+                     ? clo_worker_client_create(&backend->client, config, zygote, error)
+                     : clo_thread_backend_create(&backend->local, config, error);
     if (status) {
-        free(engine);
+        free(backend);
         return status;
     }
-    *result = engine;
+    *result = backend;
     return 0;
 }
 
-void clo_engine_destroy(struct clo_engine *engine)
+void clo_backend_destroy(struct clo_backend *backend)
 {
-    if (!engine)
+    if (!backend)
         return;
-    clo_local_destroy(engine->local);
-    clo_remote_destroy(engine->remote);
-    free(engine);
+    clo_thread_backend_destroy(backend->local);
+    clo_worker_client_destroy(backend->client);
+    free(backend);
 }
 
-static int check_run(const struct clo_engine *engine, const struct clo_run *run,
+static int check_run(const struct clo_backend *backend, const struct clo_run *run,
                      struct clo_limits *limits, struct clo_error *error)
 {
     if (!run->code && run->code_length)
@@ -53,22 +53,22 @@ static int check_run(const struct clo_engine *engine, const struct clo_run *run,
         return clo_fail(error, CLO_EINVALID, "the run's name is not UTF-8");
     if (clo_cancel_is_set(run->cancel))
         return clo_fail(error, CLO_ECANCELLED, "the run was cancelled before it began");
-    return clo_limits_resolve(limits, &run->limits, &engine->setup->limits, error);
+    return clo_limits_resolve(limits, &run->limits, &backend->config->limits, error);
 }
 
-int clo_engine_run(struct clo_engine *engine, const struct clo_run *run,
-                   struct clo_run_result **result, struct clo_error *error)
+int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
+                    struct clo_run_result **result, struct clo_error *error)
 {
     struct clo_limits limits;
     *result = NULL;
-    int status = check_run(engine, run, &limits, error);
+    int status = check_run(backend, run, &limits, error);
     if (status)
         return status;
     struct clo_run_result *made = calloc(1, sizeof *made);
     if (!made)
         return clo_fail_memory(error);
-    status = engine->remote ? clo_remote_run(engine->remote, run, &limits, made, error)
-                            : clo_local_run(engine->local, run, &limits, made, error);
+    status = backend->client ? clo_worker_client_run(backend->client, run, &limits, made, error)
+                             : clo_thread_backend_run(backend->local, run, &limits, made, error);
     if (status)
         clo_run_result_free(made);
     else
@@ -76,21 +76,21 @@ int clo_engine_run(struct clo_engine *engine, const struct clo_run *run,
     return status;
 }
 
-unsigned clo_engine_layers(const struct clo_engine *engine)
+unsigned clo_backend_layers(const struct clo_backend *backend)
 {
-    return engine->remote ? clo_remote_layers(engine->remote) : 0;
+    return backend->client ? clo_worker_client_layers(backend->client) : 0;
 }
 
-void clo_engine_warm(struct clo_engine *engine)
+void clo_backend_warm(struct clo_backend *backend)
 {
-    if (engine->local) /* a worker does it by itself when it is born */
-        clo_local_warm(engine->local);
+    if (backend->local) /* a worker does it by itself when it is born */
+        clo_thread_backend_warm(backend->local);
 }
 
-void clo_engine_settle(struct clo_engine *engine)
+void clo_backend_settle(struct clo_backend *backend)
 {
-    if (engine->local)
-        clo_local_settle(engine->local);
+    if (backend->local)
+        clo_thread_backend_settle(backend->local);
     else
-        clo_remote_settle(engine->remote);
+        clo_worker_client_settle(backend->client);
 }

@@ -1,4 +1,4 @@
-/* bootstrap_write.c - put the nursery's briefing together. */
+/* bootstrap_write.c - put the zygote's bootstrap together. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,25 +14,25 @@ static int write_all(int fd, const char *data, size_t length, struct clo_error *
     for (size_t done = 0; done < length;) {
         ssize_t n = write(fd, data + done, length - done);
         if (n <= 0)
-            return clo_fail_errno(error, CLO_ESYSTEM, "writing a worker's briefing");
+            return clo_fail_errno(error, CLO_ESYSTEM, "writing a worker's bootstrap");
         done += (size_t)n;
     }
     return 0;
 }
 
-int clo_briefing_write(const struct clo_setup *setup, int *fd, struct clo_error *error)
+int clo_bootstrap_write(const struct clo_config *config, int *fd, struct clo_error *error)
 {
     size_t length;
     bool copied;
-    const char *path = clo_image_path(setup->image);
-    const char *descriptor = clo_tools_descriptor(setup->tools, &length);
-    clo_image_descriptor(setup->image, &copied);
-    struct clo_briefing_head head = {.memory = setup->limits.memory,
-                                     .path_length = (uint32_t)strlen(path),
-                                     .descriptor_length = (uint32_t)length,
-                                     .pooled = setup->pooled,
-                                     .image_copied = copied};
-    struct clo_buffer words = CLO_BUFFER(CLO_BRIEFING_MAX);
+    const char *path = clo_image_path(config->image);
+    const char *descriptor = clo_tool_set_manifest(config->tools, &length);
+    clo_image_fd(config->image, &copied);
+    struct clo_bootstrap_head head = {.memory = config->limits.memory,
+                                      .path_length = (uint32_t)strlen(path),
+                                      .manifest_length = (uint32_t)length,
+                                      .pooled = config->pooled,
+                                      .image_copied = copied};
+    struct clo_buffer words = CLO_BUFFER(CLO_BOOTSTRAP_MAX);
     clo_buffer_append(&words, (const char *)&head, sizeof head);
     clo_buffer_append(&words, path, head.path_length);
     clo_buffer_append(&words, descriptor, length);
@@ -41,13 +41,13 @@ int clo_briefing_write(const struct clo_setup *setup, int *fd, struct clo_error 
         return clo_fail(error, CLO_EINVALID,
                         "the tools' descriptions have %zu bytes; with the image's path at most %u "
                         "are allowed",
-                        length, CLO_BRIEFING_MAX);
-    *fd = memfd_create("cloche-briefing", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+                        length, CLO_BOOTSTRAP_MAX);
+    *fd = memfd_create("cloche-bootstrap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int status = *fd < 0 ? clo_fail_errno(error, CLO_ESYSTEM, "memfd_create")
                          : write_all(*fd, words.data, words.length, error);
     if (!status &&
         fcntl(*fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-        status = clo_fail_errno(error, CLO_ESYSTEM, "sealing a worker's briefing");
+        status = clo_fail_errno(error, CLO_ESYSTEM, "sealing a worker's bootstrap");
     if (status && *fd >= 0) {
         close(*fd);
         *fd = -1;

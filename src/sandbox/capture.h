@@ -1,11 +1,11 @@
 /* sandbox/capture.h - gathering a run's output into its result, within bounds. */
-#ifndef CLO_SANDBOX_COLLECT_H
-#define CLO_SANDBOX_COLLECT_H
+#ifndef CLO_SANDBOX_CAPTURE_H
+#define CLO_SANDBOX_CAPTURE_H
 
 #include "base/buffer.h"
 #include "cloche/sandbox.h"
 
-struct clo_collector {
+struct clo_capture {
     const struct clo_run *run; /* for on_output */
     struct clo_buffer out, err;
     uint64_t room; /* bytes that may still come, the host's own lines included */
@@ -13,18 +13,18 @@ struct clo_collector {
     char last_err; /* last byte of stderr; 0: none */
 };
 
-void clo_collector_begin(struct clo_collector *collector, const struct clo_run *run,
-                         uint64_t output_limit);
+void clo_capture_begin(struct clo_capture *capture, const struct clo_run *run,
+                       uint64_t output_limit);
 
-/* A clo_output_sink; `context` is the collector. */
-void clo_collector_take(void *context, enum clo_stream stream, const char *data, size_t length);
+/* A clo_output_sink; `context` is the capture. */
+void clo_capture_take(void *context, enum clo_stream stream, const char *data, size_t length);
 
 /* A line of the host's own on stderr. */
-void clo_collector_note(struct clo_collector *collector, const char *message);
+void clo_capture_note(struct clo_capture *capture, const char *message);
 
 /* Move the output into the result. CLO_ENOMEMORY. */
-int clo_collector_finish(struct clo_collector *collector, struct clo_run_result *result,
-                         struct clo_error *error);
-void clo_collector_clear(struct clo_collector *collector);
+int clo_capture_finish(struct clo_capture *capture, struct clo_run_result *result,
+                       struct clo_error *error);
+void clo_capture_clear(struct clo_capture *capture);
 
 #endif

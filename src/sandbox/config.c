@@ -4,41 +4,41 @@
 #include "base/error.h"
 #include "vm/vm.h"
 
-int clo_setup_open(struct clo_setup *setup, const struct clo_sandbox_config *config, bool pooled,
-                   struct clo_error *error)
+int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *wanted, bool pooled,
+                    struct clo_error *error)
 {
-    *setup = (struct clo_setup){.image = config->image,
-                                .isolation = config->isolation,
-                                .jail = config->jail,
-                                .pooled = pooled};
-    if (!config->image)
+    *config = (struct clo_config){.image = wanted->image,
+                                  .isolation = wanted->isolation,
+                                  .jail = wanted->jail,
+                                  .pooled = pooled};
+    if (!wanted->image)
         return clo_fail(error, CLO_EINVALID, "the configuration has no image");
-    if (config->isolation != CLO_ISOLATION_THREAD && config->isolation != CLO_ISOLATION_WORKER)
+    if (wanted->isolation != CLO_ISOLATION_THREAD && wanted->isolation != CLO_ISOLATION_WORKER)
         return clo_fail(error, CLO_EINVALID,
                         "isolation is %d; it must be thread (0) or worker "
                         "(1)",
-                        config->isolation);
-    if (config->jail != CLO_JAIL_BEST && config->jail != CLO_JAIL_STRICT)
+                        wanted->isolation);
+    if (wanted->jail != CLO_JAIL_BEST && wanted->jail != CLO_JAIL_STRICT)
         return clo_fail(error, CLO_EINVALID, "jail is %d; it must be best (0) or strict (1)",
-                        config->jail);
-    int status = clo_limits_resolve(&setup->limits, &config->limits, NULL, error);
+                        wanted->jail);
+    int status = clo_limits_resolve(&config->limits, &wanted->limits, NULL, error);
     if (!status)
         status = clo_kvm_prepare(NULL, error);
     if (!status)
-        status = clo_tools_create(&setup->tools, config->tools, config->tool_count, error);
+        status = clo_tool_set_create(&config->tools, wanted->tools, wanted->tool_count, error);
     if (status)
         return status;
-    setup->crew = clo_crew_create();
-    if (setup->crew)
+    config->threads = clo_tool_threads_create();
+    if (config->threads)
         return 0;
-    clo_setup_close(setup);
+    clo_config_close(config);
     return clo_fail_memory(error);
 }
 
-void clo_setup_close(struct clo_setup *setup)
+void clo_config_close(struct clo_config *config)
 {
-    clo_crew_free(setup->crew);
-    setup->crew = NULL;
-    clo_tools_free(setup->tools);
-    setup->tools = NULL;
+    clo_tool_threads_free(config->threads);
+    config->threads = NULL;
+    clo_tool_set_free(config->tools);
+    config->tools = NULL;
 }

@@ -1,25 +1,25 @@
 /* sandbox/config.h - a configuration, checked and copied: what a sandbox or a pool is made from. */
-#ifndef CLO_SANDBOX_SETUP_H
-#define CLO_SANDBOX_SETUP_H
+#ifndef CLO_SANDBOX_CONFIG_H
+#define CLO_SANDBOX_CONFIG_H
 
 #include "sandbox/call/tool_threads.h"
 #include "sandbox/run/limits.h"
 #include "sandbox/tool/tool_set.h"
 
-struct clo_setup { /* immutable after clo_setup_open */
+struct clo_config { /* immutable after clo_config_open */
     const struct clo_image *image;
     struct clo_limits limits;
     enum clo_isolation isolation;
     enum clo_jail jail;
-    bool pooled; /* runs share no state: engines restore ahead */
-    struct clo_tools *tools;
-    struct clo_crew *crew;
+    bool pooled; /* runs share no state: backends restore ahead */
+    struct clo_tool_set *tools;
+    struct clo_tool_threads *threads;
 };
 
 /* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_ENOMEMORY. */
-int clo_setup_open(struct clo_setup *setup, const struct clo_sandbox_config *config, bool pooled,
-                   struct clo_error *error);
+int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *wanted, bool pooled,
+                    struct clo_error *error);
 
-void clo_setup_close(struct clo_setup *setup); /* after all engines */
+void clo_config_close(struct clo_config *config); /* after all backends */
 
 #endif

@@ -16,7 +16,7 @@
 #define MIB (1ull << 20)
 
 struct waiter { /* on the stack of the thread that waits */
-    const struct clo_ceiling_pool *pool;
+    const struct clo_memory_budget_pool *pool;
     uint64_t bytes;
     bool granted;
     struct waiter *next;
@@ -29,17 +29,17 @@ static struct {
     uint64_t running, single; /* bytes of runs in progress, and of sandboxes by themselves */
     size_t runs, members, singles, waiting;
     struct waiter *first, *last;
-    struct clo_ceiling_pool *pools;
+    struct clo_memory_budget_pool *pools;
 } account = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- sums; all with the lock held ---- */
 
 static uint64_t default_ceiling(void)
 {
-    uint64_t memory = clo_machine_memory("");
+    uint64_t memory = clo_memory_limit("");
     if (!memory) /* no /proc here */
         memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    return memory / CLO_CEILING_DEFAULT_PART / MIB * MIB;
+    return memory / CLO_MEMORY_BUDGET_DEFAULT_PART / MIB * MIB;
 }
 
 static void enter(void)
@@ -56,7 +56,8 @@ static void leave(void)
 
 static uint64_t used(void)
 {
-    return account.running + account.single + (account.members + account.singles) * CLO_CEILING_OWN;
+    return account.running + account.single +
+           (account.members + account.singles) * CLO_MEMORY_BUDGET_OWN;
 }
 
 static bool fits(uint64_t bytes)
@@ -67,9 +68,9 @@ static bool fits(uint64_t bytes)
 /* What pools need at least: their members, `more` of them, and one run of the largest. */
 static uint64_t least_for_pools(size_t more, uint64_t memory)
 {
-    for (const struct clo_ceiling_pool *pool = account.pools; pool; pool = pool->next)
+    for (const struct clo_memory_budget_pool *pool = account.pools; pool; pool = pool->next)
         memory = pool->memory > memory ? pool->memory : memory;
-    return (account.members + more) * CLO_CEILING_OWN + memory;
+    return (account.members + more) * CLO_MEMORY_BUDGET_OWN + memory;
 }
 
 /* ---- words; all with the lock held ---- */
@@ -98,10 +99,10 @@ static int fail_busy(const char *what, uint64_t wanted, uint64_t wait_ms, struct
 static int check(uint64_t memory, struct clo_error *error)
 {
     char limit[CLO_QUANTITY_TEXT_MAX], own[CLO_QUANTITY_TEXT_MAX], most[CLO_QUANTITY_TEXT_MAX];
-    if (memory <= account.ceiling && account.ceiling - memory >= CLO_CEILING_OWN)
+    if (memory <= account.ceiling && account.ceiling - memory >= CLO_MEMORY_BUDGET_OWN)
         return 0;
     clo_size_format(limit, memory);
-    clo_size_format(own, CLO_CEILING_OWN);
+    clo_size_format(own, CLO_MEMORY_BUDGET_OWN);
     clo_size_format(most, account.ceiling);
     clo_fail(error, CLO_EINVALID,
              "limit memory is %s; with %s for the sandbox itself that is more than the %s that all "
@@ -166,8 +167,8 @@ static int check_ceiling(uint64_t bytes, struct clo_error *error)
 {
     char wanted[CLO_QUANTITY_TEXT_MAX], least[CLO_QUANTITY_TEXT_MAX];
     clo_size_format(wanted, bytes);
-    if (bytes < CLO_CEILING_OWN + CLO_MEMORY_MIN) {
-        clo_size_format(least, CLO_CEILING_OWN + CLO_MEMORY_MIN);
+    if (bytes < CLO_MEMORY_BUDGET_OWN + CLO_MEMORY_MIN) {
+        clo_size_format(least, CLO_MEMORY_BUDGET_OWN + CLO_MEMORY_MIN);
         return clo_fail(error, CLO_EINVALID,
                         "a ceiling of %s on the memory of all sandboxes together leaves no room "
                         "for one; it must be %s at least",
@@ -204,7 +205,7 @@ uint64_t clo_memory_ceiling(void)
     return ceiling;
 }
 
-int clo_ceiling_check(uint64_t memory, struct clo_error *error)
+int clo_memory_budget_check(uint64_t memory, struct clo_error *error)
 {
     enter();
     int status = check(memory, error);
@@ -212,28 +213,30 @@ int clo_ceiling_check(uint64_t memory, struct clo_error *error)
     return status;
 }
 
-size_t clo_ceiling_room(uint64_t memory)
+size_t clo_memory_budget_room(uint64_t memory)
 {
-    return (size_t)(clo_memory_ceiling() / (memory + CLO_CEILING_OWN));
+    return (size_t)(clo_memory_ceiling() / (memory + CLO_MEMORY_BUDGET_OWN));
 }
 
 /* ---- pools ---- */
 
-int clo_ceiling_join(struct clo_ceiling_pool *pool, uint64_t memory, struct clo_error *error)
+int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
+                           struct clo_error *error)
 {
     enter();
     int status = check(memory, error);
     if (!status && least_for_pools(1, memory) > account.ceiling)
-        status = fail_busy("a pool", memory + CLO_CEILING_OWN, UINT64_MAX, error);
+        status = fail_busy("a pool", memory + CLO_MEMORY_BUDGET_OWN, UINT64_MAX, error);
     if (!status) {
-        *pool = (struct clo_ceiling_pool){.memory = memory, .joined = true, .next = account.pools};
+        *pool = (struct clo_memory_budget_pool){
+            .memory = memory, .joined = true, .next = account.pools};
         account.pools = pool;
     }
     leave();
     return status;
 }
 
-void clo_ceiling_close(struct clo_ceiling_pool *pool)
+void clo_memory_budget_close(struct clo_memory_budget_pool *pool)
 {
     enter();
     pool->closed = true;
@@ -243,10 +246,10 @@ void clo_ceiling_close(struct clo_ceiling_pool *pool)
     leave();
 }
 
-void clo_ceiling_leave(struct clo_ceiling_pool *pool)
+void clo_memory_budget_leave(struct clo_memory_budget_pool *pool)
 {
     enter();
-    for (struct clo_ceiling_pool **at = &account.pools; *at; at = &(*at)->next) {
+    for (struct clo_memory_budget_pool **at = &account.pools; *at; at = &(*at)->next) {
         if (*at == pool) {
             *at = pool->next;
             break;
@@ -257,15 +260,15 @@ void clo_ceiling_leave(struct clo_ceiling_pool *pool)
 }
 
 /* A member that could not run beside the others would only keep pages, from those that run. */
-static bool may_grow(const struct clo_ceiling_pool *pool)
+static bool may_grow(const struct clo_memory_budget_pool *pool)
 {
     bool first = pool->members == 0;
-    uint64_t all_running = (pool->members + 1) * (CLO_CEILING_OWN + pool->memory);
+    uint64_t all_running = (pool->members + 1) * (CLO_MEMORY_BUDGET_OWN + pool->memory);
     return (first || (!account.first && all_running <= account.ceiling)) &&
-           least_for_pools(1, 0) <= account.ceiling && fits(CLO_CEILING_OWN);
+           least_for_pools(1, 0) <= account.ceiling && fits(CLO_MEMORY_BUDGET_OWN);
 }
 
-int clo_ceiling_grow(struct clo_ceiling_pool *pool, struct clo_error *error)
+int clo_memory_budget_grow(struct clo_memory_budget_pool *pool, struct clo_error *error)
 {
     int status = 0;
     enter();
@@ -273,13 +276,14 @@ int clo_ceiling_grow(struct clo_ceiling_pool *pool, struct clo_error *error)
         pool->members++;
         account.members++;
     } else {
-        status = fail_busy("one more sandbox", CLO_CEILING_OWN + pool->memory, UINT64_MAX, error);
+        status =
+            fail_busy("one more sandbox", CLO_MEMORY_BUDGET_OWN + pool->memory, UINT64_MAX, error);
     }
     leave();
     return status;
 }
 
-void clo_ceiling_shrink(struct clo_ceiling_pool *pool)
+void clo_memory_budget_shrink(struct clo_memory_budget_pool *pool)
 {
     enter();
     pool->members--;
@@ -322,8 +326,9 @@ static int wait_in_turn(struct waiter *self, uint64_t deadline_ns, uint64_t wait
     return status;
 }
 
-int clo_ceiling_await(struct clo_ceiling_pool *pool, uint64_t bytes, uint64_t deadline_ns,
-                      uint64_t wait_ms, struct clo_cancel *cancel, struct clo_error *error)
+int clo_memory_budget_await(struct clo_memory_budget_pool *pool, uint64_t bytes,
+                            uint64_t deadline_ns, uint64_t wait_ms, struct clo_cancel *cancel,
+                            struct clo_error *error)
 {
     struct waiter self = {.pool = pool, .bytes = bytes};
     struct clo_cancel_watch watch = {.wake = wake_waiter, .context = &self};
@@ -341,7 +346,7 @@ int clo_ceiling_await(struct clo_ceiling_pool *pool, uint64_t bytes, uint64_t de
     return status;
 }
 
-void clo_ceiling_give(uint64_t bytes)
+void clo_memory_budget_give(uint64_t bytes)
 {
     enter();
     account.running -= bytes;
@@ -350,7 +355,7 @@ void clo_ceiling_give(uint64_t bytes)
     leave();
 }
 
-int clo_ceiling_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error)
+int clo_memory_budget_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error)
 {
     enter();
     int status = fail_busy("this run", bytes, wait_ms, error);
@@ -360,12 +365,12 @@ int clo_ceiling_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error
 
 /* ---- sandboxes by themselves ---- */
 
-int clo_ceiling_hold(uint64_t memory, struct clo_error *error)
+int clo_memory_budget_hold(uint64_t memory, struct clo_error *error)
 {
     enter();
     int status = check(memory, error);
-    if (!status && (account.first || !fits(memory + CLO_CEILING_OWN)))
-        status = fail_busy("a sandbox", memory + CLO_CEILING_OWN, UINT64_MAX, error);
+    if (!status && (account.first || !fits(memory + CLO_MEMORY_BUDGET_OWN)))
+        status = fail_busy("a sandbox", memory + CLO_MEMORY_BUDGET_OWN, UINT64_MAX, error);
     if (!status) {
         account.single += memory;
         account.singles++;
@@ -374,7 +379,7 @@ int clo_ceiling_hold(uint64_t memory, struct clo_error *error)
     return status;
 }
 
-void clo_ceiling_release(uint64_t memory)
+void clo_memory_budget_release(uint64_t memory)
 {
     enter();
     account.single -= memory;
@@ -383,14 +388,14 @@ void clo_ceiling_release(uint64_t memory)
     leave();
 }
 
-void clo_ceiling_look(struct clo_ceiling_state *state)
+void clo_memory_budget_look(struct clo_memory_budget_state *state)
 {
     enter();
-    *state = (struct clo_ceiling_state){.ceiling = account.ceiling,
-                                        .used = used(),
-                                        .runs = account.runs,
-                                        .members = account.members,
-                                        .singles = account.singles,
-                                        .waiting = account.waiting};
+    *state = (struct clo_memory_budget_state){.ceiling = account.ceiling,
+                                              .used = used(),
+                                              .runs = account.runs,
+                                              .members = account.members,
+                                              .singles = account.singles,
+                                              .waiting = account.waiting};
     leave();
 }

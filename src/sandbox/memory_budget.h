@@ -9,7 +9,7 @@
  * free, so that a run that has begun never fails for want of the host's memory.
  *
  * Invariants
- * - What is in use = CLO_CEILING_OWN for each sandbox, from before it is made until it is gone, and
+ * - What is in use = CLO_MEMORY_BUDGET_OWN for each sandbox, from before it is made until it is gone, and
  *   the memory limit of each run in progress, from before it starts until its micro-VM is restored
  *   or its worker process has ended: what may still be resident counts. A sandbox of its own counts
  *   its limit for its whole life, because its state may last between runs.
@@ -21,8 +21,8 @@
  * - Every function is thread-safe. The ceiling's lock may be taken while a pool's or a cancellation
  *   token's is held; nothing is called back while it is held.
  */
-#ifndef CLO_SANDBOX_CEILING_H
-#define CLO_SANDBOX_CEILING_H
+#ifndef CLO_SANDBOX_MEMORY_BUDGET_H
+#define CLO_SANDBOX_MEMORY_BUDGET_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,60 +35,62 @@
  * pages it keeps (8 MiB at most: CLO_KEEP_PAGES in vm/internal.h), page tables, KVM's own, and the
  * worker process; in a run, the stack (4 MiB) in place of kept pages, which then belong to the
  * limit. Not in it: buffers for host calls of megabytes, and what the host makes of them. */
-#define CLO_CEILING_OWN (16ull << 20)
+#define CLO_MEMORY_BUDGET_OWN (16ull << 20)
 
 /* The ceiling if nobody sets one: this part of the memory that the process may use. The rest is for
  * the program itself, its tools and buffers, and for the machine. */
-#define CLO_CEILING_DEFAULT_PART 2 /* one half */
+#define CLO_MEMORY_BUDGET_DEFAULT_PART 2 /* one half */
 
-struct clo_ceiling_pool { /* a pool's place in the account; zeroed by its owner */
-    uint64_t memory;      /* the limit of its largest run */
+struct clo_memory_budget_pool { /* a pool's place in the account; zeroed by its owner */
+    uint64_t memory;            /* the limit of its largest run */
     size_t members;
     bool joined, closed;
-    struct clo_ceiling_pool *next;
+    struct clo_memory_budget_pool *next;
 };
 
-struct clo_ceiling_state {
+struct clo_memory_budget_state {
     uint64_t ceiling, used;
     size_t runs, members, singles, waiting; /* members of pools; sandboxes by themselves */
 };
 
 /* Can a sandbox with this limit ever fit? CLO_EINVALID names both values. */
-int clo_ceiling_check(uint64_t memory, struct clo_error *error);
+int clo_memory_budget_check(uint64_t memory, struct clo_error *error);
 
 /* How many sandboxes with this limit may run at once, if there are no others. */
-size_t clo_ceiling_room(uint64_t memory);
+size_t clo_memory_budget_room(uint64_t memory);
 
 /* ---- pools ---- */
 
-/* Before the first member. CLO_EINVALID as clo_ceiling_check; CLO_EBUSY: what other pools keep
+/* Before the first member. CLO_EINVALID as clo_memory_budget_check; CLO_EBUSY: what other pools keep
  * leaves no room. */
-int clo_ceiling_join(struct clo_ceiling_pool *pool, uint64_t memory, struct clo_error *error);
+int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
+                           struct clo_error *error);
 
 /* Those of the pool that wait, and whoever comes later, get CLO_ECANCELLED. */
-void clo_ceiling_close(struct clo_ceiling_pool *pool);
-void clo_ceiling_leave(struct clo_ceiling_pool *pool); /* after the last member */
+void clo_memory_budget_close(struct clo_memory_budget_pool *pool);
+void clo_memory_budget_leave(struct clo_memory_budget_pool *pool); /* after the last member */
 
 /* One member more. CLO_EBUSY: not now; for a pool that has members also where one more could not
  * run beside them. */
-int clo_ceiling_grow(struct clo_ceiling_pool *pool, struct clo_error *error);
-void clo_ceiling_shrink(struct clo_ceiling_pool *pool);
+int clo_memory_budget_grow(struct clo_memory_budget_pool *pool, struct clo_error *error);
+void clo_memory_budget_shrink(struct clo_memory_budget_pool *pool);
 
 /* Room for a run of at most pool->memory bytes. Waits in turn. CLO_EBUSY at the deadline (of the
  * monotonic clock; `wait_ms` is for the message), CLO_ECANCELLED. Give back what was got. */
-int clo_ceiling_await(struct clo_ceiling_pool *pool, uint64_t bytes, uint64_t deadline_ns,
-                      uint64_t wait_ms, struct clo_cancel *cancel, struct clo_error *error);
-void clo_ceiling_give(uint64_t bytes);
+int clo_memory_budget_await(struct clo_memory_budget_pool *pool, uint64_t bytes,
+                            uint64_t deadline_ns, uint64_t wait_ms, struct clo_cancel *cancel,
+                            struct clo_error *error);
+void clo_memory_budget_give(uint64_t bytes);
 
 /* The words for a run that found no room in its time: CLO_EBUSY with the values as they are now. */
-int clo_ceiling_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error);
+int clo_memory_budget_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error);
 
 /* ---- sandboxes by themselves ---- */
 
-/* Room for a sandbox and its limit, or CLO_EBUSY at once; CLO_EINVALID as clo_ceiling_check. */
-int clo_ceiling_hold(uint64_t memory, struct clo_error *error);
-void clo_ceiling_release(uint64_t memory);
+/* Room for a sandbox and its limit, or CLO_EBUSY at once; CLO_EINVALID as clo_memory_budget_check. */
+int clo_memory_budget_hold(uint64_t memory, struct clo_error *error);
+void clo_memory_budget_release(uint64_t memory);
 
-void clo_ceiling_look(struct clo_ceiling_state *state);
+void clo_memory_budget_look(struct clo_memory_budget_state *state);
 
 #endif

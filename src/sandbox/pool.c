@@ -19,8 +19,8 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "sandbox/memory_budget.h"
 #include "sandbox/backend.h"
+#include "sandbox/memory_budget.h"
 #include "sandbox/worker/jail.h"
 
 #define POOL_SIZE_MAX 1024
@@ -39,9 +39,9 @@ struct request { /* on the stack of the caller, who waits for it */
 };
 
 struct clo_pool {
-    struct clo_setup setup;
-    struct clo_nursery *nursery;
-    struct clo_ceiling_pool share; /* of the memory for all sandboxes */
+    struct clo_config config;
+    struct clo_zygote *zygote;
+    struct clo_memory_budget_pool share; /* of the memory for all sandboxes */
     size_t size;
 
     pthread_mutex_t lock;
@@ -132,30 +132,30 @@ static int get_memory(struct clo_pool *pool, struct request *request, uint64_t *
 {
     struct clo_limits limits;
     int status =
-        clo_limits_resolve(&limits, &request->run->limits, &pool->setup.limits, &request->error);
+        clo_limits_resolve(&limits, &request->run->limits, &pool->config.limits, &request->error);
     if (!status)
-        status = clo_ceiling_await(&pool->share, limits.memory, request->deadline_ns,
-                                   request->wait_ms, request->run->cancel, &request->error);
+        status = clo_memory_budget_await(&pool->share, limits.memory, request->deadline_ns,
+                                         request->wait_ms, request->run->cancel, &request->error);
     *bytes = status ? 0 : limits.memory;
     return status;
 }
 
-static void carry_out(struct clo_pool *pool, struct clo_engine *engine, struct request *request)
+static void carry_out(struct clo_pool *pool, struct clo_backend *backend, struct request *request)
 {
     uint64_t bytes;
     request->status = get_memory(pool, request, &bytes);
     if (!request->status)
-        request->status = clo_engine_run(engine, request->run, &request->result, &request->error);
+        request->status = clo_backend_run(backend, request->run, &request->result, &request->error);
     pthread_mutex_lock(&pool->lock);
     finish(request); /* the caller's from here on */
     pthread_mutex_unlock(&pool->lock);
     if (!bytes)
         return;
-    clo_engine_settle(engine); /* while the caller already has the result */
-    clo_ceiling_give(bytes);
+    clo_backend_settle(backend); /* while the caller already has the result */
+    clo_memory_budget_give(bytes);
 }
 
-static void serve_requests(struct clo_pool *pool, struct clo_engine *engine)
+static void serve_requests(struct clo_pool *pool, struct clo_backend *backend)
 {
     pthread_mutex_lock(&pool->lock);
     while (!pool->ending) {
@@ -168,7 +168,7 @@ static void serve_requests(struct clo_pool *pool, struct clo_engine *engine)
         }
         keep_ahead(pool);
         pthread_mutex_unlock(&pool->lock);
-        carry_out(pool, engine, request);
+        carry_out(pool, backend, request);
         pthread_mutex_lock(&pool->lock);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -179,7 +179,7 @@ static void member_failed(struct clo_pool *pool, size_t place, const struct clo_
 {
     pool->failure = *error;
     pool->members--;
-    clo_ceiling_shrink(&pool->share);
+    clo_memory_budget_shrink(&pool->share);
     pool->finished[place] = true;
     struct request *request;
     while (!pool->members && (request = pop(pool))) {
@@ -193,29 +193,29 @@ static void *live(void *argument)
 {
     struct birth birth = *(struct birth *)argument;
     struct clo_pool *pool = birth.pool;
-    struct clo_engine *engine;
+    struct clo_backend *backend;
     struct clo_error error = {0};
     free(argument);
-    int status = clo_engine_create(&engine, &pool->setup, pool->nursery, &error);
+    int status = clo_backend_create(&backend, &pool->config, pool->zygote, &error);
     pthread_mutex_lock(&pool->lock);
     pool->starting--;
     if (status) {
         member_failed(pool, birth.place, &error);
     } else {
         pool->idle++; /* as good as idle: it is being warmed */
-        pool->layers = clo_engine_layers(engine);
+        pool->layers = clo_backend_layers(backend);
     }
     pthread_cond_broadcast(&pool->born);
     pthread_mutex_unlock(&pool->lock);
     if (status)
         return NULL;
-    clo_engine_warm(engine);
+    clo_backend_warm(backend);
     pthread_mutex_lock(&pool->lock);
     pool->idle--;
     pthread_mutex_unlock(&pool->lock);
-    serve_requests(pool, engine);
-    clo_engine_destroy(engine);
-    clo_ceiling_shrink(&pool->share);
+    serve_requests(pool, backend);
+    clo_backend_destroy(backend);
+    clo_memory_budget_shrink(&pool->share);
     return NULL;
 }
 
@@ -264,13 +264,13 @@ static int start_thread(struct clo_pool *pool, struct clo_error *error)
 /* Without memory for it there is no new member: those that live serve its requests. */
 static int start_member(struct clo_pool *pool, struct clo_error *error)
 {
-    int status = clo_ceiling_grow(&pool->share, error);
+    int status = clo_memory_budget_grow(&pool->share, error);
     pool->crowded = status != 0;
     if (status)
         return status;
     status = start_thread(pool, error);
     if (status)
-        clo_ceiling_shrink(&pool->share);
+        clo_memory_budget_shrink(&pool->share);
     return status;
 }
 
@@ -305,11 +305,11 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
     pthread_mutex_init(&pool->lock, NULL);
     init_condition(&pool->work);
     init_condition(&pool->born);
-    int status = clo_setup_open(&pool->setup, config, true, error);
+    int status = clo_config_open(&pool->config, config, true, error);
     if (!status)
-        status = clo_ceiling_join(&pool->share, pool->setup.limits.memory, error);
+        status = clo_memory_budget_join(&pool->share, pool->config.limits.memory, error);
     if (!status && config->isolation == CLO_ISOLATION_WORKER)
-        status = clo_nursery_create(&pool->nursery, &pool->setup, error);
+        status = clo_zygote_create(&pool->zygote, &pool->config, error);
     if (!status)
         status = start_first(pool, error);
     if (status) {
@@ -333,12 +333,12 @@ void clo_pool_destroy(struct clo_pool *pool)
     }
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->lock);
-    clo_ceiling_close(&pool->share);
+    clo_memory_budget_close(&pool->share);
     for (size_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
-    clo_nursery_destroy(pool->nursery);
-    clo_ceiling_leave(&pool->share);
-    clo_setup_close(&pool->setup);
+    clo_zygote_destroy(pool->zygote);
+    clo_memory_budget_leave(&pool->share);
+    clo_config_close(&pool->config);
     pthread_cond_destroy(&pool->born);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
@@ -364,8 +364,8 @@ static void wake_request(void *context)
 static int refuse(struct clo_pool *pool, struct request *request)
 {
     if (pool->crowded)
-        return clo_ceiling_refuse(pool->setup.limits.memory + CLO_CEILING_OWN, request->wait_ms,
-                                  &request->error);
+        return clo_memory_budget_refuse(pool->config.limits.memory + CLO_MEMORY_BUDGET_OWN,
+                                        request->wait_ms, &request->error);
     return clo_fail(&request->error, CLO_EBUSY,
                     "no sandbox became free within %llu ms; all %zu are in use",
                     (unsigned long long)request->wait_ms, pool->size);

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "sandbox/memory_budget.h"
 #include "sandbox/backend.h"
+#include "sandbox/memory_budget.h"
 
 struct clo_sandbox {
-    struct clo_setup setup;
-    struct clo_nursery *nursery;
-    struct clo_engine *engine;
+    struct clo_config config;
+    struct clo_zygote *zygote;
+    struct clo_backend *backend;
     uint64_t held; /* bytes of the ceiling, for its whole life; 0: none yet */
     pid_t owner;   /* thread id: a micro-VM belongs to the thread that made it */
 };
@@ -33,15 +33,15 @@ int clo_sandbox_create(struct clo_sandbox **result, const struct clo_sandbox_con
     if (!sandbox)
         return clo_fail_memory(error);
     sandbox->owner = this_thread();
-    int status = clo_setup_open(&sandbox->setup, config, false, error);
+    int status = clo_config_open(&sandbox->config, config, false, error);
     if (!status)
-        status = clo_ceiling_hold(sandbox->setup.limits.memory, error);
+        status = clo_memory_budget_hold(sandbox->config.limits.memory, error);
     if (!status)
-        sandbox->held = sandbox->setup.limits.memory;
+        sandbox->held = sandbox->config.limits.memory;
     if (!status && config->isolation == CLO_ISOLATION_WORKER)
-        status = clo_nursery_create(&sandbox->nursery, &sandbox->setup, error);
+        status = clo_zygote_create(&sandbox->zygote, &sandbox->config, error);
     if (!status)
-        status = clo_engine_create(&sandbox->engine, &sandbox->setup, sandbox->nursery, error);
+        status = clo_backend_create(&sandbox->backend, &sandbox->config, sandbox->zygote, error);
     if (status) {
         clo_sandbox_destroy(sandbox);
         return status;
@@ -54,11 +54,11 @@ void clo_sandbox_destroy(struct clo_sandbox *sandbox)
 {
     if (!sandbox)
         return;
-    clo_engine_destroy(sandbox->engine);
-    clo_nursery_destroy(sandbox->nursery);
+    clo_backend_destroy(sandbox->backend);
+    clo_zygote_destroy(sandbox->zygote);
     if (sandbox->held)
-        clo_ceiling_release(sandbox->held);
-    clo_setup_close(&sandbox->setup);
+        clo_memory_budget_release(sandbox->held);
+    clo_config_close(&sandbox->config);
     free(sandbox);
 }
 
@@ -71,5 +71,5 @@ int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
                         "a sandbox runs only on the thread that made it (%d); "
                         "this is thread %d",
                         (int)sandbox->owner, (int)this_thread());
-    return clo_engine_run(sandbox->engine, run, result, error);
+    return clo_backend_run(sandbox->backend, run, result, error);
 }

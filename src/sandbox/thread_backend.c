@@ -3,62 +3,62 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "sandbox/capture.h"
 #include "sandbox/backend.h"
+#include "sandbox/capture.h"
 #include "sandbox/run/runner.h"
 
-struct clo_local {
+struct clo_thread_backend {
     struct clo_runner *runner;
-    struct clo_service *service;
+    struct clo_host_calls *calls;
 };
 
 struct local_run {
-    struct clo_local *local;
-    struct clo_collector collector;
+    struct clo_thread_backend *local;
+    struct clo_capture capture;
     struct clo_cancel *cancel;
 };
 
-int clo_local_create(struct clo_local **result, const struct clo_setup *setup,
-                     struct clo_error *error)
+int clo_thread_backend_create(struct clo_thread_backend **result, const struct clo_config *config,
+                              struct clo_error *error)
 {
     size_t length;
     *result = NULL;
-    struct clo_local *local = calloc(1, sizeof *local);
+    struct clo_thread_backend *local = calloc(1, sizeof *local);
     if (!local)
         return clo_fail_memory(error);
-    const char *descriptor = clo_tools_descriptor(setup->tools, &length);
-    int status = clo_service_create(&local->service, setup->tools, setup->crew, error);
+    const char *descriptor = clo_tool_set_manifest(config->tools, &length);
+    int status = clo_host_calls_create(&local->calls, config->tools, config->threads, error);
     if (!status)
-        status = clo_runner_create(&local->runner, setup->image, setup->limits.memory, descriptor,
+        status = clo_runner_create(&local->runner, config->image, config->limits.memory, descriptor,
                                    length, error);
     if (status) {
-        clo_local_destroy(local);
+        clo_thread_backend_destroy(local);
         return status;
     }
     *result = local;
     return 0;
 }
 
-void clo_local_destroy(struct clo_local *local)
+void clo_thread_backend_destroy(struct clo_thread_backend *local)
 {
     if (!local)
         return;
     clo_runner_destroy(local->runner);
-    clo_service_free(local->service);
+    clo_host_calls_free(local->calls);
     free(local);
 }
 
-static int answer(void *context, const struct clo_call *call, struct clo_reply *reply,
+static int answer(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                   struct clo_error *error)
 {
     struct local_run *run = context;
-    return clo_service_call(run->local->service, call, reply, error);
+    return clo_host_calls_call(run->local->calls, call, reply, error);
 }
 
 static void output(void *context, enum clo_stream stream, const char *data, size_t length)
 {
     struct local_run *run = context;
-    clo_collector_take(&run->collector, stream, data, length);
+    clo_capture_take(&run->capture, stream, data, length);
 }
 
 static bool cancelled(void *context)
@@ -72,9 +72,9 @@ static void kick(void *context)
     clo_runner_kick(context);
 }
 
-int clo_local_run(struct clo_local *local, const struct clo_run *run,
-                  const struct clo_limits *limits, struct clo_run_result *result,
-                  struct clo_error *error)
+int clo_thread_backend_run(struct clo_thread_backend *local, const struct clo_run *run,
+                           const struct clo_limits *limits, struct clo_run_result *result,
+                           struct clo_error *error)
 {
     struct local_run here = {.local = local, .cancel = run->cancel};
     struct clo_run_host host = {
@@ -86,24 +86,24 @@ int clo_local_run(struct clo_local *local, const struct clo_run *run,
                               .keep_state = run->keep_state,
                               .write_through = run->on_output != NULL};
     struct clo_cancel_watch watch = {.wake = kick, .context = local->runner};
-    clo_collector_begin(&here.collector, run, limits->output);
-    clo_service_begin(local->service, limits, run->cancel, -1);
+    clo_capture_begin(&here.capture, run, limits->output);
+    clo_host_calls_begin(local->calls, limits, run->cancel, -1);
     clo_cancel_add(run->cancel, &watch);
     int status = clo_runner_run(local->runner, &order, &host, result, error);
     clo_cancel_remove(run->cancel, &watch);
-    clo_service_end(local->service);
+    clo_host_calls_end(local->calls);
     if (!status)
-        status = clo_collector_finish(&here.collector, result, error);
-    clo_collector_clear(&here.collector);
+        status = clo_capture_finish(&here.capture, result, error);
+    clo_capture_clear(&here.capture);
     return status;
 }
 
-void clo_local_warm(struct clo_local *local)
+void clo_thread_backend_warm(struct clo_thread_backend *local)
 {
     clo_runner_warm(local->runner);
 }
 
-void clo_local_settle(struct clo_local *local)
+void clo_thread_backend_settle(struct clo_thread_backend *local)
 {
     clo_runner_settle(local->runner);
 }

@@ -1,4 +1,4 @@
-/* zygote_program.c - the nursery's program as a sealed file in memory. */
+/* zygote_program.c - the zygote's program as a sealed file in memory. */
 #include "sandbox/zygote_program.h"
 
 #include <errno.h>
@@ -12,12 +12,13 @@
 #define MFD_EXEC 0x10u /* Linux 6.3, include/uapi/linux/memfd.h */
 #endif
 
-extern const uint8_t clo_program_start[], clo_program_end[]; /* made by tools/embed.sh */
+extern const uint8_t clo_zygote_program_start[],
+    clo_zygote_program_end[]; /* made by tools/embed.sh */
 
 static const uint8_t *replacement;
 static size_t replacement_size;
 
-void clo_program_replace(const uint8_t *bytes, size_t size)
+void clo_zygote_program_replace(const uint8_t *bytes, size_t size)
 {
     replacement = bytes;
     replacement_size = size;
@@ -26,16 +27,16 @@ void clo_program_replace(const uint8_t *bytes, size_t size)
 static int create(void)
 {
     const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    int fd = memfd_create("cloche-nursery", flags | MFD_EXEC);
+    int fd = memfd_create("cloche-zygote", flags | MFD_EXEC);
     if (fd < 0 && errno == EINVAL) /* older kernels know no other kind */
-        fd = memfd_create("cloche-nursery", flags);
+        fd = memfd_create("cloche-zygote", flags);
     return fd;
 }
 
-int clo_program_open(int *fd, struct clo_error *error)
+int clo_zygote_program_open(int *fd, struct clo_error *error)
 {
-    const uint8_t *bytes = replacement ? replacement : clo_program_start;
-    size_t own_size = (uintptr_t)clo_program_end - (uintptr_t)clo_program_start;
+    const uint8_t *bytes = replacement ? replacement : clo_zygote_program_start;
+    size_t own_size = (uintptr_t)clo_zygote_program_end - (uintptr_t)clo_zygote_program_start;
     size_t size = replacement ? replacement_size : own_size;
     *fd = create();
     if (*fd < 0) {

@@ -1,11 +1,11 @@
-/* handle_create.c - POST /responses: everything up to handing the reply to the executor. */
+/* handle_create.c - POST /responses: everything up to handing the job to the executor. */
 #include <string.h>
 
 #include "agent/agent.h"
-#include "serve/protocol/output_filter.h"
-#include "serve/store/history.h"
 #include "serve/http/http.h"
+#include "serve/protocol/output_filter.h"
 #include "serve/protocol/response.h"
+#include "serve/store/history.h"
 #include "serve/store/store.h"
 
 /* The response's id: the caller's, if it is well-formed and unused, else a new one. */
@@ -34,15 +34,16 @@ static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX +
     return 0;
 }
 
-static struct clo_reply *accept_reply(struct clo_exchange *exchange, struct clo_problem *problem)
+static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
+                                             struct clo_problem *problem)
 {
     struct clo_request request = {0};
-    struct clo_reply *reply = NULL;
+    struct clo_response_job *job = NULL;
     char id[CLO_SERVE_NAME_MAX + 1];
     const char *text = exchange->body.data ? exchange->body.data : "";
-    if (clo_audience_choose(clo_exchange_header(exchange, "x-cloche-output"),
-                            clo_exchange_header(exchange, "User-Agent"), &request.answer_only,
-                            problem) == 0 &&
+    if (clo_output_filter_choose(clo_exchange_header(exchange, "x-cloche-output"),
+                                 clo_exchange_header(exchange, "User-Agent"), &request.answer_only,
+                                 problem) == 0 &&
         clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
         clo_history_check(exchange->server->store, &request, problem) == 0 &&
         choose_id(exchange, id, problem) == 0) {
@@ -50,40 +51,40 @@ static struct clo_reply *accept_reply(struct clo_exchange *exchange, struct clo_
             clo_id_make(request.session, "sess");
         clo_name_copy(exchange->session, request.session);
         clo_name_copy(exchange->response_id, id);
-        reply = clo_reply_create(exchange->server, id, &request, exchange->charge);
+        job = clo_response_job_create(exchange->server, id, &request, exchange->charge);
         exchange->charge = 0;
-        if (!reply)
+        if (!job)
             clo_problem_internal(problem);
     }
     clo_request_clear(&request);
     clo_buffer_free(&exchange->body);
-    return reply;
+    return job;
 }
 
-static void start_foreground(struct clo_exchange *exchange, struct clo_reply *reply)
+static void start_foreground(struct clo_exchange *exchange, struct clo_response_job *job)
 {
     struct clo_problem problem;
-    reply->exchange = exchange;
-    clo_exchange_suspend(exchange, reply);
-    if (clo_reply_start(reply, &problem) == 0)
-        return; /* the exchange is the reply's now */
+    job->exchange = exchange;
+    clo_exchange_suspend(exchange, job);
+    if (clo_response_job_start(job, &problem) == 0)
+        return; /* the exchange is the job's now */
     clo_exchange_refuse(exchange, &problem);
     clo_exchange_resume(exchange);
 }
 
-static void start_background(struct clo_exchange *exchange, struct clo_reply *reply)
+static void start_background(struct clo_exchange *exchange, struct clo_response_job *job)
 {
     struct clo_problem problem;
-    if (clo_reply_start(reply, &problem) < 0) {
+    if (clo_response_job_start(job, &problem) < 0) {
         clo_exchange_refuse(exchange, &problem);
         return;
     }
-    if (!reply->request.stream) {
-        clo_exchange_text(exchange, 200, clo_json_text(reply->base));
+    if (!job->request.stream) {
+        clo_exchange_text(exchange, 200, clo_response_text(job->base));
         return;
     }
-    struct clo_feed *stream =
-        clo_reply_replay(exchange->server, reply, reply->id, 0, exchange->connection);
+    struct clo_event_stream *stream =
+        clo_response_job_replay(exchange->server, job, job->id, 0, exchange->connection);
     if (stream)
         clo_exchange_stream(exchange, stream);
     else
@@ -94,14 +95,14 @@ void clo_handle_create(struct clo_exchange *exchange, const char *id)
 {
     struct clo_problem problem;
     (void)id;
-    struct clo_reply *reply = accept_reply(exchange, &problem);
-    if (!reply) {
+    struct clo_response_job *job = accept_reply(exchange, &problem);
+    if (!job) {
         clo_exchange_refuse(exchange, &problem);
         return;
     }
-    exchange->reply = reply; /* this reference ends with the exchange */
-    if (reply->request.background)
-        start_background(exchange, reply);
+    exchange->job = job; /* this reference ends with the exchange */
+    if (job->request.background)
+        start_background(exchange, job);
     else
-        start_foreground(exchange, reply);
+        start_foreground(exchange, job);
 }

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/protocol/output_filter.h"
 #include "serve/http/http.h"
+#include "serve/protocol/output_filter.h"
 #include "serve/store/input_items.h"
 #include "serve/store/store.h"
 
@@ -72,10 +72,10 @@ static int replay(struct clo_exchange *exchange, const struct clo_record *record
                                record->id);
     if (parse_starting_after(exchange, &from, problem) < 0)
         return CLO_EINVALID;
-    struct clo_reply *reply = clo_replies_find(exchange->server->replies, record->id);
-    struct clo_feed *stream =
-        clo_reply_replay(exchange->server, reply, record->id, from, exchange->connection);
-    clo_reply_release(reply);
+    struct clo_response_job *job = clo_in_flight_find(exchange->server->in_flight, record->id);
+    struct clo_event_stream *stream =
+        clo_response_job_replay(exchange->server, job, record->id, from, exchange->connection);
+    clo_response_job_release(job);
     if (!stream)
         return clo_problem_internal(problem);
     clo_exchange_stream(exchange, stream);
@@ -86,13 +86,14 @@ static int show(struct clo_exchange *exchange, const struct clo_record *record,
                 struct clo_problem *problem)
 {
     bool answer_only;
-    if (clo_audience_choose(clo_exchange_header(exchange, "x-cloche-output"),
-                            clo_exchange_header(exchange, "User-Agent"), &answer_only, problem) < 0)
+    if (clo_output_filter_choose(clo_exchange_header(exchange, "x-cloche-output"),
+                                 clo_exchange_header(exchange, "User-Agent"), &answer_only,
+                                 problem) < 0)
         return CLO_EINVALID;
     if (answer_only &&
         json_object_set_new(record->response, "output",
-                            clo_audience_output(json_object_get(record->response, "output"),
-                                                json_object_get(record->response, "tools"))))
+                            clo_output_filter_output(json_object_get(record->response, "output"),
+                                                     json_object_get(record->response, "tools"))))
         return clo_problem_internal(problem);
     clo_exchange_json(exchange, 200, json_incref(record->response));
     return 0;
@@ -158,11 +159,11 @@ void clo_handle_cancel(struct clo_exchange *exchange, const char *id)
 {
     struct clo_record record;
     struct clo_problem problem;
-    struct clo_reply *reply = clo_replies_find(exchange->server->replies, id);
-    bool synchronous = reply && !reply->request.background;
-    if (reply && !synchronous)
-        clo_reply_cancel(reply, CLO_REPLY_CANCELLED);
-    clo_reply_release(reply);
+    struct clo_response_job *job = clo_in_flight_find(exchange->server->in_flight, id);
+    bool synchronous = job && !job->request.background;
+    if (job && !synchronous)
+        clo_response_job_cancel(job, CLO_JOB_CANCELLED);
+    clo_response_job_release(job);
     if (synchronous) {
         cannot_cancel(&problem, "A synchronous");
         clo_exchange_refuse(exchange, &problem);
@@ -182,7 +183,7 @@ void clo_handle_input_items(struct clo_exchange *exchange, const char *id)
     struct clo_record record;
     struct clo_problem problem;
     json_t *list;
-    struct clo_items_query query = {
+    struct clo_input_items_query query = {
         .limit = clo_exchange_query(exchange, "limit"),
         .order = clo_exchange_query(exchange, "order"),
         .after = clo_exchange_query(exchange, "after"),
@@ -190,7 +191,7 @@ void clo_handle_input_items(struct clo_exchange *exchange, const char *id)
     };
     if (!load(exchange, id, &record))
         return;
-    if (clo_items_list(exchange->server->store, id, &query, &list, &problem) < 0)
+    if (clo_input_items_list(exchange->server->store, id, &query, &list, &problem) < 0)
         clo_exchange_refuse(exchange, &problem);
     else
         clo_exchange_json(exchange, 200, list);

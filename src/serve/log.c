@@ -28,7 +28,7 @@ static void line_text(json_t **line, const char *key, const char *value)
 {
     if (value && *value) {
         json_t *text = json_string(value);
-        clo_doc_put(line, key, text ? text : json_string("(not UTF-8)"));
+        clo_json_put(line, key, text ? text : json_string("(not UTF-8)"));
     }
 }
 
@@ -36,7 +36,7 @@ static void line_write(json_t *line)
 {
     static const char no_memory[] =
         "{\"level\":\"error\",\"event\":\"log\",\"message\":\"no memory for a line\"}";
-    char *text = clo_doc_dump(line, JSON_COMPACT);
+    char *text = clo_json_dump(line, JSON_COMPACT);
     json_decref(line);
     if (!text) {
         dprintf(STDERR_FILENO, "%s\n", no_memory);
@@ -54,8 +54,8 @@ void clo_log_request(const struct clo_log_request *request)
     json_t *line = line_new(request->status >= 500 ? "error" : "info", "request");
     line_text(&line, "method", request->method);
     line_text(&line, "path", request->path);
-    clo_doc_put(&line, "status", json_integer(request->status));
-    clo_doc_put(&line, "ms", json_integer((json_int_t)request->milliseconds));
+    clo_json_put(&line, "status", json_integer(request->status));
+    clo_json_put(&line, "ms", json_integer((json_int_t)request->milliseconds));
     line_text(&line, "response", request->response_id);
     line_text(&line, "outcome", request->outcome);
     line_text(&line, "request", request->request_id);

@@ -17,12 +17,12 @@
 
 #include "agent/agent.h"
 #include "base/error.h"
-#include "serve/http/http.h"
-#include "serve/log.h"
-#include "serve/job/response_job.h"
-#include "serve/store/store.h"
-#include "serve/job/executor.h"
 #include "serve/http/disconnect.h"
+#include "serve/http/http.h"
+#include "serve/job/executor.h"
+#include "serve/job/response_job.h"
+#include "serve/log.h"
+#include "serve/store/store.h"
 
 #define TURNS_MAX 1024u
 #define QUEUE_MAX 65536u
@@ -151,11 +151,12 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
     const struct clo_serve_config *config = &server->config;
     int status = clo_store_open(&server->store, config->store, error);
     if (status == 0)
-        status = clo_replies_create(&server->replies, error);
+        status = clo_in_flight_create(&server->in_flight, error);
     if (status == 0)
-        status = clo_turns_create(&server->turns, config->turns, config->queue, error);
+        status = clo_executor_create(&server->executor, config->turns, config->queue, error);
     if (status == 0)
-        status = clo_watch_create(&server->watch, config->connections, config->keepalive_ms, error);
+        status = clo_disconnect_watch_create(&server->watch, config->connections,
+                                             config->keepalive_ms, error);
     if (status == 0)
         status = clo_http_start(server, port, error);
     return status;
@@ -164,28 +165,29 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
 static void finish_turns(struct clo_server *server)
 {
     atomic_store(&server->stopping, true);
-    if (clo_turns_wait_idle(server->turns, server->config.grace_ms))
+    if (clo_executor_wait_idle(server->executor, server->config.grace_ms))
         return;
     clo_log_event("warning", "serve", "the grace time of %u ms is over; turns are cancelled",
                   server->config.grace_ms);
-    clo_replies_cancel_all(server->replies, CLO_REPLY_SHUTDOWN);
-    if (!clo_turns_wait_idle(server->turns, CLO_SERVE_FLUSH_MS)) {
-        clo_watch_cut(server->watch); /* a turn may be waiting for a client that does not read */
-        clo_turns_wait_idle(server->turns, CLO_SERVE_FLUSH_MS);
+    clo_in_flight_cancel_all(server->in_flight, CLO_JOB_SHUTDOWN);
+    if (!clo_executor_wait_idle(server->executor, CLO_SERVE_FLUSH_MS)) {
+        clo_disconnect_watch_cut(
+            server->watch); /* a turn may be waiting for a client that does not read */
+        clo_executor_wait_idle(server->executor, CLO_SERVE_FLUSH_MS);
     }
 }
 
 static void stop(struct clo_server *server)
 {
-    clo_turns_destroy(server->turns);
+    clo_executor_destroy(server->executor);
     if (server->http) {
         clo_http_quiesce(server->http);
         clo_http_drain(server->http, CLO_SERVE_FLUSH_MS);
-        clo_watch_cut(server->watch);
+        clo_disconnect_watch_cut(server->watch);
         clo_http_stop(server->http);
     }
-    clo_watch_destroy(server->watch);
-    clo_replies_destroy(server->replies);
+    clo_disconnect_watch_destroy(server->watch);
+    clo_in_flight_destroy(server->in_flight);
     clo_store_close(server->store);
 }
 

@@ -4,20 +4,20 @@
  *        │  POST            │                              │
  *        ├─────────────────▶│ router → create → request    │
  *        │                  │ suspend the connection       │
- *        │                  ├────────── job ──────────────▶│ reply: history → clo_agent_turn →
+ *        │                  ├────────── job ──────────────▶│ job: history → clo_agent_turn →
  * store │                  │                              │  │ items as they happen │   SSE │◀────
  * stream (bounded) ───────┤◀─┘ events │◀─────────────────┤                              │ │  goes
- * away       watch (1): RDHUP → cancel the reply; quiet stream → comment
+ * away       watch (1): RDHUP → cancel the job; quiet stream → comment
  *
  * What is always true
  * - An exchange (one HTTP request) belongs to its connection. While the connection is suspended
- *   and unanswered, exactly one reply holds the exchange, and only that reply answers and resumes
+ *   and unanswered, exactly one job holds the exchange, and only that job answers and resumes
  * it. Once answered, nobody but the HTTP thread and the watch (under its lock) touches it.
- * - A reply (one response in the making) is counted: by the worker, the register of replies, the
+ * - A job (one response in the making) is counted: by the worker, the register of jobs, the
  *   exchange and each replaying stream. Its request and its base response never change.
  * - A foreground response enters the store once, finished, before its client hears of the end; a
  *   background response enters it before its POST is answered.
- * - Locks are taken in this order: watch, replies, reply, stream, store. None is held during a
+ * - Locks are taken in this order: watch, jobs, job, stream, store. None is held during a
  * turn.
  * - Everything has a ceiling, named below or in struct clo_serve_config.
  */
@@ -51,9 +51,9 @@ static inline void clo_name_copy(char to[CLO_SERVE_NAME_MAX + 1], const char *fr
 }
 
 struct clo_store;
-struct clo_turns;
-struct clo_watch;
-struct clo_replies;
+struct clo_executor;
+struct clo_disconnect_watch;
+struct clo_in_flight;
 struct clo_http;
 
 struct clo_server {
@@ -61,9 +61,9 @@ struct clo_server {
     struct clo_serve_config config; /* with the defaults filled in */
     struct clo_http *http;
     struct clo_store *store;
-    struct clo_turns *turns;
-    struct clo_watch *watch;
-    struct clo_replies *replies;
+    struct clo_executor *executor;
+    struct clo_disconnect_watch *watch;
+    struct clo_in_flight *in_flight;
     atomic_size_t bodies; /* bytes of request bodies held */
     atomic_bool stopping; /* no new turns; /readiness answers 503 */
 };

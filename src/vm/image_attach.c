@@ -119,7 +119,7 @@ void clo_image_close(struct clo_image *image)
     free(image);
 }
 
-int clo_image_descriptor(const struct clo_image *image, bool *copied)
+int clo_image_fd(const struct clo_image *image, bool *copied)
 {
     *copied = image->copied;
     return image->fd;

@@ -116,7 +116,7 @@ void clo_kvm_adopt(int fd);
 /* An open image in another program, to which the descriptor was passed: `descriptor` is still the
  * image's, `inherit` takes `fd`, also on failure. `copied`: whether the code stands in huge pages.
  * The file's hash was checked, or not, by whoever opened it. */
-int clo_image_descriptor(const struct clo_image *image, bool *copied);
+int clo_image_fd(const struct clo_image *image, bool *copied);
 int clo_image_inherit(struct clo_image **image, int fd, const char *path, bool copied,
                       struct clo_error *error);
 

@@ -85,7 +85,7 @@ static void sink(void *context, const struct clo_item_event *event)
 {
     struct stage *stage = context;
     log_item(&stage->log, event);
-    if (event->item && !clo_doc_text(event->item, "id"))
+    if (event->item && !clo_json_text(event->item, "id"))
         fail_msg("an item without an id");
     if (event->kind == CLO_ITEM_DONE)
         json_array_append(stage->seen, (json_t *)event->item);
@@ -127,9 +127,9 @@ static const char *output_of(const struct stage *stage, const char *call_id)
     size_t index;
     const json_t *item;
     json_array_foreach(stage->result.output, index, item) {
-        if (clo_doc_is(item, "type", "function_call_output") &&
-            clo_doc_is(item, "call_id", call_id))
-            return clo_doc_text(item, "output");
+        if (clo_json_is(item, "type", "function_call_output") &&
+            clo_json_is(item, "call_id", call_id))
+            return clo_json_text(item, "output");
     }
     return NULL;
 }
@@ -142,11 +142,11 @@ static void finish(struct stage *stage)
     const json_t *item;
     assert_true(json_equal(stage->seen, stage->result.output));
     json_array_foreach(stage->result.output, index, item) {
-        if (!clo_doc_is(item, "type", "function_call"))
+        if (!clo_json_is(item, "type", "function_call"))
             continue;
-        assert_non_null(clo_doc_text(item, "call_id"));
-        assert_true(!output_of(stage, clo_doc_text(item, "call_id")) ==
-                    clo_doc_is(item, "name", "theirs"));
+        assert_non_null(clo_json_text(item, "call_id"));
+        assert_true(!output_of(stage, clo_json_text(item, "call_id")) ==
+                    clo_json_is(item, "name", "theirs"));
     }
     clo_agent_destroy(stage->agent);
     clo_turn_result_clear(&stage->result);
@@ -227,7 +227,7 @@ static void calls_of_a_batch_run_at_once_and_answer_in_order(void **state)
     assert_int_equal(stage.result.status, CLO_TURN_COMPLETED);
     static const char *const ids[] = {"a", "b", "c"};
     for (size_t i = 0; i < 3; i++)
-        assert_string_equal(clo_doc_text(json_array_get(stage.result.output, 3 + i), "call_id"),
+        assert_string_equal(clo_json_text(json_array_get(stage.result.output, 3 + i), "call_id"),
                             ids[i]);
     check_output(&stage, "a", "first");
     check_output(&stage, "c", "third");

@@ -142,7 +142,7 @@ static void sample_machines(void **state)
         snprintf(folder, sizeof folder, "%s/%zu", top, i);
         for (int k = 0; k < FILES_MAX && samples[i].files[k].path; k++)
             put(folder, samples[i].files[k].path, samples[i].files[k].text);
-        uint64_t found = clo_machine_memory(folder);
+        uint64_t found = clo_memory_limit(folder);
         if (found != samples[i].expected)
             fail_msg("%s: %llu bytes", samples[i].name, (unsigned long long)found);
     }
@@ -154,9 +154,9 @@ static void sample_machines(void **state)
 static void this_machine_has_memory(void **state)
 {
     (void)state;
-    assert_true(clo_machine_memory("") >= 64 * MIB);
-    assert_int_equal(clo_machine_memory("") % MIB, 0);
-    assert_int_equal(clo_machine_memory("/nowhere"), 0);
+    assert_true(clo_memory_limit("") >= 64 * MIB);
+    assert_int_equal(clo_memory_limit("") % MIB, 0);
+    assert_int_equal(clo_memory_limit("/nowhere"), 0);
 }
 
 int main(void)

@@ -87,25 +87,25 @@ static void lone_surrogate_escapes_are_mended(void **state)
         {"{\"a\":\"\\\\ud83d\\ud83d\"}", "\\ud83d\xef\xbf\xbd"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_t *value = clo_doc_load(cases[i].json, strlen(cases[i].json), NULL);
-        assert_string_equal(clo_doc_text(value, "a"), cases[i].text);
+        json_t *value = clo_json_load(cases[i].json, strlen(cases[i].json), NULL);
+        assert_string_equal(clo_json_text(value, "a"), cases[i].text);
         json_decref(value);
     }
     json_error_t why;
-    assert_null(clo_doc_load("{\"a\":\"\\ud83d\"", 13, &why));
-    assert_null(clo_doc_load("", 0, &why));
+    assert_null(clo_json_load("{\"a\":\"\\ud83d\"", 13, &why));
+    assert_null(clo_json_load("", 0, &why));
 }
 
 static void getters_forgive(void **state)
 {
     (void)state;
-    json_t *value = clo_doc_load("{\"s\":\"t\",\"n\":-4,\"m\":9}", 22, NULL);
-    assert_null(clo_doc_text(value, "n"));
-    assert_null(clo_doc_text(NULL, "s"));
-    assert_true(clo_doc_is(value, "s", "t"));
-    assert_false(clo_doc_is(value, "x", "t"));
-    assert_int_equal(clo_doc_count(value, "n"), 0);
-    assert_int_equal(clo_doc_count(value, "m"), 9);
+    json_t *value = clo_json_load("{\"s\":\"t\",\"n\":-4,\"m\":9}", 22, NULL);
+    assert_null(clo_json_text(value, "n"));
+    assert_null(clo_json_text(NULL, "s"));
+    assert_true(clo_json_is(value, "s", "t"));
+    assert_false(clo_json_is(value, "x", "t"));
+    assert_int_equal(clo_json_count(value, "n"), 0);
+    assert_int_equal(clo_json_count(value, "m"), 9);
     json_decref(value);
 }
 

@@ -89,8 +89,8 @@ static void the_description_has_all_that_is_needed(void **state)
     struct clo_codeact_config config = {"CPython 3.13.9", tools, 2, limits, 16384};
     json_t *tool;
     assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
-    assert_true(clo_doc_is(tool, "type", "function") && clo_doc_is(tool, "name", "execute_code"));
-    const char *text = clo_doc_text(tool, "description");
+    assert_true(clo_json_is(tool, "type", "function") && clo_json_is(tool, "name", "execute_code"));
+    const char *text = clo_json_text(tool, "description");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(text, parts[i]))
             fail_msg("\"%s\" is missing from:\n%s", parts[i], text);
@@ -106,7 +106,7 @@ static void the_description_has_all_that_is_needed(void **state)
     json_decref(tool);
     config.tool_count = 0;
     assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
-    assert_non_null(strstr(clo_doc_text(tool, "description"), "no host functions"));
+    assert_non_null(strstr(clo_json_text(tool, "description"), "no host functions"));
     json_decref(tool);
 }
 
@@ -229,7 +229,7 @@ static void long_output_is_cut_in_the_middle(void **state)
             const char *shown;
             size_t length, left, all;
             assert_true(clo_text_valid(text, strlen(text)));
-            assert_true(clo_report_read(text, strlen(text), "stdout", &shown, &length));
+            assert_true(clo_run_report_read(text, strlen(text), "stdout", &shown, &length));
             const char *note = strstr(shown, "\n[... ");
             assert_int_equal(
                 sscanf(note, "\n[... %zu of %zu bytes of stdout are left out here", &left, &all),

@@ -1,7 +1,7 @@
 /* model_call.h - one call of a model against the prepared server, with all that came of it; and the
  * replies that several tests use. Included once, after cmocka. */
-#ifndef CLO_TESTS_MODEL_CALL_H
-#define CLO_TESTS_MODEL_CALL_H
+#ifndef CLO_TESTS_MODEL_MODEL_CALL_H
+#define CLO_TESTS_MODEL_MODEL_CALL_H
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -27,7 +27,7 @@ static inline json_t *user(const char *text)
 static inline json_t *parse(const char *text)
 {
     json_error_t why;
-    json_t *value = clo_doc_load(text, strlen(text), &why);
+    json_t *value = clo_json_load(text, strlen(text), &why);
     if (!value)
         fail_msg("%s: %s", why.text, text);
     return value;

@@ -22,8 +22,8 @@ static void responses_stream_in_any_pieces(void **state)
         check_two_items(&outcome);
         const json_t *message = json_array_get(outcome.reply.output, 0);
         const json_t *part = json_array_get(json_object_get(message, "content"), 0);
-        assert_string_equal(clo_doc_text(part, "text"), "Hello \xc3\xa4");
-        assert_string_equal(clo_doc_text(json_array_get(outcome.reply.output, 1), "arguments"),
+        assert_string_equal(clo_json_text(part, "text"), "Hello \xc3\xa4");
+        assert_string_equal(clo_json_text(json_array_get(outcome.reply.output, 1), "arguments"),
                             "{\"code\":\"1\"}");
         done(&outcome);
     }
@@ -97,8 +97,8 @@ static void responses_reasoning_refusal_incomplete(void **state)
     assert_string_equal(outcome.log.data, "+reasoning~one~\n\n~two- +message!no-incomplete ");
     assert_string_equal(outcome.reply.incomplete, "content_filter");
     const json_t *item = json_array_get(outcome.reply.output, 0);
-    assert_string_equal(clo_doc_text(item, "encrypted_content"), "zzz");
-    assert_string_equal(clo_doc_text(item, "id"), "rs_9");
+    assert_string_equal(clo_json_text(item, "encrypted_content"), "zzz");
+    assert_string_equal(clo_json_text(item, "id"), "rs_9");
     done(&outcome);
 }
 
@@ -183,7 +183,7 @@ static void chat_streams_in_any_pieces(void **state)
         assert_int_equal(outcome.reply.usage.output, 6);
         assert_int_equal(outcome.reply.usage.cached, 1);
         assert_int_equal(outcome.reply.usage.reasoning, 2);
-        assert_string_equal(clo_doc_text(json_array_get(outcome.reply.output, 3), "call_id"), "b");
+        assert_string_equal(clo_json_text(json_array_get(outcome.reply.output, 3), "call_id"), "b");
         done(&outcome);
     }
 }

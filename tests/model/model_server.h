@@ -4,8 +4,8 @@
  * One connection at a time is served, by one thread. Requests are read to their end before they
  * are answered, and kept for the test to look at.
  */
-#ifndef CLO_TESTS_MODEL_SERVER_H
-#define CLO_TESTS_MODEL_SERVER_H
+#ifndef CLO_TESTS_MODEL_MODEL_SERVER_H
+#define CLO_TESTS_MODEL_MODEL_SERVER_H
 
 #include <arpa/inet.h>
 #include <poll.h>

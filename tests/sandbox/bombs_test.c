@@ -67,10 +67,10 @@ static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size, uin
         size);
 }
 
-static struct clo_ceiling_state look(void)
+static struct clo_memory_budget_state look(void)
 {
-    struct clo_ceiling_state state;
-    clo_ceiling_look(&state);
+    struct clo_memory_budget_state state;
+    clo_memory_budget_look(&state);
     return state;
 }
 
@@ -91,7 +91,7 @@ static int set_ceiling(void **state)
 static int everything_is_back(void **state)
 {
     (void)state;
-    struct clo_ceiling_state now = look();
+    struct clo_memory_budget_state now = look();
     return now.used || now.runs || now.members || now.singles || now.waiting;
 }
 
@@ -123,7 +123,7 @@ static void *sample(void *argument)
         uint64_t sum = here > self->before ? here - self->before : 0;
         for (size_t i = 0; i < count; i++)
             sum += processes_resident(pids[i]);
-        struct clo_ceiling_state state = look();
+        struct clo_memory_budget_state state = look();
         self->over |= state.used > state.ceiling;
         self->peak = sum > self->peak ? sum : self->peak;
         self->workers = count > self->workers ? count : self->workers;
@@ -295,7 +295,7 @@ static void idle_workers_keep_no_more_than_their_own_part(void **state)
     }
     size_t limited = 0, refused = 0;
     join_bombs(jobs, 6, &limited, &refused);
-    wait_until_used_is(look().members * CLO_CEILING_OWN); /* all is given back */
+    wait_until_used_is(look().members * CLO_MEMORY_BUDGET_OWN); /* all is given back */
     long pids[WORKERS_MAX];
     size_t count = find_workers(pids);
     uint64_t most = 0;
@@ -304,7 +304,7 @@ static void idle_workers_keep_no_more_than_their_own_part(void **state)
     fprintf(stderr, "idle workers: %zu, the largest has %llu KiB\n", count,
             (unsigned long long)(most / 1024));
     assert_true(count <= look().members);
-    assert_true(most <= CLO_CEILING_OWN);
+    assert_true(most <= CLO_MEMORY_BUDGET_OWN);
     clo_pool_destroy(pool);
 }
 
@@ -337,7 +337,7 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
         job_join(&job);
         assert_int_equal(job.status, 0);
         assert_int_equal(job.result->error.kind, i ? CLO_RUN_CANCELLED : CLO_RUN_WORKER);
-        assert_true(left <= CLO_CEILING_OWN);
+        assert_true(left <= CLO_MEMORY_BUDGET_OWN);
         clo_run_result_free(job.result);
         clo_cancel_free(cancel);
     }

@@ -24,10 +24,11 @@
 #define MIB (1ull << 20)
 #define NEVER UINT64_MAX
 
-_Static_assert(CLO_CEILING_OWN >=
+_Static_assert(CLO_MEMORY_BUDGET_OWN >=
                    CLO_KEEP_PAGES * CLO_PAGE_SIZE + CLO_KEEP_STACK + 2 * CLO_KEEP_MESSAGE + 4 * MIB,
                "what an idle sandbox keeps, with tables and process, fits into its own part");
-_Static_assert(CLO_CEILING_OWN >= CLO_STACK_SIZE + 8 * MIB, "and what a run has beside its limit");
+_Static_assert(CLO_MEMORY_BUDGET_OWN >= CLO_STACK_SIZE + 8 * MIB,
+               "and what a run has beside its limit");
 
 static void set_ceiling(uint64_t mib)
 {
@@ -36,37 +37,37 @@ static void set_ceiling(uint64_t mib)
         fail_msg("%s", error.message);
 }
 
-static struct clo_ceiling_state look(void)
+static struct clo_memory_budget_state look(void)
 {
-    struct clo_ceiling_state state;
-    clo_ceiling_look(&state);
+    struct clo_memory_budget_state state;
+    clo_memory_budget_look(&state);
     return state;
 }
 
-static void open_pool(struct clo_ceiling_pool *pool, uint64_t mib)
+static void open_pool(struct clo_memory_budget_pool *pool, uint64_t mib)
 {
     struct clo_error error;
-    if (clo_ceiling_join(pool, mib * MIB, &error) || clo_ceiling_grow(pool, &error))
+    if (clo_memory_budget_join(pool, mib * MIB, &error) || clo_memory_budget_grow(pool, &error))
         fail_msg("%s", error.message);
 }
 
-static void end_pool(struct clo_ceiling_pool *pool)
+static void end_pool(struct clo_memory_budget_pool *pool)
 {
-    clo_ceiling_close(pool);
+    clo_memory_budget_close(pool);
     while (pool->members)
-        clo_ceiling_shrink(pool);
-    clo_ceiling_leave(pool);
+        clo_memory_budget_shrink(pool);
+    clo_memory_budget_leave(pool);
 }
 
-static int take_now(struct clo_ceiling_pool *pool, uint64_t mib, struct clo_error *error)
+static int take_now(struct clo_memory_budget_pool *pool, uint64_t mib, struct clo_error *error)
 {
-    return clo_ceiling_await(pool, mib * MIB, 0, 0, NULL, error);
+    return clo_memory_budget_await(pool, mib * MIB, 0, 0, NULL, error);
 }
 
 static int everything_is_back(void **state)
 {
     (void)state;
-    struct clo_ceiling_state now = look();
+    struct clo_memory_budget_state now = look();
     return now.used || now.runs || now.members || now.singles || now.waiting ||
            clo_memory_ceiling_set(0, NULL);
 }
@@ -74,7 +75,7 @@ static int everything_is_back(void **state)
 /* A run in a thread of its own. */
 struct runner {
     pthread_t thread;
-    struct clo_ceiling_pool *pool;
+    struct clo_memory_budget_pool *pool;
     uint64_t mib, wait_ms; /* NEVER: for ever */
     struct clo_cancel *cancel;
     struct clo_error error;
@@ -91,15 +92,15 @@ static void *run(void *argument)
     struct runner *self = argument;
     uint64_t deadline =
         self->wait_ms == NEVER ? NEVER / 2 : clo_monotonic_ns() + self->wait_ms * 1000000;
-    self->status = clo_ceiling_await(self->pool, self->mib * MIB, deadline, self->wait_ms,
-                                     self->cancel, &self->error);
+    self->status = clo_memory_budget_await(self->pool, self->mib * MIB, deadline, self->wait_ms,
+                                           self->cancel, &self->error);
     if (!self->status)
         self->place = ++places;
     atomic_store(&self->done, true);
     while (!self->status && !atomic_load(&self->end))
         nanosleep(&(struct timespec){0, 1000000}, NULL);
     if (!self->status)
-        clo_ceiling_give(self->mib * MIB);
+        clo_memory_budget_give(self->mib * MIB);
     return NULL;
 }
 
@@ -129,7 +130,7 @@ static void join_runner(struct runner *runner)
 static void the_default_is_half_of_the_memory(void **state)
 {
     (void)state;
-    uint64_t half = clo_machine_memory("") / 2 / MIB * MIB;
+    uint64_t half = clo_memory_limit("") / 2 / MIB * MIB;
     assert_int_equal(clo_memory_ceiling(), half);
     set_ceiling(700);
     assert_int_equal(clo_memory_ceiling(), 700 * MIB);
@@ -138,29 +139,29 @@ static void the_default_is_half_of_the_memory(void **state)
     set_ceiling(0);
     assert_int_equal(clo_memory_ceiling(), half);
     assert_int_equal(clo_memory_ceiling_set(UINT64_MAX, NULL), 0);
-    assert_true(clo_ceiling_room(256 * MIB) > 1000000);
+    assert_true(clo_memory_budget_room(256 * MIB) > 1000000);
     set_ceiling(1024);
-    assert_int_equal(clo_ceiling_room(240 * MIB), 4);
-    assert_int_equal(clo_ceiling_room(256 * MIB), 3);
-    assert_int_equal(clo_ceiling_room(2048 * MIB), 0);
+    assert_int_equal(clo_memory_budget_room(240 * MIB), 4);
+    assert_int_equal(clo_memory_budget_room(256 * MIB), 3);
+    assert_int_equal(clo_memory_budget_room(2048 * MIB), 0);
 }
 
 static void what_can_never_fit_is_refused_with_both_values(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0};
+    struct clo_memory_budget_pool pool = {0};
     struct clo_error error;
     set_ceiling(512);
-    assert_int_equal(clo_ceiling_check(496 * MIB, &error), 0);
-    assert_int_equal(clo_ceiling_check(498 * MIB, &error), CLO_EINVALID);
+    assert_int_equal(clo_memory_budget_check(496 * MIB, &error), 0);
+    assert_int_equal(clo_memory_budget_check(498 * MIB, &error), CLO_EINVALID);
     assert_string_equal(error.message,
                         "limit memory is 498 MiB; with 16 MiB for the sandbox itself that is more "
                         "than the 512 MiB that all sandboxes may use together");
     assert_non_null(strstr(error.hint, "sandbox.total_memory"));
-    assert_int_equal(clo_ceiling_join(&pool, 1024 * MIB, &error), CLO_EINVALID);
+    assert_int_equal(clo_memory_budget_join(&pool, 1024 * MIB, &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "1 GiB"));
     assert_false(pool.joined);
-    assert_int_equal(clo_ceiling_hold(4096 * MIB, &error), CLO_EINVALID);
+    assert_int_equal(clo_memory_budget_hold(4096 * MIB, &error), CLO_EINVALID);
     assert_int_equal(clo_memory_ceiling_set(63 * MIB, &error), CLO_EINVALID);
     assert_string_equal(error.message,
                         "a ceiling of 63 MiB on the memory of all sandboxes together leaves no "
@@ -171,7 +172,7 @@ static void what_can_never_fit_is_refused_with_both_values(void **state)
 static void runs_are_let_in_until_it_is_full_and_then_told_why_not(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0};
+    struct clo_memory_budget_pool pool = {0};
     struct clo_error error;
     set_ceiling(1024);
     open_pool(&pool, 256);
@@ -188,18 +189,18 @@ static void runs_are_let_in_until_it_is_full_and_then_told_why_not(void **state)
     assert_non_null(strstr(error.hint, "sandbox.count"));
     assert_int_equal(take_now(&pool, 240, &error), 0); /* to the last byte */
     assert_int_equal(look().used, 1024 * MIB);
-    clo_ceiling_give(256 * MIB);
+    clo_memory_budget_give(256 * MIB);
     assert_int_equal(take_now(&pool, 256, &error), 0);
-    clo_ceiling_give(240 * MIB);
+    clo_memory_budget_give(240 * MIB);
     for (int i = 0; i < 3; i++)
-        clo_ceiling_give(256 * MIB);
+        clo_memory_budget_give(256 * MIB);
     end_pool(&pool);
 }
 
 static void runs_wait_in_turn_small_ones_behind_large_ones_too(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0};
+    struct clo_memory_budget_pool pool = {0};
     set_ceiling(400);
     open_pool(&pool, 300);
     places = 0;
@@ -212,7 +213,7 @@ static void runs_wait_in_turn_small_ones_behind_large_ones_too(void **state)
         start_waiting(&runners[i]);
     }
     assert_int_equal(look().used, 316 * MIB); /* 48 more would fit, but it is not their turn */
-    clo_ceiling_give(300 * MIB);
+    clo_memory_budget_give(300 * MIB);
     wait_for_queue(2); /* 300 and the 48 behind it */
     assert_int_equal(look().used, 364 * MIB);
     assert_int_equal(look().runs, 2);
@@ -232,7 +233,7 @@ static void runs_wait_in_turn_small_ones_behind_large_ones_too(void **state)
 static void who_gives_up_lets_those_behind_pass(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0};
+    struct clo_memory_budget_pool pool = {0};
     set_ceiling(400);
     open_pool(&pool, 300);
     assert_int_equal(take_now(&pool, 300, NULL), 0);
@@ -248,14 +249,14 @@ static void who_gives_up_lets_those_behind_pass(void **state)
     assert_non_null(strstr(large.error.message, "within 1500 ms: it wants 300 MiB"));
     join_runner(&small);
     assert_int_equal(small.status, 0);
-    clo_ceiling_give(300 * MIB);
+    clo_memory_budget_give(300 * MIB);
     end_pool(&pool);
 }
 
 static void a_wait_can_be_cancelled(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0};
+    struct clo_memory_budget_pool pool = {0};
     struct clo_cancel *cancel = clo_cancel_create();
     assert_non_null(cancel);
     set_ceiling(400);
@@ -270,14 +271,14 @@ static void a_wait_can_be_cancelled(void **state)
     run(&late); /* a token that is triggered already */
     assert_int_equal(late.status, CLO_ECANCELLED);
     clo_cancel_free(cancel);
-    clo_ceiling_give(300 * MIB);
+    clo_memory_budget_give(300 * MIB);
     end_pool(&pool);
 }
 
 static void the_end_of_a_pool_ends_its_waits_and_no_others(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool ending = {0}, other = {0};
+    struct clo_memory_budget_pool ending = {0}, other = {0};
     set_ceiling(400);
     open_pool(&other, 300);
     open_pool(&ending, 300);
@@ -286,13 +287,13 @@ static void the_end_of_a_pool_ends_its_waits_and_no_others(void **state)
     struct runner second = {.pool = &other, .mib = 300, .wait_ms = NEVER};
     start_waiting(&first);
     start_waiting(&second);
-    clo_ceiling_close(&ending);
+    clo_memory_budget_close(&ending);
     join_runner(&first);
     assert_int_equal(first.status, CLO_ECANCELLED);
     assert_non_null(strstr(first.error.message, "the pool was destroyed"));
     assert_int_equal(take_now(&ending, 300, NULL), CLO_ECANCELLED);
     assert_false(atomic_load(&second.done));
-    clo_ceiling_give(300 * MIB);
+    clo_memory_budget_give(300 * MIB);
     join_runner(&second);
     assert_int_equal(second.status, 0);
     end_pool(&ending);
@@ -302,7 +303,7 @@ static void the_end_of_a_pool_ends_its_waits_and_no_others(void **state)
 static void lowering_ends_nothing_and_raising_lets_in(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0};
+    struct clo_memory_budget_pool pool = {0};
     struct clo_error error;
     set_ceiling(1024);
     open_pool(&pool, 256);
@@ -312,13 +313,13 @@ static void lowering_ends_nothing_and_raising_lets_in(void **state)
     assert_int_equal(look().used, 784 * MIB); /* goes on */
     struct runner runner = {.pool = &pool, .mib = 256, .wait_ms = NEVER};
     start_waiting(&runner);
-    clo_ceiling_give(256 * MIB);
-    clo_ceiling_give(256 * MIB);
+    clo_memory_budget_give(256 * MIB);
+    clo_memory_budget_give(256 * MIB);
     assert_int_equal(look().waiting, 1); /* 272 + 256 > 300 */
     set_ceiling(530);
     join_runner(&runner);
     assert_int_equal(runner.status, 0);
-    clo_ceiling_give(256 * MIB);
+    clo_memory_budget_give(256 * MIB);
     assert_int_equal(clo_memory_ceiling_set(271 * MIB, &error), CLO_EBUSY);
     assert_string_equal(
         error.message,
@@ -328,31 +329,31 @@ static void lowering_ends_nothing_and_raising_lets_in(void **state)
     assert_int_equal(clo_memory_ceiling(), 530 * MIB);
     set_ceiling(272);
     assert_int_equal(take_now(&pool, 256, NULL), 0);
-    clo_ceiling_give(256 * MIB);
+    clo_memory_budget_give(256 * MIB);
     end_pool(&pool);
 }
 
 static void a_pool_grows_while_its_members_can_all_run(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0}, small = {0}, late = {0};
+    struct clo_memory_budget_pool pool = {0}, small = {0}, late = {0};
     struct clo_error error;
     set_ceiling(1024);
     open_pool(&pool, 256);
-    assert_int_equal(clo_ceiling_grow(&pool, NULL), 0);
-    assert_int_equal(clo_ceiling_grow(&pool, NULL), 0);
-    assert_int_equal(clo_ceiling_grow(&pool, &error), CLO_EBUSY); /* 4 × 272 > 1024 */
+    assert_int_equal(clo_memory_budget_grow(&pool, NULL), 0);
+    assert_int_equal(clo_memory_budget_grow(&pool, NULL), 0);
+    assert_int_equal(clo_memory_budget_grow(&pool, &error), CLO_EBUSY); /* 4 × 272 > 1024 */
     assert_non_null(strstr(error.message, "it wants 272 MiB"));
     assert_int_equal(look().used, 3 * 16 * MIB);
     /* idle members of a pool of small ones never keep a large run of another pool out */
     open_pool(&small, 48);
-    while (clo_ceiling_grow(&small, NULL) == 0)
+    while (clo_memory_budget_grow(&small, NULL) == 0)
         ;
     assert_int_equal(small.members, 16); /* 16 × 64 = 1024 */
     assert_int_equal(take_now(&pool, 256, NULL), 0);
-    assert_int_equal(clo_ceiling_join(&late, 900 * MIB, &error), CLO_EBUSY);
+    assert_int_equal(clo_memory_budget_join(&late, 900 * MIB, &error), CLO_EBUSY);
     assert_false(late.joined);
-    clo_ceiling_give(256 * MIB);
+    clo_memory_budget_give(256 * MIB);
     end_pool(&small);
     open_pool(&late, 900);
     end_pool(&late);
@@ -362,18 +363,18 @@ static void a_pool_grows_while_its_members_can_all_run(void **state)
 static void a_pool_does_not_grow_at_the_cost_of_who_waits(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0}, other = {0};
+    struct clo_memory_budget_pool pool = {0}, other = {0};
     set_ceiling(600);
     open_pool(&pool, 256);
     open_pool(&other, 500);
     assert_int_equal(take_now(&pool, 256, NULL), 0);
     struct runner large = {.pool = &other, .mib = 500, .wait_ms = NEVER};
     start_waiting(&large);
-    assert_int_equal(clo_ceiling_grow(&pool, NULL), CLO_EBUSY);
-    clo_ceiling_give(256 * MIB);
+    assert_int_equal(clo_memory_budget_grow(&pool, NULL), CLO_EBUSY);
+    clo_memory_budget_give(256 * MIB);
     join_runner(&large);
     assert_int_equal(large.status, 0);
-    assert_int_equal(clo_ceiling_grow(&pool, NULL), 0);
+    assert_int_equal(clo_memory_budget_grow(&pool, NULL), 0);
     end_pool(&other);
     end_pool(&pool);
 }
@@ -381,30 +382,30 @@ static void a_pool_does_not_grow_at_the_cost_of_who_waits(void **state)
 static void a_sandbox_by_itself_holds_its_limit(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pool = {0};
+    struct clo_memory_budget_pool pool = {0};
     struct clo_error error;
     set_ceiling(600);
-    assert_int_equal(clo_ceiling_hold(256 * MIB, &error), 0);
+    assert_int_equal(clo_memory_budget_hold(256 * MIB, &error), 0);
     assert_int_equal(look().used, 272 * MIB);
-    assert_int_equal(clo_ceiling_hold(256 * MIB, &error), 0);
-    assert_int_equal(clo_ceiling_hold(48 * MIB, &error), CLO_EBUSY);
+    assert_int_equal(clo_memory_budget_hold(256 * MIB, &error), 0);
+    assert_int_equal(clo_memory_budget_hold(48 * MIB, &error), CLO_EBUSY);
     assert_non_null(strstr(error.message, "no memory for a sandbox now: it wants 64 MiB"));
     assert_non_null(strstr(error.message, "544 MiB are in use, by 0 runs in progress and 2 "));
     open_pool(&pool, 256);
     struct runner runner = {.pool = &pool, .mib = 256, .wait_ms = NEVER};
     start_waiting(&runner);
-    clo_ceiling_release(256 * MIB);
+    clo_memory_budget_release(256 * MIB);
     wait_for_queue(0);
     join_runner(&runner);
     assert_int_equal(runner.status, 0);
-    clo_ceiling_release(256 * MIB);
+    clo_memory_budget_release(256 * MIB);
     end_pool(&pool);
 }
 
 #define CROWD 12
 
 struct crowd {
-    struct clo_ceiling_pool *pool;
+    struct clo_memory_budget_pool *pool;
     unsigned seed;
     int let_in;
     bool over;
@@ -416,15 +417,15 @@ static void *press(void *argument)
     for (int i = 0; i < 300; i++) {
         uint64_t mib = 48 + 2 * ((unsigned)rand_r(&self->seed) % 100);
         uint64_t wait_us = (unsigned)rand_r(&self->seed) % 2000;
-        if (clo_ceiling_await(self->pool, mib * MIB, clo_monotonic_ns() + wait_us * 1000, 1, NULL,
-                              NULL))
+        if (clo_memory_budget_await(self->pool, mib * MIB, clo_monotonic_ns() + wait_us * 1000, 1,
+                                    NULL, NULL))
             continue;
         self->let_in++;
-        struct clo_ceiling_state now = look();
+        struct clo_memory_budget_state now = look();
         self->over |= now.used > now.ceiling;
         if (i % 4 == 0)
             nanosleep(&(struct timespec){0, 200000}, NULL);
-        clo_ceiling_give(mib * MIB);
+        clo_memory_budget_give(mib * MIB);
     }
     return NULL;
 }
@@ -432,7 +433,7 @@ static void *press(void *argument)
 static void a_crowd_never_passes_the_ceiling(void **state)
 {
     (void)state;
-    struct clo_ceiling_pool pools[2] = {{0}, {0}};
+    struct clo_memory_budget_pool pools[2] = {{0}, {0}};
     pthread_t threads[CROWD];
     struct crowd crowd[CROWD];
     set_ceiling(700);

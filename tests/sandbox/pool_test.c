@@ -228,7 +228,7 @@ static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state
 {
     (void)state;
     struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, 1);
-    static const char *const names[] = {"cloche-worker", "cloche-nursery"};
+    static const char *const names[] = {"cloche-worker", "cloche-zygote"};
     for (size_t i = 0; i < 2; i++) {
         struct job job = {.pool = pool, .wait_ms = 30000, .code = "print(7)"};
         job_run(&job);
@@ -241,7 +241,7 @@ static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state
         for (size_t k = 0; k < count; k++)
             kill((pid_t)pids[k], SIGKILL);
         for (size_t k = 0; k < worker_count; k++)
-            processes_await_end(workers[k]); /* one without a nursery has another parent */
+            processes_await_end(workers[k]); /* one without a zygote has another parent */
         job_run(&job);
         if (job.status)
             fail_msg("%s", job.error.message);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Processes whose name begins with `name` and that this program, or its nursery, made: their
+/* Processes whose name begins with `name` and that this program, or its zygote, made: their
  * number, at most `most`. */
 size_t processes_find(const char *name, long *pids, size_t most);
 

@@ -15,8 +15,8 @@
 #include "base/json.h"
 #include "model/client.h"
 #include "serve/protocol/events.h"
-#include "serve/store/history.h"
 #include "serve/protocol/request.h"
+#include "serve/store/history.h"
 #include "serve/store/store.h"
 
 static long fails_at, countdown; /* to the allocation that fails; 0: none */
@@ -90,8 +90,8 @@ static json_t *parse(void)
 {
     json_error_t why;
     arm();
-    json_t *got = clo_doc_load(DOCUMENT, strlen(DOCUMENT), &why);
-    assert_true(got || clo_doc_no_memory(&why)); /* not "invalid" */
+    json_t *got = clo_json_load(DOCUMENT, strlen(DOCUMENT), &why);
+    assert_true(got || clo_json_no_memory(&why)); /* not "invalid" */
     return got;
 }
 
@@ -107,8 +107,8 @@ static json_t *parse_token(void)
 {
     json_error_t why;
     arm();
-    json_t *got = clo_doc_load(token, strlen(token), &why);
-    assert_true(got || (clo_doc_no_memory(&why) && calls_after == 0));
+    json_t *got = clo_json_load(token, strlen(token), &why);
+    assert_true(got || (clo_json_no_memory(&why) && calls_after == 0));
     return got;
 }
 
@@ -145,8 +145,8 @@ static json_t *add(void)
 {
     arm();
     json_t *object = json_object();
-    clo_doc_put(&object, "a", json_string("b"));
-    clo_doc_put(&object, "c", json_integer(1));
+    clo_json_put(&object, "a", json_string("b"));
+    clo_json_put(&object, "c", json_integer(1));
     return object;
 }
 

@@ -1,4 +1,4 @@
-/* http_client.c - clo_endpoint_post: attempts, each on a libcurl handle of its own, until one is
+/* http_client.c - clo_http_client_post: attempts, each on a libcurl handle of its own, until one is
  * answered.
  *
  * Connections live in multi handles; a free one is taken for each attempt and given back after it,
@@ -30,8 +30,8 @@
 #define HEADER_MAX 8192
 #define USER_AGENT ("User-Agent: cloche/" CLO_VERSION)
 
-struct clo_endpoint {
-    struct clo_endpoint_url url;
+struct clo_http_client {
+    struct clo_http_client_url url;
     char *key; /* "" for none */
     struct curl_slist *headers;
     unsigned timeout_ms;
@@ -41,8 +41,8 @@ struct clo_endpoint {
 };
 
 struct attempt {
-    struct clo_endpoint *endpoint;
-    const struct clo_endpoint_call *call;
+    struct clo_http_client *http;
+    const struct clo_http_client_call *call;
     struct clo_error *error;
     CURL *easy;
     CURLM *multi;
@@ -65,16 +65,16 @@ static void start_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-static int add_header(struct clo_endpoint *endpoint, const char *text)
+static int add_header(struct clo_http_client *http, const char *text)
 {
-    struct curl_slist *list = curl_slist_append(endpoint->headers, text);
+    struct curl_slist *list = curl_slist_append(http->headers, text);
     if (!list)
         return CLO_ENOMEMORY;
-    endpoint->headers = list;
+    http->headers = list;
     return 0;
 }
 
-static int make_headers(struct clo_endpoint *endpoint, struct clo_error *error)
+static int make_headers(struct clo_http_client *http, struct clo_error *error)
 {
     static const char *const fixed[] = {
         "Content-Type: application/json",
@@ -83,13 +83,13 @@ static int make_headers(struct clo_endpoint *endpoint, struct clo_error *error)
         USER_AGENT,
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        if (add_header(endpoint, fixed[i]))
+        if (add_header(http, fixed[i]))
             return clo_fail_memory(error);
-    if (!*endpoint->key)
+    if (!*http->key)
         return 0;
     char line[HEADER_MAX];
-    int length = snprintf(line, sizeof line, "Authorization: Bearer %s", endpoint->key);
-    int status = (size_t)length < sizeof line ? add_header(endpoint, line) : CLO_EINVALID;
+    int length = snprintf(line, sizeof line, "Authorization: Bearer %s", http->key);
+    int status = (size_t)length < sizeof line ? add_header(http, line) : CLO_EINVALID;
     explicit_bzero(line, sizeof line);
     if (status == CLO_EINVALID)
         return clo_fail(error, status, "the model's API key is longer than %d bytes", HEADER_MAX);
@@ -109,71 +109,71 @@ static int check_key(const char *key, struct clo_error *error)
     return 0;
 }
 
-int clo_endpoint_create(struct clo_endpoint **out, const char *base_url, const char *key,
-                        unsigned timeout_ms, struct clo_error *error)
+int clo_http_client_create(struct clo_http_client **out, const char *base_url, const char *key,
+                           unsigned timeout_ms, struct clo_error *error)
 {
     *out = NULL;
     pthread_once(&curl_once, start_curl);
-    struct clo_endpoint *endpoint = calloc(1, sizeof *endpoint);
-    if (!endpoint)
+    struct clo_http_client *http = calloc(1, sizeof *http);
+    if (!http)
         return clo_fail_memory(error);
-    pthread_mutex_init(&endpoint->lock, NULL);
-    endpoint->timeout_ms = timeout_ms;
-    endpoint->key = strdup(key ? key : "");
-    int status = endpoint->key ? check_key(endpoint->key, error) : clo_fail_memory(error);
+    pthread_mutex_init(&http->lock, NULL);
+    http->timeout_ms = timeout_ms;
+    http->key = strdup(key ? key : "");
+    int status = http->key ? check_key(http->key, error) : clo_fail_memory(error);
     if (!status)
-        status = clo_endpoint_url_read(&endpoint->url, base_url, error);
+        status = clo_http_client_url_read(&http->url, base_url, error);
     if (!status)
-        status = make_headers(endpoint, error);
+        status = make_headers(http, error);
     if (status) {
-        clo_endpoint_destroy(endpoint);
+        clo_http_client_destroy(http);
         return status;
     }
-    *out = endpoint;
+    *out = http;
     return 0;
 }
 
-void clo_endpoint_destroy(struct clo_endpoint *endpoint)
+void clo_http_client_destroy(struct clo_http_client *http)
 {
-    if (!endpoint)
+    if (!http)
         return;
-    for (size_t i = 0; i < endpoint->idle_count; i++)
-        curl_multi_cleanup(endpoint->idle[i]);
-    curl_slist_free_all(endpoint->headers);
-    clo_endpoint_url_clear(&endpoint->url);
-    if (endpoint->key)
-        explicit_bzero(endpoint->key, strlen(endpoint->key));
-    free(endpoint->key);
-    pthread_mutex_destroy(&endpoint->lock);
-    free(endpoint);
+    for (size_t i = 0; i < http->idle_count; i++)
+        curl_multi_cleanup(http->idle[i]);
+    curl_slist_free_all(http->headers);
+    clo_http_client_url_clear(&http->url);
+    if (http->key)
+        explicit_bzero(http->key, strlen(http->key));
+    free(http->key);
+    pthread_mutex_destroy(&http->lock);
+    free(http);
 }
 
-const char *clo_endpoint_address(const struct clo_endpoint *endpoint)
+const char *clo_http_client_address(const struct clo_http_client *http)
 {
-    return endpoint->url.address;
+    return http->url.address;
 }
 
-const char *clo_endpoint_host(const struct clo_endpoint *endpoint)
+const char *clo_http_client_host(const struct clo_http_client *http)
 {
-    return endpoint->url.host;
+    return http->url.host;
 }
 
-static CURLM *take_multi(struct clo_endpoint *endpoint)
+static CURLM *take_multi(struct clo_http_client *http)
 {
-    pthread_mutex_lock(&endpoint->lock);
-    CURLM *multi = endpoint->idle_count ? endpoint->idle[--endpoint->idle_count] : NULL;
-    pthread_mutex_unlock(&endpoint->lock);
+    pthread_mutex_lock(&http->lock);
+    CURLM *multi = http->idle_count ? http->idle[--http->idle_count] : NULL;
+    pthread_mutex_unlock(&http->lock);
     return multi ? multi : curl_multi_init();
 }
 
-static void give_multi(struct clo_endpoint *endpoint, CURLM *multi)
+static void give_multi(struct clo_http_client *http, CURLM *multi)
 {
-    pthread_mutex_lock(&endpoint->lock);
-    if (endpoint->idle_count < IDLE_MAX) {
-        endpoint->idle[endpoint->idle_count++] = multi;
+    pthread_mutex_lock(&http->lock);
+    if (http->idle_count < IDLE_MAX) {
+        http->idle[http->idle_count++] = multi;
         multi = NULL;
     }
-    pthread_mutex_unlock(&endpoint->lock);
+    pthread_mutex_unlock(&http->lock);
     if (multi)
         curl_multi_cleanup(multi);
 }
@@ -191,7 +191,7 @@ static size_t on_data(char *bytes, size_t one, size_t length, void *context)
     (void)one;
     attempt->active = clo_monotonic_ns();
     if (http_status(attempt->easy) / 100 != 2) {
-        size_t room = CLO_ENDPOINT_ERROR_BODY_MAX - attempt->refusal.length;
+        size_t room = CLO_HTTP_CLIENT_ERROR_BODY_MAX - attempt->refusal.length;
         clo_buffer_append(&attempt->refusal, bytes, length < room ? length : room);
         return length;
     }
@@ -246,10 +246,10 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
 
 static bool set_options(struct attempt *attempt, const char *url)
 {
-    const struct clo_endpoint *endpoint = attempt->endpoint;
+    const struct clo_http_client *http = attempt->http;
     CURL *easy = attempt->easy;
-    unsigned connect = endpoint->timeout_ms < CLO_ENDPOINT_CONNECT_MS ? endpoint->timeout_ms
-                                                                      : CLO_ENDPOINT_CONNECT_MS;
+    unsigned connect = http->timeout_ms < CLO_HTTP_CLIENT_CONNECT_MS ? http->timeout_ms
+                                                                     : CLO_HTTP_CLIENT_CONNECT_MS;
     bool bad = false;
 #define SET(option, value) bad |= curl_easy_setopt(easy, option, value) != CURLE_OK
     SET(CURLOPT_URL, url);
@@ -261,7 +261,7 @@ static bool set_options(struct attempt *attempt, const char *url)
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDS, attempt->call->body);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)attempt->call->body_length);
-    SET(CURLOPT_HTTPHEADER, endpoint->headers);
+    SET(CURLOPT_HTTPHEADER, http->headers);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_ERRORBUFFER, attempt->reason);
@@ -285,24 +285,24 @@ static int look_at_clock(struct attempt *attempt)
         return clo_fail(attempt->error, CLO_ECANCELLED, "the model's call was cancelled");
     if (attempt->complete && now - attempt->completed > LINGER_MS * UINT64_C(1000000))
         return CLO_OK;
-    if (now - attempt->active > attempt->endpoint->timeout_ms * UINT64_C(1000000))
+    if (now - attempt->active > attempt->http->timeout_ms * UINT64_C(1000000))
         return clo_hint(attempt->error,
                         clo_fail(attempt->error, CLO_EMODEL,
                                  "the model's server was silent for "
                                  "%u ms",
-                                 attempt->endpoint->timeout_ms),
+                                 attempt->http->timeout_ms),
                         "The server is %s; the model's timeout can be raised.",
-                        attempt->endpoint->url.address);
-    if (now - attempt->started > CLO_ENDPOINT_CALL_MAX_MS * UINT64_C(1000000))
+                        attempt->http->url.address);
+    if (now - attempt->started > CLO_HTTP_CLIENT_CALL_MAX_MS * UINT64_C(1000000))
         return clo_fail(attempt->error, CLO_ELIMIT, "the model's reply took longer than %u minutes",
-                        CLO_ENDPOINT_CALL_MAX_MS / 60000);
+                        CLO_HTTP_CLIENT_CALL_MAX_MS / 60000);
     return 1;
 }
 
 static int sleep_length(const struct attempt *attempt)
 {
     unsigned most = attempt->complete ? LINGER_MS : POLL_MS;
-    unsigned timeout = attempt->endpoint->timeout_ms / 4 + 1;
+    unsigned timeout = attempt->http->timeout_ms / 4 + 1;
     return (int)(timeout < most ? timeout : most);
 }
 
@@ -330,24 +330,24 @@ static int transfer(struct attempt *attempt, CURLcode *result)
 /* What an attempt that got to its end means. */
 static enum verdict judge(struct attempt *attempt, CURLcode result, long *wait_s)
 {
-    struct clo_endpoint *endpoint = attempt->endpoint;
+    struct clo_http_client *http = attempt->http;
     long code = http_status(attempt->easy);
     curl_off_t after = 0;
     if (attempt->complete)
         return ANSWERED;
     if (result != CURLE_OK) {
-        attempt->status = clo_endpoint_error_transport(attempt->error, result, attempt->reason,
-                                                       endpoint->url.address, attempt->delivered);
+        attempt->status = clo_http_client_error_transport(attempt->error, result, attempt->reason,
+                                                          http->url.address, attempt->delivered);
         return result == CURLE_COULDNT_CONNECT ? AGAIN : FAILED;
     }
     if (code / 100 == 2)
         return ANSWERED;
     curl_easy_getinfo(attempt->easy, CURLINFO_RETRY_AFTER, &after);
     *wait_s = after > INT32_MAX ? INT32_MAX : (long)after;
-    attempt->status = clo_endpoint_error_status(attempt->error, code, &attempt->refusal,
-                                                endpoint->key, endpoint->url.address);
+    attempt->status = clo_http_client_error_status(attempt->error, code, &attempt->refusal,
+                                                   http->key, http->url.address);
     bool again = code == 429 || code == 500 || code == 502 || code == 503;
-    return again && *wait_s <= CLO_ENDPOINT_RETRY_AFTER_MAX ? AGAIN : FAILED;
+    return again && *wait_s <= CLO_HTTP_CLIENT_RETRY_AFTER_MAX ? AGAIN : FAILED;
 }
 
 static enum verdict try_once(struct attempt *attempt, const char *url, long *wait_s)
@@ -355,7 +355,7 @@ static enum verdict try_once(struct attempt *attempt, const char *url, long *wai
     enum verdict verdict = FAILED;
     CURLcode result;
     attempt->easy = curl_easy_init();
-    attempt->multi = take_multi(attempt->endpoint);
+    attempt->multi = take_multi(attempt->http);
     if (!attempt->easy || !attempt->multi || !set_options(attempt, url) ||
         curl_multi_add_handle(attempt->multi, attempt->easy) != CURLM_OK) {
         attempt->status = clo_fail_memory(attempt->error);
@@ -370,7 +370,7 @@ static enum verdict try_once(struct attempt *attempt, const char *url, long *wai
     curl_multi_remove_handle(attempt->multi, attempt->easy);
 out:
     if (attempt->multi)
-        give_multi(attempt->endpoint, attempt->multi);
+        give_multi(attempt->http, attempt->multi);
     curl_easy_cleanup(attempt->easy);
     clo_buffer_free(&attempt->refusal);
     return verdict;
@@ -391,24 +391,24 @@ static bool wait_before_retry(unsigned retry, long wait_s, const struct clo_canc
     return !clo_cancel_is_set(cancel);
 }
 
-int clo_endpoint_post(struct clo_endpoint *endpoint, const struct clo_endpoint_call *call,
-                      struct clo_error *error)
+int clo_http_client_post(struct clo_http_client *http, const struct clo_http_client_call *call,
+                         struct clo_error *error)
 {
     struct clo_error local = {0};
     error = error ? error : &local;
-    char *url = clo_endpoint_url_join(&endpoint->url, call->path);
+    char *url = clo_http_client_url_join(&http->url, call->path);
     if (!url)
         return clo_fail_memory(error);
     int status = 0;
     for (unsigned retry = 0;; retry++) {
-        struct attempt attempt = {.endpoint = endpoint,
+        struct attempt attempt = {.http = http,
                                   .call = call,
                                   .error = error,
-                                  .refusal = CLO_BUFFER(CLO_ENDPOINT_ERROR_BODY_MAX)};
+                                  .refusal = CLO_BUFFER(CLO_HTTP_CLIENT_ERROR_BODY_MAX)};
         long wait_s = 0;
         enum verdict verdict = try_once(&attempt, url, &wait_s);
         status = verdict == ANSWERED ? 0 : attempt.status;
-        if (verdict != AGAIN || retry == CLO_ENDPOINT_RETRIES)
+        if (verdict != AGAIN || retry == CLO_HTTP_CLIENT_RETRIES)
             break;
         if (!wait_before_retry(retry, wait_s, call->cancel)) {
             status = clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");

@@ -1,6 +1,6 @@
 /* model/http/http_client.h - one POST at a time to a model's server, its answer handed on as it arrives.
  *
- * A struct clo_endpoint is used from many threads; each call blocks its own. Connections are kept
+ * A struct clo_http_client is used from many threads; each call blocks its own. Connections are kept
  * and reused. TLS certificates are always checked; redirects are never followed, because the key
  * must not travel to another host; proxies are those of the environment.
  *
@@ -8,33 +8,33 @@
  * shown to a client; the hint holds what only the operator should see. No text of either holds the
  * key.
  */
-#ifndef CLO_MODEL_ENDPOINT_H
-#define CLO_MODEL_ENDPOINT_H
+#ifndef CLO_MODEL_HTTP_HTTP_CLIENT_H
+#define CLO_MODEL_HTTP_HTTP_CLIENT_H
 
 #include <stddef.h>
 
 #include "cloche/cancel.h"
 #include "cloche/error.h"
 
-#define CLO_ENDPOINT_RETRIES 2            /* after the first attempt */
-#define CLO_ENDPOINT_CONNECT_MS 10000     /* to connect, TLS included */
-#define CLO_ENDPOINT_RETRY_AFTER_MAX 30   /* seconds that a server may ask us to wait */
-#define CLO_ENDPOINT_CALL_MAX_MS 1800000u /* one attempt from start to end */
-#define CLO_ENDPOINT_ERROR_BODY_MAX 65536 /* bytes that are looked at of a refusal */
+#define CLO_HTTP_CLIENT_RETRIES 2            /* after the first attempt */
+#define CLO_HTTP_CLIENT_CONNECT_MS 10000     /* to connect, TLS included */
+#define CLO_HTTP_CLIENT_RETRY_AFTER_MAX 30   /* seconds that a server may ask us to wait */
+#define CLO_HTTP_CLIENT_CALL_MAX_MS 1800000u /* one attempt from start to end */
+#define CLO_HTTP_CLIENT_ERROR_BODY_MAX 65536 /* bytes that are looked at of a refusal */
 
-struct clo_endpoint;
+struct clo_http_client;
 
 /* `base_url` is http:// or https://, with or without a path; a query in it is kept. `key`
  * may be NULL or empty: then no Authorization is sent. CLO_EINVALID names what is wrong. */
-int clo_endpoint_create(struct clo_endpoint **out, const char *base_url, const char *key,
-                        unsigned timeout_ms, struct clo_error *error);
-void clo_endpoint_destroy(struct clo_endpoint *endpoint);
+int clo_http_client_create(struct clo_http_client **out, const char *base_url, const char *key,
+                           unsigned timeout_ms, struct clo_error *error);
+void clo_http_client_destroy(struct clo_http_client *http);
 
 /* The base URL without user and password, for people; lives as long as the client. */
-const char *clo_endpoint_address(const struct clo_endpoint *endpoint);
-const char *clo_endpoint_host(const struct clo_endpoint *endpoint);
+const char *clo_http_client_address(const struct clo_http_client *http);
+const char *clo_http_client_host(const struct clo_http_client *http);
 
-struct clo_endpoint_call {
+struct clo_http_client_call {
     const char *path; /* "/responses", appended to the base URL's path */
     const char *body; /* JSON */
     size_t body_length;
@@ -49,7 +49,7 @@ struct clo_endpoint_call {
 
 /* Errors: CLO_EMODEL, CLO_ECANCELLED, CLO_ELIMIT (CLO_MODEL_REPLY_MAX), CLO_ENOMEMORY, CLO_ESYSTEM,
  * what `data` returned. 429, 500, 502, 503 and refused connections are tried again. */
-int clo_endpoint_post(struct clo_endpoint *endpoint, const struct clo_endpoint_call *call,
-                      struct clo_error *error);
+int clo_http_client_post(struct clo_http_client *http, const struct clo_http_client_call *call,
+                         struct clo_error *error);
 
 #endif

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 
 /* One line of well-formed text with the key blotted out, cut to size. */
-static void tidy(char said[CLO_ENDPOINT_SAID_MAX + 4], const char *text, size_t length,
+static void tidy(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const char *text, size_t length,
                  const char *key)
 {
     struct clo_buffer clean = CLO_BUFFER(3 * 65536 + 64);
@@ -26,7 +26,7 @@ static void tidy(char said[CLO_ENDPOINT_SAID_MAX + 4], const char *text, size_t 
     }
     if (!key_length)
         clo_text_clean(&clean, text, length);
-    size_t cut = clean.data ? clo_text_head(clean.data, clean.length, CLO_ENDPOINT_SAID_MAX) : 0;
+    size_t cut = clean.data ? clo_text_head(clean.data, clean.length, CLO_HTTP_CLIENT_SAID_MAX) : 0;
     for (size_t i = 0; i < cut; i++)
         said[i] = (unsigned char)clean.data[i] < ' ' || clean.data[i] == 0x7f ? ' ' : clean.data[i];
     snprintf(said + cut, 4, "%s", cut < clean.length ? "..." : "");
@@ -47,7 +47,7 @@ static const json_t *find_message(const json_t *body)
     return NULL;
 }
 
-void clo_endpoint_error_said(char said[CLO_ENDPOINT_SAID_MAX + 4], const json_t *body)
+void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const json_t *body)
 {
     const json_t *message = find_message(body);
     said[0] = '\0';
@@ -55,13 +55,13 @@ void clo_endpoint_error_said(char said[CLO_ENDPOINT_SAID_MAX + 4], const json_t 
         tidy(said, json_string_value(message), json_string_length(message), NULL);
 }
 
-static void read_refusal(char said[CLO_ENDPOINT_SAID_MAX + 4], const struct clo_buffer *body,
+static void read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const struct clo_buffer *body,
                          const char *key)
 {
     said[0] = '\0';
     if (!body->length)
         return;
-    json_t *json = clo_doc_load(body->data, body->length, NULL);
+    json_t *json = clo_json_load(body->data, body->length, NULL);
     const json_t *message = find_message(json);
     if (message)
         tidy(said, json_string_value(message), json_string_length(message), key);
@@ -70,10 +70,10 @@ static void read_refusal(char said[CLO_ENDPOINT_SAID_MAX + 4], const struct clo_
     json_decref(json);
 }
 
-int clo_endpoint_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                              const char *key, const char *address)
+int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
+                                 const char *key, const char *address)
 {
-    char said[CLO_ENDPOINT_SAID_MAX + 4];
+    char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
     read_refusal(said, body, key);
     if (code == 401 || code == 403)
         return clo_hint(error,
@@ -102,8 +102,8 @@ int clo_endpoint_error_status(struct clo_error *error, long code, const struct c
                     "The server is %.200s.", address);
 }
 
-int clo_endpoint_error_transport(struct clo_error *error, CURLcode result, const char *reason,
-                                 const char *address, bool begun)
+int clo_http_client_error_transport(struct clo_error *error, CURLcode result, const char *reason,
+                                    const char *address, bool begun)
 {
     const char *what = "the connection to the model's server failed";
     switch (result) {

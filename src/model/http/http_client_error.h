@@ -1,7 +1,7 @@
 /* model/http/http_client_error.h - what went wrong with a model's server, in words for clients (message)
  * and for the operator (hint), never with the key. */
-#ifndef CLO_MODEL_ENDPOINT_ERROR_H
-#define CLO_MODEL_ENDPOINT_ERROR_H
+#ifndef CLO_MODEL_HTTP_HTTP_CLIENT_ERROR_H
+#define CLO_MODEL_HTTP_HTTP_CLIENT_ERROR_H
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -10,17 +10,17 @@
 #include "base/buffer.h"
 #include "cloche/error.h"
 
-#define CLO_ENDPOINT_SAID_MAX 300 /* bytes that are passed on of what a server says */
+#define CLO_HTTP_CLIENT_SAID_MAX 300 /* bytes that are passed on of what a server says */
 
 /* `begun`: a part of the answer had come. */
-int clo_endpoint_error_transport(struct clo_error *error, CURLcode result, const char *reason,
-                                 const char *address, bool begun);
-int clo_endpoint_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                              const char *key, const char *address);
+int clo_http_client_error_transport(struct clo_error *error, CURLcode result, const char *reason,
+                                    const char *address, bool begun);
+int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
+                                 const char *key, const char *address);
 
 /* The message in an error object as the OpenAI protocols and their kin write it: {"error":
  * {"message"}}, {"error": ""}, {"message"}, {"detail"}. "" if there is none. Made of one line, well
  * formed and cut. */
-void clo_endpoint_error_said(char said[CLO_ENDPOINT_SAID_MAX + 4], const json_t *body);
+void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const json_t *body);
 
 #endif

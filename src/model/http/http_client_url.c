@@ -36,9 +36,10 @@ static char *without_credentials(CURLU *base)
     return copy;
 }
 
-int clo_endpoint_url_read(struct clo_endpoint_url *url, const char *text, struct clo_error *error)
+int clo_http_client_url_read(struct clo_http_client_url *url, const char *text,
+                             struct clo_error *error)
 {
-    *url = (struct clo_endpoint_url){.base = curl_url()};
+    *url = (struct clo_http_client_url){.base = curl_url()};
     char *scheme = NULL, *host = NULL, *path = NULL;
     int status = 0;
     if (!url->base)
@@ -66,7 +67,7 @@ int clo_endpoint_url_read(struct clo_endpoint_url *url, const char *text, struct
     return status;
 }
 
-void clo_endpoint_url_clear(struct clo_endpoint_url *url)
+void clo_http_client_url_clear(struct clo_http_client_url *url)
 {
     curl_url_cleanup(url->base);
     free(url->path);
@@ -74,7 +75,7 @@ void clo_endpoint_url_clear(struct clo_endpoint_url *url)
     free(url->address);
 }
 
-char *clo_endpoint_url_join(const struct clo_endpoint_url *url, const char *path)
+char *clo_http_client_url_join(const struct clo_http_client_url *url, const char *path)
 {
     char *text = NULL;
     struct clo_buffer whole = CLO_BUFFER(URL_MAX);

@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/error.h"
-#include "model/model.h"
+#include "base/json.h"
 #include "model/http/sse.h"
+#include "model/model.h"
 
 enum form { UNKNOWN, EVENTS, WHOLE };
 
 struct answer {
-    const struct clo_wire *wire;
+    const struct clo_json_call *reader;
     struct clo_error *error;
     enum form form;
     struct clo_sse sse;
@@ -27,15 +27,15 @@ static int on_event(void *context, const char *type, const char *data, size_t le
     if (!data)
         return 1;
     json_error_t why;
-    json_t *event = clo_doc_load(data, length, &why);
-    if (!event && clo_doc_no_memory(&why))
+    json_t *event = clo_json_load(data, length, &why);
+    if (!event && clo_json_no_memory(&why))
         return clo_fail_memory(answer->error);
     if (!event)
         return clo_fail(answer->error, CLO_EMODEL,
                         "the model's server sent an event that is not "
                         "JSON: %s",
                         why.text);
-    int status = answer->wire->event(answer->wire->context, type, event, answer->error);
+    int status = answer->reader->event(answer->reader->context, type, event, answer->error);
     answer->explained = status < 0;
     json_decref(event);
     return status;
@@ -80,8 +80,8 @@ static int finish(struct answer *answer)
     }
     json_error_t why;
     json_t *whole =
-        clo_doc_load(answer->whole.data ? answer->whole.data : "", answer->whole.length, &why);
-    if (!whole && clo_doc_no_memory(&why))
+        clo_json_load(answer->whole.data ? answer->whole.data : "", answer->whole.length, &why);
+    if (!whole && clo_json_no_memory(&why))
         return clo_fail_memory(answer->error);
     if (!json_is_object(whole)) {
         json_decref(whole);
@@ -91,34 +91,36 @@ static int finish(struct answer *answer)
                                  "something that is neither a JSON object nor a stream of events"),
                         "Check base_url; it usually ends in /v1.");
     }
-    int status = answer->wire->whole(answer->wire->context, whole, answer->error);
+    int status = answer->reader->whole(answer->reader->context, whole, answer->error);
     json_decref(whole);
     return status;
 }
 
-int clo_wire_call(struct clo_endpoint *endpoint, const char *path, const json_t *request,
-                  struct clo_cancel *cancel, const struct clo_wire *wire, struct clo_error *error)
+int clo_json_call(struct clo_http_client *http, const char *path, const json_t *request,
+                  struct clo_cancel *cancel, const struct clo_json_call *reader,
+                  struct clo_error *error)
 {
     struct clo_error local = {0};
     error = error ? error : &local;
-    char *body = clo_doc_dump(request, JSON_COMPACT);
+    char *body = clo_json_dump(request, JSON_COMPACT);
     if (!body)
         return clo_fail_memory(error);
     size_t length = strlen(body);
-    if (length > CLO_WIRE_REQUEST_MAX) {
+    if (length > CLO_JSON_CALL_MAX) {
         free(body);
         return clo_fail(error, CLO_ELIMIT, "the request to the model is larger than %u MiB",
-                        CLO_WIRE_REQUEST_MAX >> 20);
+                        CLO_JSON_CALL_MAX >> 20);
     }
-    struct answer answer = {.wire = wire, .error = error, .whole = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
+    struct answer answer = {
+        .reader = reader, .error = error, .whole = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
     clo_sse_init(&answer.sse, CLO_MODEL_REPLY_MAX, on_event, &answer);
-    struct clo_endpoint_call call = {.path = path,
-                                     .body = body,
-                                     .body_length = length,
-                                     .cancel = cancel,
-                                     .data = on_data,
-                                     .context = &answer};
-    int status = clo_endpoint_post(endpoint, &call, error);
+    struct clo_http_client_call call = {.path = path,
+                                        .body = body,
+                                        .body_length = length,
+                                        .cancel = cancel,
+                                        .data = on_data,
+                                        .context = &answer};
+    int status = clo_http_client_post(http, &call, error);
     if (!status)
         status = finish(&answer);
     clo_sse_clear(&answer.sse);

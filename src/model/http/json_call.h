@@ -1,7 +1,7 @@
 /* model/http/json_call.h - one call of a JSON protocol: a JSON request, and as its answer either a stream of
  * events with JSON in them or, from servers that do not stream, one JSON object. */
-#ifndef CLO_MODEL_WIRE_H
-#define CLO_MODEL_WIRE_H
+#ifndef CLO_MODEL_HTTP_JSON_CALL_H
+#define CLO_MODEL_HTTP_JSON_CALL_H
 
 #include <jansson.h>
 
@@ -9,9 +9,9 @@
 #include "cloche/error.h"
 #include "model/http/http_client.h"
 
-#define CLO_WIRE_REQUEST_MAX (64u << 20) /* bytes of one request */
+#define CLO_JSON_CALL_MAX (64u << 20) /* bytes of one request */
 
-struct clo_wire {
+struct clo_json_call {
     /* One event of a stream; `type` is the event's own name, "" if it had none. 0: go on, 1: that
      * was the last, negative: end with this status and `error`. */
     int (*event)(void *context, const char *type, const json_t *event, struct clo_error *error);
@@ -21,7 +21,8 @@ struct clo_wire {
 };
 
 /* 0 also when a stream ended without its last event: the protocol knows whether it was complete. */
-int clo_wire_call(struct clo_endpoint *endpoint, const char *path, const json_t *request,
-                  struct clo_cancel *cancel, const struct clo_wire *wire, struct clo_error *error);
+int clo_json_call(struct clo_http_client *http, const char *path, const json_t *request,
+                  struct clo_cancel *cancel, const struct clo_json_call *reader,
+                  struct clo_error *error);
 
 #endif

@@ -6,8 +6,8 @@
  * was ended. `data: [DONE]`, which ends a stream of the OpenAI protocols, is reported as such, and
  * what follows it is ignored.
  */
-#ifndef CLO_MODEL_SSE_H
-#define CLO_MODEL_SSE_H
+#ifndef CLO_MODEL_HTTP_SSE_H
+#define CLO_MODEL_HTTP_SSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "model/client.h"
 #include "model/http/http_client_error.h"
@@ -30,7 +30,7 @@ struct call {
 };
 
 struct reading {
-    struct clo_draft *draft;
+    struct clo_item_builder *builder;
     struct clo_model_reply *reply;
     const json_t *input;
     enum { NOTHING, REASONING, MESSAGE, CALL } open;
@@ -72,13 +72,13 @@ static void on_text(struct reading *reading, const json_t *text, enum clo_item_e
         return;
     }
     if (kind == CLO_ITEM_REASONING && reading->open != REASONING) {
-        clo_draft_reasoning(reading->draft, NULL);
+        clo_item_builder_reasoning(reading->builder, NULL);
         reading->open = REASONING;
     } else if (kind != CLO_ITEM_REASONING && reading->open != MESSAGE) {
-        clo_draft_message(reading->draft, NULL);
+        clo_item_builder_message(reading->builder, NULL);
         reading->open = MESSAGE;
     }
-    clo_draft_add(reading->draft, kind, bytes, length);
+    clo_item_builder_add(reading->builder, kind, bytes, length);
 }
 
 /* Some servers write content as a list of parts. */
@@ -97,8 +97,8 @@ static void on_content(struct reading *reading, const json_t *content)
 static struct call *find_call(struct reading *reading, const json_t *piece)
 {
     const json_t *number = json_object_get(piece, "index");
-    const char *id = clo_doc_text(piece, "id");
-    bool begins = clo_doc_text(json_object_get(piece, "function"), "name") != NULL;
+    const char *id = clo_json_text(piece, "id");
+    bool begins = clo_json_text(json_object_get(piece, "function"), "name") != NULL;
     struct call *found = NULL;
     for (size_t i = 0; i < reading->count; i++)
         if (json_is_integer(number) ? reading->calls[i].index == json_integer_value(number)
@@ -128,11 +128,12 @@ static void tell_call(struct reading *reading, struct call *call)
 {
     if (reading->open != CALL && *call->name) {
         make_id(reading, call);
-        clo_draft_call(reading->draft, NULL, call->id, call->name);
+        clo_item_builder_call(reading->builder, NULL, call->id, call->name);
         reading->open = CALL;
     }
     if (reading->open == CALL) {
-        clo_draft_add(reading->draft, CLO_ITEM_ARGUMENTS, call->waiting.data, call->waiting.length);
+        clo_item_builder_add(reading->builder, CLO_ITEM_ARGUMENTS, call->waiting.data,
+                             call->waiting.length);
         clo_buffer_reset(&call->waiting);
     }
 }
@@ -141,7 +142,7 @@ static int on_call(struct reading *reading, const json_t *piece, struct clo_erro
 {
     const json_t *function = json_object_get(piece, "function");
     const json_t *arguments = json_object_get(function, "arguments");
-    const char *id = clo_doc_text(piece, "id"), *name = clo_doc_text(function, "name");
+    const char *id = clo_json_text(piece, "id"), *name = clo_json_text(function, "name");
     struct call *call = find_call(reading, piece);
     if (!call)
         return clo_fail(error, CLO_ELIMIT, "the model made more than %d calls at once", CALLS_MAX);
@@ -153,7 +154,7 @@ static int on_call(struct reading *reading, const json_t *piece, struct clo_erro
         clo_buffer_append(&call->waiting, json_string_value(arguments),
                           json_string_length(arguments));
     } else if (json_is_object(arguments)) { /* against the protocol, but what is meant is plain */
-        char *dump = clo_doc_dump(arguments, JSON_COMPACT);
+        char *dump = clo_json_dump(arguments, JSON_COMPACT);
         if (!dump)
             return clo_fail_memory(error);
         clo_buffer_text(&call->waiting, dump);
@@ -188,12 +189,12 @@ static void on_usage(struct reading *reading, const json_t *usage)
     struct clo_usage_tokens *tokens = &reading->reply->usage;
     if (!json_is_object(usage))
         return;
-    tokens->input = clo_doc_count(usage, "prompt_tokens");
-    tokens->output = clo_doc_count(usage, "completion_tokens");
+    tokens->input = clo_json_count(usage, "prompt_tokens");
+    tokens->output = clo_json_count(usage, "completion_tokens");
     tokens->cached =
-        clo_doc_count(json_object_get(usage, "prompt_tokens_details"), "cached_tokens");
+        clo_json_count(json_object_get(usage, "prompt_tokens_details"), "cached_tokens");
     tokens->reasoning =
-        clo_doc_count(json_object_get(usage, "completion_tokens_details"), "reasoning_tokens");
+        clo_json_count(json_object_get(usage, "completion_tokens_details"), "reasoning_tokens");
 }
 
 static int on_answer(struct reading *reading, const json_t *answer, const char *member,
@@ -201,13 +202,13 @@ static int on_answer(struct reading *reading, const json_t *answer, const char *
 {
     const json_t *failure = json_object_get(answer, "error");
     if (failure && !json_is_null(failure)) {
-        char said[CLO_ENDPOINT_SAID_MAX + 4];
-        clo_endpoint_error_said(said, answer);
+        char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
+        clo_http_client_error_said(said, answer);
         return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
                         *said ? ": " : "", said);
     }
     const json_t *choice = json_array_get(json_object_get(answer, "choices"), 0);
-    const char *reason = clo_doc_text(choice, "finish_reason");
+    const char *reason = clo_json_text(choice, "finish_reason");
     clo_client_served(reading->reply, answer);
     on_usage(reading, json_object_get(answer, "usage"));
     int status = on_message(reading, json_object_get(choice, member), error);
@@ -220,7 +221,7 @@ static int on_answer(struct reading *reading, const json_t *answer, const char *
     }
     if (!status && reading->late.failed)
         status = fail_buffer(&reading->late, error);
-    return status ? status : clo_draft_check(reading->draft, error);
+    return status ? status : clo_item_builder_check(reading->builder, error);
 }
 
 static int on_event(void *context, const char *name, const json_t *event, struct clo_error *error)
@@ -251,15 +252,16 @@ static void finish(struct reading *reading)
     for (size_t i = 0; i < reading->count; i++) {
         struct call *call = &reading->calls[i];
         if (i > 0 || reading->open != CALL) {
-            clo_draft_close(reading->draft, true);
+            clo_item_builder_close(reading->builder, true);
             reading->open = NOTHING;
             tell_call(reading, call);
         }
-        clo_draft_close(reading->draft, !cut || i + 1 < reading->count);
+        clo_item_builder_close(reading->builder, !cut || i + 1 < reading->count);
     }
     if (reading->late.length) {
-        clo_draft_message(reading->draft, NULL);
-        clo_draft_add(reading->draft, CLO_ITEM_TEXT, reading->late.data, reading->late.length);
+        clo_item_builder_message(reading->builder, NULL);
+        clo_item_builder_add(reading->builder, CLO_ITEM_TEXT, reading->late.data,
+                             reading->late.length);
     }
 }
 
@@ -272,7 +274,7 @@ static int make_body(json_t **body, const struct clo_model *model,
         return status;
     *body = json_pack("{s:s, s:o, s:b, s:{s:b}}", "model", model->name, "messages", messages,
                       "stream", 1, "stream_options", "include_usage", 1);
-    if (*body && !clo_chat_options(*body, request, is_openai(clo_endpoint_host(model->endpoint))))
+    if (*body && !clo_chat_options(*body, request, is_openai(clo_http_client_host(model->http))))
         return 0;
     json_decref(*body);
     return clo_fail_memory(error);
@@ -287,7 +289,8 @@ static void clear(struct reading *reading)
 }
 
 int clo_chat_call(struct clo_model *model, const struct clo_model_request *request,
-                  struct clo_draft *draft, struct clo_model_reply *reply, struct clo_error *error)
+                  struct clo_item_builder *builder, struct clo_model_reply *reply,
+                  struct clo_error *error)
 {
     json_t *body;
     int status = make_body(&body, model, request, error);
@@ -298,12 +301,12 @@ int clo_chat_call(struct clo_model *model, const struct clo_model_request *reque
         json_decref(body);
         return clo_fail_memory(error);
     }
-    *reading = (struct reading){.draft = draft,
+    *reading = (struct reading){.builder = builder,
                                 .reply = reply,
                                 .input = request->input,
                                 .late = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
-    struct clo_wire wire = {on_event, on_whole, reading};
-    status = clo_wire_call(model->endpoint, PATH, body, request->cancel, &wire, error);
+    struct clo_json_call reader = {on_event, on_whole, reading};
+    status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
     if (!status && !reading->finished)
         status = clo_fail(error, CLO_EMODEL,
                           "the model's server ended its answer before it was complete");

@@ -1,6 +1,6 @@
 /* model/protocol/chat.h - the two directions between Responses items and chat-completions messages. */
-#ifndef CLO_MODEL_CHAT_H
-#define CLO_MODEL_CHAT_H
+#ifndef CLO_MODEL_PROTOCOL_CHAT_H
+#define CLO_MODEL_PROTOCOL_CHAT_H
 
 #include <jansson.h>
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
-#include "model/protocol/chat.h"
+#include "base/json.h"
 #include "model/client.h"
+#include "model/protocol/chat.h"
 
 #define NO_RESULT "(no result: the call was not carried out)"
 #define TEXT_MAX (64u << 20)
@@ -54,8 +54,8 @@ static json_t *find_result(struct writing *writing, size_t from, const char *cal
 {
     for (size_t i = from + 1; i < json_array_size(writing->input); i++) {
         const json_t *item = json_array_get(writing->input, i);
-        if (writing->used[i] || !clo_doc_is(item, "type", "function_call_output") ||
-            !clo_doc_is(item, "call_id", call_id))
+        if (writing->used[i] || !clo_json_is(item, "type", "function_call_output") ||
+            !clo_json_is(item, "call_id", call_id))
             continue;
         writing->used[i] = true;
         return plain_text(json_object_get(item, "output"));
@@ -80,7 +80,7 @@ static void flush(struct writing *writing)
     keep(writing, writing->messages, message);
     const json_t *call;
     json_array_foreach(writing->calls, index, call) {
-        const char *id = clo_doc_text(call, "id");
+        const char *id = clo_json_text(call, "id");
         keep(writing, writing->messages,
              json_pack("{s:s, s:s, s:o}", "role", "tool", "tool_call_id", id, "content",
                        find_result(writing, writing->first_call, id)));
@@ -93,7 +93,7 @@ static void flush(struct writing *writing)
 
 static void add_call(struct writing *writing, const json_t *item, size_t at)
 {
-    const char *id = clo_doc_text(item, "call_id"), *name = clo_doc_text(item, "name");
+    const char *id = clo_json_text(item, "call_id"), *name = clo_json_text(item, "name");
     if (!id || !name)
         return;
     if (json_array_size(writing->calls) == 0)
@@ -118,7 +118,7 @@ static void add_assistant(struct writing *writing, const json_t *item)
 /* One content part of a user's message. NULL with *status 0: out of memory. */
 static json_t *user_part(const json_t *part, int *status, struct clo_error *error)
 {
-    const char *type = clo_doc_text(part, "type");
+    const char *type = clo_json_text(part, "type");
     json_t *url = json_object_get(part, "image_url");
     type = type ? type : "";
     if (strcmp(type, "input_text") == 0 || strcmp(type, "output_text") == 0 ||
@@ -133,7 +133,7 @@ static json_t *user_part(const json_t *part, int *status, struct clo_error *erro
                          json_object_get(part, "filename"), "file_data",
                          json_object_get(part, "file_data"));
     if (strcmp(type, "input_audio") == 0)
-        return clo_doc_copy(part);
+        return clo_json_copy(part);
     *status = clo_fail(error, CLO_EINVALID,
                        "a content part of type \"%.40s\"%s cannot be sent to a "
                        "chat-completions server",
@@ -149,7 +149,7 @@ static int add_user(struct writing *writing, const json_t *content, struct clo_e
     const json_t *part;
     bool text_only = true;
     json_array_foreach(content, index, part) {
-        const char *type = clo_doc_text(part, "type");
+        const char *type = clo_json_text(part, "type");
         text_only = text_only && type && strstr(type, "text");
         json_t *copy = user_part(part, &status, error);
         if (status)
@@ -168,7 +168,7 @@ static int add_user(struct writing *writing, const json_t *content, struct clo_e
 
 static int add_message(struct writing *writing, const json_t *item, struct clo_error *error)
 {
-    const char *role = clo_doc_text(item, "role");
+    const char *role = clo_json_text(item, "role");
     const json_t *content = json_object_get(item, "content");
     role = role ? role : "user";
     if (strcmp(role, "assistant") == 0) {
@@ -186,14 +186,14 @@ static int add_message(struct writing *writing, const json_t *item, struct clo_e
 static int add_item(struct writing *writing, size_t at, struct clo_error *error)
 {
     const json_t *item = json_array_get(writing->input, at);
-    const char *type = clo_doc_text(item, "type");
+    const char *type = clo_json_text(item, "type");
     if (!type || strcmp(type, "message") == 0)
         return add_message(writing, item, error);
     if (strcmp(type, "function_call") == 0) {
         add_call(writing, item, at);
     } else if (strcmp(type, "function_call_output") == 0) {
         flush(writing);
-        const char *id = clo_doc_text(item, "call_id");
+        const char *id = clo_json_text(item, "call_id");
         if (!writing->used[at] && id) /* answers no call that is here: let the server judge */
             keep(writing, writing->messages,
                  json_pack("{s:s, s:s, s:o}", "role", "tool", "tool_call_id", id, "content",

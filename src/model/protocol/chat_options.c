@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "model/protocol/chat.h"
 #include "model/client.h"
+#include "model/protocol/chat.h"
 
 static const char *const same_name[] = {
     "temperature", "top_p",        "presence_penalty",  "frequency_penalty", "seed",
@@ -36,10 +36,10 @@ static int put_tools(json_t *body, const json_t *tools)
 static int put_choice(json_t *body, const json_t *options)
 {
     json_t *choice = json_object_get(options, "tool_choice");
-    const char *name = clo_doc_text(choice, "name");
+    const char *name = clo_json_text(choice, "name");
     if (json_is_string(choice))
         return json_object_set(body, "tool_choice", choice);
-    if (name && clo_doc_is(choice, "type", "function"))
+    if (name && clo_json_is(choice, "type", "function"))
         return json_object_set_new(
             body, "tool_choice",
             json_pack("{s:s, s:{s:s}}", "type", "function", "function", "name", name));
@@ -50,10 +50,10 @@ static int put_format(json_t *body, const json_t *text)
 {
     const json_t *format = json_object_get(text, "format");
     int bad = put(body, "verbosity", json_object_get(text, "verbosity"));
-    if (clo_doc_is(format, "type", "json_object"))
+    if (clo_json_is(format, "type", "json_object"))
         return bad | json_object_set_new(body, "response_format",
                                          json_pack("{s:s}", "type", "json_object"));
-    if (!clo_doc_is(format, "type", "json_schema"))
+    if (!clo_json_is(format, "type", "json_schema"))
         return bad;
     return bad |
            json_object_set_new(body, "response_format",

@@ -3,109 +3,110 @@
 
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 
-void clo_draft_start(struct clo_draft *draft, const struct clo_item_sink *sink)
+void clo_item_builder_start(struct clo_item_builder *builder, const struct clo_item_sink *sink)
 {
-    *draft = (struct clo_draft){.sink = sink,
-                                .output = json_array(),
-                                .text = CLO_BUFFER(CLO_MODEL_REPLY_MAX),
-                                .refusal = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
-    if (!draft->output)
-        draft->status = CLO_ENOMEMORY;
+    *builder = (struct clo_item_builder){.sink = sink,
+                                         .output = json_array(),
+                                         .text = CLO_BUFFER(CLO_MODEL_REPLY_MAX),
+                                         .refusal = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
+    if (!builder->output)
+        builder->status = CLO_ENOMEMORY;
 }
 
-void clo_draft_clear(struct clo_draft *draft)
+void clo_item_builder_clear(struct clo_item_builder *builder)
 {
-    json_decref(draft->output);
-    json_decref(draft->open);
-    clo_buffer_free(&draft->text);
-    clo_buffer_free(&draft->refusal);
-    draft->output = draft->open = NULL;
+    json_decref(builder->output);
+    json_decref(builder->open);
+    clo_buffer_free(&builder->text);
+    clo_buffer_free(&builder->refusal);
+    builder->output = builder->open = NULL;
 }
 
-static void note(struct clo_draft *draft, int status)
+static void note(struct clo_item_builder *builder, int status)
 {
-    if (status && !draft->status)
-        draft->status = status;
+    if (status && !builder->status)
+        builder->status = status;
 }
 
-int clo_draft_check(const struct clo_draft *draft, struct clo_error *error)
+int clo_item_builder_check(const struct clo_item_builder *builder, struct clo_error *error)
 {
-    if (draft->status == CLO_ELIMIT)
+    if (builder->status == CLO_ELIMIT)
         return clo_fail(error, CLO_ELIMIT,
                         "the model's reply has more than %d items or is larger than %u MiB",
                         CLO_MODEL_ITEMS_MAX, CLO_MODEL_REPLY_MAX >> 20);
-    return draft->status ? clo_fail_memory(error) : 0;
+    return builder->status ? clo_fail_memory(error) : 0;
 }
 
-static void tell(struct clo_draft *draft, const struct clo_item_event *event)
+static void tell(struct clo_item_builder *builder, const struct clo_item_event *event)
 {
-    if (draft->sink && draft->sink->event)
-        draft->sink->event(draft->sink->context, event);
+    if (builder->sink && builder->sink->event)
+        builder->sink->event(builder->sink->context, event);
 }
 
-static void open_item(struct clo_draft *draft, json_t *skeleton, const char *id)
+static void open_item(struct clo_item_builder *builder, json_t *skeleton, const char *id)
 {
-    clo_draft_close(draft, true);
-    if (!skeleton || json_array_size(draft->output) >= CLO_MODEL_ITEMS_MAX) {
-        note(draft, skeleton ? CLO_ELIMIT : CLO_ENOMEMORY);
+    clo_item_builder_close(builder, true);
+    if (!skeleton || json_array_size(builder->output) >= CLO_MODEL_ITEMS_MAX) {
+        note(builder, skeleton ? CLO_ELIMIT : CLO_ENOMEMORY);
         json_decref(skeleton);
         return;
     }
     if (id && *id)
-        note(draft, json_object_set_new(skeleton, "id", json_string(id)) ? CLO_ENOMEMORY : 0);
-    draft->open = skeleton;
-    clo_buffer_reset(&draft->text);
-    clo_buffer_reset(&draft->refusal);
-    tell(draft, &(struct clo_item_event){.kind = CLO_ITEM_ADDED, .item = skeleton});
+        note(builder, json_object_set_new(skeleton, "id", json_string(id)) ? CLO_ENOMEMORY : 0);
+    builder->open = skeleton;
+    clo_buffer_reset(&builder->text);
+    clo_buffer_reset(&builder->refusal);
+    tell(builder, &(struct clo_item_event){.kind = CLO_ITEM_ADDED, .item = skeleton});
 }
 
-void clo_draft_message(struct clo_draft *draft, const char *id)
+void clo_item_builder_message(struct clo_item_builder *builder, const char *id)
 {
-    open_item(draft,
+    open_item(builder,
               json_pack("{s:s, s:s, s:s, s:[]}", "type", "message", "role", "assistant", "status",
                         "in_progress", "content"),
               id);
 }
 
-void clo_draft_call(struct clo_draft *draft, const char *id, const char *call_id, const char *name)
+void clo_item_builder_call(struct clo_item_builder *builder, const char *id, const char *call_id,
+                           const char *name)
 {
-    open_item(draft,
+    open_item(builder,
               json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", "function_call", "call_id", call_id,
                         "name", name, "arguments", "", "status", "in_progress"),
               id);
 }
 
-void clo_draft_reasoning(struct clo_draft *draft, const char *id)
+void clo_item_builder_reasoning(struct clo_item_builder *builder, const char *id)
 {
-    open_item(draft, json_pack("{s:s, s:[]}", "type", "reasoning", "summary"), id);
+    open_item(builder, json_pack("{s:s, s:[]}", "type", "reasoning", "summary"), id);
 }
 
 static bool suits(const json_t *item, enum clo_item_event_kind kind)
 {
     switch (kind) {
     case CLO_ITEM_TEXT:
-    case CLO_ITEM_REFUSAL: return clo_doc_is(item, "type", "message");
-    case CLO_ITEM_ARGUMENTS: return clo_doc_is(item, "type", "function_call");
-    case CLO_ITEM_REASONING: return clo_doc_is(item, "type", "reasoning");
+    case CLO_ITEM_REFUSAL: return clo_json_is(item, "type", "message");
+    case CLO_ITEM_ARGUMENTS: return clo_json_is(item, "type", "function_call");
+    case CLO_ITEM_REASONING: return clo_json_is(item, "type", "reasoning");
     default: return false;
     }
 }
 
-void clo_draft_add(struct clo_draft *draft, enum clo_item_event_kind kind, const char *piece,
-                   size_t length)
+void clo_item_builder_add(struct clo_item_builder *builder, enum clo_item_event_kind kind,
+                          const char *piece, size_t length)
 {
-    if (length == 0 || !draft->open || !suits(draft->open, kind))
+    if (length == 0 || !builder->open || !suits(builder->open, kind))
         return;
-    struct clo_buffer *text = kind == CLO_ITEM_REFUSAL ? &draft->refusal : &draft->text;
+    struct clo_buffer *text = kind == CLO_ITEM_REFUSAL ? &builder->refusal : &builder->text;
     int status = clo_buffer_append(text, piece, length);
     if (status) {
-        note(draft, status);
+        note(builder, status);
         return;
     }
-    tell(draft, &(struct clo_item_event){.kind = kind, .delta = piece, .length = length});
+    tell(builder, &(struct clo_item_event){.kind = kind, .delta = piece, .length = length});
 }
 
 static json_t *string_of(const struct clo_buffer *buffer)
@@ -113,87 +114,87 @@ static json_t *string_of(const struct clo_buffer *buffer)
     return json_stringn(buffer->data ? buffer->data : "", buffer->length);
 }
 
-/* "annotations" may stand in the skeleton already, put there by clo_draft_finish_as. */
-static int fill_message(struct clo_draft *draft)
+/* "annotations" may stand in the skeleton already, put there by clo_item_builder_finish_as. */
+static int fill_message(struct clo_item_builder *builder)
 {
-    json_t *content = json_object_get(draft->open, "content");
-    json_t *annotations = json_incref(json_object_get(draft->open, "annotations"));
-    json_object_del(draft->open, "annotations");
+    json_t *content = json_object_get(builder->open, "content");
+    json_t *annotations = json_incref(json_object_get(builder->open, "annotations"));
+    json_object_del(builder->open, "annotations");
     if (!annotations)
         annotations = json_array();
-    if (draft->text.length || !draft->refusal.length)
+    if (builder->text.length || !builder->refusal.length)
         if (json_array_append_new(content, json_pack("{s:s, s:o, s:O, s:[]}", "type", "output_text",
-                                                     "text", string_of(&draft->text), "annotations",
-                                                     annotations, "logprobs"))) {
+                                                     "text", string_of(&builder->text),
+                                                     "annotations", annotations, "logprobs"))) {
             json_decref(annotations);
             return CLO_ENOMEMORY;
         }
     json_decref(annotations);
-    if (draft->refusal.length)
+    if (builder->refusal.length)
         return json_array_append_new(content, json_pack("{s:s, s:o}", "type", "refusal", "refusal",
-                                                        string_of(&draft->refusal)))
+                                                        string_of(&builder->refusal)))
                    ? CLO_ENOMEMORY
                    : 0;
     return 0;
 }
 
-static int fill(struct clo_draft *draft, bool complete)
+static int fill(struct clo_item_builder *builder, bool complete)
 {
-    json_t *open = draft->open;
+    json_t *open = builder->open;
     int bad = 0;
-    if (clo_doc_is(open, "type", "reasoning")) {
-        if (draft->text.length)
+    if (clo_json_is(open, "type", "reasoning")) {
+        if (builder->text.length)
             bad |= json_array_append_new(
                 json_object_get(open, "summary"),
-                json_pack("{s:s, s:o}", "type", "summary_text", "text", string_of(&draft->text)));
+                json_pack("{s:s, s:o}", "type", "summary_text", "text", string_of(&builder->text)));
         return bad ? CLO_ENOMEMORY : 0;
     }
     bad |= json_object_set_new(open, "status", json_string(complete ? "completed" : "incomplete"));
-    if (clo_doc_is(open, "type", "function_call"))
-        bad |= json_object_set_new(open, "arguments", string_of(&draft->text));
+    if (clo_json_is(open, "type", "function_call"))
+        bad |= json_object_set_new(open, "arguments", string_of(&builder->text));
     else
-        bad |= fill_message(draft);
+        bad |= fill_message(builder);
     return bad ? CLO_ENOMEMORY : 0;
 }
 
-void clo_draft_close(struct clo_draft *draft, bool complete)
+void clo_item_builder_close(struct clo_item_builder *builder, bool complete)
 {
-    if (!draft->open)
+    if (!builder->open)
         return;
-    note(draft, fill(draft, complete));
-    json_t *done = draft->open;
-    draft->open = NULL;
-    tell(draft, &(struct clo_item_event){.kind = CLO_ITEM_DONE, .item = done});
-    if (json_array_append_new(draft->output, done))
-        note(draft, CLO_ENOMEMORY);
+    note(builder, fill(builder, complete));
+    json_t *done = builder->open;
+    builder->open = NULL;
+    tell(builder, &(struct clo_item_event){.kind = CLO_ITEM_DONE, .item = done});
+    if (json_array_append_new(builder->output, done))
+        note(builder, CLO_ENOMEMORY);
 }
 
-bool clo_draft_open_as(struct clo_draft *draft, const json_t *item)
+bool clo_item_builder_open_as(struct clo_item_builder *builder, const json_t *item)
 {
-    const char *id = clo_doc_text(item, "id");
-    if (clo_doc_is(item, "type", "message")) {
-        clo_draft_message(draft, id);
-    } else if (clo_doc_is(item, "type", "reasoning")) {
-        clo_draft_reasoning(draft, id);
-    } else if (clo_doc_is(item, "type", "function_call")) {
-        const char *call_id = clo_doc_text(item, "call_id"), *name = clo_doc_text(item, "name");
-        clo_draft_call(draft, id,
-                       call_id && *call_id ? call_id
-                       : id                ? id
-                                           : "call",
-                       name ? name : "");
+    const char *id = clo_json_text(item, "id");
+    if (clo_json_is(item, "type", "message")) {
+        clo_item_builder_message(builder, id);
+    } else if (clo_json_is(item, "type", "reasoning")) {
+        clo_item_builder_reasoning(builder, id);
+    } else if (clo_json_is(item, "type", "function_call")) {
+        const char *call_id = clo_json_text(item, "call_id"), *name = clo_json_text(item, "name");
+        clo_item_builder_call(builder, id,
+                              call_id && *call_id ? call_id
+                              : id                ? id
+                                                  : "call",
+                              name ? name : "");
     } else {
         return false;
     }
-    return draft->open != NULL;
+    return builder->open != NULL;
 }
 
 /* What `whole` has beyond what was told already. Where the two differ, what was told stays. */
-static void add_rest(struct clo_draft *draft, enum clo_item_event_kind kind,
+static void add_rest(struct clo_item_builder *builder, enum clo_item_event_kind kind,
                      const struct clo_buffer *told, const char *whole, size_t length)
 {
     if (length > told->length && (!told->length || memcmp(whole, told->data, told->length) == 0))
-        clo_draft_add(draft, kind, whole + told->length, length - told->length);
+        clo_item_builder_add(builder, kind, whole + told->length, length - told->length);
 }
 
 /* Join the texts named `member` of the parts that have the type, with `between` them. */
@@ -204,7 +205,7 @@ static void join(struct clo_buffer *out, const json_t *parts, const char *type, 
     const json_t *part;
     json_array_foreach(parts, index, part) {
         const json_t *text = json_object_get(part, member);
-        if (!clo_doc_is(part, "type", type) || !json_is_string(text))
+        if (!clo_json_is(part, "type", type) || !json_is_string(text))
             continue;
         if (out->length)
             clo_buffer_text(out, between);
@@ -212,7 +213,8 @@ static void join(struct clo_buffer *out, const json_t *parts, const char *type, 
     }
 }
 
-static void rest_of(struct clo_draft *draft, const json_t *item, enum clo_item_event_kind kind)
+static void rest_of(struct clo_item_builder *builder, const json_t *item,
+                    enum clo_item_event_kind kind)
 {
     struct clo_buffer whole = CLO_BUFFER(CLO_MODEL_REPLY_MAX);
     const json_t *content = json_object_get(item, "content");
@@ -229,31 +231,33 @@ static void rest_of(struct clo_draft *draft, const json_t *item, enum clo_item_e
             join(&whole, content, "reasoning_text", "text", "\n\n");
     }
     if (whole.failed)
-        note(draft, CLO_ENOMEMORY);
+        note(builder, CLO_ENOMEMORY);
     else if (whole.length)
-        add_rest(draft, kind, kind == CLO_ITEM_REFUSAL ? &draft->refusal : &draft->text, whole.data,
-                 whole.length);
+        add_rest(builder, kind, kind == CLO_ITEM_REFUSAL ? &builder->refusal : &builder->text,
+                 whole.data, whole.length);
     clo_buffer_free(&whole);
 }
 
-static void keep_extras(struct clo_draft *draft, const json_t *item)
+static void keep_extras(struct clo_item_builder *builder, const json_t *item)
 {
     json_t *hidden = json_object_get(item, "encrypted_content");
-    if (clo_doc_is(draft->open, "type", "reasoning") && json_is_string(hidden))
-        note(draft, json_object_set(draft->open, "encrypted_content", hidden) ? CLO_ENOMEMORY : 0);
+    if (clo_json_is(builder->open, "type", "reasoning") && json_is_string(hidden))
+        note(builder,
+             json_object_set(builder->open, "encrypted_content", hidden) ? CLO_ENOMEMORY : 0);
     json_t *annotations =
         json_object_get(json_array_get(json_object_get(item, "content"), 0), "annotations");
-    if (clo_doc_is(draft->open, "type", "message") && json_is_array(annotations))
-        note(draft, json_object_set(draft->open, "annotations", annotations) ? CLO_ENOMEMORY : 0);
+    if (clo_json_is(builder->open, "type", "message") && json_is_array(annotations))
+        note(builder,
+             json_object_set(builder->open, "annotations", annotations) ? CLO_ENOMEMORY : 0);
 }
 
-void clo_draft_finish_as(struct clo_draft *draft, const json_t *item)
+void clo_item_builder_finish_as(struct clo_item_builder *builder, const json_t *item)
 {
-    if (!draft->open)
+    if (!builder->open)
         return;
     for (int kind = CLO_ITEM_TEXT; kind <= CLO_ITEM_REASONING; kind++)
-        if (suits(draft->open, (enum clo_item_event_kind)kind))
-            rest_of(draft, item, (enum clo_item_event_kind)kind);
-    keep_extras(draft, item);
-    clo_draft_close(draft, !clo_doc_is(item, "status", "incomplete"));
+        if (suits(builder->open, (enum clo_item_event_kind)kind))
+            rest_of(builder, item, (enum clo_item_event_kind)kind);
+    keep_extras(builder, item);
+    clo_item_builder_close(builder, !clo_json_is(item, "status", "incomplete"));
 }

@@ -11,8 +11,8 @@
  * The text of a finished item is exactly what was told in deltas. Failures stick: look at `status`
  * at the end (CLO_ENOMEMORY, CLO_ELIMIT).
  */
-#ifndef CLO_MODEL_DRAFT_H
-#define CLO_MODEL_DRAFT_H
+#ifndef CLO_MODEL_PROTOCOL_ITEM_BUILDER_H
+#define CLO_MODEL_PROTOCOL_ITEM_BUILDER_H
 
 #include <stdbool.h>
 
@@ -21,7 +21,7 @@
 
 #define CLO_MODEL_ITEMS_MAX 512 /* in one reply */
 
-struct clo_draft {
+struct clo_item_builder {
     const struct clo_item_sink *sink;
     json_t *output;                  /* the finished items */
     json_t *open;                    /* without its content; NULL: none */
@@ -29,28 +29,29 @@ struct clo_draft {
     int status;
 };
 
-void clo_draft_start(struct clo_draft *draft, const struct clo_item_sink *sink);
-void clo_draft_clear(struct clo_draft *draft);
+void clo_item_builder_start(struct clo_item_builder *builder, const struct clo_item_sink *sink);
+void clo_item_builder_clear(struct clo_item_builder *builder);
 
 /* Open an item; the one before is closed. `id` may be NULL. */
-void clo_draft_message(struct clo_draft *draft, const char *id);
-void clo_draft_call(struct clo_draft *draft, const char *id, const char *call_id, const char *name);
-void clo_draft_reasoning(struct clo_draft *draft, const char *id);
+void clo_item_builder_message(struct clo_item_builder *builder, const char *id);
+void clo_item_builder_call(struct clo_item_builder *builder, const char *id, const char *call_id,
+                           const char *name);
+void clo_item_builder_reasoning(struct clo_item_builder *builder, const char *id);
 
 /* A piece for the open item; the kind must suit it, otherwise the piece is dropped. */
-void clo_draft_add(struct clo_draft *draft, enum clo_item_event_kind kind, const char *piece,
-                   size_t length);
+void clo_item_builder_add(struct clo_item_builder *builder, enum clo_item_event_kind kind,
+                          const char *piece, size_t length);
 
 /* What has gone wrong, if anything; there is then no use in reading on. CLO_ENOMEMORY, CLO_ELIMIT.
  */
-int clo_draft_check(const struct clo_draft *draft, struct clo_error *error);
+int clo_item_builder_check(const struct clo_item_builder *builder, struct clo_error *error);
 
 /* Close the open item, if any. `complete` false: the reply broke off in it. */
-void clo_draft_close(struct clo_draft *draft, bool complete);
+void clo_item_builder_close(struct clo_item_builder *builder, bool complete);
 
 /* From a server's own whole item: open one (false: a type that is none of ours), and finish the
  * open one with what was not told in deltas. */
-bool clo_draft_open_as(struct clo_draft *draft, const json_t *item);
-void clo_draft_finish_as(struct clo_draft *draft, const json_t *item);
+bool clo_item_builder_open_as(struct clo_item_builder *builder, const json_t *item);
+void clo_item_builder_finish_as(struct clo_item_builder *builder, const json_t *item);
 
 #endif

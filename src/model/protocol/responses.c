@@ -1,4 +1,4 @@
-/* handle_stored.c - the client for OpenAI's Responses API and servers like it.
+/* responses.c - the client for OpenAI's Responses API and servers like it.
  *
  * Nothing is stored on the server: the whole history goes with each request. Items go without the
  * ids they have here; reasoning goes back only in its encrypted form, which is the only one a
@@ -6,8 +6,8 @@
  */
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "model/client.h"
 #include "model/http/http_client_error.h"
 #include "model/http/json_call.h"
@@ -34,7 +34,7 @@ static const char *const passed_on[] = {
 /* The reply as it is being read. Servers send one item after the other; an item that ends while
  * another is open, which the protocol allows, waits in `later`. */
 struct reading {
-    struct clo_draft *draft;
+    struct clo_item_builder *builder;
     struct clo_model_reply *reply;
     json_t *later;
     json_int_t open; /* output_index of the open item; -1: none */
@@ -44,8 +44,8 @@ struct reading {
 
 static json_t *input_item(const json_t *item)
 {
-    json_t *copy = clo_doc_copy(item);
-    const char *type = clo_doc_text(item, "type");
+    json_t *copy = clo_json_copy(item);
+    const char *type = clo_json_text(item, "type");
     if (!copy)
         return NULL;
     if (type && strcmp(type, "reasoning") != 0)
@@ -63,11 +63,11 @@ static json_t *input_item(const json_t *item)
 
 static bool is_for_model(const json_t *item)
 {
-    const char *type = clo_doc_text(item, "type");
+    const char *type = clo_json_text(item, "type");
     if (!type || strcmp(type, "message") == 0 || strcmp(type, "function_call") == 0 ||
         strcmp(type, "function_call_output") == 0)
         return true;
-    return strcmp(type, "reasoning") == 0 && clo_doc_text(item, "encrypted_content");
+    return strcmp(type, "reasoning") == 0 && clo_json_text(item, "encrypted_content");
 }
 
 static json_t *make_input(const json_t *items)
@@ -109,13 +109,13 @@ static json_t *make_body(const struct clo_model *model, const struct clo_model_r
 
 static void take_whole(struct reading *reading, const json_t *item)
 {
-    if (clo_draft_open_as(reading->draft, item))
-        clo_draft_finish_as(reading->draft, item);
+    if (clo_item_builder_open_as(reading->builder, item))
+        clo_item_builder_finish_as(reading->builder, item);
 }
 
 static void on_added(struct reading *reading, json_int_t index, const json_t *item)
 {
-    if (reading->open < 0 && clo_draft_open_as(reading->draft, item))
+    if (reading->open < 0 && clo_item_builder_open_as(reading->builder, item))
         reading->open = index;
 }
 
@@ -126,11 +126,11 @@ static void on_done(struct reading *reading, json_int_t index, const json_t *ite
         if (!reading->later)
             reading->later = json_array();
         if (json_array_append(reading->later, (json_t *)item))
-            reading->draft->status = CLO_ENOMEMORY;
+            reading->builder->status = CLO_ENOMEMORY;
         return;
     }
     if (reading->open == index)
-        clo_draft_finish_as(reading->draft, item);
+        clo_item_builder_finish_as(reading->builder, item);
     else
         take_whole(reading, item);
     reading->open = -1;
@@ -147,13 +147,14 @@ static void on_delta(struct reading *reading, json_int_t index, enum clo_item_ev
 {
     const json_t *delta = json_object_get(event, "delta");
     if (index == reading->open && json_is_string(delta))
-        clo_draft_add(reading->draft, kind, json_string_value(delta), json_string_length(delta));
+        clo_item_builder_add(reading->builder, kind, json_string_value(delta),
+                             json_string_length(delta));
 }
 
 static int server_failed(const json_t *where, struct clo_error *error)
 {
-    char said[CLO_ENDPOINT_SAID_MAX + 4];
-    clo_endpoint_error_said(said, where);
+    char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
+    clo_http_client_error_said(said, where);
     return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
                     *said ? ": " : "", said);
 }
@@ -164,7 +165,7 @@ static int take_response(struct reading *reading, const json_t *response, struct
     struct clo_model_reply *reply = reading->reply;
     const json_t *output = json_object_get(response, "output");
     const json_t *usage = json_object_get(response, "usage");
-    if (clo_doc_is(response, "status", "failed") || clo_doc_is(response, "status", "cancelled"))
+    if (clo_json_is(response, "status", "failed") || clo_json_is(response, "status", "cancelled"))
         return server_failed(response, error);
     if (!json_is_array(output) && !reading->seen)
         return clo_fail(error, CLO_EMODEL, "the model's server sent an answer without output");
@@ -172,16 +173,16 @@ static int take_response(struct reading *reading, const json_t *response, struct
         on_done(reading, reading->open, json_array_get(output, (size_t)reading->open));
     for (size_t i = reading->seen; i < json_array_size(output); i++)
         take_whole(reading, json_array_get(output, i));
-    reply->usage.input = clo_doc_count(usage, "input_tokens");
-    reply->usage.output = clo_doc_count(usage, "output_tokens");
+    reply->usage.input = clo_json_count(usage, "input_tokens");
+    reply->usage.output = clo_json_count(usage, "output_tokens");
     reply->usage.cached =
-        clo_doc_count(json_object_get(usage, "input_tokens_details"), "cached_tokens");
+        clo_json_count(json_object_get(usage, "input_tokens_details"), "cached_tokens");
     reply->usage.reasoning =
-        clo_doc_count(json_object_get(usage, "output_tokens_details"), "reasoning_tokens");
-    if (clo_doc_is(response, "status", "incomplete")) {
+        clo_json_count(json_object_get(usage, "output_tokens_details"), "reasoning_tokens");
+    if (clo_json_is(response, "status", "incomplete")) {
         const json_t *details = json_object_get(response, "incomplete_details");
-        reply->incomplete = clo_doc_is(details, "reason", "content_filter") ? "content_filter"
-                                                                            : "max_output_tokens";
+        reply->incomplete = clo_json_is(details, "reason", "content_filter") ? "content_filter"
+                                                                             : "max_output_tokens";
     }
     clo_client_served(reply, response);
     reading->complete = true;
@@ -200,22 +201,22 @@ static int on_event(void *context, const char *name, const json_t *event, struct
         {"response.reasoning_summary_text.delta", CLO_ITEM_REASONING},
     };
     struct reading *reading = context;
-    const char *type = clo_doc_text(event, "type");
+    const char *type = clo_json_text(event, "type");
     type = type ? type : name;
     const json_t *position = json_object_get(event, "output_index");
     json_int_t index = json_is_integer(position) ? json_integer_value(position) : 0;
     for (size_t i = 0; i < sizeof deltas / sizeof *deltas; i++)
         if (strcmp(type, deltas[i].type) == 0) {
             on_delta(reading, index, deltas[i].kind, event);
-            return clo_draft_check(reading->draft, error);
+            return clo_item_builder_check(reading->builder, error);
         }
     if (strcmp(type, "response.output_item.added") == 0) {
         on_added(reading, index, json_object_get(event, "item"));
     } else if (strcmp(type, "response.output_item.done") == 0) {
         on_done(reading, index, json_object_get(event, "item"));
     } else if (strcmp(type, "response.reasoning_summary_part.added") == 0) {
-        if (index == reading->open && clo_doc_count(event, "summary_index") > 0)
-            clo_draft_add(reading->draft, CLO_ITEM_REASONING, "\n\n", 2);
+        if (index == reading->open && clo_json_count(event, "summary_index") > 0)
+            clo_item_builder_add(reading->builder, CLO_ITEM_REASONING, "\n\n", 2);
     } else if (strcmp(type, "response.completed") == 0 ||
                strcmp(type, "response.incomplete") == 0 || strcmp(type, "response.failed") == 0) {
         int status = take_response(reading, json_object_get(event, "response"), error);
@@ -223,7 +224,7 @@ static int on_event(void *context, const char *name, const json_t *event, struct
     } else if (strcmp(type, "error") == 0) {
         return server_failed(event, error);
     }
-    return clo_draft_check(reading->draft, error);
+    return clo_item_builder_check(reading->builder, error);
 }
 
 static int on_whole(void *context, const json_t *answer, struct clo_error *error)
@@ -235,15 +236,15 @@ static int on_whole(void *context, const json_t *answer, struct clo_error *error
 }
 
 int clo_responses_call(struct clo_model *model, const struct clo_model_request *request,
-                       struct clo_draft *draft, struct clo_model_reply *reply,
+                       struct clo_item_builder *builder, struct clo_model_reply *reply,
                        struct clo_error *error)
 {
     json_t *body = make_body(model, request);
     if (!body)
         return clo_fail_memory(error);
-    struct reading reading = {.draft = draft, .reply = reply, .open = -1};
-    struct clo_wire wire = {on_event, on_whole, &reading};
-    int status = clo_wire_call(model->endpoint, PATH, body, request->cancel, &wire, error);
+    struct reading reading = {.builder = builder, .reply = reply, .open = -1};
+    struct clo_json_call reader = {on_event, on_whole, &reading};
+    int status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
     if (!status && !reading.complete)
         status = clo_fail(error, CLO_EMODEL,
                           "the model's server ended its answer before it was complete");

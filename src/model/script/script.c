@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/cancel.h"
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "model/client.h"
 #include "model/run_report.h"
@@ -33,7 +33,7 @@ struct scene {
 };
 
 struct speech {
-    struct clo_draft *draft;
+    struct clo_item_builder *builder;
     struct clo_cancel *cancel;
     unsigned delay;
 };
@@ -59,10 +59,10 @@ static bool offers_tool(const struct clo_model_request *request)
 {
     size_t index;
     const json_t *tool;
-    if (clo_doc_is(request->options, "tool_choice", "none"))
+    if (clo_json_is(request->options, "tool_choice", "none"))
         return false;
     json_array_foreach(request->tools, index, tool)
-        if (clo_doc_is(tool, "name", TOOL))
+        if (clo_json_is(tool, "name", TOOL))
             return true;
     return false;
 }
@@ -73,9 +73,9 @@ static void read_scene(struct scene *scene, const struct clo_model_request *requ
     const json_t *item;
     scene->may_call = offers_tool(request);
     json_array_foreach(request->input, index, item) {
-        const char *type = clo_doc_text(item, "type");
+        const char *type = clo_json_text(item, "type");
         const json_t *output = json_object_get(item, "output");
-        if ((!type || strcmp(type, "message") == 0) && clo_doc_is(item, "role", "user")) {
+        if ((!type || strcmp(type, "message") == 0) && clo_json_is(item, "role", "user")) {
             read_content(&scene->user, json_object_get(item, "content"));
             scene->results = 0;
             scene->output = NULL;
@@ -100,7 +100,7 @@ static void add_section(const struct scene *scene, const char *name, struct clo_
 {
     const char *text;
     size_t length;
-    clo_report_read(scene->output, scene->output_length, name, &text, &length);
+    clo_run_report_read(scene->output, scene->output_length, name, &text, &length);
     clo_buffer_append(out, text, trim(text, length));
 }
 
@@ -137,11 +137,11 @@ static void tell_output(const struct scene *scene, struct clo_buffer *out)
     const char *text;
     size_t length;
     bool printed =
-        clo_report_read(scene->output, scene->output_length, CLO_REPORT_STDOUT, &text, &length);
+        clo_run_report_read(scene->output, scene->output_length, CLO_REPORT_STDOUT, &text, &length);
     struct clo_buffer alone = CLO_BUFFER(TEXT_MAX);
     if (!printed)
-        clo_report_read(scene->output, scene->output_length, CLO_REPORT_RESULT, &text, &length);
-    clo_report_write(&alone, printed ? CLO_REPORT_STDOUT : CLO_REPORT_RESULT, text, length);
+        clo_run_report_read(scene->output, scene->output_length, CLO_REPORT_RESULT, &text, &length);
+    clo_run_report_write(&alone, printed ? CLO_REPORT_STDOUT : CLO_REPORT_RESULT, text, length);
     bool only = alone.data && length &&
                 trim(alone.data, alone.length) == trim(scene->output, scene->output_length);
     clo_buffer_free(&alone);
@@ -184,7 +184,7 @@ static bool speak(const struct speech *speech, enum clo_item_event_kind kind, co
     struct pollfd trigger = {clo_cancel_fd(speech->cancel), POLLIN, 0};
     while (length) {
         size_t piece = PIECE < length ? clo_text_tail(text, length, length - PIECE) : length;
-        clo_draft_add(speech->draft, kind, text, piece);
+        clo_item_builder_add(speech->builder, kind, text, piece);
         text += piece;
         length -= piece;
         if (speech->delay)
@@ -199,7 +199,7 @@ static bool say(const struct speech *speech, const struct clo_buffer *text)
 {
     if (!text->length)
         return true;
-    clo_draft_message(speech->draft, NULL);
+    clo_item_builder_message(speech->builder, NULL);
     return speak(speech, CLO_ITEM_TEXT, text->data, text->length);
 }
 
@@ -209,13 +209,13 @@ static bool call(const struct speech *speech, const struct scene *scene, const c
     char id[32];
     snprintf(id, sizeof id, "call_%zu", scene->calls + 1);
     json_t *arguments = json_pack("{s:s%}", "code", code, length);
-    char *text = arguments ? clo_doc_dump(arguments, JSON_COMPACT) : NULL;
+    char *text = arguments ? clo_json_dump(arguments, JSON_COMPACT) : NULL;
     bool going = true;
     if (text) {
-        clo_draft_call(speech->draft, NULL, id, TOOL);
+        clo_item_builder_call(speech->builder, NULL, id, TOOL);
         going = speak(speech, CLO_ITEM_ARGUMENTS, text, strlen(text));
     } else {
-        speech->draft->status = CLO_ENOMEMORY;
+        speech->builder->status = CLO_ENOMEMORY;
     }
     json_decref(arguments);
     free(text);
@@ -252,11 +252,12 @@ static const char *decide(const struct clo_script_step *step, const struct scene
 }
 
 int clo_script_call(struct clo_model *model, const struct clo_model_request *request,
-                    struct clo_draft *draft, struct clo_model_reply *reply, struct clo_error *error)
+                    struct clo_item_builder *builder, struct clo_model_reply *reply,
+                    struct clo_error *error)
 {
     struct scene scene = {.user = CLO_BUFFER(TEXT_MAX)};
     struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
-    struct speech speech = {draft, request->cancel, clo_script_delay(model->script)};
+    struct speech speech = {builder, request->cancel, clo_script_delay(model->script)};
     const struct clo_script_step *step;
     size_t length = 0;
     (void)reply;

@@ -4,8 +4,8 @@
  * It keeps no state: which step of a turn is due follows from how many results of execute_code
  * stand behind the last message of the user. The same history always gives the same reply.
  */
-#ifndef CLO_MODEL_SCRIPT_H
-#define CLO_MODEL_SCRIPT_H
+#ifndef CLO_MODEL_SCRIPT_SCRIPT_H
+#define CLO_MODEL_SCRIPT_SCRIPT_H
 
 #include <stddef.h>
 

@@ -2,11 +2,11 @@
  *
  * It sees copies of messages, never guest memory, and does not care whether the run is in this
  * process or in a worker. One service answers one run at a time, on one thread; several services
- * share a crew. A synchronous call runs its tool on that thread; the others are in flight
- * (sandbox/call/pending_calls.h) until they are waited for.
+ * share the tool threads. A synchronous call runs its tool on that thread; the others are in flight
+ * (sandbox/pending_calls.h) until they are waited for.
  */
-#ifndef CLO_SANDBOX_SERVICE_H
-#define CLO_SANDBOX_SERVICE_H
+#ifndef CLO_SANDBOX_CALL_HOST_CALLS_H
+#define CLO_SANDBOX_CALL_HOST_CALLS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +26,7 @@ struct clo_call { /* what the guest asks (abi/hostcall.h) */
     size_t length;
 };
 
-struct clo_reply {
+struct clo_call_reply {
     uint32_t status; /* enum clo_call_status */
     uint32_t id;
     enum clo_limit limit; /* CLO_CALL_REFUSED: the limit that was reached */
@@ -34,23 +34,23 @@ struct clo_reply {
     struct clo_buffer data;
 };
 
-struct clo_service;
+struct clo_host_calls;
 
-int clo_service_create(struct clo_service **service, const struct clo_tools *tools,
-                       struct clo_crew *crew, struct clo_error *error);
-void clo_service_free(struct clo_service *service); /* waits for tools still in work for it */
+int clo_host_calls_create(struct clo_host_calls **calls, const struct clo_tool_set *tools,
+                          struct clo_tool_threads *threads, struct clo_error *error);
+void clo_host_calls_free(struct clo_host_calls *calls); /* waits for tools still in work for it */
 
 /* A run begins. `cancel` (may be NULL) and readability of `abort_fd` (-1: none) end its waits. */
-void clo_service_begin(struct clo_service *service, const struct clo_limits *limits,
-                       struct clo_cancel *cancel, int abort_fd);
+void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits *limits,
+                          struct clo_cancel *cancel, int abort_fd);
 
 /* Answer one call. 0, or CLO_EGUEST: the call breaks the contract, and the run must end. A wait
  * that is cut by deadline, cancel or abort_fd is answered with CLO_CALL_INTERRUPTED. */
-int clo_service_call(struct clo_service *service, const struct clo_call *call,
-                     struct clo_reply *reply, struct clo_error *error);
+int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *call,
+                        struct clo_call_reply *reply, struct clo_error *error);
 
-void clo_service_end(struct clo_service *service);
+void clo_host_calls_end(struct clo_host_calls *calls);
 
-uint64_t clo_service_calls(const struct clo_service *service); /* submitted in this run */
+uint64_t clo_host_calls_count(const struct clo_host_calls *calls); /* submitted in this run */
 
 #endif

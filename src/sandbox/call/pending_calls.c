@@ -1,8 +1,8 @@
 /* pending_calls.c - calls in flight.
  *
- * Each is in one of two lists under the lock: `pending` (with the crew) or `done` (in the order in
- * which they ended). A call whose run has ended is in neither; the crew's thread frees it. The
- * crew's lock may be taken under this one, never the other way round.
+ * Each is in one of two lists under the lock: `pending` (with the tool threads) or `done` (in the order in
+ * which they ended). A call whose run has ended is in neither; the tool threads' thread frees it. The
+ * tool threads' lock may be taken under this one, never the other way round.
  */
 #include "sandbox/call/pending_calls.h"
 
@@ -19,99 +19,100 @@
 /* A map of short texts is what takes most: a lone call has room whatever it brings. */
 _Static_assert(CLO_VALUE_NODES_MAX *(sizeof(struct clo_member) + 2 * CLO_VALUE_BLOCK_LEAST) +
                        CLO_MESSAGE_MAX <=
-                   CLO_ARGUMENTS_IN_FLIGHT_MAX,
+                   CLO_PENDING_ARGUMENTS_MAX,
                "the largest message fits");
 
-struct clo_flights {
-    struct clo_crew *crew;
+struct clo_pending_calls {
+    struct clo_tool_threads *threads;
     struct clo_lane *lane; /* of this run; NULL until a call is started */
     int event;
 
     pthread_mutex_t lock;
-    struct clo_flight *pending, *done;
+    struct clo_pending_call *pending, *done;
     size_t count, argument_bytes, reply_bytes;
     bool held;      /* the lane: too many replies wait */
     size_t orphans; /* calls of ended runs that are still in work */
     pthread_cond_t orphan_done;
 };
 
-int clo_flights_create(struct clo_flights **result, struct clo_crew *crew, struct clo_error *error)
+int clo_pending_calls_create(struct clo_pending_calls **result, struct clo_tool_threads *threads,
+                             struct clo_error *error)
 {
-    struct clo_flights *flights = calloc(1, sizeof *flights);
-    *result = flights;
-    if (!flights)
+    struct clo_pending_calls *pending_calls = calloc(1, sizeof *pending_calls);
+    *result = pending_calls;
+    if (!pending_calls)
         return clo_fail_memory(error);
-    flights->crew = crew;
-    flights->event = -1;
-    pthread_mutex_init(&flights->lock, NULL);
-    pthread_cond_init(&flights->orphan_done, NULL);
+    pending_calls->threads = threads;
+    pending_calls->event = -1;
+    pthread_mutex_init(&pending_calls->lock, NULL);
+    pthread_cond_init(&pending_calls->orphan_done, NULL);
     return 0;
 }
 
-void clo_flights_free(struct clo_flights *flights)
+void clo_pending_calls_free(struct clo_pending_calls *pending_calls)
 {
-    if (!flights)
+    if (!pending_calls)
         return;
-    pthread_mutex_lock(&flights->lock);
-    while (flights->orphans)
-        pthread_cond_wait(&flights->orphan_done, &flights->lock);
-    pthread_mutex_unlock(&flights->lock);
-    if (flights->event >= 0)
-        close(flights->event);
-    pthread_cond_destroy(&flights->orphan_done);
-    pthread_mutex_destroy(&flights->lock);
-    free(flights);
+    pthread_mutex_lock(&pending_calls->lock);
+    while (pending_calls->orphans)
+        pthread_cond_wait(&pending_calls->orphan_done, &pending_calls->lock);
+    pthread_mutex_unlock(&pending_calls->lock);
+    if (pending_calls->event >= 0)
+        close(pending_calls->event);
+    pthread_cond_destroy(&pending_calls->orphan_done);
+    pthread_mutex_destroy(&pending_calls->lock);
+    free(pending_calls);
 }
 
-int clo_flights_event(const struct clo_flights *flights)
+int clo_pending_calls_event(const struct clo_pending_calls *pending_calls)
 {
-    return flights->event;
+    return pending_calls->event;
 }
 
 /* ---- one call ---- */
 
-struct clo_flight *clo_flight_create(struct clo_flights *flights, uint32_t id,
-                                     struct clo_error *error)
+struct clo_pending_call *clo_pending_call_create(struct clo_pending_calls *pending_calls,
+                                                 uint32_t id, struct clo_error *error)
 {
-    if (flights->count >= CLO_CALLS_IN_FLIGHT_MAX) {
+    if (pending_calls->count >= CLO_PENDING_CALLS_MAX) {
         clo_fail(error, CLO_EBUSY, "too many host calls in flight: at most %d; wait for one first",
-                 CLO_CALLS_IN_FLIGHT_MAX);
+                 CLO_PENDING_CALLS_MAX);
         return NULL;
     }
-    struct clo_flight *flight = calloc(1, sizeof *flight);
-    if (!flight) {
+    struct clo_pending_call *pending = calloc(1, sizeof *pending);
+    if (!pending) {
         clo_fail_memory(error);
         return NULL;
     }
-    flight->flights = flights;
-    flight->id = id;
-    return flight;
+    pending->pending_calls = pending_calls;
+    pending->id = id;
+    return pending;
 }
 
-void clo_flight_drop(struct clo_flight *flight)
+void clo_pending_call_drop(struct clo_pending_call *pending)
 {
-    clo_answer_clear(&flight->arguments);
-    clo_buffer_free(&flight->reply);
-    free(flight);
+    clo_tool_call_clear(&pending->arguments);
+    clo_buffer_free(&pending->reply);
+    free(pending);
 }
 
-static void unlink_flight(struct clo_flight **list, struct clo_flight *flight)
+static void unlink_flight(struct clo_pending_call **list, struct clo_pending_call *pending)
 {
-    while (*list != flight)
+    while (*list != pending)
         list = &(*list)->next;
-    *list = flight->next;
-    flight->next = NULL;
+    *list = pending->next;
+    pending->next = NULL;
 }
 
-static void append_flight(struct clo_flight **list, struct clo_flight *flight)
+static void append_flight(struct clo_pending_call **list, struct clo_pending_call *pending)
 {
     while (*list)
         list = &(*list)->next;
-    *list = flight;
-    flight->next = NULL;
+    *list = pending;
+    pending->next = NULL;
 }
 
-static struct clo_flight *find_flight(struct clo_flight *list, uint32_t id)
+static struct clo_pending_call *find_flight(struct clo_pending_call *list, uint32_t id)
 {
     while (list && list->id != id)
         list = list->next;
@@ -119,167 +120,173 @@ static struct clo_flight *find_flight(struct clo_flight *list, uint32_t id)
 }
 
 /* Under the lock: too much waits for the guest, or no longer. */
-static void hold_or_go_on(struct clo_flights *flights)
+static void hold_or_go_on(struct clo_pending_calls *pending_calls)
 {
-    bool full = flights->reply_bytes >= CLO_REPLIES_WAITING_MAX;
-    if (full != flights->held && flights->lane)
-        clo_crew_hold(flights->crew, flights->lane, flights->held = full);
+    bool full = pending_calls->reply_bytes >= CLO_PENDING_REPLIES_MAX;
+    if (full != pending_calls->held && pending_calls->lane)
+        clo_tool_threads_hold(pending_calls->threads, pending_calls->lane,
+                              pending_calls->held = full);
 }
 
 /* Under the lock. */
-static void add_reply(struct clo_flights *flights, struct clo_flight *flight)
+static void add_reply(struct clo_pending_calls *pending_calls, struct clo_pending_call *pending)
 {
-    append_flight(&flights->done, flight);
-    flights->reply_bytes += flight->reply.length;
-    hold_or_go_on(flights);
+    append_flight(&pending_calls->done, pending);
+    pending_calls->reply_bytes += pending->reply.length;
+    hold_or_go_on(pending_calls);
 }
 
-static void wake(struct clo_flights *flights)
+static void wake(struct clo_pending_calls *pending_calls)
 {
     uint64_t one = 1;
-    while (write(flights->event, &one, sizeof one) < 0 && errno == EINTR)
+    while (write(pending_calls->event, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }
 
-/* On a thread of the crew. */
-static void work(struct clo_job *job)
+/* On a thread of the tool threads. */
+static void work(struct clo_tool_job *job)
 {
-    struct clo_flight *flight = (struct clo_flight *)job;
-    struct clo_flights *flights = flight->flights;
-    size_t argument_bytes = flight->arguments.bytes;
-    uint32_t status = clo_answer_run(&flight->arguments, flight->deadline_ns, NULL, &flight->reply);
-    clo_answer_clear(&flight->arguments);
-    pthread_mutex_lock(&flights->lock);
-    bool orphan = flight->orphan;
+    struct clo_pending_call *pending = (struct clo_pending_call *)job;
+    struct clo_pending_calls *pending_calls = pending->pending_calls;
+    size_t argument_bytes = pending->arguments.bytes;
+    uint32_t status =
+        clo_tool_call_run(&pending->arguments, pending->deadline_ns, NULL, &pending->reply);
+    clo_tool_call_clear(&pending->arguments);
+    pthread_mutex_lock(&pending_calls->lock);
+    bool orphan = pending->orphan;
     if (orphan) {
-        if (!--flights->orphans)
-            pthread_cond_signal(&flights->orphan_done);
+        if (!--pending_calls->orphans)
+            pthread_cond_signal(&pending_calls->orphan_done);
     } else {
-        flight->status = status;
-        unlink_flight(&flights->pending, flight);
-        flights->argument_bytes -= argument_bytes;
-        add_reply(flights, flight);
-        wake(flights);
+        pending->status = status;
+        unlink_flight(&pending_calls->pending, pending);
+        pending_calls->argument_bytes -= argument_bytes;
+        add_reply(pending_calls, pending);
+        wake(pending_calls);
     }
-    pthread_mutex_unlock(&flights->lock);
+    pthread_mutex_unlock(&pending_calls->lock);
     if (orphan)
-        clo_flight_drop(flight);
+        clo_pending_call_drop(pending);
 }
 
-static int prepare(struct clo_flights *flights, struct clo_error *error)
+static int prepare(struct clo_pending_calls *pending_calls, struct clo_error *error)
 {
-    if (flights->event < 0)
-        flights->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (flights->event < 0)
+    if (pending_calls->event < 0)
+        pending_calls->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (pending_calls->event < 0)
         return clo_fail_errno(error, CLO_ESYSTEM, "eventfd for calls in flight");
-    if (!flights->lane)
-        flights->lane = clo_lane_create();
-    return flights->lane ? 0 : clo_fail_memory(error);
+    if (!pending_calls->lane)
+        pending_calls->lane = clo_lane_create();
+    return pending_calls->lane ? 0 : clo_fail_memory(error);
 }
 
 /* Into the account, unless there is too much in it. */
-static bool add_pending(struct clo_flights *flights, struct clo_flight *flight)
+static bool add_pending(struct clo_pending_calls *pending_calls, struct clo_pending_call *pending)
 {
-    size_t bytes = flight->arguments.bytes;
-    pthread_mutex_lock(&flights->lock);
-    bool fits = flights->argument_bytes + bytes <= CLO_ARGUMENTS_IN_FLIGHT_MAX;
+    size_t bytes = pending->arguments.bytes;
+    pthread_mutex_lock(&pending_calls->lock);
+    bool fits = pending_calls->argument_bytes + bytes <= CLO_PENDING_ARGUMENTS_MAX;
     if (fits) {
-        append_flight(&flights->pending, flight);
-        flights->argument_bytes += bytes;
-        flights->count++;
+        append_flight(&pending_calls->pending, pending);
+        pending_calls->argument_bytes += bytes;
+        pending_calls->count++;
     }
-    pthread_mutex_unlock(&flights->lock);
+    pthread_mutex_unlock(&pending_calls->lock);
     return fits;
 }
 
-static void remove_pending(struct clo_flights *flights, struct clo_flight *flight)
+static void remove_pending(struct clo_pending_calls *pending_calls,
+                           struct clo_pending_call *pending)
 {
-    pthread_mutex_lock(&flights->lock);
-    unlink_flight(&flights->pending, flight);
-    flights->argument_bytes -= flight->arguments.bytes;
-    flights->count--;
-    pthread_mutex_unlock(&flights->lock);
+    pthread_mutex_lock(&pending_calls->lock);
+    unlink_flight(&pending_calls->pending, pending);
+    pending_calls->argument_bytes -= pending->arguments.bytes;
+    pending_calls->count--;
+    pthread_mutex_unlock(&pending_calls->lock);
 }
 
-int clo_flight_start(struct clo_flight *flight, struct clo_error *error)
+int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *error)
 {
-    struct clo_flights *flights = flight->flights;
-    int status = prepare(flights, error);
+    struct clo_pending_calls *pending_calls = pending->pending_calls;
+    int status = prepare(pending_calls, error);
     if (status)
         return status;
-    if (!add_pending(flights, flight))
+    if (!add_pending(pending_calls, pending))
         return clo_fail(error, CLO_EBUSY,
                         "too many host calls in flight: the arguments of this one take %zu KiB of "
                         "the host, those of the run may take %llu MiB; wait for one first",
-                        flight->arguments.bytes >> 10, CLO_ARGUMENTS_IN_FLIGHT_MAX >> 20);
-    flight->job.work = work;
-    status = clo_crew_add(flights->crew, flights->lane, &flight->job, error);
+                        pending->arguments.bytes >> 10, CLO_PENDING_ARGUMENTS_MAX >> 20);
+    pending->job.work = work;
+    status =
+        clo_tool_threads_add(pending_calls->threads, pending_calls->lane, &pending->job, error);
     if (status)
-        remove_pending(flights, flight);
+        remove_pending(pending_calls, pending);
     return status;
 }
 
-void clo_flight_finish(struct clo_flight *flight, const struct clo_error *why)
+void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_error *why)
 {
-    struct clo_flights *flights = flight->flights;
-    flight->status = clo_answer_error(&flight->reply, why);
-    pthread_mutex_lock(&flights->lock);
-    flights->count++;
-    add_reply(flights, flight);
-    pthread_mutex_unlock(&flights->lock);
+    struct clo_pending_calls *pending_calls = pending->pending_calls;
+    pending->status = clo_tool_call_error(&pending->reply, why);
+    pthread_mutex_lock(&pending_calls->lock);
+    pending_calls->count++;
+    add_reply(pending_calls, pending);
+    pthread_mutex_unlock(&pending_calls->lock);
 }
 
 /* ---- all of them ---- */
 
-bool clo_flights_have(struct clo_flights *flights, uint32_t id)
+bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id)
 {
-    pthread_mutex_lock(&flights->lock);
-    bool found = find_flight(flights->pending, id) || find_flight(flights->done, id);
-    pthread_mutex_unlock(&flights->lock);
+    pthread_mutex_lock(&pending_calls->lock);
+    bool found = find_flight(pending_calls->pending, id) || find_flight(pending_calls->done, id);
+    pthread_mutex_unlock(&pending_calls->lock);
     return found;
 }
 
-struct clo_flight *clo_flights_fetch(struct clo_flights *flights, uint32_t id)
+struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pending_calls,
+                                                 uint32_t id)
 {
-    pthread_mutex_lock(&flights->lock);
-    struct clo_flight *flight = id ? find_flight(flights->done, id) : flights->done;
-    if (flight) {
-        unlink_flight(&flights->done, flight);
-        flights->count--;
-        flights->reply_bytes -= flight->reply.length;
-        hold_or_go_on(flights);
+    pthread_mutex_lock(&pending_calls->lock);
+    struct clo_pending_call *pending =
+        id ? find_flight(pending_calls->done, id) : pending_calls->done;
+    if (pending) {
+        unlink_flight(&pending_calls->done, pending);
+        pending_calls->count--;
+        pending_calls->reply_bytes -= pending->reply.length;
+        hold_or_go_on(pending_calls);
     }
-    pthread_mutex_unlock(&flights->lock);
-    return flight;
+    pthread_mutex_unlock(&pending_calls->lock);
+    return pending;
 }
 
-void clo_flights_end(struct clo_flights *flights)
+void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
 {
-    if (!flights->lane && !flights->done)
-        return; /* without a lane nothing is with the crew, so nobody else looks at the lists */
-    struct clo_job *jobs = clo_crew_leave(flights->crew, flights->lane);
-    pthread_mutex_lock(&flights->lock);
-    while (jobs) { /* not begun: the crew does not know them any more */
-        struct clo_flight *flight = (struct clo_flight *)jobs;
+    if (!pending_calls->lane && !pending_calls->done)
+        return; /* without a lane nothing is with the tool threads, so nobody else looks at the lists */
+    struct clo_tool_job *jobs = clo_tool_threads_leave(pending_calls->threads, pending_calls->lane);
+    pthread_mutex_lock(&pending_calls->lock);
+    while (jobs) { /* not begun: the tool threads does not know them any more */
+        struct clo_pending_call *pending = (struct clo_pending_call *)jobs;
         jobs = jobs->next;
-        unlink_flight(&flights->pending, flight);
-        clo_flight_drop(flight);
+        unlink_flight(&pending_calls->pending, pending);
+        clo_pending_call_drop(pending);
     }
-    while (flights->done) {
-        struct clo_flight *flight = flights->done;
-        flights->done = flight->next;
-        clo_flight_drop(flight);
+    while (pending_calls->done) {
+        struct clo_pending_call *pending = pending_calls->done;
+        pending_calls->done = pending->next;
+        clo_pending_call_drop(pending);
     }
-    for (struct clo_flight *flight = flights->pending; flight;) {
-        struct clo_flight *next = flight->next;
-        flight->orphan = true;
-        flights->orphans++;
-        flight->next = NULL;
-        flight = next;
+    for (struct clo_pending_call *pending = pending_calls->pending; pending;) {
+        struct clo_pending_call *next = pending->next;
+        pending->orphan = true;
+        pending_calls->orphans++;
+        pending->next = NULL;
+        pending = next;
     }
-    flights->pending = NULL;
-    flights->lane = NULL; /* under the lock: until now a call that ended could hold it */
-    flights->held = false;
-    flights->count = flights->argument_bytes = flights->reply_bytes = 0;
-    pthread_mutex_unlock(&flights->lock);
+    pending_calls->pending = NULL;
+    pending_calls->lane = NULL; /* under the lock: until now a call that ended could hold it */
+    pending_calls->held = false;
+    pending_calls->count = pending_calls->argument_bytes = pending_calls->reply_bytes = 0;
+    pthread_mutex_unlock(&pending_calls->lock);
 }

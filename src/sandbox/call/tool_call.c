@@ -8,7 +8,7 @@
 #include "sandbox/value/cbor.h"
 #include "sandbox/value/value.h"
 
-void clo_answer_message(struct clo_buffer *data, const char *message)
+void clo_tool_call_message(struct clo_buffer *data, const char *message)
 {
     size_t limit = data->limit;
     data->limit = CLO_MESSAGE_MAX; /* a run may allow less than a complaint needs */
@@ -19,9 +19,9 @@ void clo_answer_message(struct clo_buffer *data, const char *message)
     data->limit = limit;
 }
 
-uint32_t clo_answer_error(struct clo_buffer *data, const struct clo_error *error)
+uint32_t clo_tool_call_error(struct clo_buffer *data, const struct clo_error *error)
 {
-    clo_answer_message(data, error->message);
+    clo_tool_call_message(data, error->message);
     return CLO_CALL_ERROR;
 }
 
@@ -36,15 +36,15 @@ static bool hold(size_t bytes)
     return false;
 }
 
-void clo_answer_clear(struct clo_arguments *arguments)
+void clo_tool_call_clear(struct clo_tool_call *arguments)
 {
     clo_value_clear(&arguments->value);
     if (arguments->bytes > CLO_ARGUMENTS_SMALL)
         atomic_fetch_sub(&large_bytes, arguments->bytes);
-    *arguments = (struct clo_arguments){0};
+    *arguments = (struct clo_tool_call){0};
 }
 
-static int take_arguments(struct clo_arguments *arguments, const struct clo_tools *tools,
+static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool_set *tools,
                           struct clo_value *call, struct clo_error *error)
 {
     bool shaped = call->type == CLO_LIST && call->list.count == 2 &&
@@ -52,7 +52,7 @@ static int take_arguments(struct clo_arguments *arguments, const struct clo_tool
     if (!shaped)
         return clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
     struct clo_value *value = &call->list.items[1];
-    const struct clo_tool_entry *tool = clo_tools_find(tools, &call->list.items[0], error);
+    const struct clo_tool_entry *tool = clo_tool_set_find(tools, &call->list.items[0], error);
     int status = tool ? clo_tool_check_arguments(tool, value, error) : CLO_ENOTFOUND;
     if (status)
         return status;
@@ -62,16 +62,16 @@ static int take_arguments(struct clo_arguments *arguments, const struct clo_tool
                         "the arguments of this host call take %zu KiB of the host, and there is no "
                         "room for them in the %llu MiB of all runs; try again later, or with less",
                         bytes >> 10, CLO_ARGUMENTS_LARGE_MAX >> 20);
-    *arguments = (struct clo_arguments){tool, *value, bytes};
+    *arguments = (struct clo_tool_call){tool, *value, bytes};
     *value = (struct clo_value){0};
     return 0;
 }
 
-int clo_answer_read(const struct clo_tools *tools, const uint8_t *message, size_t length,
-                    struct clo_arguments *arguments, struct clo_error *error)
+int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message, size_t length,
+                       struct clo_tool_call *arguments, struct clo_error *error)
 {
     struct clo_value call;
-    *arguments = (struct clo_arguments){0};
+    *arguments = (struct clo_tool_call){0};
     int status = clo_cbor_decode(&call, message, length, error);
     if (!status)
         status = take_arguments(arguments, tools, &call, error);
@@ -89,18 +89,18 @@ static uint32_t say_result(const struct clo_tool_entry *tool, const struct clo_v
         return CLO_CALL_OK;
     clo_fail(&error, CLO_EINVALID, "the result of tool '%s' cannot be passed on: %s",
              clo_tool_entry_name(tool), why.message);
-    return clo_answer_error(data, &error);
+    return clo_tool_call_error(data, &error);
 }
 
-uint32_t clo_answer_run(const struct clo_arguments *arguments, uint64_t deadline_ns,
-                        const struct clo_cancel *cancel, struct clo_buffer *data)
+uint32_t clo_tool_call_run(const struct clo_tool_call *arguments, uint64_t deadline_ns,
+                           const struct clo_cancel *cancel, struct clo_buffer *data)
 {
     struct clo_value result = {0};
     struct clo_error error;
-    int failed =
-        clo_tool_call(arguments->tool, &arguments->value, deadline_ns, cancel, &result, &error);
+    int failed = clo_tool_entry_call(arguments->tool, &arguments->value, deadline_ns, cancel,
+                                     &result, &error);
     uint32_t status = failed == CLO_EBUSY || failed == CLO_ECANCELLED ? CLO_CALL_INTERRUPTED
-                      : failed ? clo_answer_error(data, &error)
+                      : failed ? clo_tool_call_error(data, &error)
                                : say_result(arguments->tool, &result, data);
     clo_value_clear(&result);
     return status;

@@ -1,6 +1,6 @@
 /* sandbox/call/tool_call.h - one tool call: its message in, the tool's reply out. */
-#ifndef CLO_SANDBOX_ANSWER_H
-#define CLO_SANDBOX_ANSWER_H
+#ifndef CLO_SANDBOX_CALL_TOOL_CALL_H
+#define CLO_SANDBOX_CALL_TOOL_CALL_H
 
 #include <stdint.h>
 
@@ -13,7 +13,7 @@
 #define CLO_ARGUMENTS_SMALL (64u << 10)
 #define CLO_ARGUMENTS_LARGE_MAX (512ull << 20)
 
-struct clo_arguments {
+struct clo_tool_call {
     const struct clo_tool_entry *tool; /* of the set that they were read for */
     struct clo_value value;            /* a map */
     size_t bytes;                      /* of this process's memory */
@@ -21,19 +21,19 @@ struct clo_arguments {
 
 /* Read [name, {argument: value, ...}] and check it against the tool's schema. CLO_EBUSY: other runs
  * hold too much. After an error *arguments is empty. Thread-safe. */
-int clo_answer_read(const struct clo_tools *tools, const uint8_t *message, size_t length,
-                    struct clo_arguments *arguments, struct clo_error *error);
-void clo_answer_clear(struct clo_arguments *arguments); /* empty ones too */
+int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message, size_t length,
+                       struct clo_tool_call *arguments, struct clo_error *error);
+void clo_tool_call_clear(struct clo_tool_call *arguments); /* empty ones too */
 
 /* Call the tool and write what comes of it into `data`, which is empty and has as its limit what a
  * reply may be. Returns an enum clo_call_status. `cancel` may be NULL. */
-uint32_t clo_answer_run(const struct clo_arguments *arguments, uint64_t deadline_ns,
-                        const struct clo_cancel *cancel, struct clo_buffer *data);
+uint32_t clo_tool_call_run(const struct clo_tool_call *arguments, uint64_t deadline_ns,
+                           const struct clo_cancel *cancel, struct clo_buffer *data);
 
 /* Write a complaint in place of what is there, whatever the limit of `data`. */
-void clo_answer_message(struct clo_buffer *data, const char *message);
+void clo_tool_call_message(struct clo_buffer *data, const char *message);
 
 /* The same; returns CLO_CALL_ERROR. */
-uint32_t clo_answer_error(struct clo_buffer *data, const struct clo_error *error);
+uint32_t clo_tool_call_error(struct clo_buffer *data, const struct clo_error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* sandbox/run/fault.h - CPU faults and Wasm traps in words. */
-#ifndef CLO_SANDBOX_FAULT_H
-#define CLO_SANDBOX_FAULT_H
+#ifndef CLO_SANDBOX_RUN_FAULT_H
+#define CLO_SANDBOX_RUN_FAULT_H
 
 #include <stddef.h>
 

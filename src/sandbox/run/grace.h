@@ -12,8 +12,8 @@
  *
  * Nothing here looks at a clock: the caller brings the times, in ns.
  */
-#ifndef CLO_SANDBOX_GRACE_H
-#define CLO_SANDBOX_GRACE_H
+#ifndef CLO_SANDBOX_RUN_GRACE_H
+#define CLO_SANDBOX_RUN_GRACE_H
 
 #include "cloche/sandbox.h"
 

@@ -1,6 +1,6 @@
 /* sandbox/run/limits.h - the limits of a run: defaults, ranges, names and words. */
-#ifndef CLO_SANDBOX_LIMITS_H
-#define CLO_SANDBOX_LIMITS_H
+#ifndef CLO_SANDBOX_RUN_LIMITS_H
+#define CLO_SANDBOX_RUN_LIMITS_H
 
 #include "cloche/sandbox.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sandbox/value/cbor.h"
 #include "base/utf8.h"
+#include "sandbox/value/cbor.h"
 
 #define TYPE_MAX 200 /* bytes of an exception's name that are kept */
 

@@ -1,6 +1,6 @@
 /* sandbox/run/outcome.h - the message with which a guest ends its run (CLO_OP_DONE), decoded. */
-#ifndef CLO_SANDBOX_OUTCOME_H
-#define CLO_SANDBOX_OUTCOME_H
+#ifndef CLO_SANDBOX_RUN_OUTCOME_H
+#define CLO_SANDBOX_RUN_OUTCOME_H
 
 #include "cloche/sandbox.h"
 #include "cloche/value.h"

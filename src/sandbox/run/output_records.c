@@ -9,8 +9,8 @@
 
 #define HEADER_SIZE 4u
 
-void clo_output_begin(struct clo_output *output, clo_output_sink sink, void *context,
-                      uint64_t limit)
+void clo_output_records_begin(struct clo_output_records *output, clo_output_sink sink,
+                              void *context, uint64_t limit)
 {
     output->sink = sink;
     output->context = context;
@@ -19,7 +19,7 @@ void clo_output_begin(struct clo_output *output, clo_output_sink sink, void *con
     output->open_line = false;
 }
 
-static void hand_on(struct clo_output *output, enum clo_stream stream, const char *data,
+static void hand_on(struct clo_output_records *output, enum clo_stream stream, const char *data,
                     size_t length)
 {
     uint64_t left = output->produced < output->limit ? output->limit - output->produced : 0;
@@ -33,8 +33,8 @@ static void hand_on(struct clo_output *output, enum clo_stream stream, const cha
     output->sink(output->context, stream, data, length);
 }
 
-int clo_output_take(struct clo_output *output, const uint8_t *area, uint32_t length,
-                    struct clo_error *error)
+int clo_output_records_take(struct clo_output_records *output, const uint8_t *area, uint32_t length,
+                            struct clo_error *error)
 {
     if (length > sizeof output->records)
         return clo_fail(error, CLO_EGUEST, "output of %" PRIu32 " bytes in an area of %zu", length,
@@ -61,12 +61,12 @@ int clo_output_take(struct clo_output *output, const uint8_t *area, uint32_t len
     return 0;
 }
 
-bool clo_output_over(const struct clo_output *output)
+bool clo_output_records_over(const struct clo_output_records *output)
 {
     return output->produced > output->limit;
 }
 
-void clo_output_note(struct clo_output *output, const char *message)
+void clo_output_records_note(struct clo_output_records *output, const char *message)
 {
     char line[1024];
     int length =

@@ -1,6 +1,6 @@
 /* sandbox/run/output_records.h - what the guest prints: records checked, cut at the limit, handed on. */
-#ifndef CLO_SANDBOX_OUTPUT_H
-#define CLO_SANDBOX_OUTPUT_H
+#ifndef CLO_SANDBOX_RUN_OUTPUT_RECORDS_H
+#define CLO_SANDBOX_RUN_OUTPUT_RECORDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 typedef void (*clo_output_sink)(void *context, enum clo_stream stream, const char *data,
                                 size_t length);
 
-struct clo_output {
+struct clo_output_records {
     clo_output_sink sink;
     void *context;
     uint64_t limit;                        /* bytes of both streams together */
@@ -21,17 +21,18 @@ struct clo_output {
     uint8_t records[CLO_OUTPUT_AREA_SIZE]; /* the private copy that is checked */
 };
 
-void clo_output_begin(struct clo_output *output, clo_output_sink sink, void *context,
-                      uint64_t limit);
+void clo_output_records_begin(struct clo_output_records *output, clo_output_sink sink,
+                              void *context, uint64_t limit);
 
 /* Take `length` bytes of records (abi/hostcall.h) from the guest's area. CLO_EGUEST: they break the
  * contract; what stood before the first bad record has been handed on. */
-int clo_output_take(struct clo_output *output, const uint8_t *area, uint32_t length,
-                    struct clo_error *error);
+int clo_output_records_take(struct clo_output_records *output, const uint8_t *area, uint32_t length,
+                            struct clo_error *error);
 
-bool clo_output_over(const struct clo_output *output); /* more was produced than the limit */
+bool clo_output_records_over(
+    const struct clo_output_records *output); /* more was produced than the limit */
 
 /* A line of the host's own on stderr, on a line by itself; the limit does not hold for it. */
-void clo_output_note(struct clo_output *output, const char *message);
+void clo_output_records_note(struct clo_output_records *output, const char *message);
 
 #endif

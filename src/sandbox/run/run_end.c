@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sandbox/run/run_loop.h"
 #include "sandbox/run/outcome.h"
+#include "sandbox/run/run_loop.h"
 
 #define EXIT_FAULT 139     /* as a shell reports a segmentation fault */
 #define EXIT_CANCELLED 130 /* and an interrupt */
 
-static int set_limit(struct clo_active *run, enum clo_limit limit, struct clo_error *error)
+static int set_limit(struct clo_run_loop *run, enum clo_limit limit, struct clo_error *error)
 {
     struct clo_run_result *result = run->result;
     char text[CLO_LIMIT_TEXT_MAX];
@@ -25,13 +25,13 @@ static int set_limit(struct clo_active *run, enum clo_limit limit, struct clo_er
 }
 
 /* Where Python printed no traceback that says it, the reader of stderr is told. */
-static void note(struct clo_active *run)
+static void note(struct clo_run_loop *run)
 {
-    clo_output_note(&run->runner->output, run->result->error.message);
+    clo_output_records_note(&run->runner->output, run->result->error.message);
 }
 
 /* Did the uncaught exception come of a host call that was refused for a limit? */
-static bool is_refusal(const struct clo_active *run, const char *message)
+static bool is_refusal(const struct clo_run_loop *run, const char *message)
 {
     char text[CLO_LIMIT_TEXT_MAX];
     if (!run->refused)
@@ -40,8 +40,8 @@ static bool is_refusal(const struct clo_active *run, const char *message)
     return strstr(message, text) != NULL;
 }
 
-int clo_finish_done(struct clo_active *run, const uint8_t *message, size_t length,
-                    struct clo_error *error)
+int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t length,
+                     struct clo_error *error)
 {
     struct clo_run_result *result = run->result;
     int status = clo_outcome_decode(result, message, length, error);
@@ -64,15 +64,15 @@ int clo_finish_done(struct clo_active *run, const uint8_t *message, size_t lengt
     return 0;
 }
 
-int clo_finish_exit(struct clo_active *run, uint64_t code, struct clo_error *error)
+int clo_run_end_exit(struct clo_run_loop *run, uint64_t code, struct clo_error *error)
 {
     if (run->reached)
-        return clo_finish_stopped(run, error);
+        return clo_run_end_stopped(run, error);
     run->result->exit_code = code > INT_MAX ? 1 : (int)code;
     return 0;
 }
 
-int clo_finish_stopped(struct clo_active *run, struct clo_error *error)
+int clo_run_end_stopped(struct clo_run_loop *run, struct clo_error *error)
 {
     int status = set_limit(run, run->reached, error);
     if (!status)
@@ -80,7 +80,7 @@ int clo_finish_stopped(struct clo_active *run, struct clo_error *error)
     return status;
 }
 
-int clo_finish_cancelled(struct clo_active *run, struct clo_error *error)
+int clo_run_end_cancelled(struct clo_run_loop *run, struct clo_error *error)
 {
     if (clo_result_set_error(run->result, CLO_RUN_CANCELLED, "Cancelled", "the run was cancelled"))
         return clo_fail_memory(error);
@@ -89,7 +89,7 @@ int clo_finish_cancelled(struct clo_active *run, struct clo_error *error)
     return 0;
 }
 
-static int finish_broken(struct clo_active *run, enum clo_run_error_kind kind, const char *type,
+static int finish_broken(struct clo_run_loop *run, enum clo_run_error_kind kind, const char *type,
                          const char *message, struct clo_error *error)
 {
     run->runner->broken = true;
@@ -100,13 +100,13 @@ static int finish_broken(struct clo_active *run, enum clo_run_error_kind kind, c
     return 0;
 }
 
-int clo_finish_fault(struct clo_active *run, const char *type, const char *message,
-                     struct clo_error *error)
+int clo_run_end_fault(struct clo_run_loop *run, const char *type, const char *message,
+                      struct clo_error *error)
 {
     return finish_broken(run, CLO_RUN_FAULT, type, message, error);
 }
 
-int clo_finish_out_of_memory(struct clo_active *run, struct clo_error *error)
+int clo_run_end_out_of_memory(struct clo_run_loop *run, struct clo_error *error)
 {
     run->runner->broken = true;
     int status = set_limit(run, CLO_LIMIT_MEMORY, error);
@@ -115,7 +115,7 @@ int clo_finish_out_of_memory(struct clo_active *run, struct clo_error *error)
     return status;
 }
 
-int clo_finish_guest(struct clo_active *run, const char *reason, struct clo_error *error)
+int clo_run_end_guest(struct clo_run_loop *run, const char *reason, struct clo_error *error)
 {
     struct clo_error text;
     clo_fail(&text, CLO_EGUEST, "the guest broke its contract with the host: %s", reason);

@@ -13,7 +13,7 @@
 /* What an exit leads to: go on (0), the run has ended (1), or a negative status. */
 enum { GO_ON = 0, ENDED = 1 };
 
-uint64_t clo_active_cpu_ns(const struct clo_active *run)
+uint64_t clo_run_loop_cpu_ns(const struct clo_run_loop *run)
 {
     return clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - run->cpu_start_ns - run->cpu_elsewhere_ns;
 }
@@ -23,18 +23,18 @@ static int ended(int status)
     return status ? status : ENDED;
 }
 
-static int broken_contract(struct clo_active *run, const char *reason, struct clo_error *error)
+static int broken_contract(struct clo_run_loop *run, const char *reason, struct clo_error *error)
 {
-    return ended(clo_finish_guest(run, reason, error));
+    return ended(clo_run_end_guest(run, reason, error));
 }
 
-static struct clo_grace_left grace_left(const struct clo_active *run)
+static struct clo_grace_left grace_left(const struct clo_run_loop *run)
 {
-    return clo_grace_left(&run->grace, clo_monotonic_ns(), clo_active_cpu_ns(run));
+    return clo_grace_left(&run->grace, clo_monotonic_ns(), clo_run_loop_cpu_ns(run));
 }
 
 /* A limit is reached: let Python raise, and stop it if it has not ended when the grace is over. */
-static int interrupt(struct clo_active *run, enum clo_limit limit, struct clo_error *error)
+static int interrupt(struct clo_run_loop *run, enum clo_limit limit, struct clo_error *error)
 {
     char text[CLO_LIMIT_TEXT_MAX];
     clo_limit_text(text, limit, clo_limit_value(&run->order->limits, limit));
@@ -43,21 +43,21 @@ static int interrupt(struct clo_active *run, enum clo_limit limit, struct clo_er
     snprintf(control->interrupt_reason, sizeof control->interrupt_reason, "%s: %s",
              clo_limit_type(limit), text);
     if (!clo_vm_interrupt(run->vm))
-        return ended(clo_finish_stopped(run, error));
-    clo_grace_begin(&run->grace, &run->order->limits, clo_monotonic_ns(), clo_active_cpu_ns(run));
+        return ended(clo_run_end_stopped(run, error));
+    clo_grace_begin(&run->grace, &run->order->limits, clo_monotonic_ns(), clo_run_loop_cpu_ns(run));
     struct clo_grace_left left = grace_left(run);
     return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
 }
 
 /* ---- host calls ---- */
 
-static uint64_t wait_deadline(const struct clo_active *run)
+static uint64_t wait_deadline(const struct clo_run_loop *run)
 {
     return run->reached ? clo_monotonic_ns() + grace_left(run).wait_ns : run->deadline_ns;
 }
 
 /* Copy the guest's message out of the call area. */
-static int take_message(struct clo_active *run, const struct clo_control *control,
+static int take_message(struct clo_run_loop *run, const struct clo_control *control,
                         struct clo_error *error)
 {
     uint64_t offset = control->message_offset, length = control->message_length;
@@ -72,7 +72,7 @@ static int take_message(struct clo_active *run, const struct clo_control *contro
     return 0;
 }
 
-static void write_reply(struct clo_active *run, const struct clo_reply *reply)
+static void write_reply(struct clo_run_loop *run, const struct clo_call_reply *reply)
 {
     struct clo_control *control = clo_vm_control(run->vm);
     if (reply->data.length) {
@@ -84,10 +84,10 @@ static void write_reply(struct clo_active *run, const struct clo_reply *reply)
     control->reply_length = (uint32_t)reply->data.length;
 }
 
-static int on_call(struct clo_active *run, const struct clo_control *control,
+static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
-    struct clo_reply *reply = &run->runner->reply;
+    struct clo_call_reply *reply = &run->runner->reply;
     struct clo_call call = {.flags = control->flags,
                             .kind = control->kind,
                             .id = control->call_id,
@@ -114,16 +114,16 @@ static int on_call(struct clo_active *run, const struct clo_control *control,
         run->refused = reply->limit;
     if (reply->status == CLO_CALL_INTERRUPTED) {
         if (run->host->cancelled(run->host->context))
-            return ended(clo_finish_cancelled(run, error));
+            return ended(clo_run_end_cancelled(run, error));
         if (run->reached)
-            return ended(clo_finish_stopped(run, error));
+            return ended(clo_run_end_stopped(run, error));
         status = interrupt(run, CLO_LIMIT_WALL, error);
     }
     write_reply(run, reply);
     return status;
 }
 
-static int on_grow(struct clo_active *run, const struct clo_control *control,
+static int on_grow(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
     uint64_t region = control->args[0], size = control->args[1];
@@ -151,14 +151,14 @@ static int on_grow(struct clo_active *run, const struct clo_control *control,
     return GO_ON;
 }
 
-static int on_done(struct clo_active *run, const struct clo_control *control,
+static int on_done(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
     struct clo_error why;
     if (take_message(run, control, &why))
         return broken_contract(run, why.message, error);
     const struct clo_buffer *message = &run->runner->message;
-    int status = clo_finish_done(run, (const uint8_t *)message->data, message->length, &why);
+    int status = clo_run_end_done(run, (const uint8_t *)message->data, message->length, &why);
     if (status == CLO_EGUEST)
         return broken_contract(run, why.message, error);
     if (status)
@@ -166,7 +166,7 @@ static int on_done(struct clo_active *run, const struct clo_control *control,
     return ENDED;
 }
 
-static int on_trap(struct clo_active *run, const struct clo_control *control,
+static int on_trap(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
     char text[CLO_FAULT_TEXT_MAX];
@@ -176,11 +176,12 @@ static int on_trap(struct clo_active *run, const struct clo_control *control,
         return broken_contract(run, text, error);
     }
     if (control->args[0] == CLO_TRAP_UNREACHABLE && run->memory_refused)
-        return ended(clo_finish_out_of_memory(run, error)); /* the program aborted for want of it */
-    return ended(clo_finish_fault(run, type, text, error));
+        return ended(
+            clo_run_end_out_of_memory(run, error)); /* the program aborted for want of it */
+    return ended(clo_run_end_fault(run, type, text, error));
 }
 
-static int on_unknown(struct clo_active *run, const struct clo_control *control,
+static int on_unknown(struct clo_run_loop *run, const struct clo_control *control,
                       struct clo_error *error)
 {
     char reason[64];
@@ -189,23 +190,24 @@ static int on_unknown(struct clo_active *run, const struct clo_control *control,
 }
 
 /* Take the output that is there; the host's zero keeps a later look from taking it again. */
-static int take_output(struct clo_active *run, uint32_t length, struct clo_error *error)
+static int take_output(struct clo_run_loop *run, uint32_t length, struct clo_error *error)
 {
     if (!length)
         return 0;
-    int status = clo_output_take(&run->runner->output, clo_vm_output_area(run->vm), length, error);
+    int status =
+        clo_output_records_take(&run->runner->output, clo_vm_output_area(run->vm), length, error);
     clo_vm_control(run->vm)->output_length = 0;
     return status;
 }
 
-static int on_host_call(struct clo_active *run, struct clo_error *error)
+static int on_host_call(struct clo_run_loop *run, struct clo_error *error)
 {
     struct clo_control control;
     struct clo_error why;
     memcpy(&control, clo_vm_control(run->vm), offsetof(struct clo_control, status));
     if (take_output(run, control.output_length, &why))
         return broken_contract(run, why.message, error);
-    bool over = clo_output_over(&run->runner->output) && !run->reached;
+    bool over = clo_output_records_over(&run->runner->output) && !run->reached;
     if (over && (control.op == CLO_OP_DONE || control.op == CLO_OP_EXIT))
         run->reached = CLO_LIMIT_OUTPUT;
     else if (over) {
@@ -218,7 +220,7 @@ static int on_host_call(struct clo_active *run, struct clo_error *error)
     case CLO_OP_CALL: return on_call(run, &control, error);
     case CLO_OP_GROW: return on_grow(run, &control, error);
     case CLO_OP_DONE: return on_done(run, &control, error);
-    case CLO_OP_EXIT: return ended(clo_finish_exit(run, control.args[0], error));
+    case CLO_OP_EXIT: return ended(clo_run_end_exit(run, control.args[0], error));
     case CLO_OP_TRAP: return on_trap(run, &control, error);
     default: return on_unknown(run, &control, error);
     }
@@ -227,31 +229,31 @@ static int on_host_call(struct clo_active *run, struct clo_error *error)
 /* ---- the other exits ---- */
 
 /* What the guest had printed when it was stopped in mid-run. A record that is not whole is lost. */
-static void take_last_output(struct clo_active *run)
+static void take_last_output(struct clo_run_loop *run)
 {
     uint32_t length = clo_vm_control(run->vm)->output_length;
     take_output(run, length <= CLO_OUTPUT_AREA_SIZE ? length : 0, NULL);
-    if (clo_output_over(&run->runner->output) && !run->reached)
+    if (clo_output_records_over(&run->runner->output) && !run->reached)
         run->reached = CLO_LIMIT_OUTPUT;
 }
 
-static int on_kick(struct clo_active *run, struct clo_error *error)
+static int on_kick(struct clo_run_loop *run, struct clo_error *error)
 {
     if (run->host->cancelled(run->host->context)) {
         take_last_output(run);
-        return ended(clo_finish_cancelled(run, error));
+        return ended(clo_run_end_cancelled(run, error));
     }
     if (run->reached) {
         struct clo_grace_left left = grace_left(run);
         if (left.wall_ns)
             return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
         take_last_output(run);
-        return ended(clo_finish_stopped(run, error));
+        return ended(clo_run_end_stopped(run, error));
     }
     uint64_t now = clo_monotonic_ns();
     if (now >= run->deadline_ns)
         return interrupt(run, CLO_LIMIT_WALL, error);
-    uint64_t cpu = clo_active_cpu_ns(run);
+    uint64_t cpu = clo_run_loop_cpu_ns(run);
     uint64_t cpu_limit = run->order->limits.cpu_ms * NS_PER_MS;
     if (cpu >= cpu_limit)
         return interrupt(run, CLO_LIMIT_CPU, error);
@@ -259,22 +261,23 @@ static int on_kick(struct clo_active *run, struct clo_error *error)
     return clo_vm_alarm(run->vm, run->deadline_ns - now, cpu_limit - cpu, error);
 }
 
-static int on_fault(struct clo_active *run, const struct clo_vm_exit *exit, struct clo_error *error)
+static int on_fault(struct clo_run_loop *run, const struct clo_vm_exit *exit,
+                    struct clo_error *error)
 {
     char text[CLO_FAULT_TEXT_MAX];
     take_last_output(run);
     const char *type = clo_fault_describe(exit, text);
-    return ended(clo_finish_fault(run, type, text, error));
+    return ended(clo_run_end_fault(run, type, text, error));
 }
 
-static int on_violation(struct clo_active *run, const struct clo_vm_exit *exit,
+static int on_violation(struct clo_run_loop *run, const struct clo_vm_exit *exit,
                         struct clo_error *error)
 {
     take_last_output(run);
     return broken_contract(run, exit->reason, error);
 }
 
-static int step(struct clo_active *run, struct clo_error *error)
+static int step(struct clo_run_loop *run, struct clo_error *error)
 {
     struct clo_vm_exit exit;
     int status = clo_vm_resume(run->vm, &exit, error);
@@ -289,28 +292,28 @@ static int step(struct clo_active *run, struct clo_error *error)
     return clo_fail(error, CLO_EINTERNAL, "unknown exit %d of the micro-VM", exit.kind);
 }
 
-static void fill_usage(struct clo_active *run)
+static void fill_usage(struct clo_run_loop *run)
 {
     struct clo_usage *usage = &run->result->usage;
     usage->wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
-    usage->cpu_us = clo_active_cpu_ns(run) / 1000;
+    usage->cpu_us = clo_run_loop_cpu_ns(run) / 1000;
     usage->memory_peak = clo_vm_region_size(run->vm, CLO_REGION_LINEAR) +
                          clo_vm_region_size(run->vm, CLO_REGION_HEAP);
     usage->host_calls = run->host_calls;
     usage->output_bytes = run->runner->output.produced;
 }
 
-int clo_active_run(struct clo_runner *runner, const struct clo_order *order,
-                   const struct clo_run_host *host, struct clo_run_result *result,
-                   struct clo_error *error)
+int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
+                       const struct clo_run_host *host, struct clo_run_result *result,
+                       struct clo_error *error)
 {
     struct clo_error own;
     if (!error)
         error = &own;
-    struct clo_active run = {
+    struct clo_run_loop run = {
         .runner = runner, .vm = runner->vm, .order = order, .host = host, .result = result};
     const struct clo_limits *limits = &order->limits;
-    clo_output_begin(&runner->output, host->output, host->context, limits->output);
+    clo_output_records_begin(&runner->output, host->output, host->context, limits->output);
     run.start_ns = clo_monotonic_ns();
     run.deadline_ns = run.start_ns + limits->wall_ms * NS_PER_MS;
     run.cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -320,7 +323,7 @@ int clo_active_run(struct clo_runner *runner, const struct clo_order *order,
         return status;
     clo_vm_start(run.vm);
     if (host->cancelled(host->context)) /* a kick before the start is forgotten by it */
-        status = ended(clo_finish_cancelled(&run, error));
+        status = ended(clo_run_end_cancelled(&run, error));
     while (status == GO_ON)
         status = step(&run, error);
     fill_usage(&run);

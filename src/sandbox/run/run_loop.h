@@ -1,6 +1,6 @@
 /* sandbox/run/run_loop.h - a run in progress: shared by runner.c, run_loop.c and run_end.c only. */
-#ifndef CLO_SANDBOX_ACTIVE_H
-#define CLO_SANDBOX_ACTIVE_H
+#ifndef CLO_SANDBOX_RUN_RUN_LOOP_H
+#define CLO_SANDBOX_RUN_RUN_LOOP_H
 
 #include <stdatomic.h>
 
@@ -13,17 +13,17 @@ struct clo_runner {
     const struct clo_image *image;
     uint64_t memory;
     const char *descriptor;
-    size_t descriptor_length;
+    size_t manifest_length;
     struct clo_vm *_Atomic vm; /* atomic for clo_runner_kick; NULL: to be made */
     bool used;                 /* has run since it was made or restored */
     bool broken;               /* must not run again */
     bool lasting;              /* the last run ended by itself: its state may be kept */
     struct clo_buffer message; /* copy of the guest's; also where the request is built */
-    struct clo_reply reply;
-    struct clo_output output;
+    struct clo_call_reply reply;
+    struct clo_output_records output;
 };
 
-struct clo_active {
+struct clo_run_loop {
     struct clo_runner *runner;
     struct clo_vm *vm;
     const struct clo_order *order;
@@ -41,21 +41,22 @@ struct clo_active {
 
 /* Enter the guest and answer its exits until the run ends. 0 with the result filled, or negative.
  */
-int clo_active_run(struct clo_runner *runner, const struct clo_order *order,
-                   const struct clo_run_host *host, struct clo_run_result *result,
-                   struct clo_error *error);
+int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
+                       const struct clo_run_host *host, struct clo_run_result *result,
+                       struct clo_error *error);
 
-uint64_t clo_active_cpu_ns(const struct clo_active *run); /* used by the guest so far */
+uint64_t clo_run_loop_cpu_ns(const struct clo_run_loop *run); /* used by the guest so far */
 
 /* run_end.c: the ways in which a run ends. Each fills the result. */
-int clo_finish_done(struct clo_active *run, const uint8_t *message, size_t length,
-                    struct clo_error *error);
-int clo_finish_exit(struct clo_active *run, uint64_t code, struct clo_error *error);
-int clo_finish_stopped(struct clo_active *run, struct clo_error *error); /* the grace is over */
-int clo_finish_cancelled(struct clo_active *run, struct clo_error *error);
-int clo_finish_fault(struct clo_active *run, const char *type, const char *message,
+int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t length,
                      struct clo_error *error);
-int clo_finish_out_of_memory(struct clo_active *run, struct clo_error *error); /* aborted by it */
-int clo_finish_guest(struct clo_active *run, const char *reason, struct clo_error *error);
+int clo_run_end_exit(struct clo_run_loop *run, uint64_t code, struct clo_error *error);
+int clo_run_end_stopped(struct clo_run_loop *run, struct clo_error *error); /* the grace is over */
+int clo_run_end_cancelled(struct clo_run_loop *run, struct clo_error *error);
+int clo_run_end_fault(struct clo_run_loop *run, const char *type, const char *message,
+                      struct clo_error *error);
+int clo_run_end_out_of_memory(struct clo_run_loop *run,
+                              struct clo_error *error); /* aborted by it */
+int clo_run_end_guest(struct clo_run_loop *run, const char *reason, struct clo_error *error);
 
 #endif

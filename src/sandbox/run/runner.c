@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "sandbox/run/run_loop.h"
-#include "sandbox/value/cbor.h"
-#include "sandbox/run/tsc.h"
 #include "base/utf8.h"
+#include "sandbox/run/run_loop.h"
+#include "sandbox/run/tsc.h"
+#include "sandbox/value/cbor.h"
 
 #define MESSAGE_KEEP (1u << 20) /* bytes of message buffer that stay allocated between runs */
 
@@ -34,7 +34,7 @@ static void drop_vm(struct clo_runner *runner)
 }
 
 int clo_runner_create(struct clo_runner **result, const struct clo_image *image, uint64_t memory,
-                      const char *descriptor, size_t descriptor_length, struct clo_error *error)
+                      const char *descriptor, size_t manifest_length, struct clo_error *error)
 {
     *result = NULL;
     struct clo_runner *runner = calloc(1, sizeof *runner);
@@ -43,7 +43,7 @@ int clo_runner_create(struct clo_runner **result, const struct clo_image *image,
     runner->image = image;
     runner->memory = memory;
     runner->descriptor = descriptor;
-    runner->descriptor_length = descriptor_length;
+    runner->manifest_length = manifest_length;
     runner->message = CLO_BUFFER(CLO_MESSAGE_MAX);
     runner->reply.data = CLO_BUFFER(CLO_MESSAGE_MAX);
     int status = make_vm(runner, error);
@@ -100,7 +100,7 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     clo_cbor_put_string(request, "name");
     clo_cbor_put_string(request, order->name);
     clo_cbor_put_string(request, "tools");
-    clo_buffer_append(request, runner->descriptor, runner->descriptor_length);
+    clo_buffer_append(request, runner->descriptor, runner->manifest_length);
     if (request->no_memory)
         return clo_fail_memory(error);
     if (request->failed)
@@ -126,7 +126,7 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
     clo_vm_used_reply(vm, runner->message.length);
     memcpy(control->seed, seed, sizeof seed);
     control->request_length = (uint32_t)runner->message.length;
-    control->run_flags = order->write_through ? CLO_RUN_WRITE_THROUGH : 0;
+    control->run_flags = order->write_through ? CLO_OUTPUT_WRITE_THROUGH : 0;
     control->ns_per_tick = clo_tsc_rate();
     control->realtime_ns = clo_clock_ns(CLOCK_REALTIME);
     control->monotonic_ns = clo_monotonic_ns();
@@ -168,7 +168,7 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
         return status;
     runner->used = true;
     runner->lasting = false;
-    status = clo_active_run(runner, order, host, result, error);
+    status = clo_run_loop_enter(runner, order, host, result, error);
     if (status)
         runner->broken = true;
     shrink(&runner->message);
@@ -176,7 +176,7 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
     return status;
 }
 
-static int refuse_all(void *context, const struct clo_call *call, struct clo_reply *reply,
+static int refuse_all(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                       struct clo_error *error)
 {
     (void)context;

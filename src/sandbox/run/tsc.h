@@ -1,6 +1,6 @@
 /* sandbox/run/tsc.h - the rate of the time-stamp counter, for the guest's clocks. */
-#ifndef CLO_SANDBOX_TSC_H
-#define CLO_SANDBOX_TSC_H
+#ifndef CLO_SANDBOX_RUN_TSC_H
+#define CLO_SANDBOX_RUN_TSC_H
 
 #include <stdint.h>
 

@@ -9,8 +9,8 @@
  * A compiled schema is immutable and may be used from many threads at once. Checking is bounded:
  * the schema is the tool author's, but the value is the guest's.
  */
-#ifndef CLO_SANDBOX_SCHEMA_H
-#define CLO_SANDBOX_SCHEMA_H
+#ifndef CLO_SANDBOX_TOOL_SCHEMA_H
+#define CLO_SANDBOX_TOOL_SCHEMA_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -72,8 +72,8 @@ static int check_choice(struct clo_check *check, const struct clo_schema_node *n
                         const struct clo_value *value, const struct clo_check_place *place)
 {
     if (node->constant && !clo_value_equal(value, node->constant)) {
-        char wanted[CLO_BRIEF_MAX];
-        clo_value_brief(wanted, node->constant);
+        char wanted[CLO_VALUE_PREVIEW_MAX];
+        clo_value_preview(wanted, node->constant);
         return clo_check_fail(check, place, value, "%s", wanted);
     }
     if (!node->allowed)
@@ -91,8 +91,8 @@ static int check_bound(struct clo_check *check, const struct clo_value *value,
 {
     if (!bound || holds)
         return 0;
-    char text[CLO_BRIEF_MAX];
-    clo_value_brief(text, bound);
+    char text[CLO_VALUE_PREVIEW_MAX];
+    clo_value_preview(text, bound);
     return clo_check_fail(check, place, value, "%s %s", words, text);
 }
 

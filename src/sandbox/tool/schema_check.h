@@ -1,7 +1,7 @@
 /* sandbox/tool/schema_check.h - what the parts of the checker share: where it is, and how it complains.
  */
-#ifndef CLO_SANDBOX_SCHEMA_CHECK_H
-#define CLO_SANDBOX_SCHEMA_CHECK_H
+#ifndef CLO_SANDBOX_TOOL_SCHEMA_CHECK_H
+#define CLO_SANDBOX_TOOL_SCHEMA_CHECK_H
 
 #include "sandbox/tool/schema_node.h"
 

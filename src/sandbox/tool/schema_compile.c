@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sandbox/value/value_json.h"
 #include "sandbox/tool/schema_node.h"
+#include "sandbox/value/value_json.h"
 
 const char *const clo_schema_type_names[CLO_SCHEMA_TYPE_COUNT] = {
     "null", "boolean", "integer", "number", "string", "array", "object"};

@@ -42,9 +42,9 @@ static void name_place(const struct clo_check_place *place, char text[PLACE_MAX]
 int clo_check_fail(struct clo_check *check, const struct clo_check_place *place,
                    const struct clo_value *value, const char *wanted, ...)
 {
-    char where[PLACE_MAX], what[CLO_BRIEF_MAX], must[MESSAGE_MAX];
+    char where[PLACE_MAX], what[CLO_VALUE_PREVIEW_MAX], must[MESSAGE_MAX];
     name_place(place, where);
-    clo_value_brief(what, value);
+    clo_value_preview(what, value);
     va_list arguments;
     va_start(arguments, wanted);
     vsnprintf(must, sizeof must, wanted, arguments);
@@ -140,8 +140,8 @@ int clo_check_fail_enum(struct clo_check *check, const struct clo_check_place *p
 {
     struct clo_buffer wanted = CLO_BUFFER(MESSAGE_MAX / 2);
     for (size_t i = 0; i < node->allowed->list.count && !wanted.failed; i++) {
-        char item[CLO_BRIEF_MAX];
-        clo_value_brief(item, &node->allowed->list.items[i]);
+        char item[CLO_VALUE_PREVIEW_MAX];
+        clo_value_preview(item, &node->allowed->list.items[i]);
         clo_buffer_format(&wanted, "%s%s", i ? ", " : "", item);
     }
     int status = clo_check_fail(check, place, value, "one of %s%s", wanted.data ? wanted.data : "",

@@ -3,8 +3,8 @@
  * Nodes live in one table and point to each other and into the kept document; a $ref may make
  * circles. Nothing is written after compilation.
  */
-#ifndef CLO_SANDBOX_SCHEMA_NODE_H
-#define CLO_SANDBOX_SCHEMA_NODE_H
+#ifndef CLO_SANDBOX_TOOL_SCHEMA_NODE_H
+#define CLO_SANDBOX_TOOL_SCHEMA_NODE_H
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -82,8 +82,8 @@ bool clo_value_is_multiple(const struct clo_value *value, const struct clo_value
 size_t clo_value_first_repeated(const struct clo_value *list);
 
 /* A value in a few words, for messages: "modulo" in quotes, 7, a list of 3 items. */
-#define CLO_BRIEF_MAX 96
-void clo_value_brief(char text[CLO_BRIEF_MAX], const struct clo_value *value);
+#define CLO_VALUE_PREVIEW_MAX 96
+void clo_value_preview(char text[CLO_VALUE_PREVIEW_MAX], const struct clo_value *value);
 
 /* Compile and match a pattern as ECMA-262 means it: unanchored, $ only at the end. */
 int clo_pattern_compile(pcre2_code **pattern, const char *text, struct clo_error *error);

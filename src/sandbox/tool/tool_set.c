@@ -12,11 +12,11 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "sandbox/value/cbor.h"
 #include "sandbox/tool/schema.h"
+#include "sandbox/value/cbor.h"
 
 #define DESCRIPTION_MAX (64u << 10)
-#define DESCRIPTOR_MAX (4u << 20)
+#define MANIFEST_MAX (4u << 20)
 #define CANCEL_LOOK_NS                                                                             \
     20000000u /* how often a wait for a serial tool looks at the cancel token                      \
                */
@@ -35,7 +35,7 @@ struct clo_gate {
     bool taken;
 };
 
-struct clo_tools {
+struct clo_tool_set {
     size_t count;
     struct clo_buffer descriptor;
     struct clo_tool_entry entries[];
@@ -157,10 +157,10 @@ static int copy_entry(struct clo_tool_entry *entry, const struct clo_tool *tool,
     return 0;
 }
 
-static int encode_descriptor(struct clo_tools *tools, struct clo_error *error)
+static int encode_manifest(struct clo_tool_set *tools, struct clo_error *error)
 {
     struct clo_buffer *buffer = &tools->descriptor;
-    *buffer = CLO_BUFFER(DESCRIPTOR_MAX);
+    *buffer = CLO_BUFFER(MANIFEST_MAX);
     clo_cbor_put_list(buffer, tools->count);
     for (size_t i = 0; i < tools->count; i++) {
         const struct clo_tool_entry *entry = &tools->entries[i];
@@ -180,11 +180,11 @@ static int encode_descriptor(struct clo_tools *tools, struct clo_error *error)
         return clo_fail(error, CLO_ELIMIT,
                         "the tools' descriptions and schemas are larger than "
                         "%u bytes together",
-                        DESCRIPTOR_MAX);
+                        MANIFEST_MAX);
     return 0;
 }
 
-static int check_unique(const struct clo_tools *tools, size_t index, struct clo_error *error)
+static int check_unique(const struct clo_tool_set *tools, size_t index, struct clo_error *error)
 {
     for (size_t i = 0; i < index; i++) {
         if (strcmp(tools->entries[i].tool.name, tools->entries[index].tool.name) == 0)
@@ -194,8 +194,8 @@ static int check_unique(const struct clo_tools *tools, size_t index, struct clo_
     return 0;
 }
 
-int clo_tools_create(struct clo_tools **result, const struct clo_tool *list, size_t count,
-                     struct clo_error *error)
+int clo_tool_set_create(struct clo_tool_set **result, const struct clo_tool *list, size_t count,
+                        struct clo_error *error)
 {
     *result = NULL;
     if (count > CLO_TOOLS_MAX)
@@ -203,7 +203,7 @@ int clo_tools_create(struct clo_tools **result, const struct clo_tool *list, siz
                         count, CLO_TOOLS_MAX);
     if (count && !list)
         return clo_fail(error, CLO_EINVALID, "tool_count is %zu, but tools is NULL", count);
-    struct clo_tools *tools = calloc(1, sizeof *tools + count * sizeof tools->entries[0]);
+    struct clo_tool_set *tools = calloc(1, sizeof *tools + count * sizeof tools->entries[0]);
     if (!tools)
         return clo_fail_memory(error);
     int status = 0;
@@ -214,16 +214,16 @@ int clo_tools_create(struct clo_tools **result, const struct clo_tool *list, siz
             status = check_unique(tools, i, error);
     }
     if (!status)
-        status = encode_descriptor(tools, error);
+        status = encode_manifest(tools, error);
     if (status) {
-        clo_tools_free(tools);
+        clo_tool_set_free(tools);
         return status;
     }
     *result = tools;
     return 0;
 }
 
-void clo_tools_free(struct clo_tools *tools)
+void clo_tool_set_free(struct clo_tool_set *tools)
 {
     if (!tools)
         return;
@@ -244,14 +244,15 @@ void clo_tools_free(struct clo_tools *tools)
     free(tools);
 }
 
-const char *clo_tools_descriptor(const struct clo_tools *tools, size_t *length)
+const char *clo_tool_set_manifest(const struct clo_tool_set *tools, size_t *length)
 {
     *length = tools->descriptor.length;
     return tools->descriptor.data;
 }
 
-const struct clo_tool_entry *clo_tools_find(const struct clo_tools *tools,
-                                            const struct clo_value *name, struct clo_error *error)
+const struct clo_tool_entry *clo_tool_set_find(const struct clo_tool_set *tools,
+                                               const struct clo_value *name,
+                                               struct clo_error *error)
 {
     for (size_t i = 0; i < tools->count; i++) {
         const char *known = tools->entries[i].tool.name;
@@ -310,9 +311,9 @@ static void leave_gate(struct clo_gate *gate)
     pthread_mutex_unlock(&gate->lock);
 }
 
-int clo_tool_call(const struct clo_tool_entry *entry, const struct clo_value *arguments,
-                  uint64_t deadline_ns, const struct clo_cancel *cancel, struct clo_value *result,
-                  struct clo_error *error)
+int clo_tool_entry_call(const struct clo_tool_entry *entry, const struct clo_value *arguments,
+                        uint64_t deadline_ns, const struct clo_cancel *cancel,
+                        struct clo_value *result, struct clo_error *error)
 {
     if (entry->gate) {
         int status = take_gate(entry->gate, deadline_ns, cancel);

@@ -7,8 +7,8 @@
  * values are refused. Text is UTF-8 in which lone surrogates are allowed, as Python's
  * "surrogatepass" writes them; any other bytes that are not UTF-8 are refused.
  */
-#ifndef CLO_SANDBOX_CBOR_H
-#define CLO_SANDBOX_CBOR_H
+#ifndef CLO_SANDBOX_VALUE_CBOR_H
+#define CLO_SANDBOX_VALUE_CBOR_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sandbox/value/cbor.h"
 #include "base/utf8.h"
+#include "sandbox/value/cbor.h"
 #include "sandbox/value/value.h"
 
 enum head_kind {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sandbox/value/cbor.h"
 #include "base/utf8.h"
+#include "sandbox/value/cbor.h"
 
 #define HEAD_MAX 9 /* bytes of the longest CBOR head */
 

@@ -1,10 +1,10 @@
 /* json_read.c - from JSON to a value. jansson parses; ceilings are checked while copying. */
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
-#include "sandbox/value/value_json.h"
+#include "base/json.h"
 #include "sandbox/value/value.h"
+#include "sandbox/value/value_json.h"
 
 static int copy(struct clo_value *value, const json_t *json, int depth, size_t *nodes,
                 struct clo_error *error);
@@ -77,10 +77,10 @@ int clo_value_parse_json(struct clo_value *value, const char *text, size_t lengt
 {
     json_error_t problem;
     *value = (struct clo_value){0};
-    json_t *json = clo_doc_parse(
+    json_t *json = clo_json_parse(
         text, length, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &problem);
     if (!json) {
-        if (clo_doc_no_memory(&problem))
+        if (clo_json_no_memory(&problem))
             return clo_fail_memory(error);
         if (json_error_code(&problem) == json_error_numeric_overflow)
             return clo_fail(error, CLO_EINVALID,

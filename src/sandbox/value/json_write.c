@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sandbox/value/value_json.h"
 #include "base/utf8.h"
+#include "sandbox/value/value_json.h"
 
 /* The way from the root to the value in hand, for messages: each level is on the C stack. */
 struct place {
@@ -42,8 +42,8 @@ static int refuse(const struct place *place, const char *what, struct clo_error 
 
 static int refuse_number(const struct place *place, double number, struct clo_error *error)
 {
-    char text[CLO_NUMBER_TEXT_MAX];
-    clo_number_text(text, number);
+    char text[CLO_NUMBER_FORMAT_MAX];
+    clo_number_format(text, number);
     return refuse(place, text, error);
 }
 
@@ -141,8 +141,8 @@ static int write_number(struct clo_buffer *buffer, double number, const struct p
 {
     if (isnan(number) || isinf(number))
         return refuse_number(place, number, error);
-    char text[CLO_NUMBER_TEXT_MAX];
-    clo_number_text(text, number);
+    char text[CLO_NUMBER_FORMAT_MAX];
+    clo_number_format(text, number);
     clo_buffer_text(buffer, text);
     return 0;
 }

@@ -19,17 +19,17 @@ static void use_point(char *text)
     }
 }
 
-void clo_number_text(char text[CLO_NUMBER_TEXT_MAX], double number)
+void clo_number_format(char text[CLO_NUMBER_FORMAT_MAX], double number)
 {
     if (isnan(number) || isinf(number)) {
-        snprintf(text, CLO_NUMBER_TEXT_MAX, "%s",
+        snprintf(text, CLO_NUMBER_FORMAT_MAX, "%s",
                  isnan(number) ? "nan"
                  : number < 0  ? "-inf"
                                : "inf");
         return;
     }
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, CLO_NUMBER_TEXT_MAX, "%.*g", digits, number);
+        snprintf(text, CLO_NUMBER_FORMAT_MAX, "%.*g", digits, number);
         if (strtod(text, NULL) == number)
             break;
     }

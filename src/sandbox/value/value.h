@@ -1,6 +1,6 @@
 /* sandbox/value/value.h - what the codecs need of values beyond the public functions. */
-#ifndef CLO_SANDBOX_VALUE_H
-#define CLO_SANDBOX_VALUE_H
+#ifndef CLO_SANDBOX_VALUE_VALUE_H
+#define CLO_SANDBOX_VALUE_VALUE_H
 
 #include "cloche/value.h"
 

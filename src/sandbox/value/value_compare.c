@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sandbox/value/value_json.h"
 #include "sandbox/tool/schema_node.h"
+#include "sandbox/value/value_json.h"
 
 static bool is_number(const struct clo_value *value)
 {

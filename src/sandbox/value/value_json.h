@@ -5,8 +5,8 @@
  * has no place for it); an object with a key twice is refused. Writing text: integers of any size
  * up to CLO_JSON_DIGITS_MAX digits, lone surrogates as \ud800 escapes.
  */
-#ifndef CLO_SANDBOX_JSON_H
-#define CLO_SANDBOX_JSON_H
+#ifndef CLO_SANDBOX_VALUE_VALUE_JSON_H
+#define CLO_SANDBOX_VALUE_VALUE_JSON_H
 
 #include <jansson.h>
 #include <stddef.h>
@@ -30,8 +30,8 @@ int clo_value_from_json(struct clo_value *value, const json_t *json, struct clo_
 int clo_value_to_json(json_t **json, const struct clo_value *value, struct clo_error *error);
 
 /* A finite number in the shortest decimal form that reads back as the same double. */
-#define CLO_NUMBER_TEXT_MAX 32
-void clo_number_text(char text[CLO_NUMBER_TEXT_MAX], double number);
+#define CLO_NUMBER_FORMAT_MAX 32
+void clo_number_format(char text[CLO_NUMBER_FORMAT_MAX], double number);
 
 /* A big integer in decimal; CLO_ELIMIT beyond CLO_JSON_DIGITS_MAX digits. */
 int clo_big_integer_text(struct clo_buffer *buffer, const struct clo_value *value);

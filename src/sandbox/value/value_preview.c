@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sandbox/value/value_json.h"
-#include "sandbox/tool/schema_node.h"
 #include "base/utf8.h"
+#include "sandbox/tool/schema_node.h"
+#include "sandbox/value/value_json.h"
 
 #define TEXT_SHOWN 48 /* bytes of a text before it is cut */
 
@@ -15,7 +15,8 @@ static void brief_text(char *text, const struct clo_value *value)
     if (cut)
         shown = clo_utf8_cut(value->text.data, TEXT_SHOWN);
     if (!clo_utf8_strict((const uint8_t *)value->text.data, shown)) {
-        snprintf(text, CLO_BRIEF_MAX, "text of %zu bytes with lone surrogates", value->text.length);
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "text of %zu bytes with lone surrogates",
+                 value->text.length);
         return;
     }
     size_t used = 0;
@@ -24,42 +25,46 @@ static void brief_text(char *text, const struct clo_value *value)
         char byte = value->text.data[i];
         text[used++] = (unsigned char)byte < 0x20 ? ' ' : byte; /* keep the message on one line */
     }
-    snprintf(text + used, CLO_BRIEF_MAX - used, "%s\"", cut ? "..." : "");
+    snprintf(text + used, CLO_VALUE_PREVIEW_MAX - used, "%s\"", cut ? "..." : "");
 }
 
 static void brief_big(char *text, const struct clo_value *value)
 {
     struct clo_buffer digits = CLO_BUFFER(CLO_JSON_DIGITS_MAX + 1);
     if (clo_big_integer_text(&digits, value) || digits.length > TEXT_SHOWN)
-        snprintf(text, CLO_BRIEF_MAX, "an integer of %zu bytes", value->text.length);
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "an integer of %zu bytes", value->text.length);
     else
-        snprintf(text, CLO_BRIEF_MAX, "%s", digits.data);
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "%s", digits.data);
     clo_buffer_free(&digits);
 }
 
-void clo_value_brief(char text[CLO_BRIEF_MAX], const struct clo_value *value)
+void clo_value_preview(char text[CLO_VALUE_PREVIEW_MAX], const struct clo_value *value)
 {
     switch (value->type) {
-    case CLO_NULL: snprintf(text, CLO_BRIEF_MAX, "null"); return;
-    case CLO_BOOL: snprintf(text, CLO_BRIEF_MAX, "%s", value->boolean ? "true" : "false"); return;
-    case CLO_INTEGER: snprintf(text, CLO_BRIEF_MAX, "%lld", (long long)value->integer); return;
+    case CLO_NULL: snprintf(text, CLO_VALUE_PREVIEW_MAX, "null"); return;
+    case CLO_BOOL:
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "%s", value->boolean ? "true" : "false");
+        return;
+    case CLO_INTEGER:
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "%lld", (long long)value->integer);
+        return;
     case CLO_BIG_INTEGER: brief_big(text, value); return;
     case CLO_NUMBER: {
-        char number[CLO_NUMBER_TEXT_MAX];
-        clo_number_text(number, value->number);
-        snprintf(text, CLO_BRIEF_MAX, "%s", number);
+        char number[CLO_NUMBER_FORMAT_MAX];
+        clo_number_format(number, value->number);
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "%s", number);
         return;
     }
     case CLO_TEXT: brief_text(text, value); return;
-    case CLO_BYTES: snprintf(text, CLO_BRIEF_MAX, "%zu bytes", value->text.length); return;
+    case CLO_BYTES: snprintf(text, CLO_VALUE_PREVIEW_MAX, "%zu bytes", value->text.length); return;
     case CLO_LIST:
-        snprintf(text, CLO_BRIEF_MAX, "a list of %zu item%s", value->list.count,
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "a list of %zu item%s", value->list.count,
                  value->list.count == 1 ? "" : "s");
         return;
     case CLO_MAP:
-        snprintf(text, CLO_BRIEF_MAX, "an object with %zu member%s", value->map.count,
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "an object with %zu member%s", value->map.count,
                  value->map.count == 1 ? "" : "s");
         return;
     }
-    snprintf(text, CLO_BRIEF_MAX, "of an unknown type");
+    snprintf(text, CLO_VALUE_PREVIEW_MAX, "of an unknown type");
 }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sandbox/value/value_json.h"
 #include "sandbox/tool/schema_node.h"
+#include "sandbox/value/value_json.h"
 
 #define CANONICAL_MAX (64u << 20) /* bytes of all forms together */
 
@@ -34,8 +34,8 @@ static void put_number(struct clo_buffer *buffer, double number)
         clo_buffer_format(buffer, "i%lld", (long long)number);
         return;
     }
-    char text[CLO_NUMBER_TEXT_MAX];
-    clo_number_text(text, number);
+    char text[CLO_NUMBER_FORMAT_MAX];
+    clo_number_format(text, number);
     clo_buffer_format(buffer, "d%s", text);
 }
 

@@ -2,12 +2,12 @@
  *
  * It is another program, started anew, so that nothing of this process's memory or environment is
  * in a worker: no key, no conversation, no other run. All that it gets are four descriptors and the
- * words of the briefing, a sealed file in memory:
+ * words of the bootstrap, a sealed file in memory:
  *
- *   [struct clo_briefing_head][path of the image][descriptor of the tools]
+ *   [struct clo_bootstrap_head][path of the image][descriptor of the tools]
  */
-#ifndef CLO_SANDBOX_BRIEFING_H
-#define CLO_SANDBOX_BRIEFING_H
+#ifndef CLO_SANDBOX_WORKER_BOOTSTRAP_H
+#define CLO_SANDBOX_WORKER_BOOTSTRAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,26 +17,26 @@
 #include "sandbox/config.h"
 
 enum { /* descriptors that the program starts with; 0, 1 and 2 are /dev/null */
-       CLO_BRIEFING_CONTROL = 3, /* a socket: the program speaks zygote.h's protocol on it */
-       CLO_BRIEFING_KVM,
-       CLO_BRIEFING_IMAGE,
-       CLO_BRIEFING_WORDS,
-       CLO_BRIEFING_END
+       CLO_BOOTSTRAP_CONTROL = 3, /* a socket: the program speaks zygote.h's protocol on it */
+       CLO_BOOTSTRAP_KVM,
+       CLO_BOOTSTRAP_IMAGE,
+       CLO_BOOTSTRAP_WORDS,
+       CLO_BOOTSTRAP_END
 };
 
-struct clo_briefing {
+struct clo_bootstrap {
     const struct clo_image *image;
     uint64_t memory;        /* the sandbox's limit, bytes */
     bool pooled;            /* runs share no state: restore ahead of the next */
-    const char *descriptor; /* clo_tools_descriptor */
-    size_t descriptor_length;
+    const char *descriptor; /* clo_tool_set_manifest */
+    size_t manifest_length;
 };
 
-/* In the program that makes the nursery: the words, as a sealed file. The caller closes *fd. */
-int clo_briefing_write(const struct clo_setup *setup, int *fd, struct clo_error *error);
+/* In the program that makes the zygote: the words, as a sealed file. The caller closes *fd. */
+int clo_bootstrap_write(const struct clo_config *config, int *fd, struct clo_error *error);
 
-/* In the nursery, once: adopt the descriptors (the words' is closed). What *briefing points to
+/* In the zygote, once: adopt the descriptors (the words' is closed). What *bootstrap points to
  * stays for the life of the process. */
-int clo_briefing_read(struct clo_briefing *briefing, struct clo_error *error);
+int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error);
 
 #endif

@@ -1,4 +1,4 @@
-/* bootstrap_read.c - what the nursery does with its briefing. It comes from the program that this
+/* bootstrap_read.c - what the zygote does with its bootstrap. It comes from the program that this
  * one is a part of, so it is checked for mistakes, not for malice. */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -9,43 +9,43 @@
 #include "sandbox/worker/bootstrap_head.h"
 #include "vm/vm.h"
 
-static int check(const struct clo_briefing_head *head, uint64_t size, struct clo_error *error)
+static int check(const struct clo_bootstrap_head *head, uint64_t size, struct clo_error *error)
 {
     uint64_t wanted = size < sizeof *head
                           ? UINT64_MAX
-                          : sizeof *head + (uint64_t)head->path_length + head->descriptor_length;
+                          : sizeof *head + (uint64_t)head->path_length + head->manifest_length;
     if (wanted == size && head->path_length < PATH_MAX)
         return 0;
-    return clo_fail(error, CLO_EINTERNAL, "a worker's briefing of %llu bytes is not well-formed",
+    return clo_fail(error, CLO_EINTERNAL, "a worker's bootstrap of %llu bytes is not well-formed",
                     (unsigned long long)size);
 }
 
-int clo_briefing_read(struct clo_briefing *briefing, struct clo_error *error)
+int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error)
 {
     struct stat file;
     char path[PATH_MAX] = "";
     struct clo_image *image;
-    if (fstat(CLO_BRIEFING_WORDS, &file))
-        return clo_fail_errno(error, CLO_ESYSTEM, "a worker's briefing");
+    if (fstat(CLO_BOOTSTRAP_WORDS, &file))
+        return clo_fail_errno(error, CLO_ESYSTEM, "a worker's bootstrap");
     uint64_t size = (uint64_t)file.st_size;
-    const struct clo_briefing_head *head =
-        mmap(NULL, size ? size : 1, PROT_READ, MAP_PRIVATE, CLO_BRIEFING_WORDS, 0);
+    const struct clo_bootstrap_head *head =
+        mmap(NULL, size ? size : 1, PROT_READ, MAP_PRIVATE, CLO_BOOTSTRAP_WORDS, 0);
     if (head == MAP_FAILED)
-        return clo_fail_errno(error, CLO_ESYSTEM, "mapping a worker's briefing");
-    close(CLO_BRIEFING_WORDS); /* the mapping stays: the descriptor of the tools lies there */
+        return clo_fail_errno(error, CLO_ESYSTEM, "mapping a worker's bootstrap");
+    close(CLO_BOOTSTRAP_WORDS); /* the mapping stays: the descriptor of the tools lies there */
     int status = check(head, size, error);
     if (status)
         return status;
     const char *words = (const char *)(head + 1);
     __builtin_memcpy(path, words, head->path_length);
-    clo_kvm_adopt(CLO_BRIEFING_KVM);
-    status = clo_image_inherit(&image, CLO_BRIEFING_IMAGE, path, head->image_copied, error);
+    clo_kvm_adopt(CLO_BOOTSTRAP_KVM);
+    status = clo_image_inherit(&image, CLO_BOOTSTRAP_IMAGE, path, head->image_copied, error);
     if (status)
         return status;
-    *briefing = (struct clo_briefing){.image = image,
-                                      .memory = head->memory,
-                                      .pooled = head->pooled,
-                                      .descriptor = words + head->path_length,
-                                      .descriptor_length = head->descriptor_length};
+    *bootstrap = (struct clo_bootstrap){.image = image,
+                                        .memory = head->memory,
+                                        .pooled = head->pooled,
+                                        .descriptor = words + head->path_length,
+                                        .manifest_length = head->manifest_length};
     return 0;
 }

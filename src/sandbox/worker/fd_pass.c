@@ -10,7 +10,7 @@ union control { /* aligned room for one descriptor */
     struct cmsghdr header;
 };
 
-int clo_descriptor_send(int socket, int number, int descriptor)
+int clo_fd_pass_send(int socket, int number, int descriptor)
 {
     union control control = {0};
     struct iovec body = {.iov_base = &number, .iov_len = sizeof number};
@@ -31,7 +31,7 @@ int clo_descriptor_send(int socket, int number, int descriptor)
     return sent == (ssize_t)sizeof number ? 0 : -1;
 }
 
-int clo_descriptor_receive(int socket, int *number, int *descriptor)
+int clo_fd_pass_receive(int socket, int *number, int *descriptor)
 {
     union control control;
     int body = 0;

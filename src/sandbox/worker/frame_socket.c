@@ -31,21 +31,22 @@ static size_t ceiling(uint32_t type)
     }
 }
 
-void clo_wire_open(struct clo_wire *wire, int fd, unsigned accepts)
+void clo_frame_socket_open(struct clo_frame_socket *frames, int fd, unsigned accepts)
 {
-    *wire = (struct clo_wire){.fd = fd,
-                              .accepts = accepts,
-                              .in = CLO_BUFFER(FRAME_MAX + sizeof(struct header) + READ_SIZE),
-                              .out = CLO_BUFFER(2 * FRAME_MAX)};
+    *frames =
+        (struct clo_frame_socket){.fd = fd,
+                                  .accepts = accepts,
+                                  .in = CLO_BUFFER(FRAME_MAX + sizeof(struct header) + READ_SIZE),
+                                  .out = CLO_BUFFER(2 * FRAME_MAX)};
 }
 
-void clo_wire_close(struct clo_wire *wire)
+void clo_frame_socket_close(struct clo_frame_socket *frames)
 {
-    if (wire->fd >= 0)
-        close(wire->fd);
-    wire->fd = -1;
-    clo_buffer_free(&wire->in);
-    clo_buffer_free(&wire->out);
+    if (frames->fd >= 0)
+        close(frames->fd);
+    frames->fd = -1;
+    clo_buffer_free(&frames->in);
+    clo_buffer_free(&frames->out);
 }
 
 static void release(struct clo_buffer *buffer)
@@ -56,44 +57,44 @@ static void release(struct clo_buffer *buffer)
 
 /* ---- receiving ---- */
 
-static void drop_taken(struct clo_wire *wire)
+static void drop_taken(struct clo_frame_socket *frames)
 {
-    struct clo_buffer *in = &wire->in;
-    if (!wire->taken)
+    struct clo_buffer *in = &frames->in;
+    if (!frames->taken)
         return;
-    memmove(in->data, in->data + wire->taken, in->length - wire->taken);
-    in->length -= wire->taken;
-    wire->taken = 0;
+    memmove(in->data, in->data + frames->taken, in->length - frames->taken);
+    in->length -= frames->taken;
+    frames->taken = 0;
     release(in);
 }
 
 /* 1: a whole frame is there; 0: more bytes are needed. */
-static int look(struct clo_wire *wire, struct clo_frame *frame, struct clo_error *error)
+static int look(struct clo_frame_socket *frames, struct clo_frame *frame, struct clo_error *error)
 {
     struct header header;
-    if (wire->in.length < sizeof header)
+    if (frames->in.length < sizeof header)
         return 0;
-    memcpy(&header, wire->in.data, sizeof header);
-    if (header.type >= CLO_FRAME_COUNT || !(wire->accepts & 1u << header.type))
+    memcpy(&header, frames->in.data, sizeof header);
+    if (header.type >= CLO_FRAME_COUNT || !(frames->accepts & 1u << header.type))
         return clo_fail(error, CLO_EGUEST, "a frame of type %u", header.type);
     if (header.length > ceiling(header.type))
         return clo_fail(error, CLO_EGUEST,
                         "a frame of type %u with %u bytes; at most %zu are "
                         "allowed",
                         header.type, header.length, ceiling(header.type));
-    if (wire->in.length - sizeof header < header.length)
+    if (frames->in.length - sizeof header < header.length)
         return 0;
     *frame = (struct clo_frame){(enum clo_frame_type)header.type,
-                                (const uint8_t *)wire->in.data + sizeof header, header.length};
-    wire->taken = sizeof header + header.length;
+                                (const uint8_t *)frames->in.data + sizeof header, header.length};
+    frames->taken = sizeof header + header.length;
     return 1;
 }
 
-static int wait_readable(struct clo_wire *wire, uint64_t deadline_ns, int wake_fd,
+static int wait_readable(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
                          struct clo_error *error)
 {
     for (;;) {
-        struct pollfd fds[2] = {{.fd = wire->fd, .events = POLLIN},
+        struct pollfd fds[2] = {{.fd = frames->fd, .events = POLLIN},
                                 {.fd = wake_fd, .events = POLLIN}};
         uint64_t now = clo_monotonic_ns();
         if (now >= deadline_ns)
@@ -111,32 +112,32 @@ static int wait_readable(struct clo_wire *wire, uint64_t deadline_ns, int wake_f
     }
 }
 
-static int read_some(struct clo_wire *wire, struct clo_error *error)
+static int read_some(struct clo_frame_socket *frames, struct clo_error *error)
 {
     char bytes[READ_SIZE];
-    ssize_t got = recv(wire->fd, bytes, sizeof bytes, 0);
+    ssize_t got = recv(frames->fd, bytes, sizeof bytes, 0);
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
     if (got <= 0)
         return clo_fail(error, CLO_ESYSTEM, "the other end of the socket is gone%s%s",
                         got ? ": " : "", got ? strerror(errno) : "");
-    if (clo_buffer_append(&wire->in, bytes, (size_t)got))
+    if (clo_buffer_append(&frames->in, bytes, (size_t)got))
         return clo_fail_memory(error);
     return 0;
 }
 
-int clo_wire_receive(struct clo_wire *wire, uint64_t deadline_ns, int wake_fd,
-                     struct clo_frame *frame, struct clo_error *error)
+int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
+                             struct clo_frame *frame, struct clo_error *error)
 {
-    drop_taken(wire);
+    drop_taken(frames);
     for (;;) {
-        int status = look(wire, frame, error);
+        int status = look(frames, frame, error);
         if (status)
             return status < 0 ? status : 0;
         if (deadline_ns != UINT64_MAX || wake_fd >= 0)
-            status = wait_readable(wire, deadline_ns, wake_fd, error);
+            status = wait_readable(frames, deadline_ns, wake_fd, error);
         if (!status)
-            status = read_some(wire, error);
+            status = read_some(frames, error);
         if (status)
             return status;
     }
@@ -144,20 +145,22 @@ int clo_wire_receive(struct clo_wire *wire, uint64_t deadline_ns, int wake_fd,
 
 /* ---- sending ---- */
 
-void clo_wire_begin(struct clo_wire *wire, enum clo_frame_type type, size_t length)
+void clo_frame_socket_begin(struct clo_frame_socket *frames, enum clo_frame_type type,
+                            size_t length)
 {
     struct header header = {.type = type, .length = (uint32_t)length};
-    clo_buffer_append(&wire->out, &header, sizeof header);
+    clo_buffer_append(&frames->out, &header, sizeof header);
 }
 
-void clo_wire_put(struct clo_wire *wire, const void *data, size_t length)
+void clo_frame_socket_put(struct clo_frame_socket *frames, const void *data, size_t length)
 {
-    clo_buffer_append(&wire->out, data, length);
+    clo_buffer_append(&frames->out, data, length);
 }
 
-static int wait_writable(struct clo_wire *wire, uint64_t deadline_ns, struct clo_error *error)
+static int wait_writable(struct clo_frame_socket *frames, uint64_t deadline_ns,
+                         struct clo_error *error)
 {
-    struct pollfd fd = {.fd = wire->fd, .events = POLLOUT};
+    struct pollfd fd = {.fd = frames->fd, .events = POLLOUT};
     uint64_t now = clo_monotonic_ns();
     if (now >= deadline_ns)
         return clo_fail(error, CLO_EBUSY, "the other end does not read");
@@ -169,20 +172,21 @@ static int wait_writable(struct clo_wire *wire, uint64_t deadline_ns, struct clo
     return 0;
 }
 
-int clo_wire_flush(struct clo_wire *wire, uint64_t deadline_ns, struct clo_error *error)
+int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns,
+                           struct clo_error *error)
 {
-    int status = wire->out.failed ? clo_fail_memory(error) : 0;
-    for (size_t sent = 0; sent < wire->out.length && !status;) {
-        ssize_t now = send(wire->fd, wire->out.data + sent, wire->out.length - sent,
+    int status = frames->out.failed ? clo_fail_memory(error) : 0;
+    for (size_t sent = 0; sent < frames->out.length && !status;) {
+        ssize_t now = send(frames->fd, frames->out.data + sent, frames->out.length - sent,
                            MSG_NOSIGNAL | MSG_DONTWAIT);
         if (now >= 0)
             sent += (size_t)now;
         else if (errno == EAGAIN)
-            status = wait_writable(wire, deadline_ns, error);
+            status = wait_writable(frames, deadline_ns, error);
         else if (errno != EINTR)
             status = clo_fail_errno(error, CLO_ESYSTEM, "the other end of the socket is gone");
     }
-    clo_buffer_reset(&wire->out);
-    release(&wire->out);
+    clo_buffer_reset(&frames->out);
+    release(&frames->out);
     return status;
 }

@@ -4,7 +4,7 @@
  *
  * Both ends are the same program, so bodies are C structs in host order; but a worker that a guest
  * has taken over may send anything: each frame's type and length are checked before its body is
- * read, and bodies are checked by whoever reads them. A wire belongs to one thread.
+ * read, and bodies are checked by whoever reads them. A frame socket belongs to one thread.
  *
  *   worker to host                        host to worker
  *   HELLO   ready, or why not; in a pool  RUN    code, limits
@@ -14,8 +14,8 @@
  *   RESULT  how the run ended
  *   FAILED  the run could not be begun
  */
-#ifndef CLO_SANDBOX_WIRE_H
-#define CLO_SANDBOX_WIRE_H
+#ifndef CLO_SANDBOX_WORKER_FRAME_SOCKET_H
+#define CLO_SANDBOX_WORKER_FRAME_SOCKET_H
 
 #include <stdint.h>
 
@@ -32,7 +32,7 @@ enum clo_frame_type {
     CLO_FRAME_COUNT
 };
 
-struct clo_wire {
+struct clo_frame_socket {
     int fd;           /* owned; -1: closed */
     unsigned accepts; /* set of frame types, as bits, that this end receives */
     struct clo_buffer in, out;
@@ -45,20 +45,22 @@ struct clo_frame { /* valid until the next receive */
     size_t length;
 };
 
-void clo_wire_open(struct clo_wire *wire, int fd, unsigned accepts);
-void clo_wire_close(struct clo_wire *wire);
+void clo_frame_socket_open(struct clo_frame_socket *frames, int fd, unsigned accepts);
+void clo_frame_socket_close(struct clo_frame_socket *frames);
 
 /* Receive one frame. What has arrived of a frame is kept over CLO_EBUSY (deadline of the monotonic
  * clock, UINT64_MAX: none) and CLO_ECANCELLED (wake_fd is readable; -1: none). CLO_ESYSTEM: the
  * other end is gone. CLO_EGUEST: it sent what it may not send. */
-int clo_wire_receive(struct clo_wire *wire, uint64_t deadline_ns, int wake_fd,
-                     struct clo_frame *frame, struct clo_error *error);
+int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
+                             struct clo_frame *frame, struct clo_error *error);
 
 /* Begin a frame with a body of `length` bytes in all; the caller then puts that many bytes. */
-void clo_wire_begin(struct clo_wire *wire, enum clo_frame_type type, size_t length);
-void clo_wire_put(struct clo_wire *wire, const void *data, size_t length);
+void clo_frame_socket_begin(struct clo_frame_socket *frames, enum clo_frame_type type,
+                            size_t length);
+void clo_frame_socket_put(struct clo_frame_socket *frames, const void *data, size_t length);
 
 /* Send what was put. CLO_EBUSY: the other end did not read until the deadline. */
-int clo_wire_flush(struct clo_wire *wire, uint64_t deadline_ns, struct clo_error *error);
+int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns,
+                           struct clo_error *error);
 
 #endif

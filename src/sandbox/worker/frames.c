@@ -12,7 +12,8 @@
 
 /* ---- writing ---- */
 
-void clo_frame_put_run(struct clo_wire *wire, const struct clo_order *order, uint32_t sequence)
+void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *order,
+                       uint32_t sequence)
 {
     size_t name = strnlen(order->name, NAME_MAX_BYTES);
     struct clo_run_body body = {.limits = order->limits,
@@ -20,22 +21,22 @@ void clo_frame_put_run(struct clo_wire *wire, const struct clo_order *order, uin
                                 .keep_state = order->keep_state,
                                 .write_through = order->write_through,
                                 .name_length = (uint16_t)name};
-    clo_wire_begin(wire, CLO_FRAME_RUN, sizeof body + name + order->code_length);
-    clo_wire_put(wire, &body, sizeof body);
-    clo_wire_put(wire, order->name, name);
-    clo_wire_put(wire, order->code, order->code_length);
+    clo_frame_socket_begin(frames, CLO_FRAME_RUN, sizeof body + name + order->code_length);
+    clo_frame_socket_put(frames, &body, sizeof body);
+    clo_frame_socket_put(frames, order->name, name);
+    clo_frame_socket_put(frames, order->code, order->code_length);
 }
 
-void clo_frame_put_output(struct clo_wire *wire, enum clo_stream stream, const char *data,
+void clo_frame_put_output(struct clo_frame_socket *frames, enum clo_stream stream, const char *data,
                           size_t length)
 {
     struct clo_output_body body = {.stream = stream};
-    clo_wire_begin(wire, CLO_FRAME_OUTPUT, sizeof body + length);
-    clo_wire_put(wire, &body, sizeof body);
-    clo_wire_put(wire, data, length);
+    clo_frame_socket_begin(frames, CLO_FRAME_OUTPUT, sizeof body + length);
+    clo_frame_socket_put(frames, &body, sizeof body);
+    clo_frame_socket_put(frames, data, length);
 }
 
-void clo_frame_put_call(struct clo_wire *wire, const struct clo_call *call)
+void clo_frame_put_call(struct clo_frame_socket *frames, const struct clo_call *call)
 {
     struct clo_call_body body = {.flags = call->flags,
                                  .kind = call->kind,
@@ -43,32 +44,33 @@ void clo_frame_put_call(struct clo_wire *wire, const struct clo_call *call)
                                  .wait_id = call->wait_id,
                                  .timeout_ns = call->timeout_ns,
                                  .deadline_ns = call->deadline_ns};
-    clo_wire_begin(wire, CLO_FRAME_CALL, sizeof body + call->length);
-    clo_wire_put(wire, &body, sizeof body);
-    clo_wire_put(wire, call->message, call->length);
+    clo_frame_socket_begin(frames, CLO_FRAME_CALL, sizeof body + call->length);
+    clo_frame_socket_put(frames, &body, sizeof body);
+    clo_frame_socket_put(frames, call->message, call->length);
 }
 
-static void put_reply(struct clo_wire *wire, const struct clo_reply_body *body, const void *data,
-                      size_t length)
+static void put_reply(struct clo_frame_socket *frames, const struct clo_call_reply_body *body,
+                      const void *data, size_t length)
 {
-    clo_wire_begin(wire, CLO_FRAME_REPLY, sizeof *body + length);
-    clo_wire_put(wire, body, sizeof *body);
-    clo_wire_put(wire, data, length);
+    clo_frame_socket_begin(frames, CLO_FRAME_REPLY, sizeof *body + length);
+    clo_frame_socket_put(frames, body, sizeof *body);
+    clo_frame_socket_put(frames, data, length);
 }
 
-void clo_frame_put_reply(struct clo_wire *wire, const struct clo_reply *reply, bool cancelled)
+void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_reply *reply,
+                         bool cancelled)
 {
-    struct clo_reply_body body = {.status = reply->status,
-                                  .id = reply->id,
-                                  .limit = (uint32_t)reply->limit,
-                                  .cancelled = cancelled};
-    put_reply(wire, &body, reply->data.data, reply->data.length);
+    struct clo_call_reply_body body = {.status = reply->status,
+                                       .id = reply->id,
+                                       .limit = (uint32_t)reply->limit,
+                                       .cancelled = cancelled};
+    put_reply(frames, &body, reply->data.data, reply->data.length);
 }
 
-void clo_frame_put_violation(struct clo_wire *wire, const char *message)
+void clo_frame_put_violation(struct clo_frame_socket *frames, const char *message)
 {
-    struct clo_reply_body body = {.status = CLO_REPLY_VIOLATION};
-    put_reply(wire, &body, message, strlen(message));
+    struct clo_call_reply_body body = {.status = CLO_REPLY_VIOLATION};
+    put_reply(frames, &body, message, strlen(message));
 }
 
 static enum clo_limit limit_by_name(const char *name)
@@ -85,7 +87,8 @@ static uint32_t length_of(const char *text)
     return text ? (uint32_t)strlen(text) : 0;
 }
 
-void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *result, bool last)
+void clo_frame_put_result(struct clo_frame_socket *frames, const struct clo_run_result *result,
+                          bool last)
 {
     const struct clo_run_error *error = &result->error;
     struct clo_result_body body = {
@@ -101,17 +104,17 @@ void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *re
         .traceback_length = length_of(error->traceback),
         .result_length = (uint32_t)result->result_length,
     };
-    clo_wire_begin(wire, CLO_FRAME_RESULT,
-                   sizeof body + body.type_length + body.message_length + body.traceback_length +
-                       body.result_length);
-    clo_wire_put(wire, &body, sizeof body);
-    clo_wire_put(wire, error->type, body.type_length);
-    clo_wire_put(wire, error->message, body.message_length);
-    clo_wire_put(wire, error->traceback, body.traceback_length);
-    clo_wire_put(wire, result->result, body.result_length);
+    clo_frame_socket_begin(frames, CLO_FRAME_RESULT,
+                           sizeof body + body.type_length + body.message_length +
+                               body.traceback_length + body.result_length);
+    clo_frame_socket_put(frames, &body, sizeof body);
+    clo_frame_socket_put(frames, error->type, body.type_length);
+    clo_frame_socket_put(frames, error->message, body.message_length);
+    clo_frame_socket_put(frames, error->traceback, body.traceback_length);
+    clo_frame_socket_put(frames, result->result, body.result_length);
 }
 
-void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int status,
+void clo_frame_put_status(struct clo_frame_socket *frames, enum clo_frame_type type, int status,
                           unsigned layers, const struct clo_error *error)
 {
     struct clo_failed_body body = {.status = status, .layers = layers};
@@ -119,11 +122,11 @@ void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int s
         body.message_length = (uint32_t)strlen(error->message);
         body.hint_length = (uint32_t)strlen(error->hint);
     }
-    clo_wire_begin(wire, type, sizeof body + body.message_length + body.hint_length);
-    clo_wire_put(wire, &body, sizeof body);
+    clo_frame_socket_begin(frames, type, sizeof body + body.message_length + body.hint_length);
+    clo_frame_socket_put(frames, &body, sizeof body);
     if (status) {
-        clo_wire_put(wire, error->message, body.message_length);
-        clo_wire_put(wire, error->hint, body.hint_length);
+        clo_frame_socket_put(frames, error->message, body.message_length);
+        clo_frame_socket_put(frames, error->hint, body.hint_length);
     }
 }
 
@@ -204,10 +207,10 @@ int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
     return 0;
 }
 
-int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply, bool *cancelled,
-                         struct clo_error *error)
+int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *reply,
+                         bool *cancelled, struct clo_error *error)
 {
-    struct clo_reply_body body;
+    struct clo_call_reply_body body;
     const uint8_t *rest;
     size_t length;
     int status = split(frame, &body, sizeof body, &rest, &length, error);

@@ -1,6 +1,6 @@
 /* sandbox/worker/frames.h - the bodies of the frames between host and worker (frame_socket.h). */
-#ifndef CLO_SANDBOX_FRAMES_H
-#define CLO_SANDBOX_FRAMES_H
+#ifndef CLO_SANDBOX_WORKER_FRAMES_H
+#define CLO_SANDBOX_WORKER_FRAMES_H
 
 #include "sandbox/run/runner.h"
 #include "sandbox/worker/frame_socket.h"
@@ -28,7 +28,7 @@ struct clo_call_body { /* then the message */
 
 #define CLO_REPLY_VIOLATION UINT32_MAX /* status: the call broke the contract; data says how */
 
-struct clo_reply_body { /* then the data */
+struct clo_call_reply_body { /* then the data */
     uint32_t status, id, limit;
     uint32_t cancelled; /* the run is to end */
 };
@@ -50,14 +50,17 @@ struct clo_failed_body { /* HELLO and FAILED: status 0 or why not, then message,
     uint32_t message_length, hint_length;
 };
 
-void clo_frame_put_run(struct clo_wire *wire, const struct clo_order *order, uint32_t sequence);
-void clo_frame_put_output(struct clo_wire *wire, enum clo_stream stream, const char *data,
+void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *order,
+                       uint32_t sequence);
+void clo_frame_put_output(struct clo_frame_socket *frames, enum clo_stream stream, const char *data,
                           size_t length);
-void clo_frame_put_call(struct clo_wire *wire, const struct clo_call *call);
-void clo_frame_put_reply(struct clo_wire *wire, const struct clo_reply *reply, bool cancelled);
-void clo_frame_put_violation(struct clo_wire *wire, const char *message);
-void clo_frame_put_result(struct clo_wire *wire, const struct clo_run_result *result, bool last);
-void clo_frame_put_status(struct clo_wire *wire, enum clo_frame_type type, int status,
+void clo_frame_put_call(struct clo_frame_socket *frames, const struct clo_call *call);
+void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_reply *reply,
+                         bool cancelled);
+void clo_frame_put_violation(struct clo_frame_socket *frames, const char *message);
+void clo_frame_put_result(struct clo_frame_socket *frames, const struct clo_run_result *result,
+                          bool last);
+void clo_frame_put_status(struct clo_frame_socket *frames, enum clo_frame_type type, int status,
                           unsigned layers, const struct clo_error *error);
 
 /* Read a body; what they point to is the frame's. CLO_EGUEST: it is not well-formed. */
@@ -68,8 +71,8 @@ int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream
 int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
                         struct clo_error *error);
 /* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. */
-int clo_frame_read_reply(const struct clo_frame *frame, struct clo_reply *reply, bool *cancelled,
-                         struct clo_error *error);
+int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *reply,
+                         bool *cancelled, struct clo_error *error);
 /* Fills what the frame holds of the result; texts are copied. *last: the worker ends after it.
  * CLO_EGUEST, CLO_ENOMEMORY. */
 int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,

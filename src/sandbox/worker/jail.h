@@ -6,11 +6,11 @@
  * layer that could be put up is reported, so that a caller may insist on all (strict) or take what
  * there is (best).
  *
- * The order is: drop_user in the nursery, fork for each worker, enter in the worker before it makes
+ * The order is: drop_user in the zygote, fork for each worker, enter in the worker before it makes
  * its micro-VM, seal when everything it needs is open. Nothing here can be undone.
  */
-#ifndef CLO_SANDBOX_JAIL_H
-#define CLO_SANDBOX_JAIL_H
+#ifndef CLO_SANDBOX_WORKER_JAIL_H
+#define CLO_SANDBOX_WORKER_JAIL_H
 
 #include <stdint.h>
 #include <sys/types.h>

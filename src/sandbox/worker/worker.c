@@ -21,8 +21,8 @@
 #define CLO_WORKER_MEMORY (256ull << 20)
 
 struct worker {
-    const struct clo_briefing *briefing;
-    struct clo_wire wire;
+    const struct clo_bootstrap *bootstrap;
+    struct clo_frame_socket frames;
     struct clo_runner *runner;
     unsigned layers;   /* of its jail */
     uint32_t sequence; /* of the run in progress */
@@ -57,20 +57,20 @@ static _Noreturn void leave(void)
 
 static void send_all(struct worker *worker)
 {
-    if (clo_wire_flush(&worker->wire, UINT64_MAX, NULL))
+    if (clo_frame_socket_flush(&worker->frames, UINT64_MAX, NULL))
         leave();
 }
 
 /* ---- what the runner asks of its host ---- */
 
-static int answer(void *context, const struct clo_call *call, struct clo_reply *reply,
+static int answer(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                   struct clo_error *error)
 {
     struct worker *worker = context;
     struct clo_frame frame;
-    clo_frame_put_call(&worker->wire, call);
+    clo_frame_put_call(&worker->frames, call);
     send_all(worker);
-    if (clo_wire_receive(&worker->wire, UINT64_MAX, -1, &frame, NULL) ||
+    if (clo_frame_socket_receive(&worker->frames, UINT64_MAX, -1, &frame, NULL) ||
         frame.type != CLO_FRAME_REPLY)
         leave();
     bool cancelled = false;
@@ -82,7 +82,7 @@ static int answer(void *context, const struct clo_call *call, struct clo_reply *
 static void output(void *context, enum clo_stream stream, const char *data, size_t length)
 {
     struct worker *worker = context;
-    clo_frame_put_output(&worker->wire, stream, data, length);
+    clo_frame_put_output(&worker->frames, stream, data, length);
     send_all(worker);
 }
 
@@ -96,7 +96,7 @@ static bool cancelled(void *context)
 
 static void say_hello(struct worker *worker, int status, const struct clo_error *error)
 {
-    clo_frame_put_status(&worker->wire, CLO_FRAME_HELLO, status, worker->layers, error);
+    clo_frame_put_status(&worker->frames, CLO_FRAME_HELLO, status, worker->layers, error);
     send_all(worker);
 }
 
@@ -128,28 +128,28 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     }
     bool last = clo_runner_is_broken(worker->runner);
     if (status)
-        clo_frame_put_status(&worker->wire, CLO_FRAME_FAILED, status, 0, &error);
+        clo_frame_put_status(&worker->frames, CLO_FRAME_FAILED, status, 0, &error);
     else
-        clo_frame_put_result(&worker->wire, result, last);
+        clo_frame_put_result(&worker->frames, result, last);
     send_all(worker);
     clo_run_result_free(result);
     free(code);
     if (last)
         leave();
-    if (worker->briefing->pooled)
+    if (worker->bootstrap->pooled)
         settle(worker);
 }
 
 static void begin(struct worker *worker, unsigned layers)
 {
     struct clo_error error = {0};
-    const struct clo_briefing *briefing = worker->briefing;
+    const struct clo_bootstrap *bootstrap = worker->bootstrap;
     int status =
         clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
-    clo_jail_enter(briefing->memory + CLO_WORKER_MEMORY, &layers);
+    clo_jail_enter(bootstrap->memory + CLO_WORKER_MEMORY, &layers);
     if (!status)
-        status = clo_runner_create(&worker->runner, briefing->image, briefing->memory,
-                                   briefing->descriptor, briefing->descriptor_length, &error);
+        status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->memory,
+                                   bootstrap->descriptor, bootstrap->manifest_length, &error);
     if (!status)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)
@@ -164,22 +164,22 @@ static void begin(struct worker *worker, unsigned layers)
         leave();
 }
 
-_Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, pid_t nursery,
+_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket, pid_t zygote,
                                unsigned layers)
 {
     static struct worker worker;
     prctl(PR_SET_NAME, "cloche-worker");
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     pid_t parent = getppid(); /* 0: in another process namespace, which has no parent to show */
-    if (parent && parent != nursery) /* it ended before that took effect */
+    if (parent && parent != zygote) /* it ended before that took effect */
         leave();
     listen_for_cancel();
-    worker.briefing = briefing;
-    clo_wire_open(&worker.wire, socket, CLO_TO_WORKER);
+    worker.bootstrap = bootstrap;
+    clo_frame_socket_open(&worker.frames, socket, CLO_TO_WORKER);
     begin(&worker, layers);
     for (;;) {
         struct clo_frame frame;
-        if (clo_wire_receive(&worker.wire, UINT64_MAX, -1, &frame, NULL) ||
+        if (clo_frame_socket_receive(&worker.frames, UINT64_MAX, -1, &frame, NULL) ||
             frame.type != CLO_FRAME_RUN)
             leave();
         run(&worker, &frame);

@@ -1,6 +1,6 @@
-/* zygote_main.c - the nursery: a program of its own that forks a worker whenever it is asked to.
+/* zygote_main.c - the zygote: a program of its own that forks a worker whenever it is asked to.
  *
- * Started by zygote.c with an empty environment and the descriptors of briefing.h. It has one
+ * Started by zygote.c with an empty environment and the descriptors of bootstrap.h. It has one
  * thread and next to nothing in memory, so a fork of it is cheap and safe.
  */
 #include <errno.h>
@@ -29,32 +29,32 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void fork_worker(const struct clo_briefing *briefing, int socket)
+static void fork_worker(const struct clo_bootstrap *bootstrap, int socket)
 {
     pid_t self = getpid();
     unsigned layers;
     pid_t pid = clo_jail_fork(&layers);
     if (pid == 0) {
-        close(CLO_BRIEFING_CONTROL);
-        clo_worker_main(briefing, socket, self, layers);
+        close(CLO_BOOTSTRAP_CONTROL);
+        clo_worker_main(bootstrap, socket, self, layers);
     }
     int problem = pid < 0 ? errno : 0;
     close(socket);
     int pidfd = problem ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
     if (!problem && pidfd < 0)
         problem = errno;
-    clo_descriptor_send(CLO_BRIEFING_CONTROL, problem, pidfd);
+    clo_fd_pass_send(CLO_BOOTSTRAP_CONTROL, problem, pidfd);
     if (pidfd >= 0)
         close(pidfd);
 }
 
 int main(void)
 {
-    struct clo_briefing briefing;
-    prctl(PR_SET_NAME, "cloche-nursery");
+    struct clo_bootstrap bootstrap;
+    prctl(PR_SET_NAME, "cloche-zygote");
     setsid(); /* a terminal's interrupt is for the program */
     reset_signals();
-    int status = clo_briefing_read(&briefing, NULL);
+    int status = clo_bootstrap_read(&bootstrap, NULL);
     if (!status)
         status = clo_kvm_prepare(NULL, NULL);
     if (status)
@@ -62,9 +62,9 @@ int main(void)
     clo_jail_drop_user();
     for (;;) {
         int nothing, socket;
-        if (clo_descriptor_receive(CLO_BRIEFING_CONTROL, &nothing, &socket) < 0)
+        if (clo_fd_pass_receive(CLO_BOOTSTRAP_CONTROL, &nothing, &socket) < 0)
             return 0; /* the program is gone, or has had enough */
         if (socket >= 0)
-            fork_worker(&briefing, socket);
+            fork_worker(&bootstrap, socket);
     }
 }

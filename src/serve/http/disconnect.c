@@ -13,8 +13,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "serve/http/event_stream.h"
-#include "serve/log.h"
 #include "serve/job/response_job.h"
+#include "serve/log.h"
 
 #define EVENTS_AT_ONCE 64
 #define STOP_ID 0
@@ -24,11 +24,11 @@
 struct slot {
     uint32_t generation; /* odd: in use */
     int descriptor;
-    struct clo_reply *reply;
-    struct clo_feed *stream;
+    struct clo_response_job *job;
+    struct clo_event_stream *stream;
 };
 
-struct clo_watch {
+struct clo_disconnect_watch {
     int epoll, stop;
     unsigned capacity, keepalive_ms;
     pthread_t thread;
@@ -37,12 +37,12 @@ struct clo_watch {
     struct slot slots[];
 };
 
-static clo_watch_id make_id(size_t index, uint32_t generation)
+static clo_disconnect_watch_id make_id(size_t index, uint32_t generation)
 {
     return ((uint64_t)generation << 32) | (uint32_t)index;
 }
 
-static struct slot *find(struct clo_watch *watch, clo_watch_id id)
+static struct slot *find(struct clo_disconnect_watch *watch, clo_disconnect_watch_id id)
 {
     uint32_t index = (uint32_t)id, generation = (uint32_t)(id >> 32);
     if (index >= watch->capacity || !(generation & 1) ||
@@ -51,31 +51,31 @@ static struct slot *find(struct clo_watch *watch, clo_watch_id id)
     return &watch->slots[index];
 }
 
-static void gone(struct clo_watch *watch, clo_watch_id id)
+static void gone(struct clo_disconnect_watch *watch, clo_disconnect_watch_id id)
 {
     pthread_mutex_lock(&watch->lock);
     struct slot *slot = find(watch, id);
-    if (slot && slot->reply)
-        clo_reply_cancel(slot->reply, CLO_REPLY_CLIENT_GONE);
+    if (slot && slot->job)
+        clo_response_job_cancel(slot->job, CLO_JOB_CLIENT_GONE);
     if (slot && slot->stream)
-        clo_feed_kill(slot->stream);
+        clo_event_stream_kill(slot->stream);
     pthread_mutex_unlock(&watch->lock);
 }
 
-static void tick(struct clo_watch *watch)
+static void tick(struct clo_disconnect_watch *watch)
 {
     uint64_t now = clo_monotonic_ns();
     pthread_mutex_lock(&watch->lock);
     for (unsigned i = 0; i < watch->capacity; i++) {
         if (watch->slots[i].stream)
-            clo_feed_tick(watch->slots[i].stream, now, watch->keepalive_ms);
+            clo_event_stream_tick(watch->slots[i].stream, now, watch->keepalive_ms);
     }
     pthread_mutex_unlock(&watch->lock);
 }
 
 static void *look(void *context)
 {
-    struct clo_watch *watch = context;
+    struct clo_disconnect_watch *watch = context;
     struct epoll_event events[EVENTS_AT_ONCE];
     unsigned tick_ms = watch->keepalive_ms / 4;
     tick_ms = tick_ms < TICK_MIN_MS ? TICK_MIN_MS : tick_ms > TICK_MAX_MS ? TICK_MAX_MS : tick_ms;
@@ -96,7 +96,7 @@ static void *look(void *context)
     }
 }
 
-static int start(struct clo_watch *watch, struct clo_error *error)
+static int start(struct clo_disconnect_watch *watch, struct clo_error *error)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = STOP_ID};
     pthread_mutex_init(&watch->lock, NULL);
@@ -109,7 +109,7 @@ static int start(struct clo_watch *watch, struct clo_error *error)
     return errno ? clo_fail_errno(error, CLO_ESYSTEM, "a thread cannot be started") : 0;
 }
 
-static void discard(struct clo_watch *watch)
+static void discard(struct clo_disconnect_watch *watch)
 {
     if (watch->epoll >= 0)
         close(watch->epoll);
@@ -119,10 +119,10 @@ static void discard(struct clo_watch *watch)
     free(watch);
 }
 
-int clo_watch_create(struct clo_watch **watch, unsigned capacity, unsigned keepalive_ms,
-                     struct clo_error *error)
+int clo_disconnect_watch_create(struct clo_disconnect_watch **watch, unsigned capacity,
+                                unsigned keepalive_ms, struct clo_error *error)
 {
-    struct clo_watch *made = calloc(1, sizeof *made + capacity * sizeof made->slots[0]);
+    struct clo_disconnect_watch *made = calloc(1, sizeof *made + capacity * sizeof made->slots[0]);
     *watch = NULL;
     if (!made)
         return clo_fail_memory(error);
@@ -136,7 +136,7 @@ int clo_watch_create(struct clo_watch **watch, unsigned capacity, unsigned keepa
     return 0;
 }
 
-void clo_watch_destroy(struct clo_watch *watch)
+void clo_disconnect_watch_destroy(struct clo_disconnect_watch *watch)
 {
     if (!watch)
         return;
@@ -148,9 +148,10 @@ void clo_watch_destroy(struct clo_watch *watch)
     discard(watch);
 }
 
-clo_watch_id clo_watch_add(struct clo_watch *watch, int descriptor, struct clo_reply *reply)
+clo_disconnect_watch_id clo_disconnect_watch_add(struct clo_disconnect_watch *watch, int descriptor,
+                                                 struct clo_response_job *job)
 {
-    clo_watch_id id = 0;
+    clo_disconnect_watch_id id = 0;
     pthread_mutex_lock(&watch->lock);
     for (unsigned i = 0; i < watch->capacity; i++) {
         struct slot *slot = &watch->slots[i];
@@ -162,34 +163,35 @@ clo_watch_id clo_watch_add(struct clo_watch *watch, int descriptor, struct clo_r
             id = 0;
             break;
         }
-        *slot = (struct slot){slot->generation + 1, descriptor, reply, NULL};
-        if (reply)
-            clo_reply_retain(reply);
+        *slot = (struct slot){slot->generation + 1, descriptor, job, NULL};
+        if (job)
+            clo_response_job_retain(job);
         break;
     }
     pthread_mutex_unlock(&watch->lock);
     if (!id)
         clo_log_event("warning", "watch",
                       "a connection is not watched: its client's leaving "
-                      "will not stop its reply");
+                      "will not stop its job");
     return id;
 }
 
-void clo_watch_stream(struct clo_watch *watch, clo_watch_id id, struct clo_feed *stream)
+void clo_disconnect_watch_stream(struct clo_disconnect_watch *watch, clo_disconnect_watch_id id,
+                                 struct clo_event_stream *stream)
 {
     pthread_mutex_lock(&watch->lock);
     struct slot *slot = find(watch, id);
     if (slot) {
-        clo_feed_retain(stream);
+        clo_event_stream_retain(stream);
         slot->stream = stream;
     }
     bool cut = watch->cut;
     pthread_mutex_unlock(&watch->lock);
     if (cut)
-        clo_feed_kill(stream);
+        clo_event_stream_kill(stream);
 }
 
-void clo_watch_remove(struct clo_watch *watch, clo_watch_id id)
+void clo_disconnect_watch_remove(struct clo_disconnect_watch *watch, clo_disconnect_watch_id id)
 {
     pthread_mutex_lock(&watch->lock);
     struct slot *slot = find(watch, id), was = {0};
@@ -199,17 +201,17 @@ void clo_watch_remove(struct clo_watch *watch, clo_watch_id id)
         *slot = (struct slot){.generation = was.generation + 1};
     }
     pthread_mutex_unlock(&watch->lock);
-    clo_feed_release(was.stream);
-    clo_reply_release(was.reply);
+    clo_event_stream_release(was.stream);
+    clo_response_job_release(was.job);
 }
 
-void clo_watch_cut(struct clo_watch *watch)
+void clo_disconnect_watch_cut(struct clo_disconnect_watch *watch)
 {
     pthread_mutex_lock(&watch->lock);
     watch->cut = true;
     for (unsigned i = 0; i < watch->capacity; i++) {
         if (watch->slots[i].stream)
-            clo_feed_kill(watch->slots[i].stream);
+            clo_event_stream_kill(watch->slots[i].stream);
     }
     pthread_mutex_unlock(&watch->lock);
 }

@@ -22,11 +22,11 @@ struct event {
     char text[];
 };
 
-struct clo_feed {
+struct clo_event_stream {
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t space;
-    struct MHD_Connection *connection; /* NULL once detached */
-    struct clo_feed_source source;     /* next NULL: none */
+    struct MHD_Connection *connection;     /* NULL once detached */
+    struct clo_event_stream_source source; /* next NULL: none */
     struct event *head, *tail;
     size_t queued; /* bytes */
     size_t sent;   /* bytes of head that are gone */
@@ -35,10 +35,11 @@ struct clo_feed {
     bool suspended, ended, dead, comment;
 };
 
-struct clo_feed *clo_feed_create(struct MHD_Connection *connection, unsigned stall_ms,
-                                 const struct clo_feed_source *source)
+struct clo_event_stream *clo_event_stream_create(struct MHD_Connection *connection,
+                                                 unsigned stall_ms,
+                                                 const struct clo_event_stream_source *source)
 {
-    struct clo_feed *stream = calloc(1, sizeof *stream);
+    struct clo_event_stream *stream = calloc(1, sizeof *stream);
     pthread_condattr_t monotonic;
     if (!stream)
         return NULL;
@@ -56,14 +57,14 @@ struct clo_feed *clo_feed_create(struct MHD_Connection *connection, unsigned sta
     return stream;
 }
 
-void clo_feed_retain(struct clo_feed *stream)
+void clo_event_stream_retain(struct clo_event_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     stream->references++;
     pthread_mutex_unlock(&stream->lock);
 }
 
-static void pop(struct clo_feed *stream)
+static void pop(struct clo_event_stream *stream)
 {
     struct event *event = stream->head;
     stream->head = event->next;
@@ -74,7 +75,7 @@ static void pop(struct clo_feed *stream)
     free(event);
 }
 
-void clo_feed_release(struct clo_feed *stream)
+void clo_event_stream_release(struct clo_event_stream *stream)
 {
     if (!stream)
         return;
@@ -92,7 +93,7 @@ void clo_feed_release(struct clo_feed *stream)
     free(stream);
 }
 
-static void wake(struct clo_feed *stream)
+static void wake(struct clo_event_stream *stream)
 {
     if (!stream->suspended || !stream->connection)
         return;
@@ -100,7 +101,7 @@ static void wake(struct clo_feed *stream)
     MHD_resume_connection(stream->connection);
 }
 
-static int append(struct clo_feed *stream, const char *text, size_t length)
+static int append(struct clo_event_stream *stream, const char *text, size_t length)
 {
     struct event *event = malloc(sizeof *event + length);
     if (!event)
@@ -114,7 +115,7 @@ static int append(struct clo_feed *stream, const char *text, size_t length)
     return 0;
 }
 
-static void kill(struct clo_feed *stream)
+static void kill(struct clo_event_stream *stream)
 {
     stream->dead = true;
     pthread_cond_broadcast(&stream->space);
@@ -122,9 +123,9 @@ static void kill(struct clo_feed *stream)
 }
 
 /* Wait for room until the reader has not moved for stall_ms; then the stream is dead. */
-static void wait_for_space(struct clo_feed *stream, size_t length)
+static void wait_for_space(struct clo_event_stream *stream, size_t length)
 {
-    while (!stream->dead && stream->head && stream->queued + length > CLO_FEED_QUEUE_MAX) {
+    while (!stream->dead && stream->head && stream->queued + length > CLO_EVENT_STREAM_QUEUE_MAX) {
         uint64_t deadline = stream->read_at + (uint64_t)stream->stall_ms * 1000000u;
         struct timespec until = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
         if (clo_monotonic_ns() >= deadline)
@@ -134,7 +135,7 @@ static void wait_for_space(struct clo_feed *stream, size_t length)
     }
 }
 
-int clo_feed_push(struct clo_feed *stream, const char *text, size_t length)
+int clo_event_stream_push(struct clo_event_stream *stream, const char *text, size_t length)
 {
     pthread_mutex_lock(&stream->lock);
     wait_for_space(stream, length);
@@ -145,7 +146,7 @@ int clo_feed_push(struct clo_feed *stream, const char *text, size_t length)
     return status;
 }
 
-void clo_feed_end(struct clo_feed *stream)
+void clo_event_stream_end(struct clo_event_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     if (!stream->ended && append(stream, DONE_TEXT, sizeof DONE_TEXT - 1) < 0)
@@ -155,21 +156,21 @@ void clo_feed_end(struct clo_feed *stream)
     pthread_mutex_unlock(&stream->lock);
 }
 
-void clo_feed_wake(struct clo_feed *stream)
+void clo_event_stream_wake(struct clo_event_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     wake(stream);
     pthread_mutex_unlock(&stream->lock);
 }
 
-void clo_feed_kill(struct clo_feed *stream)
+void clo_event_stream_kill(struct clo_event_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     kill(stream);
     pthread_mutex_unlock(&stream->lock);
 }
 
-void clo_feed_detach(struct clo_feed *stream)
+void clo_event_stream_detach(struct clo_event_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     stream->connection = NULL;
@@ -177,7 +178,7 @@ void clo_feed_detach(struct clo_feed *stream)
     pthread_mutex_unlock(&stream->lock);
 }
 
-void clo_feed_tick(struct clo_feed *stream, uint64_t now_ns, unsigned keepalive_ms)
+void clo_event_stream_tick(struct clo_event_stream *stream, uint64_t now_ns, unsigned keepalive_ms)
 {
     pthread_mutex_lock(&stream->lock);
     uint64_t due = stream->read_at + (uint64_t)keepalive_ms * 1000000u;
@@ -188,17 +189,17 @@ void clo_feed_tick(struct clo_feed *stream, uint64_t now_ns, unsigned keepalive_
     pthread_mutex_unlock(&stream->lock);
 }
 
-static void ask_source(struct clo_feed *stream)
+static void ask_source(struct clo_event_stream *stream)
 {
     char *text = NULL;
     size_t length = 0;
     switch (stream->source.next(stream->source.context, &text, &length)) {
-    case CLO_FEED_EVENT:
+    case CLO_EVENT_STREAM_EVENT:
         if (append(stream, text, length) < 0)
             stream->dead = true;
         break;
-    case CLO_FEED_QUIET: break;
-    case CLO_FEED_OVER:
+    case CLO_EVENT_STREAM_QUIET: break;
+    case CLO_EVENT_STREAM_OVER:
         if (append(stream, DONE_TEXT, sizeof DONE_TEXT - 1) < 0)
             stream->dead = true;
         stream->ended = true;
@@ -207,7 +208,7 @@ static void ask_source(struct clo_feed *stream)
     free(text);
 }
 
-static ssize_t take(struct clo_feed *stream, char *into, size_t max)
+static ssize_t take(struct clo_event_stream *stream, char *into, size_t max)
 {
     size_t left = stream->head->length - stream->sent, length = left < max ? left : max;
     memcpy(into, stream->head->text + stream->sent, length);
@@ -218,7 +219,7 @@ static ssize_t take(struct clo_feed *stream, char *into, size_t max)
     return (ssize_t)length;
 }
 
-static ssize_t read_locked(struct clo_feed *stream, char *into, size_t max)
+static ssize_t read_locked(struct clo_event_stream *stream, char *into, size_t max)
 {
     if (!stream->dead && !stream->head && !stream->ended && stream->source.next)
         ask_source(stream);
@@ -241,7 +242,7 @@ static ssize_t read_locked(struct clo_feed *stream, char *into, size_t max)
     return 0;
 }
 
-ssize_t clo_feed_read(struct clo_feed *stream, char *into, size_t max)
+ssize_t clo_event_stream_read(struct clo_event_stream *stream, char *into, size_t max)
 {
     pthread_mutex_lock(&stream->lock);
     ssize_t length = read_locked(stream, into, max);
@@ -252,22 +253,22 @@ ssize_t clo_feed_read(struct clo_feed *stream, char *into, size_t max)
 static ssize_t on_read(void *context, uint64_t position, char *into, size_t max)
 {
     (void)position;
-    return clo_feed_read(context, into, max);
+    return clo_event_stream_read(context, into, max);
 }
 
 static void on_free(void *context)
 {
-    clo_feed_kill(context);
-    clo_feed_release(context);
+    clo_event_stream_kill(context);
+    clo_event_stream_release(context);
 }
 
-struct MHD_Response *clo_feed_response(struct clo_feed *stream)
+struct MHD_Response *clo_event_stream_response(struct clo_event_stream *stream)
 {
     /* The block size is what MHD's own reader buffer would hold; with chunks it is not used. */
-    clo_feed_retain(stream);
+    clo_event_stream_retain(stream);
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, on_read, stream, on_free);
     if (!response)
-        clo_feed_release(stream);
+        clo_event_stream_release(stream);
     return response;
 }

@@ -28,7 +28,7 @@ void clo_exchange_text(struct clo_exchange *exchange, unsigned status, char *tex
 
 void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *json)
 {
-    clo_exchange_text(exchange, status, clo_json_text(json));
+    clo_exchange_text(exchange, status, clo_response_text(json));
     json_decref(json);
 }
 
@@ -38,25 +38,25 @@ void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem
     clo_exchange_json(exchange, problem->status, clo_problem_json(problem));
 }
 
-static void watch(struct clo_exchange *exchange, struct clo_reply *reply)
+static void watch(struct clo_exchange *exchange, struct clo_response_job *job)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    exchange->watch = clo_watch_add(exchange->server->watch, info->connect_fd, reply);
+    exchange->watch = clo_disconnect_watch_add(exchange->server->watch, info->connect_fd, job);
 }
 
-void clo_exchange_stream(struct clo_exchange *exchange, struct clo_feed *stream)
+void clo_exchange_stream(struct clo_exchange *exchange, struct clo_event_stream *stream)
 {
     if (!exchange->watch)
         watch(exchange, NULL);
-    clo_watch_stream(exchange->server->watch, exchange->watch, stream);
+    clo_disconnect_watch_stream(exchange->server->watch, exchange->watch, stream);
     exchange->stream = stream;
     exchange->status = 200;
 }
 
-void clo_exchange_suspend(struct clo_exchange *exchange, struct clo_reply *reply)
+void clo_exchange_suspend(struct clo_exchange *exchange, struct clo_response_job *job)
 {
-    watch(exchange, reply);
+    watch(exchange, job);
     exchange->suspended = true;
     MHD_suspend_connection(exchange->connection);
 }

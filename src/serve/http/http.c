@@ -67,33 +67,31 @@ static struct clo_exchange *exchange_new(struct clo_server *server,
 
 /* How the response ended; one that goes on without its client is either in the background or about
  * to be cancelled. */
-static const char *outcome_of(struct clo_reply *reply)
+static const char *outcome_of(struct clo_response_job *job)
 {
-    const char *outcome = reply ? clo_reply_outcome(reply) : NULL;
-    return !reply || outcome           ? outcome
-           : reply->request.background ? "in_background"
-                                       : "client_gone";
+    const char *outcome = job ? clo_response_job_outcome(job) : NULL;
+    return !job || outcome ? outcome : job->request.background ? "in_background" : "client_gone";
 }
 
 static void exchange_free(struct clo_exchange *exchange)
 {
     struct clo_server *server = exchange->server;
     if (exchange->stream)
-        clo_feed_detach(exchange->stream);
-    clo_watch_remove(server->watch, exchange->watch);
+        clo_event_stream_detach(exchange->stream);
+    clo_disconnect_watch_remove(server->watch, exchange->watch);
     struct clo_log_request line = {
         .method = exchange->method,
         .path = exchange->path,
         .request_id = exchange->request_id,
         .response_id = exchange->response_id,
-        .outcome = outcome_of(exchange->reply),
+        .outcome = outcome_of(exchange->job),
         .status = exchange->status,
         .milliseconds = (clo_monotonic_ns() - exchange->started_ns) / 1000000u,
     };
     clo_log_request(&line);
     atomic_fetch_sub(&server->bodies, exchange->charge);
-    clo_feed_release(exchange->stream);
-    clo_reply_release(exchange->reply);
+    clo_event_stream_release(exchange->stream);
+    clo_response_job_release(exchange->job);
     clo_buffer_free(&exchange->body);
     free(exchange->text);
     free(exchange->method);
@@ -129,7 +127,7 @@ static enum MHD_Result send_answer(struct clo_exchange *exchange)
 {
     struct MHD_Response *response;
     if (exchange->stream) {
-        response = clo_feed_response(exchange->stream);
+        response = clo_event_stream_response(exchange->stream);
     } else {
         if (!exchange->text)
             return MHD_NO;
@@ -225,7 +223,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         exchange->dispatched = true;
         clo_router_dispatch(exchange);
         if (exchange->suspended)
-            return MHD_YES; /* a reply may answer at any moment: not to be touched */
+            return MHD_YES; /* a job may answer at any moment: not to be touched */
     }
     return exchange->status ? send_answer(exchange) : MHD_NO;
 }

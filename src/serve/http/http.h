@@ -1,21 +1,21 @@
 /* serve/http/http.h - libmicrohttpd behind a small interface: exchanges.
  *
  * An exchange is one request and its one answer. A handler answers it at once, or suspends it and
- * hands it to a reply, which answers and resumes it from another thread; see serve.h for who may
+ * hands it to a job, which answers and resumes it from another thread; see serve.h for who may
  * touch it when.
  */
-#ifndef CLO_SERVE_HTTP_H
-#define CLO_SERVE_HTTP_H
+#ifndef CLO_SERVE_HTTP_HTTP_H
+#define CLO_SERVE_HTTP_HTTP_H
 
 #include <jansson.h>
 #include <microhttpd.h>
 
 #include "base/buffer.h"
-#include "serve/protocol/problem.h"
+#include "serve/http/disconnect.h"
 #include "serve/http/event_stream.h"
 #include "serve/job/response_job.h"
+#include "serve/protocol/problem.h"
 #include "serve/serve.h"
-#include "serve/http/disconnect.h"
 
 struct clo_exchange {
     struct clo_server *server;
@@ -27,14 +27,14 @@ struct clo_exchange {
     size_t charge;   /* bytes of the body counted in the server's total */
     size_t received; /* bytes, also of those read away */
     bool dispatched; /* the router has seen it */
-    bool suspended;  /* a reply will answer */
-    clo_watch_id watch;
-    struct clo_reply *reply; /* reference, for the log; NULL: none */
+    bool suspended;  /* a job will answer */
+    clo_disconnect_watch_id watch;
+    struct clo_response_job *job; /* reference, for the log; NULL: none */
     /* The answer. */
-    unsigned status;         /* 0: none yet */
-    char *text;              /* JSON */
-    struct clo_feed *stream; /* reference */
-    const char *allow;       /* static, for 405 */
+    unsigned status;                 /* 0: none yet */
+    char *text;                      /* JSON */
+    struct clo_event_stream *stream; /* reference */
+    const char *allow;               /* static, for 405 */
     unsigned retry_after;
     char session[CLO_SERVE_NAME_MAX + 1];
     char response_id[CLO_SERVE_NAME_MAX + 1];
@@ -56,11 +56,11 @@ void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *j
 void clo_exchange_text(struct clo_exchange *exchange, unsigned status, char *text);
 void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem *problem);
 /* The stream's reference is taken; it is given to the watch as well. */
-void clo_exchange_stream(struct clo_exchange *exchange, struct clo_feed *stream);
+void clo_exchange_stream(struct clo_exchange *exchange, struct clo_event_stream *stream);
 
-/* Hand it over: suspend, and from now on watch the client. Before the reply starts. */
-void clo_exchange_suspend(struct clo_exchange *exchange, struct clo_reply *reply);
-/* The reply has answered. The exchange must not be touched afterwards. */
+/* Hand it over: suspend, and from now on watch the client. Before the job starts. */
+void clo_exchange_suspend(struct clo_exchange *exchange, struct clo_response_job *job);
+/* The job has answered. The exchange must not be touched afterwards. */
 void clo_exchange_resume(struct clo_exchange *exchange);
 
 /* router.c: find the handler and call it. */

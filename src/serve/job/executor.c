@@ -11,10 +11,10 @@
 #include "serve/log.h"
 
 struct list {
-    struct clo_job *head, *tail;
+    struct clo_executor_job *head, *tail;
 };
 
-struct clo_turns {
+struct clo_executor {
     pthread_mutex_t lock; /* guards everything below */
     pthread_cond_t work, hurry, idle;
     struct list waiting, hurried;
@@ -26,97 +26,98 @@ struct clo_turns {
     pthread_t *handles; /* [workers] */
 };
 
-static void list_append(struct list *list, struct clo_job *job)
+static void list_append(struct list *list, struct clo_executor_job *task)
 {
-    job->next = NULL;
-    job->previous = list->tail;
-    *(list->tail ? &list->tail->next : &list->head) = job;
-    list->tail = job;
+    task->next = NULL;
+    task->previous = list->tail;
+    *(list->tail ? &list->tail->next : &list->head) = task;
+    list->tail = task;
 }
 
-static void list_remove(struct list *list, struct clo_job *job)
+static void list_remove(struct list *list, struct clo_executor_job *task)
 {
-    *(job->previous ? &job->previous->next : &list->head) = job->next;
-    *(job->next ? &job->next->previous : &list->tail) = job->previous;
-    job->next = job->previous = NULL;
+    *(task->previous ? &task->previous->next : &list->head) = task->next;
+    *(task->next ? &task->next->previous : &list->tail) = task->previous;
+    task->next = task->previous = NULL;
 }
 
-static bool all_done(const struct clo_turns *turns)
+static bool all_done(const struct clo_executor *executor)
 {
-    return !turns->waiting.head && !turns->hurried.head && !turns->busy && !turns->hurrying;
+    return !executor->waiting.head && !executor->hurried.head && !executor->busy &&
+           !executor->hurrying;
 }
 
 static void *worker(void *context)
 {
-    struct clo_turns *turns = context;
-    pthread_mutex_lock(&turns->lock);
+    struct clo_executor *executor = context;
+    pthread_mutex_lock(&executor->lock);
     for (;;) {
-        struct clo_job *job = turns->waiting.head;
-        if (!job && turns->closing)
+        struct clo_executor_job *task = executor->waiting.head;
+        if (!task && executor->closing)
             break;
-        if (!job) {
-            pthread_cond_wait(&turns->work, &turns->lock);
+        if (!task) {
+            pthread_cond_wait(&executor->work, &executor->lock);
             continue;
         }
-        list_remove(&turns->waiting, job);
-        job->queued = false;
-        turns->waiting_count--;
-        turns->busy++;
-        pthread_mutex_unlock(&turns->lock);
-        job->run(job);
-        pthread_mutex_lock(&turns->lock);
-        turns->busy--;
-        if (all_done(turns))
-            pthread_cond_broadcast(&turns->idle);
+        list_remove(&executor->waiting, task);
+        task->queued = false;
+        executor->waiting_count--;
+        executor->busy++;
+        pthread_mutex_unlock(&executor->lock);
+        task->run(task);
+        pthread_mutex_lock(&executor->lock);
+        executor->busy--;
+        if (all_done(executor))
+            pthread_cond_broadcast(&executor->idle);
     }
-    pthread_mutex_unlock(&turns->lock);
+    pthread_mutex_unlock(&executor->lock);
     return NULL;
 }
 
 static void *janitor(void *context)
 {
-    struct clo_turns *turns = context;
-    pthread_mutex_lock(&turns->lock);
+    struct clo_executor *executor = context;
+    pthread_mutex_lock(&executor->lock);
     for (;;) {
-        struct clo_job *job = turns->hurried.head;
-        if (!job && turns->closing)
+        struct clo_executor_job *task = executor->hurried.head;
+        if (!task && executor->closing)
             break;
-        if (!job) {
-            pthread_cond_wait(&turns->hurry, &turns->lock);
+        if (!task) {
+            pthread_cond_wait(&executor->hurry, &executor->lock);
             continue;
         }
-        list_remove(&turns->hurried, job);
-        turns->hurrying = true;
-        pthread_mutex_unlock(&turns->lock);
-        job->run(job);
-        pthread_mutex_lock(&turns->lock);
-        turns->hurrying = false;
-        if (all_done(turns))
-            pthread_cond_broadcast(&turns->idle);
+        list_remove(&executor->hurried, task);
+        executor->hurrying = true;
+        pthread_mutex_unlock(&executor->lock);
+        task->run(task);
+        pthread_mutex_lock(&executor->lock);
+        executor->hurrying = false;
+        if (all_done(executor))
+            pthread_cond_broadcast(&executor->idle);
     }
-    pthread_mutex_unlock(&turns->lock);
+    pthread_mutex_unlock(&executor->lock);
     return NULL;
 }
 
-static int start_janitor(struct clo_turns *turns, struct clo_error *error)
+static int start_janitor(struct clo_executor *executor, struct clo_error *error)
 {
     pthread_condattr_t monotonic;
-    pthread_mutex_init(&turns->lock, NULL);
-    pthread_cond_init(&turns->work, NULL);
-    pthread_cond_init(&turns->hurry, NULL);
+    pthread_mutex_init(&executor->lock, NULL);
+    pthread_cond_init(&executor->work, NULL);
+    pthread_cond_init(&executor->hurry, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&turns->idle, &monotonic);
+    pthread_cond_init(&executor->idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    errno = pthread_create(&turns->janitor, NULL, janitor, turns);
+    errno = pthread_create(&executor->janitor, NULL, janitor, executor);
     return errno ? clo_fail_errno(error, CLO_ESYSTEM, "a thread cannot be started") : 0;
 }
 
-int clo_turns_create(struct clo_turns **turns, unsigned workers, unsigned queue,
-                     struct clo_error *error)
+int clo_executor_create(struct clo_executor **executor, unsigned workers, unsigned queue,
+                        struct clo_error *error)
 {
-    struct clo_turns *made = calloc(1, sizeof *made);
-    *turns = NULL;
+    struct clo_executor *made = calloc(1, sizeof *made);
+    *executor = NULL;
     if (!made)
         return clo_fail_memory(error);
     made->workers = workers;
@@ -128,58 +129,59 @@ int clo_turns_create(struct clo_turns **turns, unsigned workers, unsigned queue,
         free(made);
         return status;
     }
-    *turns = made;
+    *executor = made;
     return 0;
 }
 
 /* One more worker, if none is free for what waits. A failure is fine while others live. */
-static void grow(struct clo_turns *turns)
+static void grow(struct clo_executor *executor)
 {
-    if (turns->threads == turns->workers || turns->threads - turns->busy >= turns->waiting_count)
+    if (executor->threads == executor->workers ||
+        executor->threads - executor->busy >= executor->waiting_count)
         return;
-    int code = pthread_create(&turns->handles[turns->threads], NULL, worker, turns);
+    int code = pthread_create(&executor->handles[executor->threads], NULL, worker, executor);
     if (code == 0)
-        turns->threads++;
+        executor->threads++;
     else
-        clo_log_event("error", "turns", "a worker thread cannot be started: %s", strerror(code));
+        clo_log_event("error", "executor", "a worker thread cannot be started: %s", strerror(code));
 }
 
-int clo_turns_submit(struct clo_turns *turns, struct clo_job *job)
+int clo_executor_submit(struct clo_executor *executor, struct clo_executor_job *task)
 {
     int status = CLO_EBUSY;
-    pthread_mutex_lock(&turns->lock);
-    if (turns->waiting_count < turns->workers - turns->busy + turns->queue) {
-        list_append(&turns->waiting, job);
-        job->queued = true;
-        turns->waiting_count++;
-        grow(turns);
+    pthread_mutex_lock(&executor->lock);
+    if (executor->waiting_count < executor->workers - executor->busy + executor->queue) {
+        list_append(&executor->waiting, task);
+        task->queued = true;
+        executor->waiting_count++;
+        grow(executor);
         status = 0;
-        if (turns->threads == 0) { /* nobody would ever run it */
-            list_remove(&turns->waiting, job);
-            job->queued = false;
-            turns->waiting_count--;
+        if (executor->threads == 0) { /* nobody would ever run it */
+            list_remove(&executor->waiting, task);
+            task->queued = false;
+            executor->waiting_count--;
             status = CLO_EBUSY;
         }
-        pthread_cond_signal(&turns->work);
+        pthread_cond_signal(&executor->work);
     }
-    pthread_mutex_unlock(&turns->lock);
+    pthread_mutex_unlock(&executor->lock);
     return status;
 }
 
-void clo_turns_hurry(struct clo_turns *turns, struct clo_job *job)
+void clo_executor_hurry(struct clo_executor *executor, struct clo_executor_job *task)
 {
-    pthread_mutex_lock(&turns->lock);
-    if (job->queued) {
-        list_remove(&turns->waiting, job);
-        job->queued = false;
-        turns->waiting_count--;
-        list_append(&turns->hurried, job);
-        pthread_cond_signal(&turns->hurry);
+    pthread_mutex_lock(&executor->lock);
+    if (task->queued) {
+        list_remove(&executor->waiting, task);
+        task->queued = false;
+        executor->waiting_count--;
+        list_append(&executor->hurried, task);
+        pthread_cond_signal(&executor->hurry);
     }
-    pthread_mutex_unlock(&turns->lock);
+    pthread_mutex_unlock(&executor->lock);
 }
 
-bool clo_turns_wait_idle(struct clo_turns *turns, unsigned milliseconds)
+bool clo_executor_wait_idle(struct clo_executor *executor, unsigned milliseconds)
 {
     struct timespec deadline;
     clock_gettime(CLOCK_MONOTONIC, &deadline);
@@ -189,31 +191,31 @@ bool clo_turns_wait_idle(struct clo_turns *turns, unsigned milliseconds)
         deadline.tv_sec++;
         deadline.tv_nsec -= 1000000000;
     }
-    pthread_mutex_lock(&turns->lock);
+    pthread_mutex_lock(&executor->lock);
     int code = 0;
-    while (!all_done(turns) && code == 0)
-        code = pthread_cond_timedwait(&turns->idle, &turns->lock, &deadline);
-    bool done = all_done(turns);
-    pthread_mutex_unlock(&turns->lock);
+    while (!all_done(executor) && code == 0)
+        code = pthread_cond_timedwait(&executor->idle, &executor->lock, &deadline);
+    bool done = all_done(executor);
+    pthread_mutex_unlock(&executor->lock);
     return done;
 }
 
-void clo_turns_destroy(struct clo_turns *turns)
+void clo_executor_destroy(struct clo_executor *executor)
 {
-    if (!turns)
+    if (!executor)
         return;
-    pthread_mutex_lock(&turns->lock);
-    turns->closing = true;
-    pthread_cond_broadcast(&turns->work);
-    pthread_cond_broadcast(&turns->hurry);
-    pthread_mutex_unlock(&turns->lock);
-    for (unsigned i = 0; i < turns->threads; i++)
-        pthread_join(turns->handles[i], NULL);
-    pthread_join(turns->janitor, NULL);
-    pthread_cond_destroy(&turns->work);
-    pthread_cond_destroy(&turns->hurry);
-    pthread_cond_destroy(&turns->idle);
-    pthread_mutex_destroy(&turns->lock);
-    free(turns->handles);
-    free(turns);
+    pthread_mutex_lock(&executor->lock);
+    executor->closing = true;
+    pthread_cond_broadcast(&executor->work);
+    pthread_cond_broadcast(&executor->hurry);
+    pthread_mutex_unlock(&executor->lock);
+    for (unsigned i = 0; i < executor->threads; i++)
+        pthread_join(executor->handles[i], NULL);
+    pthread_join(executor->janitor, NULL);
+    pthread_cond_destroy(&executor->work);
+    pthread_cond_destroy(&executor->hurry);
+    pthread_cond_destroy(&executor->idle);
+    pthread_mutex_destroy(&executor->lock);
+    free(executor->handles);
+    free(executor);
 }

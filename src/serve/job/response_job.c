@@ -7,125 +7,125 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "serve/protocol/output_filter.h"
-#include "serve/protocol/events.h"
-#include "serve/store/history.h"
 #include "serve/http/http.h"
 #include "serve/log.h"
+#include "serve/protocol/events.h"
+#include "serve/protocol/output_filter.h"
 #include "serve/protocol/response.h"
+#include "serve/store/history.h"
 #include "serve/store/store.h"
 
 #define SHUTDOWN_MESSAGE "The server shut down before the response was complete."
 
-static void execute(struct clo_job *job);
+static void execute(struct clo_executor_job *task);
 
-struct clo_reply *clo_reply_create(struct clo_server *server, const char *id,
-                                   struct clo_request *request, size_t charge)
+struct clo_response_job *clo_response_job_create(struct clo_server *server, const char *id,
+                                                 struct clo_request *request, size_t charge)
 {
-    struct clo_reply *reply = calloc(1, sizeof *reply);
-    if (!reply) {
+    struct clo_response_job *job = calloc(1, sizeof *job);
+    if (!job) {
         clo_request_clear(request);
         atomic_fetch_sub(&server->bodies, charge);
         return NULL;
     }
-    reply->job.run = execute;
-    reply->server = server;
-    reply->request = *request;
+    job->task.run = execute;
+    job->server = server;
+    job->request = *request;
     memset(request, 0, sizeof *request);
-    reply->charge = charge;
-    reply->references = 1;
-    pthread_mutex_init(&reply->lock, NULL);
-    clo_name_copy(reply->id, id);
-    reply->cancel = clo_cancel_create();
-    reply->base =
-        clo_response_base(&reply->request, id, time(NULL), clo_agent_model_name(server->agent));
-    if (!reply->cancel || !reply->base) {
-        clo_reply_release(reply);
+    job->charge = charge;
+    job->references = 1;
+    pthread_mutex_init(&job->lock, NULL);
+    clo_name_copy(job->id, id);
+    job->cancel = clo_cancel_create();
+    job->base =
+        clo_response_base(&job->request, id, time(NULL), clo_agent_model_name(server->agent));
+    if (!job->cancel || !job->base) {
+        clo_response_job_release(job);
         return NULL;
     }
-    return reply;
+    return job;
 }
 
-void clo_reply_retain(struct clo_reply *reply)
+void clo_response_job_retain(struct clo_response_job *job)
 {
-    pthread_mutex_lock(&reply->lock);
-    reply->references++;
-    pthread_mutex_unlock(&reply->lock);
+    pthread_mutex_lock(&job->lock);
+    job->references++;
+    pthread_mutex_unlock(&job->lock);
 }
 
-void clo_reply_release(struct clo_reply *reply)
+void clo_response_job_release(struct clo_response_job *job)
 {
-    if (!reply)
+    if (!job)
         return;
-    pthread_mutex_lock(&reply->lock);
-    bool last = --reply->references == 0;
-    pthread_mutex_unlock(&reply->lock);
+    pthread_mutex_lock(&job->lock);
+    bool last = --job->references == 0;
+    pthread_mutex_unlock(&job->lock);
     if (!last)
         return;
-    atomic_fetch_sub(&reply->server->bodies, reply->charge);
-    clo_events_clear(&reply->events);
-    clo_request_clear(&reply->request);
-    clo_cancel_free(reply->cancel);
-    json_decref(reply->base);
-    pthread_mutex_destroy(&reply->lock);
-    free(reply);
+    atomic_fetch_sub(&job->server->bodies, job->charge);
+    clo_events_clear(&job->events);
+    clo_request_clear(&job->request);
+    clo_cancel_free(job->cancel);
+    json_decref(job->base);
+    pthread_mutex_destroy(&job->lock);
+    free(job);
 }
 
-const char *clo_reply_outcome(struct clo_reply *reply)
+const char *clo_response_job_outcome(struct clo_response_job *job)
 {
-    pthread_mutex_lock(&reply->lock);
-    const char *outcome = reply->outcome;
-    pthread_mutex_unlock(&reply->lock);
+    pthread_mutex_lock(&job->lock);
+    const char *outcome = job->outcome;
+    pthread_mutex_unlock(&job->lock);
     return outcome;
 }
 
-static void record_of(const struct clo_reply *reply, json_t *response, struct clo_record *record)
+static void record_of(const struct clo_response_job *job, json_t *response,
+                      struct clo_record *record)
 {
     memset(record, 0, sizeof *record);
-    clo_name_copy(record->id, reply->id);
-    if (reply->request.previous)
-        clo_name_copy(record->previous, reply->request.previous);
-    clo_name_copy(record->conversation, reply->request.conversation);
-    clo_name_copy(record->session, reply->request.session);
+    clo_name_copy(record->id, job->id);
+    if (job->request.previous)
+        clo_name_copy(record->previous, job->request.previous);
+    clo_name_copy(record->conversation, job->request.conversation);
+    clo_name_copy(record->session, job->request.session);
     snprintf(record->status, sizeof record->status, "%s",
              json_string_value(json_object_get(response, "status")));
-    record->background = reply->request.background;
+    record->background = job->request.background;
     record->response = response;
 }
 
 /* A background response is in the store before anybody can ask for it. */
-static int store_queued(struct clo_reply *reply)
+static int store_queued(struct clo_response_job *job)
 {
     struct clo_record record;
-    record_of(reply, reply->base, &record);
-    int status = clo_store_put(reply->server->store, &record, reply->request.input, NULL);
+    record_of(job, job->base, &record);
+    int status = clo_store_put(job->server->store, &record, job->request.input, NULL);
     if (status == 0)
-        clo_events_response(&reply->events, "queued", reply->base);
+        clo_events_response(&job->events, "queued", job->base);
     return status;
 }
 
 static int write_event(void *context, uint64_t sequence, const char *text, size_t length)
 {
-    struct clo_reply *reply = context;
-    int status = clo_store_event_add(reply->server->store, reply->id, sequence, text, length);
-    clo_reply_notify(reply);
+    struct clo_response_job *job = context;
+    int status = clo_store_event_add(job->server->store, job->id, sequence, text, length);
+    clo_response_job_notify(job);
     return status;
 }
 
-int clo_reply_start(struct clo_reply *reply, struct clo_problem *problem)
+int clo_response_job_start(struct clo_response_job *job, struct clo_problem *problem)
 {
-    struct clo_server *server = reply->server;
-    if (clo_replies_add(server->replies, reply) < 0)
+    struct clo_server *server = job->server;
+    if (clo_in_flight_add(server->in_flight, job) < 0)
         return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
-                               "A response with id '%s' is in progress; ids must differ.",
-                               reply->id);
+                               "A response with id '%s' is in progress; ids must differ.", job->id);
     int status = 0;
-    if (reply->request.background) {
-        clo_events_init(&reply->events, write_event, reply);
-        status = store_queued(reply) < 0 ? clo_problem_internal(problem) : 0;
+    if (job->request.background) {
+        clo_events_init(&job->events, write_event, job);
+        status = store_queued(job) < 0 ? clo_problem_internal(problem) : 0;
     }
-    clo_reply_retain(reply); /* the worker's */
-    if (status == 0 && clo_turns_submit(server->turns, &reply->job) == 0)
+    clo_response_job_retain(job); /* the worker's */
+    if (status == 0 && clo_executor_submit(server->executor, &job->task) == 0)
         return 0;
     if (status == 0) {
         status = clo_problem_set(problem, 429, "rate_limit_exceeded", NULL,
@@ -134,23 +134,22 @@ int clo_reply_start(struct clo_reply *reply, struct clo_problem *problem)
                                  server->config.turns, server->config.queue);
         problem->retry_after = 1;
     }
-    if (reply->request.background)
-        clo_store_delete(server->store, reply->id);
-    clo_replies_remove(server->replies, reply);
-    clo_reply_release(reply);
+    if (job->request.background)
+        clo_store_delete(server->store, job->id);
+    clo_in_flight_remove(server->in_flight, job);
+    clo_response_job_release(job);
     return status;
 }
 
-/* What is known at the end of a reply, as a state of its response. */
-static void judge(const struct clo_reply *reply, const struct clo_turn_result *result,
+/* What is known at the end of a job, as a state of its response. */
+static void judge(const struct clo_response_job *job, const struct clo_turn_result *result,
                   struct clo_response_state *state)
 {
     memset(state, 0, sizeof *state);
     bool stopped = result->status == CLO_TURN_CANCELLED ||
-                   (result->status == CLO_TURN_FAILED && reply->reason != CLO_REPLY_NONE);
+                   (result->status == CLO_TURN_FAILED && job->reason != CLO_JOB_NONE);
     state->usage = &result->usage;
-    if (stopped &&
-        (reply->reason == CLO_REPLY_CLIENT_GONE || reply->reason == CLO_REPLY_CANCELLED)) {
+    if (stopped && (job->reason == CLO_JOB_CLIENT_GONE || job->reason == CLO_JOB_CANCELLED)) {
         state->status = "cancelled"; /* with no output, by the protocol */
         return;
     }
@@ -177,85 +176,85 @@ static const char *outcome_of(const char *status)
     return NULL;
 }
 
-/* With the reply's lock held: it is over, and stored. NULL: no memory. */
-static json_t *settle(struct clo_reply *reply, const struct clo_response_state *state)
+/* With the job's lock held: it is over, and stored. NULL: no memory. */
+static json_t *settle(struct clo_response_job *job, const struct clo_response_state *state)
 {
-    struct clo_store *store = reply->server->store;
-    json_t *response = clo_response_at(reply->base, state);
+    struct clo_store *store = job->server->store;
+    json_t *response = clo_response_at(job->base, state);
     struct clo_record record;
     int stored = 0;
-    reply->over = true;
-    reply->outcome = outcome_of(state->status);
-    if (response && reply->request.background) {
-        stored = clo_store_update(store, reply->id, response, state->output);
-    } else if (response && reply->request.store) {
-        record_of(reply, response, &record);
-        stored = clo_store_put(store, &record, reply->request.input, state->output);
+    job->over = true;
+    job->outcome = outcome_of(state->status);
+    if (response && job->request.background) {
+        stored = clo_store_update(store, job->id, response, state->output);
+    } else if (response && job->request.store) {
+        record_of(job, response, &record);
+        stored = clo_store_put(store, &record, job->request.input, state->output);
     }
     if (!response || (stored < 0 && stored != CLO_ENOTFOUND))
-        clo_log_event("error", "reply", "response %s could not be stored (%s)", reply->id,
+        clo_log_event("error", "job", "response %s could not be stored (%s)", job->id,
                       response ? clo_status_name(stored) : "out of memory");
     return response;
 }
 
-void clo_reply_cancel(struct clo_reply *reply, enum clo_reply_reason reason)
+void clo_response_job_cancel(struct clo_response_job *job, enum clo_job_reason reason)
 {
-    pthread_mutex_lock(&reply->lock);
-    bool acts = !reply->over && reply->reason == CLO_REPLY_NONE;
+    pthread_mutex_lock(&job->lock);
+    bool acts = !job->over && job->reason == CLO_JOB_NONE;
     if (acts) {
-        reply->reason = reason;
-        clo_cancel_trigger(reply->cancel);
+        job->reason = reason;
+        clo_cancel_trigger(job->cancel);
     }
-    if (acts && reason == CLO_REPLY_CANCELLED) /* who asks next sees it, whenever the turn ends */
-        json_decref(settle(reply, &(struct clo_response_state){.status = "cancelled"}));
-    pthread_mutex_unlock(&reply->lock);
+    if (acts && reason == CLO_JOB_CANCELLED) /* who asks next sees it, whenever the turn ends */
+        json_decref(settle(job, &(struct clo_response_state){.status = "cancelled"}));
+    pthread_mutex_unlock(&job->lock);
     if (acts)
-        clo_turns_hurry(reply->server->turns, &reply->job);
+        clo_executor_hurry(job->server->executor, &job->task);
 }
 
-/* The end: the final object, stored, and the reply off the register. NULL: no memory. */
-static json_t *finish(struct clo_reply *reply, const struct clo_turn_result *result)
+/* The end: the final object, stored, and the job off the register. NULL: no memory. */
+static json_t *finish(struct clo_response_job *job, const struct clo_turn_result *result)
 {
     struct clo_response_state state = {.status = "cancelled"};
-    pthread_mutex_lock(&reply->lock);
+    pthread_mutex_lock(&job->lock);
     json_t *response;
-    if (reply->over) {
-        response = clo_response_at(reply->base, &state);
+    if (job->over) {
+        response = clo_response_at(job->base, &state);
     } else {
-        judge(reply, result, &state);
-        response = settle(reply, &state);
+        judge(job, result, &state);
+        response = settle(job, &state);
     }
-    pthread_mutex_unlock(&reply->lock);
-    if (response && reply->request.answer_only)
-        clo_doc_put(&response, "output",
-                    clo_audience_output(state.output, reply->request.client_tools));
+    pthread_mutex_unlock(&job->lock);
+    if (response && job->request.answer_only)
+        clo_json_put(&response, "output",
+                     clo_output_filter_output(state.output, job->request.client_tools));
     return response;
 }
 
-static void turn(struct clo_reply *reply, const json_t *input, struct clo_events *events,
+static void turn(struct clo_response_job *job, const json_t *input, struct clo_events *events,
                  struct clo_turn_result *result)
 {
     struct clo_turn turn = {
         .input = input,
-        .instructions = reply->request.instructions,
-        .options = reply->request.options,
-        .client_tools = reply->request.client_tools,
-        .max_tool_calls = reply->request.max_tool_calls,
-        .cancel = reply->cancel,
+        .instructions = job->request.instructions,
+        .options = job->request.options,
+        .client_tools = job->request.client_tools,
+        .max_tool_calls = job->request.max_tool_calls,
+        .cancel = job->cancel,
     };
-    struct clo_audience audience = {{clo_events_item, events}, reply->request.client_tools, false};
+    struct clo_output_filter filter = {{clo_events_item, events}, job->request.client_tools, false};
     if (events)
-        turn.sink = reply->request.answer_only
-                        ? (struct clo_item_sink){clo_audience_item, &audience}
-                        : audience.next;
-    clo_agent_turn(reply->server->agent, &turn, result);
-    if (result->trouble.code != CLO_OK && !clo_cancel_is_set(reply->cancel))
+        turn.sink = job->request.answer_only
+                        ? (struct clo_item_sink){clo_output_filter_item, &filter}
+                        : filter.next;
+    clo_agent_turn(job->server->agent, &turn, result);
+    if (result->trouble.code != CLO_OK && !clo_cancel_is_set(job->cancel))
         clo_log_event(result->status == CLO_TURN_FAILED ? "error" : "warning", "turn",
-                      "response %s: %s: %s%s%s", reply->id, clo_status_name(result->trouble.code),
+                      "response %s: %s: %s%s%s", job->id, clo_status_name(result->trouble.code),
                       result->trouble.message, result->trouble.hint[0] ? "; " : "",
                       result->trouble.hint);
     else if (result->status == CLO_TURN_FAILED)
-        clo_log_event("error", "turn", "response %s failed: %s: %s", reply->id, result->error_code,
+        clo_log_event("error", "turn", "response %s failed: %s: %s", job->id, result->error_code,
                       result->error_message);
 }
 
@@ -271,150 +270,150 @@ static void end_events(struct clo_events *events, const json_t *response)
 static int push_event(void *context, uint64_t sequence, const char *text, size_t length)
 {
     (void)sequence;
-    return clo_feed_push(context, text, length);
+    return clo_event_stream_push(context, text, length);
 }
 
-static void begin_events(struct clo_reply *reply, struct clo_events *events)
+static void begin_events(struct clo_response_job *job, struct clo_events *events)
 {
     struct clo_response_state state = {.status = "in_progress"};
-    json_t *response = clo_response_at(reply->base, &state);
+    json_t *response = clo_response_at(job->base, &state);
     clo_events_response(events, "created", response);
     clo_events_response(events, "in_progress", response);
     json_decref(response);
 }
 
-static void send_error(struct clo_feed *stream, uint64_t sequence)
+static void send_error(struct clo_event_stream *stream, uint64_t sequence)
 {
     struct clo_problem problem;
     clo_problem_internal(&problem);
     char *text = clo_events_error(sequence, &problem);
     if (text)
-        clo_feed_push(stream, text, strlen(text));
+        clo_event_stream_push(stream, text, strlen(text));
     free(text);
 }
 
-static void reply_streaming(struct clo_reply *reply, const json_t *input)
+static void reply_streaming(struct clo_response_job *job, const json_t *input)
 {
-    struct clo_feed *stream =
-        clo_feed_create(reply->exchange->connection, CLO_SERVE_STALL_MS, NULL);
+    struct clo_event_stream *stream =
+        clo_event_stream_create(job->exchange->connection, CLO_SERVE_STALL_MS, NULL);
     struct clo_turn_result result = {0};
     struct clo_problem problem;
     if (!stream) {
         clo_problem_internal(&problem);
-        clo_exchange_refuse(reply->exchange, &problem);
-        clo_replies_remove(reply->server->replies, reply);
-        clo_exchange_resume(reply->exchange);
+        clo_exchange_refuse(job->exchange, &problem);
+        clo_in_flight_remove(job->server->in_flight, job);
+        clo_exchange_resume(job->exchange);
         return;
     }
-    clo_feed_retain(stream); /* the exchange's */
-    clo_exchange_stream(reply->exchange, stream);
-    clo_exchange_resume(reply->exchange);
-    reply->exchange = NULL;
-    clo_events_init(&reply->events, push_event, stream);
-    begin_events(reply, &reply->events);
-    turn(reply, input, &reply->events, &result);
-    json_t *response = finish(reply, &result);
-    clo_replies_remove(reply->server->replies, reply);
-    end_events(&reply->events, response);
-    if (!response || reply->events.failed)
-        send_error(stream, reply->events.sequence);
-    clo_feed_end(stream);
+    clo_event_stream_retain(stream); /* the exchange's */
+    clo_exchange_stream(job->exchange, stream);
+    clo_exchange_resume(job->exchange);
+    job->exchange = NULL;
+    clo_events_init(&job->events, push_event, stream);
+    begin_events(job, &job->events);
+    turn(job, input, &job->events, &result);
+    json_t *response = finish(job, &result);
+    clo_in_flight_remove(job->server->in_flight, job);
+    end_events(&job->events, response);
+    if (!response || job->events.failed)
+        send_error(stream, job->events.sequence);
+    clo_event_stream_end(stream);
     json_decref(response);
     clo_turn_result_clear(&result);
-    clo_feed_release(stream);
+    clo_event_stream_release(stream);
 }
 
-static void reply_whole(struct clo_reply *reply, const json_t *input)
+static void reply_whole(struct clo_response_job *job, const json_t *input)
 {
     struct clo_turn_result result = {.status = CLO_TURN_CANCELLED};
     if (input)
-        turn(reply, input, NULL, &result);
-    json_t *response = finish(reply, &result);
+        turn(job, input, NULL, &result);
+    json_t *response = finish(job, &result);
     clo_turn_result_clear(&result);
-    clo_replies_remove(reply->server->replies, reply);
-    clo_exchange_json(reply->exchange, 200, response);
-    clo_exchange_resume(reply->exchange);
+    clo_in_flight_remove(job->server->in_flight, job);
+    clo_exchange_json(job->exchange, 200, response);
+    clo_exchange_resume(job->exchange);
 }
 
-static void refuse(struct clo_reply *reply, const struct clo_problem *problem)
+static void refuse(struct clo_response_job *job, const struct clo_problem *problem)
 {
-    pthread_mutex_lock(&reply->lock);
-    reply->over = true;
-    pthread_mutex_unlock(&reply->lock);
-    clo_replies_remove(reply->server->replies, reply);
-    clo_exchange_refuse(reply->exchange, problem);
-    clo_exchange_resume(reply->exchange);
+    pthread_mutex_lock(&job->lock);
+    job->over = true;
+    pthread_mutex_unlock(&job->lock);
+    clo_in_flight_remove(job->server->in_flight, job);
+    clo_exchange_refuse(job->exchange, problem);
+    clo_exchange_resume(job->exchange);
 }
 
-static void reply_foreground(struct clo_reply *reply)
+static void reply_foreground(struct clo_response_job *job)
 {
     struct clo_problem problem;
     json_t *input = NULL;
-    pthread_mutex_lock(&reply->lock);
-    enum clo_reply_reason reason = reply->reason;
-    pthread_mutex_unlock(&reply->lock);
-    if (reason == CLO_REPLY_SHUTDOWN) {
+    pthread_mutex_lock(&job->lock);
+    enum clo_job_reason reason = job->reason;
+    pthread_mutex_unlock(&job->lock);
+    if (reason == CLO_JOB_SHUTDOWN) {
         clo_problem_set(&problem, 503, "shutting_down", NULL,
                         "The server shut down before the "
                         "request's turn came; try again.");
-        refuse(reply, &problem);
-    } else if (reason != CLO_REPLY_NONE) {
-        reply_whole(reply, NULL);
-    } else if (clo_history_load(reply->server->store, &reply->request, &input, &problem) < 0) {
-        refuse(reply, &problem);
-    } else if (reply->request.stream) {
-        reply_streaming(reply, input);
+        refuse(job, &problem);
+    } else if (reason != CLO_JOB_NONE) {
+        reply_whole(job, NULL);
+    } else if (clo_history_load(job->server->store, &job->request, &input, &problem) < 0) {
+        refuse(job, &problem);
+    } else if (job->request.stream) {
+        reply_streaming(job, input);
     } else {
-        reply_whole(reply, input);
+        reply_whole(job, input);
     }
     json_decref(input);
 }
 
-static void mark_in_progress(struct clo_reply *reply)
+static void mark_in_progress(struct clo_response_job *job)
 {
     struct clo_response_state state = {.status = "in_progress"};
-    pthread_mutex_lock(&reply->lock);
-    if (!reply->over) {
-        json_t *response = clo_response_at(reply->base, &state);
+    pthread_mutex_lock(&job->lock);
+    if (!job->over) {
+        json_t *response = clo_response_at(job->base, &state);
         if (response)
-            clo_store_update(reply->server->store, reply->id, response, NULL);
+            clo_store_update(job->server->store, job->id, response, NULL);
         json_decref(response);
     }
-    pthread_mutex_unlock(&reply->lock);
+    pthread_mutex_unlock(&job->lock);
 }
 
-static void reply_background(struct clo_reply *reply)
+static void reply_background(struct clo_response_job *job)
 {
     struct clo_turn_result result = {.status = CLO_TURN_CANCELLED};
     struct clo_problem problem;
     json_t *input = NULL;
-    mark_in_progress(reply);
-    begin_events(reply, &reply->events);
-    if (clo_cancel_is_set(reply->cancel)) {
+    mark_in_progress(job);
+    begin_events(job, &job->events);
+    if (clo_cancel_is_set(job->cancel)) {
         /* cancelled while it waited: nothing is run */
-    } else if (clo_history_load(reply->server->store, &reply->request, &input, &problem) < 0) {
+    } else if (clo_history_load(job->server->store, &job->request, &input, &problem) < 0) {
         result.status = CLO_TURN_FAILED;
         snprintf(result.error_code, sizeof result.error_code, "%.31s", problem.code);
         snprintf(result.error_message, sizeof result.error_message, "%.511s", problem.message);
     } else {
-        turn(reply, input, &reply->events, &result);
+        turn(job, input, &job->events, &result);
     }
-    json_t *response = finish(reply, &result);
-    end_events(&reply->events, response);
-    atomic_store(&reply->ended, true);
-    clo_reply_notify(reply);
-    clo_replies_remove(reply->server->replies, reply);
+    json_t *response = finish(job, &result);
+    end_events(&job->events, response);
+    atomic_store(&job->ended, true);
+    clo_response_job_notify(job);
+    clo_in_flight_remove(job->server->in_flight, job);
     json_decref(response);
     json_decref(input);
     clo_turn_result_clear(&result);
 }
 
-static void execute(struct clo_job *job)
+static void execute(struct clo_executor_job *task)
 {
-    struct clo_reply *reply = (struct clo_reply *)job;
-    if (reply->request.background)
-        reply_background(reply);
+    struct clo_response_job *job = (struct clo_response_job *)task;
+    if (job->request.background)
+        reply_background(job);
     else
-        reply_foreground(reply);
-    clo_reply_release(reply);
+        reply_foreground(job);
+    clo_response_job_release(job);
 }

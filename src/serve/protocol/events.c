@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "serve/protocol/response.h"
 
 void clo_events_init(struct clo_events *events,
@@ -32,7 +32,7 @@ void clo_events_clear(struct clo_events *events)
 /* `event` type and JSON as one piece of event-stream text. */
 static char *frame(const char *type, const json_t *data, size_t *length)
 {
-    char *json = clo_json_text(data), *text = NULL;
+    char *json = clo_response_text(data), *text = NULL;
     int made = json ? asprintf(&text, "event: %s\ndata: %s\n\n", type, json) : -1;
     free(json);
     *length = made < 0 ? 0 : (size_t)made;
@@ -68,7 +68,7 @@ void clo_events_response(struct clo_events *events, const char *kind, const json
 /* NULL for want of memory; `emit` then fails. */
 static json_t *with(json_t *data, const char *name, json_t *value)
 {
-    clo_doc_put(&data, name, value);
+    clo_json_put(&data, name, value);
     return data;
 }
 
@@ -149,7 +149,7 @@ static void part_close(struct clo_events *events, const json_t *final)
     const char *part = events->part, *field = strcmp(part, "refusal") ? "text" : "refusal";
     char kind[64];
     json_t *whole =
-        final ? clo_doc_copy(final)
+        final ? clo_json_copy(final)
               : part_json(part, events->text.data ? events->text.data : "", events->text.length);
     if (strcmp(part, "output_text") == 0) {
         if (!json_object_get(whole, "annotations"))
@@ -282,7 +282,7 @@ void clo_events_close(struct clo_events *events)
 {
     if (!events->item)
         return;
-    json_t *item = clo_doc_copy(events->item);
+    json_t *item = clo_json_copy(events->item);
     const char *text = events->text.data ? events->text.data : "";
     item = with(item, "status", json_string("incomplete"));
     if (is_type(item, "function_call"))

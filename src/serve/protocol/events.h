@@ -9,8 +9,8 @@
  * writer gets each event whole: "event: TYPE\ndata: JSON\n\n". A failing write is remembered, and
  * later events are then not written.
  */
-#ifndef CLO_SERVE_EVENTS_H
-#define CLO_SERVE_EVENTS_H
+#ifndef CLO_SERVE_PROTOCOL_EVENTS_H
+#define CLO_SERVE_PROTOCOL_EVENTS_H
 
 #include <jansson.h>
 #include <stdbool.h>

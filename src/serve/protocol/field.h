@@ -1,8 +1,8 @@
 /* serve/protocol/field.h - checks of one field of a request. Every refusal names the parameter, the value
  * found and what would be right. A field that is absent or null is always fine: it is not given.
  */
-#ifndef CLO_SERVE_FIELD_H
-#define CLO_SERVE_FIELD_H
+#ifndef CLO_SERVE_PROTOCOL_FIELD_H
+#define CLO_SERVE_PROTOCOL_FIELD_H
 
 #include <jansson.h>
 #include <stdbool.h>

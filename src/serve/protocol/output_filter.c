@@ -16,8 +16,8 @@ static bool names_product(const char *user_agent, const char *product)
     return at && (at == user_agent || at[-1] == ' ');
 }
 
-int clo_audience_choose(const char *header, const char *user_agent, bool *answer_only,
-                        struct clo_problem *problem)
+int clo_output_filter_choose(const char *header, const char *user_agent, bool *answer_only,
+                             struct clo_problem *problem)
 {
     *answer_only = false;
     if (header) {
@@ -46,7 +46,7 @@ static bool is_shown(const json_t *item, const json_t *tools)
     return false;
 }
 
-json_t *clo_audience_output(const json_t *output, const json_t *tools)
+json_t *clo_output_filter_output(const json_t *output, const json_t *tools)
 {
     json_t *shown = json_array(), *item;
     size_t index;
@@ -59,11 +59,11 @@ json_t *clo_audience_output(const json_t *output, const json_t *tools)
     return shown;
 }
 
-void clo_audience_item(void *context, const struct clo_item_event *event)
+void clo_output_filter_item(void *context, const struct clo_item_event *event)
 {
-    struct clo_audience *audience = context;
+    struct clo_output_filter *filter = context;
     if (event->item)
-        audience->hidden = !is_shown(event->item, audience->tools);
-    if (!audience->hidden)
-        audience->next.event(audience->next.context, event);
+        filter->hidden = !is_shown(event->item, filter->tools);
+    if (!filter->hidden)
+        filter->next.event(filter->next.context, event);
 }

@@ -3,8 +3,8 @@
  * A problem is filled where the failure is found, and becomes the body
  * {"error": {"message", "type", "code", "param"}} in one place. The type follows from the status.
  */
-#ifndef CLO_SERVE_ERRORS_H
-#define CLO_SERVE_ERRORS_H
+#ifndef CLO_SERVE_PROTOCOL_PROBLEM_H
+#define CLO_SERVE_PROTOCOL_PROBLEM_H
 
 #include <jansson.h>
 

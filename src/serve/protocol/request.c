@@ -61,8 +61,8 @@ static int parse_json(const char *text, size_t length, json_t **body, struct clo
     if (length == 0)
         return clo_problem_set(problem, 400, "invalid_json", NULL,
                                "The request has no body; send a JSON object with \"input\".");
-    *body = clo_doc_parse(text, length, 0, &where);
-    if (!*body && clo_doc_no_memory(&where))
+    *body = clo_json_parse(text, length, 0, &where);
+    if (!*body && clo_json_no_memory(&where))
         return clo_problem_internal(problem);
     if (!*body)
         return clo_problem_set(problem, 400, "invalid_json", NULL,

@@ -3,8 +3,8 @@
  * Everything in a parsed request has its right type and range; unknown fields are ignored, as
  * clients are ahead of servers. Borrowed pointers point into `body`.
  */
-#ifndef CLO_SERVE_REQUEST_H
-#define CLO_SERVE_REQUEST_H
+#ifndef CLO_SERVE_PROTOCOL_REQUEST_H
+#define CLO_SERVE_PROTOCOL_REQUEST_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -171,7 +171,7 @@ static int check_items(const json_t *input, json_t *items, struct clo_problem *p
                                "'input' has %zu items; at most %d are allowed.",
                                json_array_size(input), CLO_REQUEST_ITEMS_MAX);
     json_array_foreach(input, index, entry) {
-        json_t *item = clo_doc_copy(entry); /* shallow: only top-level fields are rewritten */
+        json_t *item = clo_json_copy(entry); /* shallow: only top-level fields are rewritten */
         if (json_array_append_new(items, item) < 0)
             return clo_problem_internal(problem);
         if (check_item(item, index, problem) < 0)

@@ -22,9 +22,9 @@ static json_t *echo(const struct clo_request *request, const char *name, json_t 
 static json_t *echo_text(const struct clo_request *request)
 {
     json_t *given = clo_field_get(request->body, "text");
-    json_t *text = given ? clo_doc_copy(given) : json_object();
+    json_t *text = given ? clo_json_copy(given) : json_object();
     if (!clo_field_get(text, "format"))
-        clo_doc_put(&text, "format", json_pack("{s:s}", "type", "text"));
+        clo_json_put(&text, "format", json_pack("{s:s}", "type", "text"));
     return text;
 }
 
@@ -92,7 +92,7 @@ static json_t *usage_json(const struct clo_usage_tokens *usage)
 
 json_t *clo_response_at(const json_t *base, const struct clo_response_state *state)
 {
-    json_t *response = clo_doc_copy(base);
+    json_t *response = clo_json_copy(base);
     int failed = response ? 0 : -1;
     failed |= json_object_set_new(response, "status", json_string(state->status));
     if (state->output)
@@ -115,8 +115,8 @@ json_t *clo_response_at(const json_t *base, const struct clo_response_state *sta
     return response;
 }
 
-char *clo_json_text(const json_t *value)
+char *clo_response_text(const json_t *value)
 {
     /* 15 digits: 0.7 stays 0.7. */
-    return clo_doc_dump(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    return clo_json_dump(value, JSON_COMPACT | JSON_REAL_PRECISION(15));
 }

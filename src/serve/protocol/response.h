@@ -3,8 +3,8 @@
  * A base object is made once from the request and never changes; every state of the response is a
  * shallow copy of it with the fields of that state set, so that threads may copy it at once.
  */
-#ifndef CLO_SERVE_RESPONSE_H
-#define CLO_SERVE_RESPONSE_H
+#ifndef CLO_SERVE_PROTOCOL_RESPONSE_H
+#define CLO_SERVE_PROTOCOL_RESPONSE_H
 
 #include <jansson.h>
 #include <stdint.h>
@@ -29,6 +29,6 @@ json_t *clo_response_base(const struct clo_request *request, const char *id, int
 json_t *clo_response_at(const json_t *base, const struct clo_response_state *state);
 
 /* The object's text as it goes to clients and into the store; the caller frees it. */
-char *clo_json_text(const json_t *value);
+char *clo_response_text(const json_t *value);
 
 #endif

@@ -124,7 +124,7 @@ static json_t *calls_of(const json_t *items, const char *type)
     size_t index;
     json_array_foreach(items, index, item) {
         if (is(item, type))
-            clo_doc_put(&set, call_id(item), json_true());
+            clo_json_put(&set, call_id(item), json_true());
     }
     return set;
 }
@@ -164,7 +164,7 @@ static int choose(const json_t *items, bool *stays)
             stays[i] = json_array_size(json_object_get(item, "content")) > 0;
         } else if (is(item, "function_call_output")) {
             stays[i] = false;
-            clo_doc_put(&pending, call_id(item), json_integer((json_int_t)i));
+            clo_json_put(&pending, call_id(item), json_integer((json_int_t)i));
         } else if (is(item, "function_call")) {
             const json_t *output = json_object_get(pending, call_id(item));
             stays[i] = output != NULL;

@@ -5,8 +5,8 @@
  * reasoning is followed by what it led to, messages are not empty. So a turn that failed half-way
  * cannot poison the next one.
  */
-#ifndef CLO_SERVE_HISTORY_H
-#define CLO_SERVE_HISTORY_H
+#ifndef CLO_SERVE_STORE_HISTORY_H
+#define CLO_SERVE_STORE_HISTORY_H
 
 #include "serve/protocol/request.h"
 #include "serve/store/store.h"

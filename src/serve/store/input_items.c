@@ -7,7 +7,7 @@
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 100
 
-static int parse(const struct clo_items_query *query, struct clo_store_page *page,
+static int parse(const struct clo_input_items_query *query, struct clo_store_page *page,
                  struct clo_problem *problem)
 {
     *page = (struct clo_store_page){LIMIT_DEFAULT, false, query->after, query->before};
@@ -33,8 +33,9 @@ static json_t *id_of(const json_t *items, size_t index)
     return id ? json_incref(id) : json_null();
 }
 
-int clo_items_list(struct clo_store *store, const char *id, const struct clo_items_query *query,
-                   json_t **list, struct clo_problem *problem)
+int clo_input_items_list(struct clo_store *store, const char *id,
+                         const struct clo_input_items_query *query, json_t **list,
+                         struct clo_problem *problem)
 {
     struct clo_store_page page;
     if (parse(query, &page, problem) < 0)

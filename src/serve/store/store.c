@@ -41,7 +41,7 @@ static int add_item(struct clo_store *store, const char *id, int source, size_t 
 {
     char made[CLO_ID_MAX];
     const char *item_id = json_string_value(json_object_get(item, "id"));
-    char *text = clo_json_text(item);
+    char *text = clo_response_text(item);
     if (!text)
         return CLO_ENOMEMORY;
     if (!item_id) {
@@ -72,9 +72,9 @@ static int add_items(struct clo_store *store, const char *id, int source, const 
 /* The object as it is stored: its output is in the items. */
 static char *bare_text(const json_t *response)
 {
-    json_t *bare = clo_doc_copy(response);
-    clo_doc_put(&bare, "output", json_array());
-    char *text = clo_json_text(bare);
+    json_t *bare = clo_json_copy(response);
+    clo_json_put(&bare, "output", json_array());
+    char *text = clo_response_text(bare);
     json_decref(bare);
     return text;
 }

@@ -9,8 +9,8 @@
  * has a ceiling of bytes; a full one forgets its oldest finished responses. What is returned is
  * owned by the caller. Functions return 0, CLO_ENOTFOUND, or CLO_ESYSTEM, CLO_ENOMEMORY, logged.
  */
-#ifndef CLO_SERVE_STORE_H
-#define CLO_SERVE_STORE_H
+#ifndef CLO_SERVE_STORE_STORE_H
+#define CLO_SERVE_STORE_STORE_H
 
 #include <jansson.h>
 #include <stdbool.h>

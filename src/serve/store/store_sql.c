@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "serve/log.h"
 
 #define FORGET_AT_ONCE 16 /* oldest responses deleted when the store is full */
@@ -194,8 +194,8 @@ int clo_sql_json(sqlite3_stmt *row, int column, json_t **value)
     *value = NULL;
     if (!text)
         return CLO_ENOMEMORY;
-    *value = clo_doc_parse(text, (size_t)sqlite3_column_bytes(row, column), 0, &why);
-    return *value ? 0 : clo_doc_no_memory(&why) ? CLO_ENOMEMORY : CLO_ESYSTEM;
+    *value = clo_json_parse(text, (size_t)sqlite3_column_bytes(row, column), 0, &why);
+    return *value ? 0 : clo_json_no_memory(&why) ? CLO_ENOMEMORY : CLO_ESYSTEM;
 }
 
 /* The item of the row in hand, with its id put back, at the end of the list. */
@@ -206,7 +206,7 @@ static int take_item(sqlite3_stmt *row, json_t *items)
     if (status < 0)
         return status;
     if (sqlite3_column_type(row, 1) == SQLITE_TEXT)
-        clo_doc_put(&item, "id", json_string((const char *)sqlite3_column_text(row, 1)));
+        clo_json_put(&item, "id", json_string((const char *)sqlite3_column_text(row, 1)));
     return json_array_append_new(items, item) < 0 ? CLO_ENOMEMORY : 0;
 }
 

@@ -1,6 +1,6 @@
 /* serve/store/store_sql.h - inside of the store: the connection and its prepared statements. */
-#ifndef CLO_SERVE_STORE_SQL_H
-#define CLO_SERVE_STORE_SQL_H
+#ifndef CLO_SERVE_STORE_STORE_SQL_H
+#define CLO_SERVE_STORE_STORE_SQL_H
 
 #include <pthread.h>
 #include <sqlite3.h>

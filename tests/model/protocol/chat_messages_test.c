@@ -14,7 +14,7 @@
 static json_t *parse(const char *text)
 {
     json_error_t why;
-    json_t *value = clo_doc_load(text, strlen(text), &why);
+    json_t *value = clo_json_load(text, strlen(text), &why);
     if (!value)
         fail_msg("%s at %d: %s", why.text, why.column, text);
     return value;

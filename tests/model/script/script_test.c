@@ -63,12 +63,12 @@ static int play_with(struct clo_model *model, json_t *input, const char *choice,
     size_t index;
     const json_t *item;
     json_array_foreach(reply.output, index, item) {
-        if (clo_doc_is(item, "type", "message")) {
+        if (clo_json_is(item, "type", "message")) {
             const json_t *part = json_array_get(json_object_get(item, "content"), 0);
-            *text = strdup(clo_doc_text(part, "text"));
+            *text = strdup(clo_json_text(part, "text"));
         } else {
-            json_t *arguments = json_loads(clo_doc_text(item, "arguments"), 0, NULL);
-            *code = strdup(clo_doc_text(arguments, "code"));
+            json_t *arguments = json_loads(clo_json_text(item, "arguments"), 0, NULL);
+            *code = strdup(clo_json_text(arguments, "code"));
             json_decref(arguments);
         }
     }
@@ -284,16 +284,16 @@ static void sections_hold_anything(void **state)
             struct clo_buffer report = CLO_BUFFER(1000);
             const char *text;
             size_t length;
-            clo_report_write(&report, "stdout", texts[one], strlen(texts[one]));
-            clo_report_write(&report, "result", texts[two], strlen(texts[two]));
+            clo_run_report_write(&report, "stdout", texts[one], strlen(texts[one]));
+            clo_run_report_write(&report, "result", texts[two], strlen(texts[two]));
             clo_buffer_text(&report, "exit code: 1\n");
-            assert_true(clo_report_read(report.data, report.length, "stdout", &text, &length));
+            assert_true(clo_run_report_read(report.data, report.length, "stdout", &text, &length));
             assert_int_equal(length, strlen(texts[one]));
             assert_memory_equal(text, texts[one], length);
-            assert_true(clo_report_read(report.data, report.length, "result", &text, &length));
+            assert_true(clo_run_report_read(report.data, report.length, "result", &text, &length));
             assert_int_equal(length, strlen(texts[two]));
             assert_memory_equal(text, texts[two], length);
-            assert_false(clo_report_read(report.data, report.length, "stderr", &text, &length));
+            assert_false(clo_run_report_read(report.data, report.length, "stderr", &text, &length));
             assert_int_equal(length, 0);
             clo_buffer_free(&report);
         }
@@ -303,7 +303,7 @@ static void sections_hold_anything(void **state)
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         const char *text;
         size_t length;
-        assert_false(clo_report_read(broken[i], strlen(broken[i]), "stdout", &text, &length));
+        assert_false(clo_run_report_read(broken[i], strlen(broken[i]), "stdout", &text, &length));
     }
 }
 

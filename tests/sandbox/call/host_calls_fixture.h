@@ -1,14 +1,14 @@
 /* host_calls_fixture.h - a service with tools of every kind, and calls to it. Included once, after
  * cmocka. */
-#ifndef CLO_TESTS_SERVICE_FIXTURE_H
-#define CLO_TESTS_SERVICE_FIXTURE_H
+#ifndef CLO_TESTS_SANDBOX_CALL_HOST_CALLS_FIXTURE_H
+#define CLO_TESTS_SANDBOX_CALL_HOST_CALLS_FIXTURE_H
 
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-#include "sandbox/value/cbor.h"
 #include "sandbox/call/host_calls.h"
+#include "sandbox/value/cbor.h"
 
 #define MS 1000000ull
 
@@ -118,10 +118,10 @@ static const struct clo_tool tools[] = {
 };
 
 struct fixture {
-    struct clo_tools *tools;
-    struct clo_crew *crew;
-    struct clo_service *service;
-    struct clo_reply reply;
+    struct clo_tool_set *tools;
+    struct clo_tool_threads *threads;
+    struct clo_host_calls *calls;
+    struct clo_call_reply reply;
     struct clo_buffer message;
 };
 
@@ -137,19 +137,19 @@ static inline int set_up(void **state)
     atomic_store(&slept, 0);
     atomic_store(&begun, 0);
     atomic_store(&opened, 0);
-    fixture.crew = clo_crew_create();
-    assert_non_null(fixture.crew);
-    return clo_tools_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
-           clo_service_create(&fixture.service, fixture.tools, fixture.crew, &error);
+    fixture.threads = clo_tool_threads_create();
+    assert_non_null(fixture.threads);
+    return clo_tool_set_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
+           clo_host_calls_create(&fixture.calls, fixture.tools, fixture.threads, &error);
 }
 
 static inline int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    clo_service_end(fixture->service);
-    clo_service_free(fixture->service);
-    clo_crew_free(fixture->crew);
-    clo_tools_free(fixture->tools);
+    clo_host_calls_end(fixture->calls);
+    clo_host_calls_free(fixture->calls);
+    clo_tool_threads_free(fixture->threads);
+    clo_tool_set_free(fixture->tools);
     clo_buffer_free(&fixture->reply.data);
     clo_buffer_free(&fixture->message);
     return 0;
@@ -160,7 +160,7 @@ static inline void begin(struct fixture *fixture, struct clo_limits wanted,
 {
     struct clo_limits limits;
     assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, NULL), 0);
-    clo_service_begin(fixture->service, &limits, cancel, abort_fd);
+    clo_host_calls_begin(fixture->calls, &limits, cancel, abort_fd);
 }
 
 static inline struct clo_call tool_call(struct fixture *fixture, const char *name,
@@ -191,7 +191,7 @@ static inline struct clo_call tool_call(struct fixture *fixture, const char *nam
 static inline int ask(struct fixture *fixture, const struct clo_call *call)
 {
     struct clo_error error;
-    return clo_service_call(fixture->service, call, &fixture->reply, &error);
+    return clo_host_calls_call(fixture->calls, call, &fixture->reply, &error);
 }
 
 /* The reply must be a complaint that contains the words. */

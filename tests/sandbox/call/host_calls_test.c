@@ -18,7 +18,7 @@ static void a_synchronous_call_is_answered_at_once(void **state)
     assert_int_equal(fixture->reply.id, 1);
     assert_int_equal(fixture->reply.data.length, 4);
     assert_memory_equal(fixture->reply.data.data, "\x63h\xc3\xa9", 4);
-    assert_int_equal(clo_service_calls(fixture->service), 1);
+    assert_int_equal(clo_host_calls_count(fixture->calls), 1);
 }
 
 static void what_fails_is_a_message(void **state)

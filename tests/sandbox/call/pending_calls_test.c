@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "sandbox/call/pending_calls.h"
 #include "host_calls_fixture.h"
+#include "sandbox/call/pending_calls.h"
 
 static uint32_t submit(struct fixture *fixture, uint32_t id, struct clo_call call)
 {
@@ -70,7 +70,7 @@ static void waits_end_by_timeout_deadline_cancel_and_abort(void **state)
     clo_cancel_trigger(cancel);
     ask(fixture, &wait);
     assert_int_equal(fixture->reply.status, CLO_CALL_INTERRUPTED);
-    clo_service_end(fixture->service);
+    clo_host_calls_end(fixture->calls);
     clo_cancel_free(cancel);
     close(ends[0]);
     close(ends[1]);
@@ -105,7 +105,7 @@ static void a_run_that_ends_waits_for_nothing(void **state)
                          CLO_CALL_OK);
     }
     wait_until(&sleeping, CLO_LANE_RUNNING_MAX);
-    clo_service_end(fixture->service);
+    clo_host_calls_end(fixture->calls);
     assert_int_equal(atomic_load(&slept), 0);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     struct clo_call wait = {
@@ -120,25 +120,25 @@ static void a_run_that_ends_waits_for_nothing(void **state)
 static void a_slow_run_does_not_hold_up_another(void **state)
 {
     struct fixture *fixture = *state;
-    struct clo_service *other;
-    assert_int_equal(clo_service_create(&other, fixture->tools, fixture->crew, NULL), 0);
+    struct clo_host_calls *other;
+    assert_int_equal(clo_host_calls_create(&other, fixture->tools, fixture->threads, NULL), 0);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 200; id++) {
         assert_int_equal(submit(fixture, id, tool_call(fixture, "nap", "ms", 300, NULL)),
                          CLO_CALL_OK);
     }
-    struct clo_service *first = fixture->service;
-    fixture->service = other;
+    struct clo_host_calls *first = fixture->calls;
+    fixture->calls = other;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     uint64_t before = clo_monotonic_ns();
     struct clo_call call = tool_call(fixture, "nap", "ms", 1, NULL);
-    call.timeout_ns = 1000 * MS; /* so that the crew does it */
+    call.timeout_ns = 1000 * MS; /* so that the tool threads does it */
     ask(fixture, &call);
     assert_int_equal(fixture->reply.status, CLO_CALL_OK);
     assert_true(clo_monotonic_ns() - before < 2000 * MS); /* the calls before it: 3750 */
-    clo_service_end(other);
-    clo_service_free(other);
-    fixture->service = first;
+    clo_host_calls_end(other);
+    clo_host_calls_free(other);
+    fixture->calls = first;
 }
 
 static void a_serial_tool_runs_alone_and_is_waited_for_in_time(void **state)
@@ -167,7 +167,7 @@ static void calls_in_flight_have_a_ceiling(void **state)
 {
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
-    for (uint32_t id = 1; id <= CLO_CALLS_IN_FLIGHT_MAX; id++)
+    for (uint32_t id = 1; id <= CLO_PENDING_CALLS_MAX; id++)
         assert_int_equal(submit(fixture, id, tool_call(fixture, "nap", "ms", 20, NULL)),
                          CLO_CALL_OK);
     submit(fixture, 5000, tool_call(fixture, "nap", "ms", 20, NULL));
@@ -200,7 +200,7 @@ static void wait_for_all(struct fixture *fixture, int count)
 
 static void arguments_in_flight_have_a_ceiling(void **state)
 {
-    enum { ZEROS = 1000000, ROOM = (int)(CLO_ARGUMENTS_IN_FLIGHT_MAX / (32 * ZEROS)) };
+    enum { ZEROS = 1000000, ROOM = (int)(CLO_PENDING_ARGUMENTS_MAX / (32 * ZEROS)) };
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= ROOM; id++)
@@ -234,15 +234,15 @@ static const char no_room[] =
 /* Each run keeps its own ceiling; together they are too much. */
 static void large_arguments_of_all_runs_have_a_ceiling(void **state)
 {
-    enum { RUNS = 5, FULL = 4, EACH = (int)(CLO_ARGUMENTS_IN_FLIGHT_MAX / BULK), ZEROS = 1000000 };
+    enum { RUNS = 5, FULL = 4, EACH = (int)(CLO_PENDING_ARGUMENTS_MAX / BULK), ZEROS = 1000000 };
     assert_in_range(CLO_ARGUMENTS_LARGE_MAX, FULL * EACH * (size_t)BULK,
                     (FULL * EACH + 1) * (size_t)BULK);
     struct fixture runs[RUNS];
     for (int i = 0; i < RUNS; i++) {
         runs[i] = *(struct fixture *)*state;
         runs[i].reply.data = runs[i].message = CLO_BUFFER(CLO_MESSAGE_MAX);
-        assert_int_equal(clo_service_create(&runs[i].service, runs[i].tools, runs[i].crew, NULL),
-                         0);
+        assert_int_equal(
+            clo_host_calls_create(&runs[i].calls, runs[i].tools, runs[i].threads, NULL), 0);
         begin(&runs[i], (struct clo_limits){0}, NULL, -1);
     }
     struct fixture *last = &runs[RUNS - 1];
@@ -273,8 +273,8 @@ static void large_arguments_of_all_runs_have_a_ceiling(void **state)
     assert_int_equal(submit(last, id, zeros(last, ZEROS)), CLO_CALL_OK);
     wait_for_all(last, 1);
     for (int i = 0; i < RUNS; i++) {
-        clo_service_end(runs[i].service);
-        clo_service_free(runs[i].service);
+        clo_host_calls_end(runs[i].calls);
+        clo_host_calls_free(runs[i].calls);
         clo_buffer_free(&runs[i].reply.data);
         clo_buffer_free(&runs[i].message);
     }
@@ -287,7 +287,7 @@ static void submit_large(struct fixture *fixture, uint32_t id)
 
 static void replies_that_wait_hold_up_further_calls(void **state)
 {
-    enum { CALLS = 100, MOST = (int)(CLO_REPLIES_WAITING_MAX >> 20) + CLO_LANE_RUNNING_MAX };
+    enum { CALLS = 100, MOST = (int)(CLO_PENDING_REPLIES_MAX >> 20) + CLO_LANE_RUNNING_MAX };
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= CALLS; id++)
@@ -317,7 +317,7 @@ static void what_waits_is_forgotten_with_its_run(void **state)
             for (int ms = 0; ms < 20000 && atomic_load(&begun) < 16; ms++)
                 sleep_ms(1);
             assert_true(atomic_load(&begun) >= 16);
-            clo_service_end(fixture->service);
+            clo_host_calls_end(fixture->calls);
         }
     }
     atomic_store(&opened, 1);

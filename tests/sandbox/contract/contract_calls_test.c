@@ -110,7 +110,7 @@ static const struct attack calls[] = {
      .end = RUNS_ON},
     {"more in flight than are allowed",
      {CALL_WITH(CLO_CALL_SUBMIT, 1, 0, NAP_LENGTH), ADD(call_id, 1), OUT,
-      LOOP(CLO_CALLS_IN_FLIGHT_MAX, 2), EXPECT(status, CLO_CALL_REFUSED)},
+      LOOP(CLO_PENDING_CALLS_MAX, 2), EXPECT(status, CLO_CALL_REFUSED)},
      BYTES(NAP),
      .want = "ok",
      .end = RUNS_ON,

@@ -8,15 +8,15 @@
 #include "base/error.h"
 #include "sandbox_tools.h"
 
-static struct clo_tools *tools;
-static struct clo_crew *crew;
+static struct clo_tool_set *tools;
+static struct clo_tool_threads *threads;
 
 void contract_begin(int argc, char **argv)
 {
     struct clo_error error;
     harness_begin(argc, argv);
-    crew = clo_crew_create();
-    if (!crew || clo_tools_create(&tools, test_tools, test_tool_count, &error)) {
+    threads = clo_tool_threads_create();
+    if (!threads || clo_tool_set_create(&tools, test_tools, test_tool_count, &error)) {
         fprintf(stderr, "the tools: %s\n", error.message);
         exit(1);
     }
@@ -24,8 +24,8 @@ void contract_begin(int argc, char **argv)
 
 int contract_end(int failed)
 {
-    clo_crew_free(crew);
-    clo_tools_free(tools);
+    clo_tool_threads_free(threads);
+    clo_tool_set_free(tools);
     return harness_end(failed);
 }
 
@@ -33,9 +33,9 @@ void contract_open(struct contract *contract)
 {
     size_t length;
     struct clo_error error;
-    const char *descriptor = clo_tools_descriptor(tools, &length);
+    const char *descriptor = clo_tool_set_manifest(tools, &length);
     *contract = (struct contract){.out = CLO_BUFFER(1 << 20), .err = CLO_BUFFER(1 << 20)};
-    if (clo_service_create(&contract->service, tools, crew, &error) ||
+    if (clo_host_calls_create(&contract->calls, tools, threads, &error) ||
         clo_runner_create(&contract->runner, harness_image[0], CONTRACT_MEMORY, descriptor, length,
                           &error))
         fail_msg("a runner: %s", error.message);
@@ -44,7 +44,7 @@ void contract_open(struct contract *contract)
 void contract_close(struct contract *contract)
 {
     clo_runner_destroy(contract->runner);
-    clo_service_free(contract->service);
+    clo_host_calls_free(contract->calls);
     clo_run_result_free(contract->result);
     clo_buffer_free(&contract->out);
     clo_buffer_free(&contract->err);
@@ -86,13 +86,13 @@ char *contract_script(const struct attack *attack, size_t *length)
 
 /* ---- the runner's host ---- */
 
-static int answer(void *context, const struct clo_call *call, struct clo_reply *reply,
+static int answer(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                   struct clo_error *error)
 {
     struct contract *contract = context;
     if (contract->on_answer)
         contract->on_answer(contract, call);
-    int status = clo_service_call(contract->service, call, reply, error);
+    int status = clo_host_calls_call(contract->calls, call, reply, error);
     size_t length = status ? 0 : reply->data.length;
     if (length > sizeof contract->reply - 1)
         length = sizeof contract->reply - 1;
@@ -136,9 +136,9 @@ void contract_run(struct contract *contract, const struct attack *attack)
     contract->reply[0] = '\0';
     clo_buffer_reset(&contract->out);
     clo_buffer_reset(&contract->err);
-    clo_service_begin(contract->service, &order.limits, NULL, -1);
+    clo_host_calls_begin(contract->calls, &order.limits, NULL, -1);
     int status = clo_runner_run(contract->runner, &order, &host, contract->result, &error);
-    clo_service_end(contract->service);
+    clo_host_calls_end(contract->calls);
     free(script);
     if (status)
         fail_msg("%s: the run could not be made: %s", attack->name, error.message);

@@ -7,8 +7,8 @@
 #include "harness.h"
 
 #include "contract_guest.h"
-#include "sandbox/run/run_loop.h"
 #include "sandbox/call/host_calls.h"
+#include "sandbox/run/run_loop.h"
 
 #define CONTRACT_MEMORY (64ull << 20)
 #define CONTRACT_WALL_MS 60000 /* where time is not the point; emulation is slow */
@@ -118,7 +118,7 @@ struct attack {
 
 /* One runner and its service. */
 struct contract {
-    struct clo_service *service;
+    struct clo_host_calls *calls;
     struct clo_runner *runner;
     struct clo_run_result *result; /* of the last run */
     struct clo_buffer out, err;

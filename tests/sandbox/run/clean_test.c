@@ -27,12 +27,12 @@
 
 static struct clo_image *image;
 static struct clo_tool_library *library;
-static struct clo_tools *tools;
-static struct clo_crew *crew;
+static struct clo_tool_set *tools;
+static struct clo_tool_threads *threads;
 static size_t scripts;
 
 struct fixture {
-    struct clo_service *service;
+    struct clo_host_calls *calls;
     struct clo_runner *runner;
     struct program program;
     struct clo_limits limits;
@@ -73,11 +73,11 @@ static void stop_in(uint64_t ns) /* 0: not at all */
 
 /* ---- a run ---- */
 
-static int answer(void *context, const struct clo_call *call, struct clo_reply *reply,
+static int answer(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                   struct clo_error *error)
 {
     struct fixture *fixture = context;
-    return clo_service_call(fixture->service, call, reply, error);
+    return clo_host_calls_call(fixture->calls, call, reply, error);
 }
 
 static void output(void *context, enum clo_stream stream, const char *data, size_t length)
@@ -107,14 +107,14 @@ static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context
     clo_run_result_free(fixture->result);
     fixture->result = calloc(1, sizeof *fixture->result);
     assert_non_null(fixture->result);
-    clo_service_begin(fixture->service, &order.limits, NULL, -1);
+    clo_host_calls_begin(fixture->calls, &order.limits, NULL, -1);
     atomic_store(&stopped, false);
     atomic_store(&stopping, fixture->runner);
     stop_in(stop_ns);
     int status = clo_runner_run(fixture->runner, &order, &host, fixture->result, &error);
     stop_in(0);
     atomic_store(&stopping, NULL);
-    clo_service_end(fixture->service);
+    clo_host_calls_end(fixture->calls);
     if (status)
         fail_msg("%s: %s", fixture->program.name, error.message);
     const struct clo_growth *linear = &fixture->runner->vm->regions[CLO_REGION_LINEAR];
@@ -269,9 +269,9 @@ static int set_up(void **state)
     struct fixture *fixture = *state;
     size_t length;
     struct clo_error error;
-    const char *descriptor = clo_tools_descriptor(tools, &length);
+    const char *descriptor = clo_tool_set_manifest(tools, &length);
     fixture->random = 1;
-    if (clo_service_create(&fixture->service, tools, crew, &error) ||
+    if (clo_host_calls_create(&fixture->calls, tools, threads, &error) ||
         clo_runner_create(&fixture->runner, image, MEMORY, descriptor, length, &error)) {
         fprintf(stderr, "a runner: %s\n", error.message);
         return -1;
@@ -284,7 +284,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     clo_runner_destroy(fixture->runner);
-    clo_service_free(fixture->service);
+    clo_host_calls_free(fixture->calls);
     clo_run_result_free(fixture->result);
     fixture->result = NULL;
     return 0;
@@ -308,13 +308,13 @@ static int begin(int count, char **arguments)
         return SKIP;
     }
     scripts = programs_open(arguments[2]);
-    crew = clo_crew_create();
-    if (!crew || clo_tool_library_open(&library, arguments[3], &error)) {
+    threads = clo_tool_threads_create();
+    if (!threads || clo_tool_library_open(&library, arguments[3], &error)) {
         fprintf(stderr, "the tools: %s\n", error.message);
         return 1;
     }
     const struct clo_plugin *plugin = clo_tool_library_plugin(library);
-    if (clo_tools_create(&tools, plugin->tools, plugin->tool_count, &error)) {
+    if (clo_tool_set_create(&tools, plugin->tools, plugin->tool_count, &error)) {
         fprintf(stderr, "the tools: %s\n", error.message);
         return 1;
     }
@@ -324,8 +324,8 @@ static int begin(int count, char **arguments)
 static void end(void)
 {
     programs_close();
-    clo_crew_free(crew);
-    clo_tools_free(tools);
+    clo_tool_threads_free(threads);
+    clo_tool_set_free(tools);
     clo_tool_library_close(library);
     clo_image_close(image);
 }

@@ -8,11 +8,11 @@
 
 #include <cmocka.h>
 
-#include "sandbox/value/cbor.h"
 #include "sandbox/run/fault.h"
-#include "sandbox/value/value_json.h"
 #include "sandbox/run/outcome.h"
 #include "sandbox/run/output_records.h"
+#include "sandbox/value/cbor.h"
+#include "sandbox/value/value_json.h"
 
 static char seen[4096];
 
@@ -37,46 +37,48 @@ static size_t put_record(uint8_t *area, size_t at, unsigned stream, const char *
 static void records_are_handed_on_and_cut_at_the_limit(void **state)
 {
     (void)state;
-    static struct clo_output output;
+    static struct clo_output_records output;
     static uint8_t area[CLO_OUTPUT_AREA_SIZE];
     seen[0] = '\0';
-    clo_output_begin(&output, sink, NULL, 10);
+    clo_output_records_begin(&output, sink, NULL, 10);
     size_t length = put_record(area, 0, 1, "abcd");
     length = put_record(area, length, 2, "");
     length = put_record(area, length, 2, "efg");
-    assert_int_equal(clo_output_take(&output, area, (uint32_t)length, NULL), 0);
+    assert_int_equal(clo_output_records_take(&output, area, (uint32_t)length, NULL), 0);
     assert_string_equal(seen, "oabcd|eefg|");
-    assert_false(clo_output_over(&output));
+    assert_false(clo_output_records_over(&output));
     length = put_record(area, 0, 1, "hij");
-    assert_int_equal(clo_output_take(&output, area, (uint32_t)length, NULL), 0);
-    assert_false(clo_output_over(&output)); /* the limit itself may be reached */
+    assert_int_equal(clo_output_records_take(&output, area, (uint32_t)length, NULL), 0);
+    assert_false(clo_output_records_over(&output)); /* the limit itself may be reached */
     length = put_record(area, 0, 1, "k");
-    assert_int_equal(clo_output_take(&output, area, (uint32_t)length, NULL), 0);
-    assert_true(clo_output_over(&output));
+    assert_int_equal(clo_output_records_take(&output, area, (uint32_t)length, NULL), 0);
+    assert_true(clo_output_records_over(&output));
     assert_string_equal(seen, "oabcd|eefg|ohij|");
     assert_int_equal(output.produced, 11);
     seen[0] = '\0';
-    clo_output_note(&output, "stopped");
+    clo_output_records_note(&output, "stopped");
     assert_string_equal(seen, "e\ncloche: stopped\n|");
 }
 
 static void records_that_break_the_contract_are_refused(void **state)
 {
     (void)state;
-    static struct clo_output output;
+    static struct clo_output_records output;
     static uint8_t area[CLO_OUTPUT_AREA_SIZE];
     struct clo_error error;
-    clo_output_begin(&output, sink, NULL, 1000);
-    assert_int_equal(clo_output_take(&output, area, CLO_OUTPUT_AREA_SIZE + 1, &error), CLO_EGUEST);
-    assert_int_equal(clo_output_take(&output, area, UINT32_MAX, &error), CLO_EGUEST);
+    clo_output_records_begin(&output, sink, NULL, 1000);
+    assert_int_equal(clo_output_records_take(&output, area, CLO_OUTPUT_AREA_SIZE + 1, &error),
+                     CLO_EGUEST);
+    assert_int_equal(clo_output_records_take(&output, area, UINT32_MAX, &error), CLO_EGUEST);
     seen[0] = '\0';
     size_t length = put_record(area, 0, 1, "good");
-    assert_int_equal(clo_output_take(&output, area, (uint32_t)length + 3, &error), CLO_EGUEST);
+    assert_int_equal(clo_output_records_take(&output, area, (uint32_t)length + 3, &error),
+                     CLO_EGUEST);
     assert_string_equal(seen, "ogood|");
     put_record(area, 0, 3, "x");
-    assert_int_equal(clo_output_take(&output, area, 5, &error), CLO_EGUEST);
+    assert_int_equal(clo_output_records_take(&output, area, 5, &error), CLO_EGUEST);
     put_record(area, 0, 1, "four");
-    assert_int_equal(clo_output_take(&output, area, 7, &error), CLO_EGUEST);
+    assert_int_equal(clo_output_records_take(&output, area, 7, &error), CLO_EGUEST);
 }
 
 static int decode(const char *json, struct clo_run_result *result, struct clo_error *error)

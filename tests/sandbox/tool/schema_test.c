@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "sandbox/value/value_json.h"
 #include "sandbox/tool/schema.h"
 #include "sandbox/value/value.h"
+#include "sandbox/value/value_json.h"
 
 /* Schemas of one argument are written without the object around them. */
 #define ONE(schema) "{\"type\":\"object\",\"properties\":{\"x\":" schema "}}"

@@ -43,23 +43,23 @@ static void tool_sets_are_checked(void **state)
         {{{.name = "a", .call = echo, .parameters = "{"}}, 1, "tool 'a': JSON"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct clo_tools *set;
+        struct clo_tool_set *set;
         struct clo_error error = {0};
-        int status = clo_tools_create(&set, cases[i].tools, cases[i].count, &error);
+        int status = clo_tool_set_create(&set, cases[i].tools, cases[i].count, &error);
         if (status != CLO_EINVALID || !strstr(error.message, cases[i].words))
             fail_msg("%zu: %d '%s'", i, status, error.message);
         assert_null(set);
     }
-    struct clo_tools *set;
+    struct clo_tool_set *set;
     static struct clo_tool many[CLO_TOOLS_MAX + 1];
     static char names[CLO_TOOLS_MAX + 1][16];
     for (int i = 0; i < CLO_TOOLS_MAX + 1; i++) {
         snprintf(names[i], sizeof names[i], "tool_%d", i);
         many[i] = (struct clo_tool){.name = names[i], .call = echo};
     }
-    assert_int_equal(clo_tools_create(&set, many, CLO_TOOLS_MAX, NULL), 0);
-    clo_tools_free(set);
-    assert_int_equal(clo_tools_create(&set, many, CLO_TOOLS_MAX + 1, NULL), CLO_EINVALID);
+    assert_int_equal(clo_tool_set_create(&set, many, CLO_TOOLS_MAX, NULL), 0);
+    clo_tool_set_free(set);
+    assert_int_equal(clo_tool_set_create(&set, many, CLO_TOOLS_MAX + 1, NULL), CLO_EINVALID);
 }
 
 int main(void)

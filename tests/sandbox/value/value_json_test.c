@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "sandbox/value/value_json.h"
 #include "sandbox/value/value.h"
+#include "sandbox/value/value_json.h"
 
 static void text_comes_back_as_it_went(void **state)
 {
@@ -228,12 +228,12 @@ static void remove_folder(const char *folder)
 static void check_numbers(void)
 {
     static const char text[] = "[2.5,-1234567.25,1e-07,1e+300]";
-    char number[CLO_NUMBER_TEXT_MAX], libc[32];
+    char number[CLO_NUMBER_FORMAT_MAX], libc[32];
     struct clo_buffer buffer = CLO_BUFFER(1024);
     struct clo_value value;
     snprintf(libc, sizeof libc, "%g", 2.5);
     assert_string_equal(libc, "2,5"); /* the locale is in force */
-    clo_number_text(number, 2.5);
+    clo_number_format(number, 2.5);
     assert_string_equal(number, "2.5");
     assert_int_equal(clo_value_parse_json(&value, text, strlen(text), NULL), 0);
     assert_true(value.list.items[0].number == 2.5);

@@ -10,8 +10,8 @@
 
 #include "base/buffer.h"
 #include "sandbox/value/cbor.h"
-#include "sandbox/value/value_json.h"
 #include "sandbox/value/value.h"
+#include "sandbox/value/value_json.h"
 
 static void setters_replace_what_was_there(void **state)
 {

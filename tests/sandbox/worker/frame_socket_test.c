@@ -14,14 +14,14 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "sandbox/run/outcome.h"
 #include "sandbox/worker/fd_pass.h"
 #include "sandbox/worker/frames.h"
-#include "sandbox/run/outcome.h"
 
 #define MS 1000000ull
 
 struct pair {
-    struct clo_wire host, worker;
+    struct clo_frame_socket host, worker;
 };
 
 static int set_up(void **state)
@@ -30,8 +30,8 @@ static int set_up(void **state)
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
         return -1;
-    clo_wire_open(&pair.host, fds[0], CLO_TO_HOST);
-    clo_wire_open(&pair.worker, fds[1], CLO_TO_WORKER);
+    clo_frame_socket_open(&pair.host, fds[0], CLO_TO_HOST);
+    clo_frame_socket_open(&pair.worker, fds[1], CLO_TO_WORKER);
     *state = &pair;
     return 0;
 }
@@ -39,8 +39,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct pair *pair = *state;
-    clo_wire_close(&pair->host);
-    clo_wire_close(&pair->worker);
+    clo_frame_socket_close(&pair->host);
+    clo_frame_socket_close(&pair->worker);
     return 0;
 }
 
@@ -49,10 +49,11 @@ static uint64_t soon(void)
     return clo_monotonic_ns() + 2000 * MS;
 }
 
-static void receive(struct clo_wire *wire, enum clo_frame_type type, struct clo_frame *frame)
+static void receive(struct clo_frame_socket *frames, enum clo_frame_type type,
+                    struct clo_frame *frame)
 {
     struct clo_error error = {0};
-    if (clo_wire_receive(wire, soon(), -1, frame, &error))
+    if (clo_frame_socket_receive(frames, soon(), -1, frame, &error))
         fail_msg("%s", error.message);
     assert_int_equal(frame->type, type);
 }
@@ -69,7 +70,7 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     struct clo_order got;
     uint32_t sequence;
     clo_frame_put_run(&pair->host, &order, 77);
-    assert_int_equal(clo_wire_flush(&pair->host, soon(), NULL), 0);
+    assert_int_equal(clo_frame_socket_flush(&pair->host, soon(), NULL), 0);
     receive(&pair->worker, CLO_FRAME_RUN, &frame);
     assert_int_equal(clo_frame_read_run(&frame, &got, &sequence, NULL), 0);
     assert_int_equal(sequence, 77);
@@ -91,7 +92,7 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     result->exit_code = 124;
     result->usage.cpu_us = 9;
     clo_frame_put_result(&pair->worker, result, true);
-    assert_int_equal(clo_wire_flush(&pair->worker, soon(), NULL), 0);
+    assert_int_equal(clo_frame_socket_flush(&pair->worker, soon(), NULL), 0);
     receive(&pair->host, CLO_FRAME_RESULT, &frame);
     assert_int_equal(clo_frame_read_result(&frame, &limits, back, &last, NULL), 0);
     assert_true(last);
@@ -124,7 +125,7 @@ static void calls_replies_and_failures_too(void **state)
                                  .length = 3};
     clo_frame_put_output(&pair->worker, CLO_STDERR, "oops", 4);
     clo_frame_put_call(&pair->worker, &call);
-    assert_int_equal(clo_wire_flush(&pair->worker, soon(), NULL), 0);
+    assert_int_equal(clo_frame_socket_flush(&pair->worker, soon(), NULL), 0);
     enum clo_stream stream;
     const char *data;
     size_t length;
@@ -138,13 +139,13 @@ static void calls_replies_and_failures_too(void **state)
     assert_int_equal(got.length, 3);
     assert_memory_equal(got.message, "abc", 3);
 
-    struct clo_reply reply = {.status = 1, .id = 5, .data = CLO_BUFFER(10)},
-                     answer = {.data = CLO_BUFFER(10)};
+    struct clo_call_reply reply = {.status = 1, .id = 5, .data = CLO_BUFFER(10)},
+                          answer = {.data = CLO_BUFFER(10)};
     bool cancelled;
     clo_buffer_text(&reply.data, "xyz");
     clo_frame_put_reply(&pair->host, &reply, true);
     clo_frame_put_violation(&pair->host, "that was wrong");
-    assert_int_equal(clo_wire_flush(&pair->host, soon(), NULL), 0);
+    assert_int_equal(clo_frame_socket_flush(&pair->host, soon(), NULL), 0);
     receive(&pair->worker, CLO_FRAME_REPLY, &frame);
     assert_int_equal(clo_frame_read_reply(&frame, &answer, &cancelled, &error), 0);
     assert_true(cancelled && answer.status == 1 && answer.id == 5);
@@ -157,7 +158,7 @@ static void calls_replies_and_failures_too(void **state)
 
     struct clo_error why = {.code = CLO_ENOHYPERVISOR, .message = "none", .hint = "get one"};
     clo_frame_put_status(&pair->worker, CLO_FRAME_HELLO, CLO_ENOHYPERVISOR, 5, &why);
-    assert_int_equal(clo_wire_flush(&pair->worker, soon(), NULL), 0);
+    assert_int_equal(clo_frame_socket_flush(&pair->worker, soon(), NULL), 0);
     receive(&pair->host, CLO_FRAME_HELLO, &frame);
     unsigned layers = 0;
     assert_int_equal(clo_frame_read_status(&frame, &layers, &error), CLO_ENOHYPERVISOR);
@@ -193,7 +194,8 @@ static void what_may_not_be_sent_is_refused(void **state)
         struct pair *pair = fresh;
         struct clo_frame frame;
         send_raw(pair->worker.fd, &cases[i], 8);
-        assert_int_equal(clo_wire_receive(&pair->host, soon(), -1, &frame, NULL), CLO_EGUEST);
+        assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), -1, &frame, NULL),
+                         CLO_EGUEST);
         tear_down(&fresh);
     }
 }
@@ -260,12 +262,14 @@ static void a_frame_in_pieces_survives_a_deadline(void **state)
     struct clo_frame frame;
     uint32_t header[2] = {CLO_FRAME_OUTPUT, 6};
     send_raw(pair->worker.fd, header, 5);
-    assert_int_equal(clo_wire_receive(&pair->host, clo_monotonic_ns() + 5 * MS, -1, &frame, NULL),
-                     CLO_EBUSY);
+    assert_int_equal(
+        clo_frame_socket_receive(&pair->host, clo_monotonic_ns() + 5 * MS, -1, &frame, NULL),
+        CLO_EBUSY);
     send_raw(pair->worker.fd, (char *)header + 5, 3);
     send_raw(pair->worker.fd, "\1\0\0\0h", 5);
-    assert_int_equal(clo_wire_receive(&pair->host, clo_monotonic_ns() + 5 * MS, -1, &frame, NULL),
-                     CLO_EBUSY);
+    assert_int_equal(
+        clo_frame_socket_receive(&pair->host, clo_monotonic_ns() + 5 * MS, -1, &frame, NULL),
+        CLO_EBUSY);
     send_raw(pair->worker.fd, "i", 1);
     receive(&pair->host, CLO_FRAME_OUTPUT, &frame);
     assert_memory_equal(frame.data, "\1\0\0\0hi", 6);
@@ -278,20 +282,21 @@ static void waking_and_hanging_up_are_noticed(void **state)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
-    assert_int_equal(clo_wire_receive(&pair->host, soon(), ends[0], &frame, NULL), CLO_ECANCELLED);
+    assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), ends[0], &frame, NULL),
+                     CLO_ECANCELLED);
     close(ends[0]);
     close(ends[1]);
-    clo_wire_close(&pair->worker);
-    assert_int_equal(clo_wire_receive(&pair->host, soon(), -1, &frame, NULL), CLO_ESYSTEM);
-    clo_wire_put(&pair->host, "x", 1);
-    assert_int_equal(clo_wire_flush(&pair->host, soon(), NULL), CLO_ESYSTEM);
+    clo_frame_socket_close(&pair->worker);
+    assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), -1, &frame, NULL), CLO_ESYSTEM);
+    clo_frame_socket_put(&pair->host, "x", 1);
+    assert_int_equal(clo_frame_socket_flush(&pair->host, soon(), NULL), CLO_ESYSTEM);
 }
 
 static void *read_it(void *argument)
 {
     struct clo_frame frame;
     struct clo_call call;
-    assert_int_equal(clo_wire_receive(argument, soon(), -1, &frame, NULL), 0);
+    assert_int_equal(clo_frame_socket_receive(argument, soon(), -1, &frame, NULL), 0);
     assert_int_equal(clo_frame_read_call(&frame, &call, NULL), 0);
     assert_int_equal(call.length, CLO_MESSAGE_MAX);
     assert_int_equal(call.message[CLO_MESSAGE_MAX - 1], 'z');
@@ -307,10 +312,11 @@ static void the_largest_message_passes_and_a_deaf_reader_costs_only_time(void **
     pthread_t thread;
     pthread_create(&thread, NULL, read_it, &pair->host);
     clo_frame_put_call(&pair->worker, &call);
-    assert_int_equal(clo_wire_flush(&pair->worker, soon(), NULL), 0);
+    assert_int_equal(clo_frame_socket_flush(&pair->worker, soon(), NULL), 0);
     pthread_join(thread, NULL);
     clo_frame_put_call(&pair->worker, &call);
-    assert_int_equal(clo_wire_flush(&pair->worker, clo_monotonic_ns() + 20 * MS, NULL), CLO_EBUSY);
+    assert_int_equal(clo_frame_socket_flush(&pair->worker, clo_monotonic_ns() + 20 * MS, NULL),
+                     CLO_EBUSY);
     free(message);
 }
 
@@ -320,20 +326,20 @@ static void descriptors_pass_with_a_number(void **state)
     int fds[2], ends[2], number, got;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
     assert_int_equal(pipe(ends), 0);
-    assert_int_equal(clo_descriptor_send(fds[0], 42, ends[1]), 0);
-    assert_int_equal(clo_descriptor_receive(fds[1], &number, &got), 0);
+    assert_int_equal(clo_fd_pass_send(fds[0], 42, ends[1]), 0);
+    assert_int_equal(clo_fd_pass_receive(fds[1], &number, &got), 0);
     assert_int_equal(number, 42);
     assert_int_equal(write(got, "q", 1), 1);
     char byte;
     assert_int_equal(read(ends[0], &byte, 1), 1);
     assert_int_equal(byte, 'q');
     close(got);
-    assert_int_equal(clo_descriptor_send(fds[0], 7, -1), 0);
-    assert_int_equal(clo_descriptor_receive(fds[1], &number, &got), 0);
+    assert_int_equal(clo_fd_pass_send(fds[0], 7, -1), 0);
+    assert_int_equal(clo_fd_pass_receive(fds[1], &number, &got), 0);
     assert_int_equal(number, 7);
     assert_int_equal(got, -1);
     close(fds[0]);
-    assert_int_equal(clo_descriptor_receive(fds[1], &number, &got), -1);
+    assert_int_equal(clo_fd_pass_receive(fds[1], &number, &got), -1);
     close(fds[1]);
     close(ends[0]);
     close(ends[1]);

@@ -1,6 +1,6 @@
 /* liar.c - a worker that has been taken over: what it sends its host is chosen by the run's code.
  *
- * Linked with the real nursery in the real worker's place, so that it stands where a worker stands.
+ * Linked with the real zygote in the real worker's place, so that it stands where a worker stands.
  * For an honest answer the code is "good ...": it is then the run's result.
  */
 #include <stdlib.h>
@@ -12,33 +12,33 @@
 #include "sandbox/worker/jail.h"
 #include "sandbox/worker/worker.h"
 
-static struct clo_wire wire;
+static struct clo_frame_socket frames;
 
 static void send_all(void)
 {
-    if (clo_wire_flush(&wire, UINT64_MAX, NULL))
+    if (clo_frame_socket_flush(&frames, UINT64_MAX, NULL))
         _exit(0);
 }
 
 static void put_raw(uint32_t type, uint32_t length, const void *data, size_t size)
 {
     uint32_t head[2] = {type, length};
-    clo_wire_put(&wire, head, sizeof head);
-    clo_wire_put(&wire, data, size);
+    clo_frame_socket_put(&frames, head, sizeof head);
+    clo_frame_socket_put(&frames, data, size);
     send_all();
 }
 
 static void say_hello(int status)
 {
     struct clo_error error = {.message = "it says no"};
-    clo_frame_put_status(&wire, CLO_FRAME_HELLO, status, CLO_JAIL_ALL, &error);
+    clo_frame_put_status(&frames, CLO_FRAME_HELLO, status, CLO_JAIL_ALL, &error);
     send_all();
 }
 
 static void put_result(const char *text)
 {
     struct clo_run_result result = {.result = (char *)text, .result_length = strlen(text)};
-    clo_frame_put_result(&wire, &result, false);
+    clo_frame_put_result(&frames, &result, false);
     send_all();
 }
 
@@ -54,7 +54,7 @@ static void put_body(struct clo_result_body body, const char *rest, size_t lengt
 static int call(const char *message, size_t length, uint32_t id)
 {
     struct clo_frame frame;
-    struct clo_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
+    struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
     struct clo_call order = {.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT,
                              .kind = CLO_CALL_TOOL,
                              .id = id,
@@ -64,9 +64,9 @@ static int call(const char *message, size_t length, uint32_t id)
                              .message = (const uint8_t *)message,
                              .length = length};
     bool cancelled;
-    clo_frame_put_call(&wire, &order);
+    clo_frame_put_call(&frames, &order);
     send_all();
-    if (clo_wire_receive(&wire, UINT64_MAX, -1, &frame, NULL))
+    if (clo_frame_socket_receive(&frames, UINT64_MAX, -1, &frame, NULL))
         _exit(0);
     int status = clo_frame_read_reply(&frame, &reply, &cancelled, NULL);
     clo_buffer_free(&reply.data);
@@ -105,9 +105,9 @@ static void lie_in_calls(const char *lie)
                                     .wait_id = CLO_WAIT_NONE,
                                     .timeout_ns = 1000000,
                                     .deadline_ns = UINT64_MAX};
-            clo_frame_put_call(&wire, &wait);
+            clo_frame_put_call(&frames, &wait);
             send_all();
-            if (clo_wire_receive(&wire, UINT64_MAX, -1, &frame, NULL))
+            if (clo_frame_socket_receive(&frames, UINT64_MAX, -1, &frame, NULL))
                 _exit(0);
         }
     }
@@ -125,7 +125,7 @@ static void lie_in_frames(const char *lie)
     else if (strcmp(lie, "an endless frame") == 0)
         put_raw(CLO_FRAME_OUTPUT, UINT32_MAX, NULL, 0);
     else if (strcmp(lie, "half a header") == 0) {
-        clo_wire_put(&wire, "\3\0\0", 3);
+        clo_frame_socket_put(&frames, "\3\0\0", 3);
         send_all();
         _exit(0);
     } else if (strcmp(lie, "a short result") == 0)
@@ -150,14 +150,14 @@ static void lie_in_frames(const char *lie)
     else if (strcmp(lie, "an unknown stream") == 0)
         put_raw(CLO_FRAME_OUTPUT, 5, "\7\0\0\0x", 5);
     else if (strcmp(lie, "a failure that is no text") == 0) {
-        clo_frame_put_status(&wire, CLO_FRAME_FAILED, CLO_EINVALID, 0, &odd);
+        clo_frame_put_status(&frames, CLO_FRAME_FAILED, CLO_EINVALID, 0, &odd);
         send_all();
     } else if (strcmp(lie, "a failure without a reason") == 0) {
-        clo_frame_put_status(&wire, CLO_FRAME_FAILED, 0, 0, &odd);
+        clo_frame_put_status(&frames, CLO_FRAME_FAILED, 0, 0, &odd);
         send_all();
     } else if (strcmp(lie, "a flood") == 0) {
         for (;;) {
-            clo_frame_put_output(&wire, CLO_STDOUT, noise, sizeof noise);
+            clo_frame_put_output(&frames, CLO_STDOUT, noise, sizeof noise);
             send_all();
         }
     } else if (strcmp(lie, "two results") == 0) {
@@ -166,19 +166,19 @@ static void lie_in_frames(const char *lie)
     }
 }
 
-_Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, pid_t nursery,
+_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket, pid_t zygote,
                                unsigned layers)
 {
-    (void)nursery;
+    (void)zygote;
     (void)layers;
-    clo_wire_open(&wire, socket, CLO_TO_WORKER);
+    clo_frame_socket_open(&frames, socket, CLO_TO_WORKER);
     say_hello(0);
     for (;;) {
         struct clo_frame frame;
         struct clo_order order;
         uint32_t sequence;
         char code[64] = "";
-        if (clo_wire_receive(&wire, UINT64_MAX, -1, &frame, NULL) ||
+        if (clo_frame_socket_receive(&frames, UINT64_MAX, -1, &frame, NULL) ||
             clo_frame_read_run(&frame, &order, &sequence, NULL))
             _exit(0);
         memcpy(code, order.code, order.code_length < 63 ? order.code_length : 63);
@@ -186,7 +186,7 @@ _Noreturn void clo_worker_main(const struct clo_briefing *briefing, int socket, 
             put_result(code);
         lie_in_frames(code);
         lie_in_calls(code); /* "silence" is neither's */
-        if (strncmp(code, "good", 4) == 0 && briefing->pooled)
+        if (strncmp(code, "good", 4) == 0 && bootstrap->pooled)
             say_hello(0);
     }
 }

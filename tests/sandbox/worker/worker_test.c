@@ -2,7 +2,7 @@
  *
  *   worker_test IMAGE LIAR    ($CLOCHE_IMAGE goes before IMAGE)
  *
- * LIAR is a nursery whose workers send what they like (liar.c). Without an image or /dev/kvm: SKIP.
+ * LIAR is a zygote whose workers send what they like (liar.c). Without an image or /dev/kvm: SKIP.
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -65,7 +65,7 @@ static void nothing_of_the_host_is_in_its_memory(void **state)
     clo_run_result_free(run(pool, "print(1)", 0));
     long pids[16];
     size_t count = processes_find("cloche-", pids, 16);
-    assert_true(count >= 2); /* nursery and worker */
+    assert_true(count >= 2); /* zygote and worker */
     assert_true(processes_hold(getpid(), variable, strlen(variable)));
     for (size_t i = 0; i < count; i++) {
         assert_true(processes_hold(pids[i],
@@ -185,12 +185,12 @@ static void check_lie(struct clo_pool *pool, const struct lie *lie, unsigned num
 static void whatever_it_sends_costs_its_run_only(void **state)
 {
     (void)state;
-    clo_program_replace(liar, liar_size);
+    clo_zygote_program_replace(liar, liar_size);
     struct clo_pool *pool = make_pool();
     for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++)
         check_lie(pool, &lies[i], i);
     clo_pool_destroy(pool);
-    clo_program_replace(NULL, 0);
+    clo_zygote_program_replace(NULL, 0);
 }
 
 static void a_program_that_does_not_start_is_an_error(void **state)
@@ -199,11 +199,11 @@ static void a_program_that_does_not_start_is_an_error(void **state)
     struct clo_sandbox_config config = {.image = runs_image, .isolation = CLO_ISOLATION_WORKER};
     struct clo_pool *pool;
     struct clo_error error;
-    clo_program_replace((const uint8_t *)"no ELF file", 11);
+    clo_zygote_program_replace((const uint8_t *)"no ELF file", 11);
     assert_int_equal(clo_pool_create(&pool, &config, 1, &error), CLO_ESYSTEM);
     assert_null(pool);
     assert_non_null(strstr(error.message, "worker"));
-    clo_program_replace(NULL, 0);
+    clo_zygote_program_replace(NULL, 0);
 }
 
 static void read_liar(const char *path)

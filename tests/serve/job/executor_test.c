@@ -21,20 +21,20 @@
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* jobs pass one after the other */
 static atomic_int running, most, done, order[16];
 
-struct task {
-    struct clo_job job;
+struct work {
+    struct clo_executor_job task;
     int number;
 };
 
-static void work(struct clo_job *job)
+static void work(struct clo_executor_job *task)
 {
-    struct task *task = (struct task *)job;
+    struct work *work = (struct work *)task;
     int now = atomic_fetch_add(&running, 1) + 1;
     if (now > atomic_load(&most))
         atomic_store(&most, now);
     pthread_mutex_lock(&gate);
     atomic_fetch_sub(&running, 1);
-    order[atomic_fetch_add(&done, 1)] = task->number;
+    order[atomic_fetch_add(&done, 1)] = work->number;
     pthread_mutex_unlock(&gate);
 }
 
@@ -49,70 +49,70 @@ static void wait_until(atomic_int *value, int want)
 static int setup(void **state)
 {
     running = most = done = 0;
-    return clo_turns_create((struct clo_turns **)state, WORKERS, QUEUE, NULL);
+    return clo_executor_create((struct clo_executor **)state, WORKERS, QUEUE, NULL);
 }
 
 static int teardown(void **state)
 {
-    clo_turns_destroy(*state);
+    clo_executor_destroy(*state);
     return 0;
 }
 
-static void start(struct task *tasks, int count)
+static void start(struct work *tasks, int count)
 {
     memset(tasks, 0, sizeof *tasks * (size_t)count);
     for (int i = 0; i < count; i++) {
-        tasks[i].job.run = work;
+        tasks[i].task.run = work;
         tasks[i].number = i;
     }
 }
 
 static void what_is_too_much_is_refused(void **state)
 {
-    struct task tasks[WORKERS + QUEUE + 1];
+    struct work tasks[WORKERS + QUEUE + 1];
     start(tasks, WORKERS + QUEUE + 1);
     pthread_mutex_lock(&gate);
     for (int i = 0; i < WORKERS + QUEUE; i++)
-        assert_int_equal(clo_turns_submit(*state, &tasks[i].job), 0);
-    assert_int_equal(clo_turns_submit(*state, &tasks[WORKERS + QUEUE].job), CLO_EBUSY);
+        assert_int_equal(clo_executor_submit(*state, &tasks[i].task), 0);
+    assert_int_equal(clo_executor_submit(*state, &tasks[WORKERS + QUEUE].task), CLO_EBUSY);
     wait_until(&running, WORKERS);
-    assert_int_equal(clo_turns_submit(*state, &tasks[WORKERS + QUEUE].job), CLO_EBUSY);
-    assert_false(clo_turns_wait_idle(*state, 10));
+    assert_int_equal(clo_executor_submit(*state, &tasks[WORKERS + QUEUE].task), CLO_EBUSY);
+    assert_false(clo_executor_wait_idle(*state, 10));
     pthread_mutex_unlock(&gate);
-    assert_true(clo_turns_wait_idle(*state, 30000));
+    assert_true(clo_executor_wait_idle(*state, 30000));
     assert_int_equal(done, WORKERS + QUEUE);
     assert_int_equal(most, WORKERS);
-    assert_int_equal(clo_turns_submit(*state, &tasks[WORKERS + QUEUE].job), 0); /* room again */
-    assert_true(clo_turns_wait_idle(*state, 30000));
+    assert_int_equal(clo_executor_submit(*state, &tasks[WORKERS + QUEUE].task), 0); /* room again */
+    assert_true(clo_executor_wait_idle(*state, 30000));
 }
 
 static void a_cancelled_job_does_not_wait_its_turn(void **state)
 {
-    struct task tasks[WORKERS + 2];
+    struct work tasks[WORKERS + 2];
     start(tasks, WORKERS + 2);
     pthread_mutex_lock(&gate);
     for (int i = 0; i < WORKERS + 2; i++)
-        assert_int_equal(clo_turns_submit(*state, &tasks[i].job), 0);
+        assert_int_equal(clo_executor_submit(*state, &tasks[i].task), 0);
     wait_until(&running, WORKERS);
-    clo_turns_hurry(*state, &tasks[WORKERS + 1].job);
-    wait_until(&running, WORKERS + 1);      /* it began although every worker is busy */
-    clo_turns_hurry(*state, &tasks[0].job); /* running already: nothing happens */
+    clo_executor_hurry(*state, &tasks[WORKERS + 1].task);
+    wait_until(&running, WORKERS + 1);          /* it began although every worker is busy */
+    clo_executor_hurry(*state, &tasks[0].task); /* running already: nothing happens */
     pthread_mutex_unlock(&gate);
-    assert_true(clo_turns_wait_idle(*state, 30000));
+    assert_true(clo_executor_wait_idle(*state, 30000));
     assert_int_equal(done, WORKERS + 2);
 }
 
 static void waiting_jobs_are_run_in_order_before_the_end(void **state)
 {
-    struct clo_turns *turns;
-    struct task tasks[4];
+    struct clo_executor *executor;
+    struct work tasks[4];
     (void)state;
     running = most = done = 0;
     start(tasks, 4);
-    assert_int_equal(clo_turns_create(&turns, 1, QUEUE, NULL), 0);
+    assert_int_equal(clo_executor_create(&executor, 1, QUEUE, NULL), 0);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(clo_turns_submit(turns, &tasks[i].job), 0);
-    clo_turns_destroy(turns);
+        assert_int_equal(clo_executor_submit(executor, &tasks[i].task), 0);
+    clo_executor_destroy(executor);
     assert_int_equal(done, 4);
     for (int i = 0; i < 4; i++)
         assert_int_equal(order[i], i);

@@ -42,7 +42,7 @@ static void tape_clear(struct tape *tape)
         json_decref(tape->events[--tape->count]);
 }
 
-static void feed(struct clo_events *events, enum clo_item_event_kind kind, const char *text)
+static void stream(struct clo_events *events, enum clo_item_event_kind kind, const char *text)
 {
     json_t *item =
         kind == CLO_ITEM_ADDED || kind == CLO_ITEM_DONE ? json_loads(text, 0, NULL) : NULL;
@@ -80,12 +80,12 @@ static void a_message_is_streamed(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": []}");
-    feed(&events, CLO_ITEM_TEXT, "Hel");
-    feed(&events, CLO_ITEM_TEXT, "lo");
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": [{\"type\": \"output_text\","
-         " \"text\": \"Hello\", \"annotations\": [{\"type\": \"url_citation\"}]}]}");
+    stream(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": []}");
+    stream(&events, CLO_ITEM_TEXT, "Hel");
+    stream(&events, CLO_ITEM_TEXT, "lo");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": [{\"type\": \"output_text\","
+           " \"text\": \"Hello\", \"annotations\": [{\"type\": \"url_citation\"}]}]}");
     assert_types(&tape, "output_item.added content_part.added output_text.delta output_text.delta "
                         "output_text.annotation.added output_text.done content_part.done "
                         "output_item.done");
@@ -109,15 +109,15 @@ static void a_call_and_its_output_are_streamed(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"fc_1\", \"type\": \"function_call\"}");
-    feed(&events, CLO_ITEM_ARGUMENTS, "{\"a\"");
-    feed(&events, CLO_ITEM_ARGUMENTS, ":1}");
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"fc_1\", \"type\": \"function_call\","
-         " \"name\": \"execute_code\", \"arguments\": \"{\\\"a\\\":1}\"}");
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"fco_1\", \"type\": \"function_call_output\"}");
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"fco_1\", \"type\": \"function_call_output\", \"output\": \"1\"}");
+    stream(&events, CLO_ITEM_ADDED, "{\"id\": \"fc_1\", \"type\": \"function_call\"}");
+    stream(&events, CLO_ITEM_ARGUMENTS, "{\"a\"");
+    stream(&events, CLO_ITEM_ARGUMENTS, ":1}");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"fc_1\", \"type\": \"function_call\","
+           " \"name\": \"execute_code\", \"arguments\": \"{\\\"a\\\":1}\"}");
+    stream(&events, CLO_ITEM_ADDED, "{\"id\": \"fco_1\", \"type\": \"function_call_output\"}");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"fco_1\", \"type\": \"function_call_output\", \"output\": \"1\"}");
     assert_types(&tape, "output_item.added function_call_arguments.delta "
                         "function_call_arguments.delta function_call_arguments.done "
                         "output_item.done output_item.added output_item.done");
@@ -134,11 +134,11 @@ static void reasoning_has_a_summary(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"rs_1\", \"type\": \"reasoning\", \"summary\": []}");
-    feed(&events, CLO_ITEM_REASONING, "hm");
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"rs_1\", \"type\": \"reasoning\", \"summary\": [{\"type\": \"summary_text\","
-         " \"text\": \"hm\"}, {\"type\": \"summary_text\", \"text\": \"so\"}]}");
+    stream(&events, CLO_ITEM_ADDED, "{\"id\": \"rs_1\", \"type\": \"reasoning\", \"summary\": []}");
+    stream(&events, CLO_ITEM_REASONING, "hm");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"rs_1\", \"type\": \"reasoning\", \"summary\": [{\"type\": \"summary_text\","
+           " \"text\": \"hm\"}, {\"type\": \"summary_text\", \"text\": \"so\"}]}");
     assert_types(&tape,
                  "output_item.added reasoning_summary_part.added reasoning_summary_text.delta "
                  "reasoning_summary_text.done reasoning_summary_part.done "
@@ -157,13 +157,13 @@ static void a_refusal_ends_the_text_before_it(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\"}");
-    feed(&events, CLO_ITEM_TEXT, "Well");
-    feed(&events, CLO_ITEM_REFUSAL, "no");
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
-         "{\"type\": \"output_text\", \"text\": \"Well\"},"
-         "{\"type\": \"refusal\", \"refusal\": \"no\"}]}");
+    stream(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\"}");
+    stream(&events, CLO_ITEM_TEXT, "Well");
+    stream(&events, CLO_ITEM_REFUSAL, "no");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
+           "{\"type\": \"output_text\", \"text\": \"Well\"},"
+           "{\"type\": \"refusal\", \"refusal\": \"no\"}]}");
     assert_types(&tape, "output_item.added content_part.added output_text.delta output_text.done "
                         "content_part.done content_part.added refusal.delta refusal.done "
                         "content_part.done output_item.done");
@@ -179,12 +179,12 @@ static void what_was_not_streamed_is_announced_at_the_end(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
-         "{\"type\": \"output_text\", \"text\": \"all at once\"}]}");
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
-         " \"arguments\": \"{}\"}");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": ["
+           "{\"type\": \"output_text\", \"text\": \"all at once\"}]}");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
+           " \"arguments\": \"{}\"}");
     assert_types(&tape, "output_item.added content_part.added output_text.delta output_text.done "
                         "content_part.done output_item.done output_item.added "
                         "function_call_arguments.delta function_call_arguments.done "
@@ -203,8 +203,8 @@ static void an_open_item_is_closed_before_the_end(void **state)
     clo_events_init(&events, record, &tape);
     clo_events_response(&events, "created", response);
     clo_events_response(&events, "in_progress", response);
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": []}");
-    feed(&events, CLO_ITEM_TEXT, "Half a sen");
+    stream(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": []}");
+    stream(&events, CLO_ITEM_TEXT, "Half a sen");
     clo_events_close(&events);
     clo_events_response(&events, "failed", response);
     assert_types(&tape, "created in_progress output_item.added content_part.added "
@@ -225,10 +225,10 @@ static void an_open_call_is_closed_with_what_came(void **state)
     struct tape tape = {0};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_ADDED,
-         "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\"}");
-    feed(&events, CLO_ITEM_ARGUMENTS, "{\"a");
-    feed(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\"}");
+    stream(&events, CLO_ITEM_ADDED,
+           "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\"}");
+    stream(&events, CLO_ITEM_ARGUMENTS, "{\"a");
+    stream(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\"}");
     assert_types(&tape, "output_item.added function_call_arguments.delta "
                         "function_call_arguments.done output_item.done output_item.added");
     assert_field(&tape, 2, "arguments", "\"{\\\"a\"");
@@ -243,9 +243,9 @@ static void nothing_is_written_after_a_failed_write(void **state)
     struct tape tape = {.refuse_at = 2};
     struct clo_events events;
     clo_events_init(&events, record, &tape);
-    feed(&events, CLO_ITEM_DONE,
-         "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
-         " \"arguments\": \"{}\"}");
+    stream(&events, CLO_ITEM_DONE,
+           "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\","
+           " \"arguments\": \"{}\"}");
     assert_int_equal(tape.count, 2);
     assert_true(events.failed);
     clo_events_clear(&events);

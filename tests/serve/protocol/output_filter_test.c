@@ -35,8 +35,8 @@ static void clients_are_told_apart(void **state)
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
         struct clo_problem problem = {0};
         bool answer_only;
-        int status =
-            clo_audience_choose(choices[i].header, choices[i].user_agent, &answer_only, &problem);
+        int status = clo_output_filter_choose(choices[i].header, choices[i].user_agent,
+                                              &answer_only, &problem);
         if (choices[i].answer_only < 0) {
             assert_true(status < 0);
             assert_int_equal(problem.status, 400);
@@ -66,11 +66,11 @@ static void the_answer_is_messages_and_the_clients_calls(void **state)
     json_t *output = parse(OUTPUT), *tools = parse("[{\"name\": \"get_weather\"}]");
     json_t *want = parse("[{\"type\": \"message\"},"
                          " {\"type\": \"function_call\", \"name\": \"get_weather\"}]");
-    json_t *shown = clo_audience_output(output, tools);
+    json_t *shown = clo_output_filter_output(output, tools);
     assert_true(json_equal(shown, want));
     json_decref(shown);
     json_array_remove(want, 1);
-    shown = clo_audience_output(output, NULL);
+    shown = clo_output_filter_output(output, NULL);
     assert_true(json_equal(shown, want));
     json_decref(shown);
     json_decref(want);
@@ -90,11 +90,11 @@ static void hidden_items_have_no_events(void **state)
     int counts[CLO_ITEM_DONE + 1] = {0};
     json_t *output = parse(OUTPUT), *item;
     size_t index;
-    struct clo_audience audience = {{count, counts}, NULL, false};
+    struct clo_output_filter filter = {{count, counts}, NULL, false};
     json_array_foreach(output, index, item) {
-        clo_audience_item(&audience, &(struct clo_item_event){CLO_ITEM_ADDED, item, NULL, 0});
-        clo_audience_item(&audience, &(struct clo_item_event){CLO_ITEM_TEXT, NULL, "x", 1});
-        clo_audience_item(&audience, &(struct clo_item_event){CLO_ITEM_DONE, item, NULL, 0});
+        clo_output_filter_item(&filter, &(struct clo_item_event){CLO_ITEM_ADDED, item, NULL, 0});
+        clo_output_filter_item(&filter, &(struct clo_item_event){CLO_ITEM_TEXT, NULL, "x", 1});
+        clo_output_filter_item(&filter, &(struct clo_item_event){CLO_ITEM_DONE, item, NULL, 0});
     }
     assert_int_equal(counts[CLO_ITEM_ADDED], 1);
     assert_int_equal(counts[CLO_ITEM_TEXT], 1);

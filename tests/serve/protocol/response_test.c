@@ -103,7 +103,7 @@ static void the_request_is_echoed(void **state)
                            " \"tools\": [{\"type\": \"function\", \"name\": \"f\"}],"
                            " \"text\": {\"verbosity\": \"low\"}, \"prompt_cache_key\": \"k\"}");
     assert_complete(base);
-    char *text = clo_json_text(base);
+    char *text = clo_response_text(base);
     assert_non_null(text);
     assert_non_null(strstr(text, "\"temperature\":0.7,"));
     assert_non_null(strstr(text, "\"metadata\":{\"a\":\"b\"}"));

@@ -39,7 +39,7 @@ static int close_store(void **state)
 }
 
 static const struct {
-    struct clo_items_query query;
+    struct clo_input_items_query query;
     const char *ids; /* first characters after 'i', in order */
     bool more;
 } pages[] = {
@@ -67,7 +67,7 @@ static void pages_are_cut_right(void **state)
         json_t *list, *item;
         char ids[ITEMS + 1] = "";
         size_t index;
-        assert_int_equal(clo_items_list(*state, "r", &pages[i].query, &list, &problem), 0);
+        assert_int_equal(clo_input_items_list(*state, "r", &pages[i].query, &list, &problem), 0);
         json_array_foreach(json_object_get(list, "data"), index, item)
             ids[index] = json_string_value(json_object_get(item, "id"))[1];
         assert_string_equal(ids, pages[i].ids);
@@ -80,7 +80,7 @@ static void pages_are_cut_right(void **state)
 }
 
 static const struct {
-    struct clo_items_query query;
+    struct clo_input_items_query query;
     const char *param;
 } refusals[] = {
     {{"0", NULL, NULL, NULL}, "limit"},      {{"101", NULL, NULL, NULL}, "limit"},
@@ -94,7 +94,7 @@ static void wrong_pages_are_refused(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct clo_problem problem;
         json_t *list;
-        assert_true(clo_items_list(*state, "r", &refusals[i].query, &list, &problem) < 0);
+        assert_true(clo_input_items_list(*state, "r", &refusals[i].query, &list, &problem) < 0);
         assert_int_equal(problem.status, 400);
         assert_string_equal(problem.param, refusals[i].param);
     }
@@ -102,10 +102,10 @@ static void wrong_pages_are_refused(void **state)
 
 static void no_items_are_an_empty_list(void **state)
 {
-    struct clo_items_query query = {0};
+    struct clo_input_items_query query = {0};
     struct clo_problem problem;
     json_t *list;
-    assert_int_equal(clo_items_list(*state, "empty", &query, &list, &problem), 0);
+    assert_int_equal(clo_input_items_list(*state, "empty", &query, &list, &problem), 0);
     assert_int_equal(json_array_size(json_object_get(list, "data")), 0);
     assert_true(json_is_null(json_object_get(list, "first_id")));
     json_decref(list);

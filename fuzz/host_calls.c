@@ -36,15 +36,15 @@ static const struct clo_tool tools[] = {
      .call = echo},
 };
 
-static struct clo_service *make_service(void)
+static struct clo_host_calls *make_service(void)
 {
-    struct clo_service *service;
-    struct clo_tools *set;
-    struct clo_crew *crew = clo_crew_create();
-    if (!crew || clo_tools_create(&set, tools, 1, NULL) ||
-        clo_service_create(&service, set, crew, NULL))
+    struct clo_host_calls *calls;
+    struct clo_tool_set *set;
+    struct clo_tool_threads *threads = clo_tool_threads_create();
+    if (!threads || clo_tool_set_create(&set, tools, 1, NULL) ||
+        clo_host_calls_create(&calls, set, threads, NULL))
         abort();
-    return service; /* for the life of the process */
+    return calls; /* for the life of the process */
 }
 
 static uint32_t id_of(uint8_t byte)
@@ -53,8 +53,8 @@ static uint32_t id_of(uint8_t byte)
 }
 
 /* One call of the list; how many bytes it took, 0 when none is left. */
-static size_t one_call(struct clo_service *service, struct clo_reply *reply, const uint8_t *data,
-                       size_t size, int *status)
+static size_t one_call(struct clo_host_calls *calls, struct clo_call_reply *reply,
+                       const uint8_t *data, size_t size, int *status)
 {
     struct clo_error error = {.message = ""};
     if (size < HEAD)
@@ -74,7 +74,7 @@ static size_t one_call(struct clo_service *service, struct clo_reply *reply, con
                             .deadline_ns = clo_monotonic_ns() + PATIENCE_NS,
                             .message = message,
                             .length = length};
-    *status = clo_service_call(service, &call, reply, &error);
+    *status = clo_host_calls_call(calls, &call, reply, &error);
     if (*status && (*status != CLO_EGUEST || !error.message[0]))
         abort();
     if (!*status && (reply->status > CLO_CALL_REFUSED || reply->data.length > CLO_MESSAGE_MAX))
@@ -85,25 +85,25 @@ static size_t one_call(struct clo_service *service, struct clo_reply *reply, con
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct clo_service *service;
+    static struct clo_host_calls *calls;
     struct clo_limits limits, wanted = {.host_calls = 40, .host_call_bytes = 4096};
-    struct clo_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
-    if (!service)
-        service = make_service();
+    struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
+    if (!calls)
+        calls = make_service();
     if (clo_limits_resolve(&limits, &wanted, NULL, NULL))
         abort();
-    clo_service_begin(service, &limits, NULL, -1);
+    clo_host_calls_begin(calls, &limits, NULL, -1);
     int status = 0;
     for (unsigned i = 0; i < CALLS_MAX && !status; i++) {
-        size_t taken = one_call(service, &reply, data, size, &status);
+        size_t taken = one_call(calls, &reply, data, size, &status);
         if (!taken)
             break;
         data += taken;
         size -= taken;
     }
-    if (clo_service_calls(service) > CALLS_MAX)
+    if (clo_host_calls_count(calls) > CALLS_MAX)
         abort();
-    clo_service_end(service);
+    clo_host_calls_end(calls);
     clo_buffer_free(&reply.data);
     return 0;
 }

@@ -23,7 +23,7 @@ static void count(void *context, enum clo_stream stream, const char *data, size_
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct clo_output output;
+    static struct clo_output_records output;
     static uint8_t area[CLO_OUTPUT_AREA_SIZE];
     struct clo_error error = {.message = ""};
     uint64_t total = 0;
@@ -34,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     data += sizeof length;
     size -= sizeof length;
     memcpy(area, data, size < sizeof area ? size : sizeof area);
-    clo_output_begin(&output, count, &total, LIMIT);
-    if (clo_output_take(&output, area, length, &error) && !error.message[0])
+    clo_output_records_begin(&output, count, &total, LIMIT);
+    if (clo_output_records_take(&output, area, length, &error) && !error.message[0])
         abort();
-    if (total > LIMIT || (total == LIMIT) < clo_output_over(&output))
+    if (total > LIMIT || (total == LIMIT) < clo_output_records_over(&output))
         abort();
     return 0;
 }
