@@ -1,17 +1,35 @@
-/* backend.c - what both kinds of backend do before and after a run. */
+/* backend.c - a run from the caller's struct to its result, on this thread or by a worker process. */
 #include "sandbox/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cancel.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "sandbox/call/host_calls.h"
+#include "sandbox/capture.h"
+#include "sandbox/run/runner.h"
+#include "sandbox/worker_client.h"
 
 struct clo_backend {
     const struct clo_config *config;
-    struct clo_thread_backend *local; /* one of these two */
-    struct clo_worker_client *client;
+    struct clo_worker_client *client; /* CLO_ISOLATION_WORKER, else NULL */
+    struct clo_runner *runner;        /* CLO_ISOLATION_THREAD, with what answers its calls */
+    struct clo_host_calls *calls;
 };
+
+static int create_here(struct clo_backend *backend, struct clo_error *error)
+{
+    const struct clo_config *config = backend->config;
+    size_t length;
+    const char *manifest = clo_tool_set_manifest(config->tools, &length);
+    int status = clo_host_calls_create(&backend->calls, config->tools, config->threads, error);
+    if (!status)
+        status = clo_runner_create(&backend->runner, config->image, config->limits.memory, manifest,
+                                   length, error);
+    return status;
+}
 
 int clo_backend_create(struct clo_backend **result, const struct clo_config *config,
                        struct clo_zygote *zygote, struct clo_error *error)
@@ -23,9 +41,9 @@ int clo_backend_create(struct clo_backend **result, const struct clo_config *con
     backend->config = config;
     int status = config->isolation == CLO_ISOLATION_WORKER
                      ? clo_worker_client_create(&backend->client, config, zygote, error)
-                     : clo_thread_backend_create(&backend->local, config, error);
+                     : create_here(backend, error);
     if (status) {
-        free(backend);
+        clo_backend_destroy(backend);
         return status;
     }
     *result = backend;
@@ -36,13 +54,69 @@ void clo_backend_destroy(struct clo_backend *backend)
 {
     if (!backend)
         return;
-    clo_thread_backend_destroy(backend->local);
     clo_worker_client_destroy(backend->client);
+    clo_runner_destroy(backend->runner);
+    clo_host_calls_free(backend->calls);
     free(backend);
 }
 
-static int check_run(const struct clo_backend *backend, const struct clo_run *run,
-                     struct clo_limits *limits, struct clo_error *error)
+/* ---- a run on this thread ---- */
+
+struct run_here {
+    struct clo_host_calls *calls;
+    struct clo_capture capture;
+    struct clo_cancel *cancel;
+};
+
+static int answer(void *context, const struct clo_call *call, struct clo_call_reply *reply,
+                  struct clo_error *error)
+{
+    struct run_here *here = context;
+    return clo_host_calls_call(here->calls, call, reply, error);
+}
+
+static void output(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    struct run_here *here = context;
+    clo_capture_take(&here->capture, stream, data, length);
+}
+
+static bool cancelled(void *context)
+{
+    struct run_here *here = context;
+    return clo_cancel_is_set(here->cancel);
+}
+
+static void kick(void *context)
+{
+    clo_runner_kick(context);
+}
+
+static int run_here(struct clo_backend *backend, const struct clo_run *run,
+                    const struct clo_order *order, struct clo_run_result *result,
+                    struct clo_error *error)
+{
+    struct run_here here = {.calls = backend->calls, .cancel = run->cancel};
+    struct clo_run_host host = {
+        .answer = answer, .output = output, .cancelled = cancelled, .context = &here};
+    struct clo_cancel_watch watch = {.wake = kick, .context = backend->runner};
+    clo_capture_begin(&here.capture, run, order->limits.output);
+    clo_host_calls_begin(here.calls, &order->limits, run->cancel, -1);
+    clo_cancel_add(run->cancel, &watch);
+    int status = clo_runner_run(backend->runner, order, &host, result, error);
+    clo_cancel_remove(run->cancel, &watch);
+    clo_host_calls_end(here.calls);
+    if (!status)
+        status = clo_capture_finish(&here.capture, result, error);
+    clo_capture_clear(&here.capture);
+    return status;
+}
+
+/* ---- either ---- */
+
+/* Check a run and make the order for it. */
+static int make_order(const struct clo_backend *backend, const struct clo_run *run,
+                      struct clo_order *order, struct clo_error *error)
 {
     if (!run->code && run->code_length)
         return clo_fail(error, CLO_EINVALID, "code is NULL, but its length is %zu",
@@ -53,22 +127,27 @@ static int check_run(const struct clo_backend *backend, const struct clo_run *ru
         return clo_fail(error, CLO_EINVALID, "the run's name is not UTF-8");
     if (clo_cancel_is_set(run->cancel))
         return clo_fail(error, CLO_ECANCELLED, "the run was cancelled before it began");
-    return clo_limits_resolve(limits, &run->limits, &backend->config->limits, error);
+    *order = (struct clo_order){.code = run->code,
+                                .code_length = run->code_length,
+                                .name = run->name ? run->name : "main.py",
+                                .keep_state = run->keep_state,
+                                .write_through = run->on_output != NULL};
+    return clo_limits_resolve(&order->limits, &run->limits, &backend->config->limits, error);
 }
 
 int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_run_result **result, struct clo_error *error)
 {
-    struct clo_limits limits;
+    struct clo_order order;
     *result = NULL;
-    int status = check_run(backend, run, &limits, error);
+    int status = make_order(backend, run, &order, error);
     if (status)
         return status;
     struct clo_run_result *made = calloc(1, sizeof *made);
     if (!made)
         return clo_fail_memory(error);
-    status = backend->client ? clo_worker_client_run(backend->client, run, &limits, made, error)
-                             : clo_thread_backend_run(backend->local, run, &limits, made, error);
+    status = backend->client ? clo_worker_client_run(backend->client, run, &order, made, error)
+                             : run_here(backend, run, &order, made, error);
     if (status)
         clo_run_result_free(made);
     else
@@ -83,14 +162,14 @@ unsigned clo_backend_layers(const struct clo_backend *backend)
 
 void clo_backend_warm(struct clo_backend *backend)
 {
-    if (backend->local) /* a worker does it by itself when it is born */
-        clo_thread_backend_warm(backend->local);
+    if (backend->runner) /* a worker does it by itself when it is born */
+        clo_runner_warm(backend->runner);
 }
 
 void clo_backend_settle(struct clo_backend *backend)
 {
-    if (backend->local)
-        clo_thread_backend_settle(backend->local);
-    else
+    if (backend->client)
         clo_worker_client_settle(backend->client);
+    else
+        clo_runner_settle(backend->runner);
 }

@@ -20,22 +20,21 @@ static int write_all(int fd, const char *data, size_t length, struct clo_error *
     return 0;
 }
 
-int clo_bootstrap_write(const struct clo_config *config, int *fd, struct clo_error *error)
+int clo_bootstrap_write(const struct clo_bootstrap *bootstrap, int *fd, struct clo_error *error)
 {
-    size_t length;
     bool copied;
-    const char *path = clo_image_path(config->image);
-    const char *descriptor = clo_tool_set_manifest(config->tools, &length);
-    clo_image_fd(config->image, &copied);
-    struct clo_bootstrap_head head = {.memory = config->limits.memory,
+    const char *path = clo_image_path(bootstrap->image);
+    size_t length = bootstrap->manifest_length;
+    clo_image_fd(bootstrap->image, &copied);
+    struct clo_bootstrap_head head = {.memory = bootstrap->memory,
                                       .path_length = (uint32_t)strlen(path),
                                       .manifest_length = (uint32_t)length,
-                                      .pooled = config->pooled,
+                                      .pooled = bootstrap->pooled,
                                       .image_copied = copied};
     struct clo_buffer words = CLO_BUFFER(CLO_BOOTSTRAP_MAX);
     clo_buffer_append(&words, (const char *)&head, sizeof head);
     clo_buffer_append(&words, path, head.path_length);
-    clo_buffer_append(&words, descriptor, length);
+    clo_buffer_append(&words, bootstrap->manifest, length);
     *fd = -1;
     if (words.failed)
         return clo_fail(error, CLO_EINVALID,

@@ -3,6 +3,8 @@
  * A worker may be dead, stuck or taken over at any moment. Whatever it does costs the run in
  * progress at most; the worker is then killed, and the next run gets a new one.
  */
+#include "sandbox/worker_client.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -15,7 +17,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "sandbox/backend.h"
+#include "sandbox/call/host_calls.h"
 #include "sandbox/capture.h"
 #include "sandbox/run/grace.h"
 #include "sandbox/run/outcome.h"
@@ -346,19 +348,14 @@ static int check_size(const struct clo_order *order, struct clo_error *error)
 }
 
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,
-                          const struct clo_limits *limits, struct clo_run_result *result,
+                          const struct clo_order *order, struct clo_run_result *result,
                           struct clo_error *error)
 {
+    const struct clo_limits *limits = &order->limits;
     struct client_run here = {.client = client, .run = run, .limits = limits, .result = result};
-    struct clo_order order = {.code = run->code,
-                              .code_length = run->code_length,
-                              .name = run->name ? run->name : "main.py",
-                              .limits = *limits,
-                              .keep_state = run->keep_state,
-                              .write_through = run->on_output != NULL};
-    int status = check_size(&order, error);
+    int status = check_size(order, error);
     if (!status)
-        status = send_run(&here, &order, error);
+        status = send_run(&here, order, error);
     if (status)
         return status;
     clo_capture_begin(&here.capture, run, limits->output);

@@ -62,7 +62,7 @@ struct parcel {
 };
 
 /* In the child of a program with many threads: system calls only. */
-static _Noreturn void become_nursery(const struct parcel *parcel, char *const *environment)
+static _Noreturn void become_zygote(const struct parcel *parcel, char *const *environment)
 {
     int moved[CLO_BOOTSTRAP_END];
     char *const arguments[] = {"cloche-zygote", NULL};
@@ -85,6 +85,9 @@ static int pack(const struct clo_config *config, int control, struct parcel *par
                 struct clo_error *error)
 {
     bool copied;
+    struct clo_bootstrap words = {
+        .image = config->image, .memory = config->limits.memory, .pooled = config->pooled};
+    words.manifest = clo_tool_set_manifest(config->tools, &words.manifest_length);
     parcel->program = parcel->placed[CLO_BOOTSTRAP_WORDS] = -1;
     parcel->placed[CLO_BOOTSTRAP_CONTROL] = control;
     parcel->placed[CLO_BOOTSTRAP_IMAGE] = clo_image_fd(config->image, &copied);
@@ -92,7 +95,7 @@ static int pack(const struct clo_config *config, int control, struct parcel *par
     if (!status)
         status = clo_zygote_program_open(&parcel->program, error);
     if (!status)
-        status = clo_bootstrap_write(config, &parcel->placed[CLO_BOOTSTRAP_WORDS], error);
+        status = clo_bootstrap_write(&words, &parcel->placed[CLO_BOOTSTRAP_WORDS], error);
     return status;
 }
 
@@ -115,7 +118,7 @@ static int start(struct clo_zygote *zygote, struct clo_error *error)
         char *const *environment = passed_on();
         zygote->pid = fork();
         if (zygote->pid == 0)
-            become_nursery(&parcel, environment);
+            become_zygote(&parcel, environment);
         if (zygote->pid < 0)
             status = clo_fail_errno(error, CLO_ESYSTEM, "fork");
     }

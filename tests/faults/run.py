@@ -42,7 +42,7 @@ def build(folder):
 def unit_tests(folder):
     listing = subprocess.run(["meson", "introspect", "--tests", folder], capture_output=True, check=True)
     return sorted(Path(test["cmd"][0]) for test in json.loads(listing.stdout)
-                  if any(suite.endswith(":unit") for suite in test["suite"]))
+                  if any(suite.endswith(":unit") for suite in test["suite"]) and test["cmd"][0].endswith("_test"))
 
 
 def run(program, share, environment, seconds):

@@ -11,28 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "abi/hostcall.h"
-#include "base/buffer.h"
 #include "cloche/cancel.h"
 #include "sandbox/call/tool_threads.h"
-#include "sandbox/run/limits.h"
+#include "sandbox/run/run.h"
 #include "sandbox/tool/tool_set.h"
-
-struct clo_call { /* what the guest asks (abi/hostcall.h) */
-    uint32_t flags, kind, id, wait_id;
-    uint64_t timeout_ns;
-    uint64_t deadline_ns; /* of the monotonic clock: the run may wait no longer; UINT64_MAX: none */
-    const uint8_t *message;
-    size_t length;
-};
-
-struct clo_call_reply {
-    uint32_t status; /* enum clo_call_status */
-    uint32_t id;
-    enum clo_limit limit; /* CLO_CALL_REFUSED: the limit that was reached */
-    uint64_t cpu_ns;      /* processor time that a tool used on the calling thread */
-    struct clo_buffer data;
-};
 
 struct clo_host_calls;
 

@@ -7,10 +7,7 @@
 #include <stdint.h>
 
 #include "abi/layout.h"
-#include "cloche/sandbox.h"
-
-typedef void (*clo_output_sink)(void *context, enum clo_stream stream, const char *data,
-                                size_t length);
+#include "sandbox/run/run.h"
 
 struct clo_output_records {
     clo_output_sink sink;

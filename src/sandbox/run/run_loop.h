@@ -6,13 +6,14 @@
 
 #include "sandbox/run/fault.h"
 #include "sandbox/run/grace.h"
+#include "sandbox/run/output_records.h"
 #include "sandbox/run/runner.h"
 #include "vm/vm.h"
 
 struct clo_runner {
     const struct clo_image *image;
     uint64_t memory;
-    const char *descriptor;
+    const char *manifest;
     size_t manifest_length;
     struct clo_vm *_Atomic vm; /* atomic for clo_runner_kick; NULL: to be made */
     bool used;                 /* has run since it was made or restored */

@@ -34,7 +34,7 @@ static void drop_vm(struct clo_runner *runner)
 }
 
 int clo_runner_create(struct clo_runner **result, const struct clo_image *image, uint64_t memory,
-                      const char *descriptor, size_t manifest_length, struct clo_error *error)
+                      const char *manifest, size_t manifest_length, struct clo_error *error)
 {
     *result = NULL;
     struct clo_runner *runner = calloc(1, sizeof *runner);
@@ -42,7 +42,7 @@ int clo_runner_create(struct clo_runner **result, const struct clo_image *image,
         return clo_fail_memory(error);
     runner->image = image;
     runner->memory = memory;
-    runner->descriptor = descriptor;
+    runner->manifest = manifest;
     runner->manifest_length = manifest_length;
     runner->message = CLO_BUFFER(CLO_MESSAGE_MAX);
     runner->reply.data = CLO_BUFFER(CLO_MESSAGE_MAX);
@@ -100,7 +100,7 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     clo_cbor_put_string(request, "name");
     clo_cbor_put_string(request, order->name);
     clo_cbor_put_string(request, "tools");
-    clo_buffer_append(request, runner->descriptor, runner->manifest_length);
+    clo_buffer_append(request, runner->manifest, runner->manifest_length);
     if (request->no_memory)
         return clo_fail_memory(error);
     if (request->failed)

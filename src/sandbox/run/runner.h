@@ -13,33 +13,14 @@
 #ifndef CLO_SANDBOX_RUN_RUNNER_H
 #define CLO_SANDBOX_RUN_RUNNER_H
 
-#include "sandbox/call/host_calls.h"
-#include "sandbox/run/output_records.h"
-
-struct clo_run_host {
-    /* Answer a host call: clo_host_calls_call's contract. Any status other than 0 and CLO_EGUEST ends
-     * the run without a result. */
-    int (*answer)(void *context, const struct clo_call *call, struct clo_call_reply *reply,
-                  struct clo_error *error);
-    clo_output_sink output;
-    bool (*cancelled)(void *context);
-    void *context;
-};
-
-struct clo_order { /* one run, with its limits resolved */
-    const char *code;
-    size_t code_length;
-    const char *name;
-    struct clo_limits limits;
-    bool keep_state;
-    bool write_through; /* someone looks at the output as it comes */
-};
+#include "cloche/image.h"
+#include "sandbox/run/run.h"
 
 struct clo_runner;
 
-/* Makes the micro-VM too. `descriptor`: the tools' (clo_tool_set_manifest), kept by the caller. */
+/* Makes the micro-VM too. `manifest`: the tools' (clo_tool_set_manifest), kept by the caller. */
 int clo_runner_create(struct clo_runner **runner, const struct clo_image *image, uint64_t memory,
-                      const char *descriptor, size_t manifest_length, struct clo_error *error);
+                      const char *manifest, size_t manifest_length, struct clo_error *error);
 void clo_runner_destroy(struct clo_runner *runner);
 
 /* Run to the end. Fills everything in *result (zeroed by the caller) but out and err, which go to

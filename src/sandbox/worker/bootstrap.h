@@ -4,7 +4,7 @@
  * in a worker: no key, no conversation, no other run. All that it gets are four descriptors and the
  * words of the bootstrap, a sealed file in memory:
  *
- *   [struct clo_bootstrap_head][path of the image][descriptor of the tools]
+ *   [struct clo_bootstrap_head][path of the image][the tools' manifest]
  */
 #ifndef CLO_SANDBOX_WORKER_BOOTSTRAP_H
 #define CLO_SANDBOX_WORKER_BOOTSTRAP_H
@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "cloche/error.h"
-#include "sandbox/config.h"
+#include "cloche/image.h"
 
 enum { /* descriptors that the program starts with; 0, 1 and 2 are /dev/null */
        CLO_BOOTSTRAP_CONTROL = 3, /* a socket: the program speaks zygote.h's protocol on it */
@@ -26,14 +26,14 @@ enum { /* descriptors that the program starts with; 0, 1 and 2 are /dev/null */
 
 struct clo_bootstrap {
     const struct clo_image *image;
-    uint64_t memory;        /* the sandbox's limit, bytes */
-    bool pooled;            /* runs share no state: restore ahead of the next */
-    const char *descriptor; /* clo_tool_set_manifest */
+    uint64_t memory;      /* the sandbox's limit, bytes */
+    bool pooled;          /* runs share no state: restore ahead of the next */
+    const char *manifest; /* of the tools, for run requests: clo_tool_set_manifest */
     size_t manifest_length;
 };
 
-/* In the program that makes the zygote: the words, as a sealed file. The caller closes *fd. */
-int clo_bootstrap_write(const struct clo_config *config, int *fd, struct clo_error *error);
+/* On the host: the words, as a sealed file. The caller closes *fd. */
+int clo_bootstrap_write(const struct clo_bootstrap *bootstrap, int *fd, struct clo_error *error);
 
 /* In the zygote, once: adopt the descriptors (the words' is closed). What *bootstrap points to
  * stays for the life of the process. */

@@ -1,5 +1,5 @@
-/* sandbox/worker/bootstrap_head.h - the fixed part of a bootstrap; for bootstrap_write.c and bootstrap_read.c,
- * which belong to different programs of the same build. */
+/* sandbox/worker/bootstrap_head.h - the fixed part of a bootstrap; for bootstrap_write.c and
+ * bootstrap_read.c, which belong to different programs of the same build. */
 #ifndef CLO_SANDBOX_WORKER_BOOTSTRAP_HEAD_H
 #define CLO_SANDBOX_WORKER_BOOTSTRAP_HEAD_H
 
@@ -8,7 +8,7 @@
 #include "abi/layout.h"
 #include "sandbox/worker/bootstrap.h"
 
-struct clo_bootstrap_head { /* then the path and the descriptor, without NUL */
+struct clo_bootstrap_head { /* then the path and the manifest, without NUL */
     uint64_t memory;
     uint32_t path_length, manifest_length;
     uint8_t pooled, image_copied, reserved[6];

@@ -32,7 +32,7 @@ int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error)
         mmap(NULL, size ? size : 1, PROT_READ, MAP_PRIVATE, CLO_BOOTSTRAP_WORDS, 0);
     if (head == MAP_FAILED)
         return clo_fail_errno(error, CLO_ESYSTEM, "mapping a worker's bootstrap");
-    close(CLO_BOOTSTRAP_WORDS); /* the mapping stays: the descriptor of the tools lies there */
+    close(CLO_BOOTSTRAP_WORDS); /* the mapping stays: the manifest lies there */
     int status = check(head, size, error);
     if (status)
         return status;
@@ -45,7 +45,7 @@ int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error)
     *bootstrap = (struct clo_bootstrap){.image = image,
                                         .memory = head->memory,
                                         .pooled = head->pooled,
-                                        .descriptor = words + head->path_length,
+                                        .manifest = words + head->path_length,
                                         .manifest_length = head->manifest_length};
     return 0;
 }

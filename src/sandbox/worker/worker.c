@@ -149,7 +149,7 @@ static void begin(struct worker *worker, unsigned layers)
     clo_jail_enter(bootstrap->memory + CLO_WORKER_MEMORY, &layers);
     if (!status)
         status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->memory,
-                                   bootstrap->descriptor, bootstrap->manifest_length, &error);
+                                   bootstrap->manifest, bootstrap->manifest_length, &error);
     if (!status)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)

@@ -19,6 +19,7 @@
 
 #include "clean_programs.h"
 #include "cloche/tool.h"
+#include "sandbox/call/host_calls.h"
 #include "sandbox/run/run_loop.h"
 
 #define RUNS 100
@@ -269,10 +270,10 @@ static int set_up(void **state)
     struct fixture *fixture = *state;
     size_t length;
     struct clo_error error;
-    const char *descriptor = clo_tool_set_manifest(tools, &length);
+    const char *manifest = clo_tool_set_manifest(tools, &length);
     fixture->random = 1;
     if (clo_host_calls_create(&fixture->calls, tools, threads, &error) ||
-        clo_runner_create(&fixture->runner, image, MEMORY, descriptor, length, &error)) {
+        clo_runner_create(&fixture->runner, image, MEMORY, manifest, length, &error)) {
         fprintf(stderr, "a runner: %s\n", error.message);
         return -1;
     }

@@ -1,0 +1,70 @@
+/* sandbox/run/run.h - what a run is, as the side that runs it sees it. Read this first.
+ *
+ * Everything in sandbox/run, sandbox/worker and sandbox/value may be taken over by the code that
+ * runs: it is linked into the program that worker processes are (src/sandbox/meson.build), and what
+ * is the host's alone (tools, schemas, the pool, files, models) cannot be called from there.
+ *
+ *   clo_order ──▶ runner ──▶ run_loop ──▶ run_end ──▶ struct clo_run_result
+ *                               │ ▲
+ *              struct clo_call  ▼ │  struct clo_call_reply
+ *                        struct clo_run_host: answers calls, takes output, says when to stop;
+ *                        in this process (backend.c), or at the other end of a socket (worker.c)
+ *
+ * What is always true
+ * - The micro-VM, the runner and the loop belong to one thread.
+ * - Whatever the guest wrote is copied once, checked, then used; what the host is told has passed
+ *   those checks, and the host checks it again (worker_client.c).
+ * - No lock is taken on this side.
+ */
+#ifndef CLO_SANDBOX_RUN_RUN_H
+#define CLO_SANDBOX_RUN_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/hostcall.h"
+#include "base/buffer.h"
+#include "cloche/sandbox.h"
+#include "sandbox/run/limits.h"
+
+struct clo_call { /* what the guest asks (abi/hostcall.h) */
+    uint32_t flags, kind, id, wait_id;
+    uint64_t timeout_ns;
+    uint64_t deadline_ns; /* of the monotonic clock: the run may wait no longer; UINT64_MAX: none */
+    const uint8_t *message;
+    size_t length;
+};
+
+struct clo_call_reply {
+    uint32_t status; /* enum clo_call_status */
+    uint32_t id;
+    enum clo_limit limit; /* CLO_CALL_REFUSED: the limit that was reached */
+    uint64_t cpu_ns;      /* processor time that a tool used on the calling thread */
+    struct clo_buffer data;
+};
+
+/* Output on its way to whoever keeps it; `data` is not NUL-terminated. */
+typedef void (*clo_output_sink)(void *context, enum clo_stream stream, const char *data,
+                                size_t length);
+
+struct clo_run_host {
+    /* Answer a host call: clo_host_calls_call's contract (call/host_calls.h). Any status other than 0 and CLO_EGUEST ends
+     * the run without a result. */
+    int (*answer)(void *context, const struct clo_call *call, struct clo_call_reply *reply,
+                  struct clo_error *error);
+    clo_output_sink output;
+    bool (*cancelled)(void *context);
+    void *context;
+};
+
+struct clo_order { /* one run, with its limits resolved */
+    const char *code;
+    size_t code_length;
+    const char *name;
+    struct clo_limits limits;
+    bool keep_state;
+    bool write_through; /* someone looks at the output as it comes */
+};
+
+#endif
