@@ -12,6 +12,13 @@
 extern "C" {
 #endif
 
+/* How clients see the agent's own work, unless a request's header x-cloche-items says otherwise. */
+enum clo_serve_items {
+    CLO_SERVE_ITEMS_MCP,   /* each run of code is an mcp_call: finished work of the server */
+    CLO_SERVE_ITEMS_CALLS, /* function_call and function_call_output, as Agent Framework has it */
+    CLO_SERVE_ITEMS_ANSWER /* not at all: messages, and calls of the client's own tools */
+};
+
 struct clo_serve_config {
     const char *address;  /* [127.0.0.1] address to listen on; "0.0.0.0" or "::" for all */
     uint16_t port;        /* 0: $PORT, else 8088 */
@@ -21,7 +28,8 @@ struct clo_serve_config {
     unsigned connections; /* [1024] open HTTP connections */
     const char *store;    /* SQLite file for responses; NULL: a private file in memory */
     unsigned grace_ms; /* [10,000] after SIGTERM for turns in progress, then they are cancelled */
-    unsigned keepalive_ms; /* [15,000] between comments on a quiet event stream */
+    unsigned keepalive_ms;      /* [15,000] between comments on a quiet event stream */
+    enum clo_serve_items items; /* [mcp] */
     /* Called once when requests are accepted, with the port in use; may be NULL. */
     void (*on_ready)(void *context, const char *address, uint16_t port);
     void *context;

@@ -181,6 +181,7 @@ void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_co
     config->store = said->store ? said->store : config->store;
     config->grace_ms = said->grace_ms ? said->grace_ms : config->grace_ms;
     config->keepalive_ms = said->keepalive_ms ? said->keepalive_ms : config->keepalive_ms;
+    config->items = said->items ? said->items : config->items;
 }
 
 void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory)

@@ -3,7 +3,9 @@
  * A turn is one request's work: it blocks the calling thread and keeps no state in the agent. The
  * caller owns the history and passes it whole in `input`. A turn that waits for a model holds no
  * micro-VM. Whatever happens, result->output is a list of items that is valid as later input: every
- * function_call in it that the agent made has its function_call_output.
+ * function_call in it that the agent made has its function_call_output. Of a run that failed, or
+ * was not carried out, that has a member of our own, "failed": true, which no model or client is
+ * shown.
  */
 #ifndef CLO_AGENT_AGENT_H
 #define CLO_AGENT_AGENT_H

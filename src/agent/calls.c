@@ -45,16 +45,19 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
     struct clo_error error = {0};
     if (clo_codeact_arguments(json_object_get(call->item, "arguments"), &code, &length, &error)) {
         call->output = clo_codeact_refusal(error.message);
+        call->failed = true;
         return;
     }
     struct clo_run run = {.code = code, .code_length = length, .cancel = batch->cancel};
     if (clo_pool_run(batch->agent->pool, &run, batch->agent->wait_ms, &result, &error)) {
         char text[EXPLANATION_MAX];
         call->output = clo_codeact_refusal(explain(&error, text));
+        call->failed = true;
         if (error.code != CLO_ECANCELLED)
             call->trouble = error;
     } else {
         call->output = clo_codeact_outcome(result, batch->agent->tool_output_max);
+        call->failed = result->error.kind != CLO_RUN_OK || result->exit_code != 0;
         clo_run_result_free(result);
     }
     free(code);
@@ -67,10 +70,12 @@ static void *work(void *context)
         struct clo_code_call *call = &batch->calls[i];
         if (call->client)
             continue;
-        if (call->refusal)
-            call->output = clo_codeact_refusal(call->refusal);
-        else
+        if (!call->refusal) {
             execute(batch, call);
+            continue;
+        }
+        call->output = clo_codeact_refusal(call->refusal);
+        call->failed = true;
     }
     return NULL;
 }

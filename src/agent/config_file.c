@@ -154,12 +154,13 @@ static int read_loop(struct reading *reading, const struct clo_yaml_node *root)
 static int read_serve(struct reading *reading, const struct clo_yaml_node *root)
 {
     static const char *const keys[] = {"listen", "port",  "turns",     "queue", "connections",
-                                       "store",  "grace", "keepalive", NULL};
+                                       "store",  "grace", "keepalive", "items", NULL};
+    static const char *const forms[] = {"mcp", "calls", "answer", NULL};
     const struct clo_yaml_node *node = clo_yaml_get(root, "serve");
     struct clo_serve_config *serve = &reading->serve;
     struct clo_error *error = reading->error;
     uint64_t port = 0, turns = 0, queue = 0, connections = 0, grace = 0, keepalive = 0;
-    int status;
+    int status, items = CLO_SERVE_ITEMS_MCP;
     if (!node)
         return 0;
     if ((status = clo_yaml_check(node, keys, error)) ||
@@ -170,7 +171,8 @@ static int read_serve(struct reading *reading, const struct clo_yaml_node *root)
         (status = clo_yaml_count(node, "connections", 1, 100000, &connections, error)) ||
         (status = clo_yaml_text(node, "store", &serve->store, error)) ||
         (status = clo_yaml_duration(node, "grace", &grace, error)) ||
-        (status = clo_yaml_duration(node, "keepalive", &keepalive, error)))
+        (status = clo_yaml_duration(node, "keepalive", &keepalive, error)) ||
+        (status = clo_yaml_choice(node, "items", forms, &items, error)))
         return status;
     if (grace > UINT32_MAX || keepalive > UINT32_MAX)
         return clo_yaml_fail(node, error, "\"grace\" or \"keepalive\" is longer than 49 days");
@@ -180,6 +182,7 @@ static int read_serve(struct reading *reading, const struct clo_yaml_node *root)
     serve->connections = (unsigned)connections;
     serve->grace_ms = (unsigned)grace;
     serve->keepalive_ms = (unsigned)keepalive;
+    serve->items = (enum clo_serve_items)items;
     if (serve->store &&
         !(serve->store = reading->store = clo_path_beside(reading->path, serve->store)))
         return clo_fail_memory(error);

@@ -39,6 +39,7 @@ struct clo_code_call {
     const json_t *item;  /* borrowed */
     bool client;         /* the client's: left alone */
     const char *refusal; /* why it is not carried out; NULL: carry it out */
+    bool failed;         /* the run ended with an error, or there was none */
     char *output;        /* what the model reads; owned; NULL: out of memory, or the client's */
     struct clo_error trouble;
 };

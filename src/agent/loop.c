@@ -112,7 +112,8 @@ static void add_output(struct loop *loop, const struct clo_code_call *call)
     }
     relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_ADDED, .item = item});
     if (json_object_set_new(item, "output", json_string(call->output)) ||
-        json_object_set_new(item, "status", json_string("completed")))
+        json_object_set_new(item, "status", json_string("completed")) ||
+        (call->failed && json_object_set_new(item, "failed", json_true())))
         loop->failed = true;
     relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_DONE, .item = item});
     json_decref(item);

@@ -24,6 +24,8 @@ static const char help[] =
     "  --port PORT       port ($PORT, else 8088; 0 picks a free one)\n"
     "  --store FILE      SQLite file that keeps responses (else they end with the process)\n"
     "  --grace DURATION  time for running turns after SIGTERM (10s)\n"
+    "  --items FORM      how clients see the agent's runs of code: mcp: as mcp_call; calls: as\n"
+    "                    function_call, for Agent Framework; answer: not at all (mcp)\n"
     "  --jail LEVEL      best: the layers of the workers' jail that this machine allows; strict:\n"
     "                    all of them or no start (best)\n"
     "  --total-memory SIZE  ceiling on the memory of all sandboxes together (half of what this\n"
@@ -77,6 +79,20 @@ static void announce(void *context, const char *address, uint16_t port)
     fprintf(stderr, "cloche: listening on http://%s%s%s:%u\n", open, address, close, port);
 }
 
+/* CLI_OK: `form` is NULL, or its meaning is in *items. */
+static int parse_items(const char *form, enum clo_serve_items *items)
+{
+    static const char *const forms[] = {"mcp", "calls", "answer"};
+    for (int i = 0; form && i < 3; i++) {
+        if (strcmp(form, forms[i]) == 0) {
+            *items = (enum clo_serve_items)i;
+            return CLI_OK;
+        }
+    }
+    return form ? clo_cli_usage("serve", "--items \"%s\" is none of mcp, calls and answer", form)
+                : CLI_OK;
+}
+
 static int parse_port(const char *text, struct clo_serve_config *config)
 {
     char *end;
@@ -91,12 +107,17 @@ static int parse_port(const char *text, struct clo_serve_config *config)
 int clo_cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'}, {"port", required_argument, NULL, 'p'},
-        {"store", required_argument, NULL, 's'},  {"grace", required_argument, NULL, 'g'},
-        {"jail", required_argument, NULL, 'j'},   {"total-memory", required_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"listen", required_argument, NULL, 'l'},
+        {"port", required_argument, NULL, 'p'},
+        {"store", required_argument, NULL, 's'},
+        {"grace", required_argument, NULL, 'g'},
+        {"jail", required_argument, NULL, 'j'},
+        {"total-memory", required_argument, NULL, 'm'},
+        {"items", required_argument, NULL, 'i'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
-    const char *listen = NULL, *port = NULL, *store = NULL;
+    const char *listen = NULL, *port = NULL, *store = NULL, *items = NULL;
     enum clo_jail jail;
     struct clo_agent_choice choice = {0};
     uint64_t grace_ms = 0;
@@ -106,6 +127,7 @@ int clo_cli_serve(int argc, char **argv)
         case 'l': listen = optarg; break;
         case 'p': port = optarg; break;
         case 's': store = optarg; break;
+        case 'i': items = optarg; break;
         case 'g':
             if (clo_duration_parse(optarg, &grace_ms, &error))
                 return clo_cli_usage("serve", "%s", error.message);
@@ -128,7 +150,7 @@ int clo_cli_serve(int argc, char **argv)
         return clo_cli_usage("serve", "give one agent.yaml");
 
     struct clo_serve_config config = {0}, chosen = {0};
-    if (port && parse_port(port, &chosen))
+    if ((port && parse_port(port, &chosen)) || parse_items(items, &chosen.items))
         return CLI_USAGE;
     struct clo_agent *agent;
     /* Before the image: without a hypervisor none can be made either. */
@@ -141,6 +163,8 @@ int clo_cli_serve(int argc, char **argv)
         config.port = chosen.port;
         config.any_port = chosen.any_port;
     }
+    if (items)
+        config.items = chosen.items;
     if (listen)
         config.address = listen;
     if (store)

@@ -29,11 +29,13 @@ enum clo_item_event_kind {
     CLO_ITEM_ARGUMENTS, /* delta of a function_call's arguments */
     CLO_ITEM_REASONING, /* delta of a reasoning item's summary text */
     CLO_ITEM_DONE,      /* item: complete */
+    /* item: its arguments are whole. No model reports this, but serve/protocol/output_filter.h to a stream. */
+    CLO_ITEM_ARGUMENTS_DONE,
 };
 
 struct clo_item_event {
     enum clo_item_event_kind kind;
-    const json_t *item; /* ADDED, DONE; borrowed */
+    const json_t *item; /* ADDED, DONE, ARGUMENTS_DONE; borrowed */
     const char *delta;  /* the others; UTF-8, whole characters, not NUL-terminated */
     size_t length;
 };

@@ -3,7 +3,6 @@
 
 #include "agent/agent.h"
 #include "serve/http/http.h"
-#include "serve/protocol/output_filter.h"
 #include "serve/protocol/response.h"
 #include "serve/store/history.h"
 #include "serve/store/store.h"
@@ -41,9 +40,7 @@ static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
     struct clo_response_job *job = NULL;
     char id[CLO_SERVE_NAME_MAX + 1];
     const char *text = exchange->body.data ? exchange->body.data : "";
-    if (clo_output_filter_choose(clo_exchange_header(exchange, "x-cloche-output"),
-                                 clo_exchange_header(exchange, "User-Agent"), &request.answer_only,
-                                 problem) == 0 &&
+    if (clo_exchange_items(exchange, &request.items, problem) == 0 &&
         clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
         clo_history_check(exchange->server->store, &request, problem) == 0 &&
         choose_id(exchange, id, problem) == 0) {

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "serve/http/http.h"
-#include "serve/protocol/output_filter.h"
 #include "serve/store/input_items.h"
 #include "serve/store/store.h"
 
@@ -85,15 +84,12 @@ static int replay(struct clo_exchange *exchange, const struct clo_record *record
 static int show(struct clo_exchange *exchange, const struct clo_record *record,
                 struct clo_problem *problem)
 {
-    bool answer_only;
-    if (clo_output_filter_choose(clo_exchange_header(exchange, "x-cloche-output"),
-                                 clo_exchange_header(exchange, "User-Agent"), &answer_only,
-                                 problem) < 0)
+    struct clo_output_filter_view view = {.label = exchange->server->label,
+                                          .tools = json_object_get(record->response, "tools")};
+    if (clo_exchange_items(exchange, &view.items, problem) < 0)
         return CLO_EINVALID;
-    if (answer_only &&
-        json_object_set_new(record->response, "output",
-                            clo_output_filter_output(json_object_get(record->response, "output"),
-                                                     json_object_get(record->response, "tools"))))
+    json_t *output = clo_output_filter_output(&view, json_object_get(record->response, "output"));
+    if (json_object_set_new(record->response, "output", output) < 0)
         return clo_problem_internal(problem);
     clo_exchange_json(exchange, 200, json_incref(record->response));
     return 0;

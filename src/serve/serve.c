@@ -128,6 +128,9 @@ static int fill_config(struct clo_server *server, const struct clo_serve_config 
         check("grace_ms", &config->grace_ms, 10000, 1, GRACE_MS_MAX, error) < 0 ||
         check("keepalive_ms", &config->keepalive_ms, 15000, 10, GRACE_MS_MAX, error) < 0)
         return CLO_EINVALID;
+    if ((unsigned)config->items > CLO_SERVE_ITEMS_ANSWER)
+        return clo_fail(error, CLO_EINVALID, "items is %u, which is no enum clo_serve_items",
+                        (unsigned)config->items);
     return 0;
 }
 
@@ -212,6 +215,7 @@ int clo_serve(struct clo_agent *agent, const struct clo_serve_config *given,
     if (status < 0)
         return status;
     raise_descriptors(&server.config);
+    clo_output_filter_label(server.label, clo_agent_name(agent));
     status = start(&server, &port, error);
     if (status == 0) {
         if (server.config.on_ready)

@@ -31,6 +31,7 @@
 #include <string.h>
 
 #include "cloche/serve.h"
+#include "serve/protocol/output_filter.h"
 
 #define CLO_SERVE_BODY_MAX (32u << 20)    /* bytes of one request body; beyond it 413 */
 #define CLO_SERVE_BODIES_MAX (256u << 20) /* bytes of all bodies held at once; beyond it 503 */
@@ -58,7 +59,8 @@ struct clo_http;
 
 struct clo_server {
     struct clo_agent *agent;
-    struct clo_serve_config config; /* with the defaults filled in */
+    struct clo_serve_config config;         /* with the defaults filled in */
+    char label[CLO_AUDIENCE_LABEL_MAX + 1]; /* server_label, of the agent's name */
     struct clo_http *http;
     struct clo_store *store;
     struct clo_executor *executor;

@@ -131,7 +131,7 @@ test("agents: code, and the turn after it by previous_response_id", async () => 
   assert.ok(input.some((item) => item.type === "function_call_output"));
   const { json } = await call(server.url, `/responses/${first.lastResponseId}`);
   assert.deepEqual(json.output.map((item) => item.type),
-    ["function_call", "function_call_output", "message"]);
+    ["mcp_call", "message"]);
 });
 
 test("agents: code, streamed", async () => {

@@ -10,7 +10,7 @@ import { EXAMPLE, PATIENT, startServer } from "./lib/server.mjs";
 
 const python = (code) => `Run this:\n\`\`\`python\n${code}\n\`\`\``;
 const outputOf = (response) => response.output
-  .find((item) => item.type === "function_call_output")?.output ?? JSON.stringify(response);
+  .find((item) => item.type === "mcp_call")?.output ?? JSON.stringify(response);
 
 describe("the example, offline", () => {
   let server;
@@ -22,8 +22,8 @@ describe("the example, offline", () => {
       input: "Fetch all users, find the admins, multiply 7 by 6, and print the users, admins and "
         + "multiplication result. Use execute_code with call_tool(...)." });
     assert.deepEqual(json.output.map((item) => item.type),
-      ["function_call", "function_call_output", "message"]);
-    const text = json.output[2].content[0].text;
+      ["mcp_call", "message"]);
+    const text = json.output[1].content[0].text;
     for (const word of ["Alice", "Bob", "Charlie", "Admins: Alice, Charlie", "42"])
       assert.ok(text.includes(word), text);
   });
@@ -39,7 +39,7 @@ describe("the example, offline", () => {
     const types = [];
     stream.on("response.output_item.done", (event) => types.push(event.item.type));
     const response = await stream.finalResponse();
-    assert.deepEqual(types, ["function_call", "function_call_output", "message"]);
+    assert.deepEqual(types, ["mcp_call", "message"]);
     assert.match(response.output_text, /42/);
   });
 });
@@ -104,7 +104,7 @@ describe("code behind a model server", () => {
     let text = "";
     for await (const part of socket) {
       text += part;
-      if (text.includes("function_call_arguments.done")) break; // leaves the loop, and the socket
+      if (text.includes("mcp_call_arguments.done")) break; // leaves the loop, and the socket
     }
     socket.destroy();
     const start = Date.now();

@@ -51,6 +51,7 @@ static json_t *input_item(const json_t *item)
     if (type && strcmp(type, "reasoning") != 0)
         json_object_del(copy, "id");
     json_object_del(copy, "status");
+    json_object_del(copy, "failed"); /* ours, see agent.h */
     if (type && strcmp(type, "function_call") == 0) {
         json_t *arguments = clo_client_arguments(item);
         if (!arguments || json_object_set_new(copy, "arguments", arguments)) {

@@ -16,6 +16,14 @@ const char *clo_exchange_query(const struct clo_exchange *exchange, const char *
     return MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+int clo_exchange_items(const struct clo_exchange *exchange, enum clo_serve_items *items,
+                       struct clo_problem *problem)
+{
+    return clo_output_filter_choose(clo_exchange_header(exchange, "x-cloche-items"),
+                                    clo_exchange_header(exchange, "x-cloche-output"),
+                                    exchange->server->config.items, items, problem);
+}
+
 void clo_exchange_text(struct clo_exchange *exchange, unsigned status, char *text)
 {
     static const char broken[] =

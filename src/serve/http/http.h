@@ -49,6 +49,9 @@ void clo_http_drain(struct clo_http *http, unsigned milliseconds);
 void clo_http_stop(struct clo_http *http);
 
 const char *clo_exchange_header(const struct clo_exchange *exchange, const char *name);
+/* The form of items that the client asks for, see audience.h. */
+int clo_exchange_items(const struct clo_exchange *exchange, enum clo_serve_items *items,
+                       struct clo_problem *problem);
 const char *clo_exchange_query(const struct clo_exchange *exchange, const char *name);
 
 /* Answer. The JSON and text are taken; NULL answers 500. */

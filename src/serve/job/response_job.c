@@ -10,7 +10,6 @@
 #include "serve/http/http.h"
 #include "serve/log.h"
 #include "serve/protocol/events.h"
-#include "serve/protocol/output_filter.h"
 #include "serve/protocol/response.h"
 #include "serve/store/history.h"
 #include "serve/store/store.h"
@@ -212,6 +211,12 @@ void clo_response_job_cancel(struct clo_response_job *job, enum clo_job_reason r
         clo_executor_hurry(job->server->executor, &job->task);
 }
 
+static struct clo_output_filter_view view_of(const struct clo_response_job *job)
+{
+    return (struct clo_output_filter_view){job->request.items, job->server->label,
+                                           job->request.client_tools};
+}
+
 /* The end: the final object, stored, and the job off the register. NULL: no memory. */
 static json_t *finish(struct clo_response_job *job, const struct clo_turn_result *result)
 {
@@ -225,9 +230,9 @@ static json_t *finish(struct clo_response_job *job, const struct clo_turn_result
         response = settle(job, &state);
     }
     pthread_mutex_unlock(&job->lock);
-    if (response && job->request.answer_only)
-        clo_json_put(&response, "output",
-                     clo_output_filter_output(state.output, job->request.client_tools));
+    struct clo_output_filter_view view = view_of(job);
+    if (response && state.output)
+        clo_json_put(&response, "output", clo_output_filter_output(&view, state.output));
     return response;
 }
 
@@ -242,12 +247,15 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
         .max_tool_calls = job->request.max_tool_calls,
         .cancel = job->cancel,
     };
-    struct clo_output_filter filter = {{clo_events_item, events}, job->request.client_tools, false};
+    struct clo_output_filter filter;
+    struct clo_output_filter_view view = view_of(job);
+    clo_output_filter_init(&filter, &view, &(struct clo_item_sink){clo_events_item, events});
     if (events)
-        turn.sink = job->request.answer_only
-                        ? (struct clo_item_sink){clo_output_filter_item, &filter}
-                        : filter.next;
+        turn.sink = (struct clo_item_sink){clo_output_filter_item, &filter};
     clo_agent_turn(job->server->agent, &turn, result);
+    clo_output_filter_end(&filter);
+    if (events)
+        events->failed |= filter.failed;
     if (result->trouble.code != CLO_OK && !clo_cancel_is_set(job->cancel))
         clo_log_event(result->status == CLO_TURN_FAILED ? "error" : "warning", "turn",
                       "response %s: %s: %s%s%s", job->id, clo_status_name(result->trouble.code),

@@ -207,12 +207,20 @@ static void parts_finish(struct clo_events *events, const json_t *parts)
     }
 }
 
+static bool is_type(const json_t *item, const char *type)
+{
+    const char *name = json_string_value(json_object_get(item, "type"));
+    return name && strcmp(name, type) == 0;
+}
+
 static void arguments_delta(struct clo_events *events, const char *text, size_t length)
 {
     if (!events->item || length == 0)
         return;
     keep(events, text, length);
-    emit(events, "function_call_arguments.delta",
+    emit(events,
+         is_type(events->item, "mcp_call") ? "mcp_call_arguments.delta"
+                                           : "function_call_arguments.delta",
          with(at_item(events, NULL), "delta", json_stringn(text, length)));
 }
 
@@ -220,19 +228,19 @@ static void arguments_finish(struct clo_events *events, const json_t *item)
 {
     const json_t *arguments = json_object_get(item, "arguments");
     const char *name = json_string_value(json_object_get(item, "name"));
+    bool mcp = is_type(item, "mcp_call");
+    if (!events->item || events->arguments_done)
+        return;
     if (events->text.length == 0)
         arguments_delta(events, json_string_value(arguments), json_string_length(arguments));
-    json_t *data = with(at_item(events, NULL), "name", json_string(name ? name : ""));
-    emit(events, "function_call_arguments.done",
+    json_t *data = at_item(events, NULL);
+    if (!mcp)
+        data = with(data, "name", json_string(name ? name : ""));
+    emit(events, mcp ? "mcp_call_arguments.done" : "function_call_arguments.done",
          with(data, "arguments",
               json_stringn(arguments ? json_string_value(arguments) : "",
                            json_string_length(arguments))));
-}
-
-static bool is_type(const json_t *item, const char *type)
-{
-    const char *name = json_string_value(json_object_get(item, "type"));
-    return name && strcmp(name, type) == 0;
+    events->arguments_done = true;
 }
 
 static void item_open(struct clo_events *events, const json_t *item)
@@ -242,10 +250,19 @@ static void item_open(struct clo_events *events, const json_t *item)
     events->item = json_incref((json_t *)item);
     events->part = NULL;
     events->part_index = 0;
+    events->arguments_done = false;
     clo_buffer_reset(&events->text);
     snprintf(events->id, sizeof events->id, "%s", id ? id : "");
     emit(events, "output_item.added",
          json_pack("{s:I, s:O}", "output_index", (json_int_t)events->output_index, "item", item));
+    if (is_type(item, "mcp_call"))
+        emit(events, "mcp_call.in_progress", at_item(events, NULL));
+}
+
+static bool is_completed(const json_t *item)
+{
+    const char *status = json_string_value(json_object_get(item, "status"));
+    return status && strcmp(status, "completed") == 0;
 }
 
 static void item_done(struct clo_events *events, const json_t *item)
@@ -256,8 +273,11 @@ static void item_done(struct clo_events *events, const json_t *item)
         parts_finish(events, json_object_get(item, "content"));
     else if (is_type(item, "reasoning"))
         parts_finish(events, json_object_get(item, "summary"));
-    else if (is_type(item, "function_call"))
+    else if (is_type(item, "function_call") || is_type(item, "mcp_call"))
         arguments_finish(events, item);
+    if (is_type(item, "mcp_call"))
+        emit(events, is_completed(item) ? "mcp_call.completed" : "mcp_call.failed",
+             at_item(events, NULL));
     emit(events, "output_item.done",
          json_pack("{s:I, s:O}", "output_index", (json_int_t)events->output_index, "item", item));
     json_decref(events->item);
@@ -274,6 +294,7 @@ void clo_events_item(void *context, const struct clo_item_event *event)
     case CLO_ITEM_REFUSAL: delta(events, "refusal", event); break;
     case CLO_ITEM_REASONING: delta(events, "summary_text", event); break;
     case CLO_ITEM_ARGUMENTS: arguments_delta(events, event->delta, event->length); break;
+    case CLO_ITEM_ARGUMENTS_DONE: arguments_finish(events, event->item); break;
     case CLO_ITEM_DONE: item_done(events, event->item); break;
     }
 }

@@ -33,6 +33,7 @@ struct clo_events {
     const char *part;       /* type of its open part: output_text, refusal, summary_text; NULL */
     size_t part_index;      /* content_index or summary_index of the open or next part */
     struct clo_buffer text; /* of the open part or of the call's arguments, from deltas */
+    bool arguments_done;    /* of the open call */
     bool failed;
 };
 

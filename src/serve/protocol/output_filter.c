@@ -1,69 +1,263 @@
-/* output_filter.c - leaving the agent's own work out of what a client is shown. */
+/* output_filter.c - from the agent's items to those that a client is shown. */
 #include "serve/protocol/output_filter.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* How a word of the User-Agent begins, and what these clients do with the agent's own calls. */
-static const char *const answer_only_clients[] = {
-    "Agents/",             /* the OpenAI Agents SDK fails: there is no such tool */
-    "ai-sdk/",             /* the AI SDK answers them itself, or refuses the whole response */
-    "langchainjs-openai/", /* they become tool calls, which its agents try to carry out */
+#include "base/json.h"
+#include "model/client.h"
+
+/* An event that waits, with its own copy of what it says. */
+struct clo_output_filter_event {
+    struct clo_output_filter_event *next;
+    struct clo_item_event event;
+    char delta[];
 };
 
-static bool names_product(const char *user_agent, const char *product)
+int clo_output_filter_choose(const char *header, const char *old, enum clo_serve_items otherwise,
+                             enum clo_serve_items *items, struct clo_problem *problem)
 {
-    const char *at = strstr(user_agent, product);
-    return at && (at == user_agent || at[-1] == ' ');
-}
-
-int clo_output_filter_choose(const char *header, const char *user_agent, bool *answer_only,
-                             struct clo_problem *problem)
-{
-    *answer_only = false;
-    if (header) {
-        *answer_only = strcmp(header, "answer") == 0;
-        if (*answer_only || strcmp(header, "all") == 0)
-            return 0;
+    static const char *const words[] = {"mcp", "calls", "answer"};
+    *items = otherwise;
+    if (old)
         return clo_problem_set(problem, 400, "invalid_value", "x-cloche-output",
-                               "'x-cloche-output' is '%.32s'; it must be all or answer.", header);
+                               "'x-cloche-output' is no longer read; send 'x-cloche-items' with "
+                               "mcp, calls (what 'all' was) or answer.");
+    for (size_t i = 0; header && i < 3; i++) {
+        if (strcmp(header, words[i]) == 0) {
+            *items = (enum clo_serve_items)i;
+            return 0;
+        }
     }
-    for (size_t i = 0; user_agent && i < sizeof answer_only_clients / sizeof(char *); i++)
-        *answer_only |= names_product(user_agent, answer_only_clients[i]);
-    return 0;
+    return !header ? 0
+                   : clo_problem_set(problem, 400, "invalid_value", "x-cloche-items",
+                                     "'x-cloche-items' is '%.32s'; it must be mcp, calls or "
+                                     "answer.",
+                                     header);
 }
 
-static bool is_shown(const json_t *item, const json_t *tools)
+static bool is_letter(char c)
 {
-    const char *type = json_string_value(json_object_get(item, "type"));
-    const json_t *tool, *name = json_object_get(item, "name");
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+void clo_output_filter_label(char label[CLO_AUDIENCE_LABEL_MAX + 1], const char *name)
+{
+    size_t length = 0;
+    if (!is_letter(name[0])) {
+        memcpy(label, "agent_", 6);
+        length = 6;
+    }
+    for (; *name && length < CLO_AUDIENCE_LABEL_MAX; name++) {
+        bool good = is_letter(*name) || (*name >= '0' && *name <= '9') || *name == '-';
+        if (((unsigned char)*name & 0xc0) != 0x80) /* one for each character, not byte */
+            label[length++] = good ? *name : '_';
+    }
+    label[length] = '\0';
+}
+
+static void pass(struct clo_output_filter *filter, enum clo_item_event_kind kind,
+                 const json_t *item)
+{
+    struct clo_item_event event = {.kind = kind, .item = item};
+    if (item)
+        filter->next.event(filter->next.context, &event);
+    else
+        filter->failed = true;
+}
+
+static bool is_clients(const struct clo_output_filter *filter, const json_t *call)
+{
+    const json_t *tool, *name = json_object_get(call, "name");
     size_t index;
-    if (!type || strcmp(type, "function_call") != 0)
-        return type && strcmp(type, "message") == 0;
-    json_array_foreach(tools, index, tool) {
+    json_array_foreach(filter->view.tools, index, tool) {
         if (json_equal(json_object_get(tool, "name"), name))
             return true;
     }
     return false;
 }
 
-json_t *clo_output_filter_output(const json_t *output, const json_t *tools)
+static bool is_output(const json_t *item)
 {
-    json_t *shown = json_array(), *item;
-    size_t index;
-    json_array_foreach(output, index, item) {
-        if (is_shown(item, tools) && json_array_append(shown, item) < 0) {
-            json_decref(shown);
-            return NULL;
-        }
+    return clo_json_is(item, "type", "function_call_output");
+}
+
+/* The mcp_call of a function_call, in its fixed order of fields. NULL: out of memory. */
+static json_t *mcp_item(const struct clo_output_filter *filter, const json_t *call,
+                        json_t *arguments)
+{
+    static const size_t skip = sizeof CLO_AUDIENCE_CALL_PREFIX - 1;
+    const char *id = clo_json_text(call, "id"), *name = clo_json_text(call, "name");
+    id = id ? id : "";
+    if (strncmp(id, CLO_AUDIENCE_CALL_PREFIX, skip) == 0)
+        id += skip;
+    return json_pack("{s:s, s:s+, s:s, s:s, s:o, s:n, s:n, s:s, s:n}", "type", "mcp_call", "id",
+                     CLO_AUDIENCE_MCP_PREFIX, id, "server_label", filter->view.label, "name",
+                     name ? name : "", "arguments", arguments, "output", "error", "status",
+                     "in_progress", "approval_request_id");
+}
+
+/* The call is made: its arguments are whole, and its output is awaited from here on. */
+static void begin_call(struct clo_output_filter *filter, const json_t *call)
+{
+    filter->call = mcp_item(filter, call, clo_client_arguments(call));
+    filter->call_id = json_incref(json_object_get(call, "call_id"));
+    if (clo_json_is(call, "status", "incomplete"))
+        clo_json_put(&filter->call, "status", json_string("failed"));
+    pass(filter, CLO_ITEM_ARGUMENTS_DONE, filter->call);
+}
+
+/* `output` is its function_call_output; NULL: there is none, as the turn broke off. */
+static void end_call(struct clo_output_filter *filter, const json_t *output)
+{
+    json_t *text = json_object_get(output, "output");
+    bool failed = !output || json_is_true(json_object_get(output, "failed")) ||
+                  clo_json_is(filter->call, "status", "failed");
+    if (text)
+        clo_json_put(&filter->call, "output", json_incref(text));
+    clo_json_put(&filter->call, "status", json_string(failed ? "failed" : "completed"));
+    pass(filter, CLO_ITEM_DONE, filter->call);
+    json_decref(filter->call);
+    json_decref(filter->call_id);
+    filter->call = filter->call_id = NULL;
+}
+
+static void open_item(struct clo_output_filter *filter, const json_t *item)
+{
+    bool all = filter->view.items == CLO_SERVE_ITEMS_CALLS;
+    bool call = clo_json_is(item, "type", "function_call");
+    filter->open = CLO_AUDIENCE_SHOWN;
+    if (all || (call && is_clients(filter, item)) || clo_json_is(item, "type", "message")) {
+        pass(filter, CLO_ITEM_ADDED, item);
+    } else if (filter->view.items == CLO_SERVE_ITEMS_ANSWER || is_output(item)) {
+        filter->open = CLO_AUDIENCE_HIDDEN;
+    } else if (call) {
+        json_t *mcp = mcp_item(filter, item, json_string(""));
+        filter->open = CLO_AUDIENCE_MCP;
+        pass(filter, CLO_ITEM_ADDED, mcp);
+        json_decref(mcp);
+    } else {
+        pass(filter, CLO_ITEM_ADDED, item);
     }
-    return shown;
+}
+
+/* The item without what only this program knows of it. */
+static void done_shown(struct clo_output_filter *filter, const json_t *item)
+{
+    json_t *clean = NULL;
+    if (is_output(item) && json_object_get(item, "failed")) {
+        clean = clo_json_copy(item);
+        json_object_del(clean, "failed");
+        item = clean;
+    }
+    pass(filter, CLO_ITEM_DONE, item);
+    json_decref(clean);
+}
+
+static void translate(struct clo_output_filter *filter, const struct clo_item_event *event)
+{
+    if (event->kind == CLO_ITEM_ADDED)
+        open_item(filter, event->item);
+    else if (filter->open == CLO_AUDIENCE_HIDDEN)
+        return;
+    else if (event->kind != CLO_ITEM_DONE)
+        filter->next.event(filter->next.context, event);
+    else if (filter->open == CLO_AUDIENCE_MCP)
+        begin_call(filter, event->item);
+    else
+        done_shown(filter, event->item);
+}
+
+static void wait_behind(struct clo_output_filter *filter, const struct clo_item_event *event)
+{
+    struct clo_output_filter_event *copy = malloc(sizeof *copy + event->length);
+    if (!copy) {
+        filter->failed = true;
+        return;
+    }
+    copy->next = NULL;
+    copy->event = *event;
+    if (event->length > 0)
+        memcpy(copy->delta, event->delta, event->length);
+    copy->event.delta = copy->delta;
+    json_incref((json_t *)event->item);
+    *filter->tail = copy;
+    filter->tail = &copy->next;
+}
+
+static void pass_first(struct clo_output_filter *filter)
+{
+    struct clo_output_filter_event *first = filter->head;
+    filter->head = first->next;
+    if (!first->next)
+        filter->tail = &filter->head;
+    translate(filter, &first->event);
+    json_decref((json_t *)first->event.item);
+    free(first);
 }
 
 void clo_output_filter_item(void *context, const struct clo_item_event *event)
 {
     struct clo_output_filter *filter = context;
-    if (event->item)
-        filter->hidden = !is_shown(event->item, filter->tools);
-    if (!filter->hidden)
-        filter->next.event(filter->next.context, event);
+    if (filter->call) {
+        bool mine = event->item && is_output(event->item) &&
+                    json_equal(json_object_get(event->item, "call_id"), filter->call_id);
+        if (!mine)
+            wait_behind(filter, event);
+        else if (event->kind == CLO_ITEM_DONE)
+            end_call(filter, event->item);
+    } else {
+        translate(filter, event); /* nothing waits while no output is awaited */
+    }
+    while (filter->head && !filter->call)
+        pass_first(filter);
+}
+
+void clo_output_filter_init(struct clo_output_filter *filter,
+                            const struct clo_output_filter_view *view,
+                            const struct clo_item_sink *next)
+{
+    memset(filter, 0, sizeof *filter);
+    filter->view = *view;
+    filter->next = *next;
+    filter->tail = &filter->head;
+}
+
+void clo_output_filter_end(struct clo_output_filter *filter)
+{
+    while (filter->call || filter->head) {
+        if (filter->call)
+            end_call(filter, NULL);
+        else
+            pass_first(filter);
+    }
+}
+
+static void collect(void *context, const struct clo_item_event *event)
+{
+    json_t **shown = context;
+    if (event->kind == CLO_ITEM_DONE && json_array_append(*shown, (json_t *)event->item) < 0) {
+        json_decref(*shown);
+        *shown = NULL;
+    }
+}
+
+json_t *clo_output_filter_output(const struct clo_output_filter_view *view, const json_t *output)
+{
+    json_t *shown = json_array(), *item;
+    size_t index;
+    struct clo_output_filter filter;
+    clo_output_filter_init(&filter, view, &(struct clo_item_sink){collect, &shown});
+    json_array_foreach(output, index, item) {
+        clo_output_filter_item(&filter,
+                               &(struct clo_item_event){.kind = CLO_ITEM_ADDED, .item = item});
+        clo_output_filter_item(&filter,
+                               &(struct clo_item_event){.kind = CLO_ITEM_DONE, .item = item});
+    }
+    clo_output_filter_end(&filter);
+    if (filter.failed) {
+        json_decref(shown);
+        return NULL;
+    }
+    return shown;
 }

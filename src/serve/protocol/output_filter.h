@@ -1,10 +1,19 @@
-/* serve/protocol/output_filter.h - which part of the agent's work a client is shown.
+/* serve/protocol/output_filter.h - the form in which a client is shown the agent's own work.
  *
- * By default all of it: the agent's calls of execute_code, their outputs, reasoning, messages. Some
- * clients take every function_call for one that they must carry out themselves, or refuse a
- * response that holds a function_call_output. They get the answer only: messages, and calls of
- * their own tools. A client chooses by the header "x-cloche-output: all" or "answer"; without it,
- * those that are known to need it are recognised by their User-Agent. The store always has it all.
+ *   agent's items          mcp (default)              calls                   answer
+ *   reasoning              reasoning                  reasoning               -
+ *   function_call ──┐      mcp_call ◀─ joined         function_call           -
+ *   message         │      message                    message                 message
+ *   f._c._output ◀──┘      -                          function_call_output    -
+ *
+ * Calls of the client's own tools are function_call in every form. Most clients answer each
+ * function_call that they see; an mcp_call is work that the server has done. Agent Framework reads
+ * "calls". The agent, the store and the model know the left column alone: this is a translation of
+ * item events (or of stored items, as events) on their way to a client, and nothing else.
+ *
+ * An mcp_call has the id of its function_call, with another prefix, so that either is found from
+ * the other. In a stream it is open until its output is there; what the agent reports in between
+ * waits, since items do not overlap. Outputs come in the order of their calls.
  */
 #ifndef CLO_SERVE_PROTOCOL_OUTPUT_FILTER_H
 #define CLO_SERVE_PROTOCOL_OUTPUT_FILTER_H
@@ -12,23 +21,47 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "cloche/serve.h"
 #include "model/model.h"
 #include "serve/protocol/problem.h"
 
-/* Both values may be NULL. *answer_only is set; a wrong header is a problem. */
-int clo_output_filter_choose(const char *header, const char *user_agent, bool *answer_only,
-                             struct clo_problem *problem);
+#define CLO_AUDIENCE_LABEL_MAX 64 /* bytes of server_label */
+#define CLO_AUDIENCE_CALL_PREFIX "fc_"
+#define CLO_AUDIENCE_MCP_PREFIX "mcp_"
 
-/* The output as it is for the answer only; a new reference, NULL when out of memory. `tools` are
- * the client's own, or NULL. */
-json_t *clo_output_filter_output(const json_t *output, const json_t *tools);
+/* The form that the header x-cloche-items asks for, else `otherwise`. `old` is the value of
+ * x-cloche-output, which is refused with the new name. Both may be NULL. */
+int clo_output_filter_choose(const char *header, const char *old, enum clo_serve_items otherwise,
+                             enum clo_serve_items *items, struct clo_problem *problem);
 
-/* A sink that passes on what such a client is shown; for struct clo_item_sink. */
-struct clo_output_filter {
-    struct clo_item_sink next;
-    const json_t *tools;
-    bool hidden; /* the open item is */
+/* A server_label of the agent's name: a letter, then letters, digits, '-' and '_'. */
+void clo_output_filter_label(char label[CLO_AUDIENCE_LABEL_MAX + 1], const char *name);
+
+/* What a client is shown. Borrowed; must outlive what uses it. */
+struct clo_output_filter_view {
+    enum clo_serve_items items;
+    const char *label;   /* server_label */
+    const json_t *tools; /* the client's own, or NULL */
 };
+
+/* Stored or finished output in that form; a new reference, NULL when out of memory. */
+json_t *clo_output_filter_output(const struct clo_output_filter_view *view, const json_t *output);
+
+/* A sink that passes on the agent's item events in that form; for struct clo_item_sink. */
+struct clo_output_filter {
+    struct clo_output_filter_view view;
+    struct clo_item_sink next;
+    enum { CLO_AUDIENCE_SHOWN, CLO_AUDIENCE_HIDDEN, CLO_AUDIENCE_MCP } open; /* the open item is */
+    json_t *call;    /* the mcp_call whose output is awaited; NULL: none */
+    json_t *call_id; /* of its function_call */
+    struct clo_output_filter_event *head, **tail; /* what came meanwhile */
+    bool failed;                                  /* out of memory; events were lost */
+};
+void clo_output_filter_init(struct clo_output_filter *filter,
+                            const struct clo_output_filter_view *view,
+                            const struct clo_item_sink *next);
 void clo_output_filter_item(void *context, const struct clo_item_event *event);
+/* After the last event: what still waits is passed on. Frees what it holds. */
+void clo_output_filter_end(struct clo_output_filter *filter);
 
 #endif

@@ -28,8 +28,8 @@ struct clo_request {
     char conversation[CLO_SERVE_NAME_MAX + 1]; /* "" : none */
     char session[CLO_SERVE_NAME_MAX + 1];      /* agent_session_id, "": none */
     bool stream, store, background, truncate;
-    bool answer_only;        /* see output_filter.h; set by who read the headers */
-    unsigned max_tool_calls; /* 0: no limit */
+    enum clo_serve_items items; /* see output_filter.h; set by who read the headers */
+    unsigned max_tool_calls;    /* 0: no limit */
 };
 
 /* Zero-initialise; clear after success and after failure. */
