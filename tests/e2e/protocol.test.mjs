@@ -22,6 +22,6 @@ for (const file of readdirSync(FOLDER).sort()) {
   const scene = JSON.parse(readFileSync(join(FOLDER, file), "utf8"));
   test(`protocol: ${scene.what}`, async () => {
     model.setRules(scene.rules ?? []);
-    await play(server.url, scene);
+    await play(server.url, scene, model);
   });
 }

@@ -1,4 +1,5 @@
-/* history.c - from links in the store to one list of items. See tidy() for what is dropped. */
+/* history.c - from links in the store to one list of items that models know. See clo_history_tidy
+ * for what is dropped. */
 #include "serve/store/history.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 
 #include "base/json.h"
 #include "serve/log.h"
+#include "serve/protocol/model_input.h"
 
 static int previous_missing(struct clo_problem *problem, const char *id)
 {
@@ -79,28 +81,36 @@ static int load_chain(struct clo_store *store, const struct clo_request *request
     return status;
 }
 
-/* Put the stored item in the place of each reference. */
-static int resolve(struct clo_store *store, json_t *input, struct clo_problem *problem)
+static int reference_missing(struct clo_problem *problem, const json_t *item, size_t index)
+{
+    char param[48];
+    snprintf(param, sizeof param, "input[%zu].id", index);
+    return clo_problem_set(problem, 404, "not_found", param,
+                           "Item with id '%.128s' not found; items of responses with "
+                           "\"store\": false are not kept.",
+                           json_string_value(json_object_get(item, "id")));
+}
+
+/* Everything as models know it. *news is where the request's own begin in `input`, and `places`
+ * says which entry of the request's input each of them came from. What older turns refer to may be
+ * gone by now: they are history, and what is left of them is used. */
+static int translate(struct clo_store *store, const json_t *all, size_t old, json_t *input,
+                     json_t *places, size_t *news, struct clo_problem *problem)
 {
     json_t *item;
     size_t index;
-    json_array_foreach(input, index, item) {
-        const char *type = json_string_value(json_object_get(item, "type"));
-        if (!type || strcmp(type, "item_reference") != 0)
-            continue;
-        const char *id = json_string_value(json_object_get(item, "id"));
-        json_t *found;
-        int status = clo_store_item(store, id, &found);
-        if (status == CLO_ENOTFOUND) {
-            char param[48];
-            snprintf(param, sizeof param, "input[%zu].id", index);
-            return clo_problem_set(problem, 404, "not_found", param,
-                                   "Item with id '%.128s' not found; items of responses with "
-                                   "\"store\": false are not kept.",
-                                   id);
-        }
-        if (status < 0 || json_array_set_new(input, index, found) < 0)
+    json_array_foreach(all, index, item) {
+        if (index == old)
+            *news = json_array_size(input);
+        int status = clo_model_input_add(store, item, input);
+        if (status == CLO_ENOTFOUND && index >= old)
+            return reference_missing(problem, item, index - old);
+        if (status < 0 && status != CLO_ENOTFOUND)
             return clo_problem_internal(problem);
+        while (index >= old && json_array_size(places) < json_array_size(input) - *news) {
+            if (json_array_append_new(places, json_integer((json_int_t)(index - old))) < 0)
+                return clo_problem_internal(problem);
+        }
     }
     return 0;
 }
@@ -131,7 +141,8 @@ static json_t *calls_of(const json_t *items, const char *type)
 
 /* A result without its call cannot be understood; dropping what the client sent would be worse
  * than saying so. */
-static int check_outputs(const json_t *input, size_t news, struct clo_problem *problem)
+static int check_outputs(const json_t *input, size_t news, const json_t *places,
+                         struct clo_problem *problem)
 {
     json_t *calls = calls_of(input, "function_call");
     int status = calls ? 0 : clo_problem_internal(problem);
@@ -140,7 +151,8 @@ static int check_outputs(const json_t *input, size_t news, struct clo_problem *p
         if (!is(item, "function_call_output") || json_object_get(calls, call_id(item)))
             continue;
         char param[48];
-        snprintf(param, sizeof param, "input[%zu].call_id", i - news);
+        snprintf(param, sizeof param, "input[%lld].call_id",
+                 (long long)json_integer_value(json_array_get(places, i - news)));
         status =
             clo_problem_set(problem, 400, "invalid_value", param,
                             "No tool call found for function call output with call_id '%.128s'; "
@@ -222,34 +234,46 @@ static int shorten(const struct clo_request *request, json_t *input, struct clo_
     return 0;
 }
 
+/* All items as they are stored and sent: *old of them from earlier turns. */
+static int gather(struct clo_store *store, const struct clo_request *request, json_t *all,
+                  size_t *old, struct clo_problem *problem)
+{
+    if (request->previous) {
+        int status = load_chain(store, request, all, problem);
+        if (status < 0)
+            return status;
+    }
+    if (request->conversation[0] &&
+        clo_store_conversation(store, request->conversation, all, CLO_HISTORY_ITEMS_MAX + 1) < 0)
+        return clo_problem_internal(problem);
+    *old = json_array_size(all);
+    return json_array_extend(all, request->input) < 0 ? clo_problem_internal(problem) : 0;
+}
+
 int clo_history_load(struct clo_store *store, const struct clo_request *request, json_t **input,
                      struct clo_problem *problem)
 {
-    json_t *all = json_array();
-    int status = all ? 0 : clo_problem_internal(problem);
-    if (status == 0 && request->previous)
-        status = load_chain(store, request, all, problem);
-    if (status == 0 && request->conversation[0] &&
-        clo_store_conversation(store, request->conversation, all, CLO_HISTORY_ITEMS_MAX + 1) < 0)
-        status = clo_problem_internal(problem);
-    size_t news = json_array_size(all);
-    if (status == 0 && json_array_extend(all, request->input) < 0)
-        status = clo_problem_internal(problem);
+    json_t *all = json_array(), *known = json_array(), *places = json_array();
+    size_t old = 0, news = 0;
+    int status = all && known && places ? gather(store, request, all, &old, problem)
+                                        : clo_problem_internal(problem);
     if (status == 0)
-        status = resolve(store, all, problem);
+        status = translate(store, all, old, known, places, &news, problem);
     if (status == 0)
-        status = check_outputs(all, news, problem);
+        status = check_outputs(known, news, places, problem);
     if (status == 0)
-        status = shorten(request, all, problem);
-    if (status == 0 && clo_history_tidy(all) < 0)
+        status = shorten(request, known, problem);
+    if (status == 0 && clo_history_tidy(known) < 0)
         status = clo_problem_internal(problem);
-    if (status == 0 && json_array_size(all) == 0)
+    if (status == 0 && json_array_size(known) == 0)
         status = clo_problem_set(problem, 400, "invalid_value", "input",
                                  "'input' holds nothing a model could answer; send a message.");
+    json_decref(all);
+    json_decref(places);
     if (status < 0) {
-        json_decref(all);
+        json_decref(known);
         return status;
     }
-    *input = all;
+    *input = known;
     return 0;
 }

@@ -253,17 +253,27 @@ int clo_store_conversation(struct clo_store *store, const char *conversation, js
     return status;
 }
 
-int clo_store_item(struct clo_store *store, const char *id, json_t **item)
+static int find_item(struct clo_store *store, enum clo_sql which, const char *id, json_t **item)
 {
     json_t *found = json_array();
     pthread_mutex_lock(&store->lock);
-    sqlite3_stmt *row = clo_sql(store, SQL_ITEM);
+    sqlite3_stmt *row = clo_sql(store, which);
     clo_sql_text(store, row, 1, id);
     int status = clo_sql_items(store, row, found, 1);
     pthread_mutex_unlock(&store->lock);
     *item = json_incref(json_array_get(found, 0));
     json_decref(found);
     return status < 0 || *item ? status : CLO_ENOTFOUND;
+}
+
+int clo_store_item(struct clo_store *store, const char *id, json_t **item)
+{
+    return find_item(store, SQL_ITEM, id, item);
+}
+
+int clo_store_call_output(struct clo_store *store, const char *id, json_t **item)
+{
+    return find_item(store, SQL_CALL_OUTPUT, id, item);
 }
 
 /* The position of a cursor; `otherwise` without one. */

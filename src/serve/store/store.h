@@ -60,8 +60,11 @@ int clo_store_history(struct clo_store *store, const char *id, json_t *items,
 /* Append the items of a conversation's finished responses, oldest first; stop at `max` items. */
 int clo_store_conversation(struct clo_store *store, const char *conversation, json_t *items,
                            size_t max);
-/* The newest item of that id. */
+/* The newest item of that id: of an output if there is one, as clients may send an item back with
+ * less in it; never an item_reference. */
 int clo_store_item(struct clo_store *store, const char *id, json_t **item);
+/* The function_call_output of the function_call of that id, in the same response's output. */
+int clo_store_call_output(struct clo_store *store, const char *id, json_t **item);
 
 /* Input items of a response, for listing; see items.h. `limit` + 1 are read to see if there are
  * more. CLO_EINVALID: the cursor names no item of this response. */

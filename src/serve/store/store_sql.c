@@ -54,7 +54,15 @@ static const char *const texts[SQL_COUNT] = {
                          " ORDER BY responses.number, source, position",
     [SQL_ITEM] = "SELECT items.json FROM items CROSS JOIN responses"
                  " ON responses.id = items.response WHERE items.id = ?1"
-                 " ORDER BY responses.number DESC LIMIT 1",
+                 " AND json_extract(items.json, '$.type') IS NOT 'item_reference'"
+                 " ORDER BY source DESC, responses.number DESC LIMIT 1",
+    [SQL_CALL_OUTPUT] =
+        "SELECT output.json FROM items AS call CROSS JOIN items AS output"
+        " ON output.response = call.response AND output.source = 1"
+        " AND output.position > call.position WHERE call.id = ?1 AND call.source = 1"
+        " AND json_extract(output.json, '$.type') = 'function_call_output'"
+        " AND json_extract(output.json, '$.call_id') = json_extract(call.json, '$.call_id')"
+        " ORDER BY output.position LIMIT 1",
     [SQL_POSITION] = "SELECT position FROM items WHERE response = ?1 AND source = 0 AND id = ?2",
     [SQL_INPUT_UP] = "SELECT json, id FROM items WHERE response = ?1 AND source = 0"
                      " AND position > ?2 AND position < ?3 ORDER BY position LIMIT ?4",

@@ -24,6 +24,7 @@ enum clo_sql {
     SQL_PREVIOUS,
     SQL_CONVERSATION,
     SQL_ITEM,
+    SQL_CALL_OUTPUT,
     SQL_POSITION,
     SQL_INPUT_UP,
     SQL_INPUT_DOWN,

@@ -3,7 +3,8 @@
 // What differs from run to run is made equal on both sides: an id becomes <resp 1>, <msg 2> … in
 // order of appearance, a time becomes <time>, and sequence numbers, which must count from 0 without
 // gaps, are left out. In a request, {<resp 1>} stands for the real id. In what is expected, "<any>"
-// is any string, and a response object needs to name only what differs from response.json.
+// is any string, and a response object needs to name only what differs from response.json. A step's
+// `model` is the input that the model was sent last.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -78,7 +79,7 @@ export async function send(url, step, names) {
     : { events: eventsOf(reply.text, names) } };
 }
 
-export async function play(url, { steps }) {
+export async function play(url, { steps }, model) {
   const names = new Names();
   for (const [index, step] of steps.entries()) {
     const { reply, seen } = await send(url, step, names);
@@ -87,6 +88,8 @@ export async function play(url, { steps }) {
     assert.equal(reply.status, step.status ?? 200, `${where}: ${reply.text.slice(0, 500)}`);
     assert.ok(step.events || step.response, `${where}: nothing is expected; came ${reply.text}`);
     assert.deepEqual(seen, complete(expected, seen), where);
+    if (step.model)
+      assert.deepEqual(names.normalise(model.requests.at(-1).body.input), step.model, `${where}: model`);
     for (const [name, value] of Object.entries(step.headers ?? {}))
       assert.match(reply.headers.get(name) ?? "", new RegExp(`^${value}$`), `${where}: ${name}`);
   }

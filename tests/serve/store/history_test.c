@@ -21,6 +21,11 @@
     "{\"type\":\"function_call\",\"call_id\":\"" id "\",\"name\":\"f\",\"arguments\":\"{}\"}"
 #define OUTPUT(id) "{\"type\":\"function_call_output\",\"call_id\":\"" id "\",\"output\":\"1\"}"
 #define THOUGHT "{\"type\":\"reasoning\",\"summary\":[]}"
+#define BLOB                                                                                       \
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"                  \
+    "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"                  \
+    "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"                  \
+    "DDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDD"
 #define EMPTY "{\"type\":\"message\",\"role\":\"assistant\",\"content\":[]}"
 
 static const struct {
@@ -202,6 +207,197 @@ static void references_are_resolved(void **state)
                    "input[1].id", "'msg_8' not found");
 }
 
+#define RUN                                                                                        \
+    "{\"type\":\"function_call\",\"id\":\"fc_7\",\"call_id\":\"call_7\",\"name\":\"execute_"       \
+    "code\","                                                                                      \
+    "\"arguments\":\"{\\\"code\\\": \\\"1\\\"}\",\"status\":\"completed\"}"
+#define RAN                                                                                        \
+    "{\"type\":\"function_call_output\",\"id\":\"fco_7\",\"call_id\":\"call_7\","                  \
+    "\"output\":\"failed so\",\"status\":\"completed\",\"failed\":true}"
+/* as the model sees it */
+#define PAIR(call_id, arguments, output)                                                           \
+    "{\"type\":\"function_call\",\"call_id\":\"" call_id "\",\"name\":\"execute_code\","           \
+    "\"arguments\":\"" arguments "\"},{\"type\":\"function_call_output\",\"call_id\":\"" call_id   \
+    "\",\"output\":\"" output "\"}"
+#define ARGUMENTS "{\\\"code\\\": \\\"1\\\"}"
+#define MCP(more) "{\"type\":\"mcp_call\",\"name\":\"execute_code\"," more "}"
+#define NULLS "\"error\":null,\"approval_request_id\":null,\"server_label\":\"a\","
+#define TEXT(role, kind, text, more)                                                               \
+    "{\"type\":\"message\",\"role\":\"" role "\",\"content\":[{\"type\":\"" kind                   \
+    "\",\"text\":\"" text "\"" more "}]}"
+#define TOLD(text) TEXT("assistant", "output_text", text, ",\"annotations\":[]")
+#define ANSWERED(text) TEXT("user", "input_text", text, "")
+
+static const struct {
+    const char *what, *item, *model;
+} replays[] = {
+    {"whole",
+     MCP("\"id\":\"mcp_7\"," NULLS "\"arguments\":\"" ARGUMENTS "\",\"status\":\"failed\","
+         "\"output\":\"failed so\""),
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"without its null fields",
+     MCP("\"id\":\"mcp_7\",\"arguments\":\"" ARGUMENTS "\",\"output\":\"failed so\""),
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"with its arguments written anew",
+     MCP("\"id\":\"mcp_7\",\"arguments\":\"{\\\"code\\\":\\\"1\\\"}\",\"output\":\"failed so\""),
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"with empty arguments", MCP("\"id\":\"mcp_7\",\"arguments\":\"\",\"output\":\"failed so\""),
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"without output and status",
+     MCP("\"id\":\"mcp_7\",\"arguments\":\"" ARGUMENTS "\",\"output\":null"),
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"the id alone", "{\"type\":\"mcp_call\",\"id\":\"mcp_7\"}",
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"as a reference", "{\"type\":\"item_reference\",\"id\":\"mcp_7\"}",
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"as a reference that has no type", "{\"id\":\"mcp_7\"}",
+     PAIR("call_7", ARGUMENTS, "failed so")},
+    {"what the client has changed",
+     MCP("\"id\":\"mcp_7\",\"arguments\":\"{\\\"code\\\":\\\"2\\\"}\",\"output\":\"redacted\""),
+     PAIR("call_7", "{\\\"code\\\":\\\"2\\\"}", "redacted")},
+    {"of another server, whole",
+     MCP("\"id\":\"mcp_x\",\"arguments\":\"" ARGUMENTS "\",\"output\":\"1\""),
+     PAIR("call_mcp_x", ARGUMENTS, "1")},
+    {"of another server, with empty arguments and an error",
+     MCP("\"id\":\"mcp_x\",\"arguments\":\"\",\"output\":null,\"error\":\"lost\""),
+     PAIR("call_mcp_x", "{}", "lost")},
+    {"without an id or an output", MCP("\"arguments\":{\"code\":\"1\"}"),
+     PAIR("call_at_1", "{\\\"code\\\":\\\"1\\\"}",
+          "(what this run put out is not known any more)")},
+    {"an error that is an object",
+     MCP("\"id\":\"mcp_x\",\"arguments\":\"{}\",\"error\":{\"type\":\"http_error\",\"code\":5}"),
+     PAIR("call_mcp_x", "{}", "[http_error] {\\\"code\\\":5}")},
+    {"as calls", RUN "," RAN,
+     "{\"type\":\"function_call\",\"id\":\"fc_7\",\"call_id\":\"call_7\",\"name\":\"execute_code\","
+     "\"arguments\":\"" ARGUMENTS "\",\"status\":\"completed\"},"
+     "{\"type\":\"function_call_output\",\"id\":\"fco_7\",\"call_id\":\"call_7\","
+     "\"output\":\"failed so\",\"status\":\"completed\"}"},
+    {"a tool of another server",
+     "{\"type\":\"mcp_call\",\"id\":\"mcp_y\",\"server_label\":\"wiki\",\"name\":\"read\","
+     "\"arguments\":\"{}\",\"output\":\"page\",\"error\":null}",
+     TOLD("[mcp_call] {\\\"server_label\\\":\\\"wiki\\\",\\\"name\\\":\\\"read\\\","
+          "\\\"arguments\\\":\\\"{}\\\",\\\"output\\\":\\\"page\\\"}")},
+    {"a web search",
+     "{\"type\":\"web_search_call\",\"id\":\"ws_1\",\"status\":\"completed\","
+     "\"action\":{\"type\":\"search\",\"query\":\"x\",\"sources\":null}}",
+     TOLD("[web_search_call] "
+          "{\\\"action\\\":{\\\"type\\\":\\\"search\\\",\\\"query\\\":\\\"x\\\"}}")},
+    {"a computer and its picture",
+     "{\"type\":\"computer_call\",\"id\":\"cu_1\",\"call_id\":\"c\",\"pending_safety_checks\":[]},"
+     "{\"type\":\"computer_call_output\",\"call_id\":\"c\",\"output\":{\"type\":"
+     "\"computer_screenshot\",\"image_url\":\"data:image/png;base64," BLOB "\"}}",
+     TOLD("[computer_call] {\\\"call_id\\\":\\\"c\\\",\\\"pending_safety_checks\\\":[]}") "," ANSWERED(
+         "[computer_call_output] {\\\"call_id\\\":\\\"c\\\",\\\"output\\\":{\\\"type\\\":"
+         "\\\"computer_screenshot\\\",\\\"image_url\\\":\\\"(322 bytes)\\\"}}")},
+    {"a custom tool",
+     "{\"type\":\"custom_tool_call\",\"call_id\":\"c\",\"name\":\"sql\",\"input\":\"select 1\"},"
+     "{\"type\":\"custom_tool_call_output\",\"call_id\":\"c\",\"output\":\"1\"}",
+     TOLD("[custom_tool_call] {\\\"call_id\\\":\\\"c\\\",\\\"name\\\":\\\"sql\\\","
+          "\\\"input\\\":\\\"select 1\\\"}") "," ANSWERED("[custom_tool_call_output] "
+                                                          "{\\\"call_id\\\":\\\"c\\\","
+                                                          "\\\"output\\\":\\\"1\\\"}")},
+    {"an approval",
+     "{\"type\":\"mcp_approval_request\",\"id\":\"mcpr_1\",\"name\":\"read\"},"
+     "{\"type\":\"mcp_approval_response\",\"approval_request_id\":\"mcpr_1\",\"approve\":true}",
+     TOLD("[mcp_approval_request] {\\\"name\\\":\\\"read\\\"}") "," ANSWERED(
+         "[mcp_approval_response] {\\\"approval_request_id\\\":\\\"mcpr_1\\\","
+         "\\\"approve\\\":true}")},
+    {"what says nothing to a model",
+     "{\"type\":\"mcp_list_tools\",\"server_label\":\"wiki\",\"tools\":[]},"
+     "{\"type\":\"compaction\",\"encrypted_content\":\"x\"},{\"type\":\"reasoning\",\"summary\":"
+     "null},"
+     "{\"type\":\"reasoning\"}",
+     NULL},
+    {"reasoning without a summary that a server can read",
+     "{\"type\":\"reasoning\",\"encrypted_content\":\"x\",\"summary\":null}," SAID("b"),
+     "{\"type\":\"reasoning\",\"encrypted_content\":\"x\",\"summary\":[]}," SAID("b")},
+    {"members that only another server knows",
+     "{\"type\":\"message\",\"role\":\"user\",\"response_id\":\"r\",\"agent_reference\":{},\"id\":"
+     "null,"
+     "\"content\":[{\"type\":\"input_text\",\"text\":\"b\"}]}",
+     USER("b")},
+    {"parts that models do not know",
+     "{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\",\"input_audio\":{}},"
+     "{\"type\":\"input_file\",\"file_id\":\"f\"},{\"type\":\"summary_text\",\"text\":\"s\"},"
+     "{\"type\":\"input_hologram\",\"url\":\"u\"}]}",
+     "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_audio\",\"input_"
+     "audio\":"
+     "{}},{\"type\":\"input_file\",\"file_id\":\"f\"},{\"type\":\"input_text\",\"text\":\"s\"},"
+     "{\"type\":\"input_text\",\"text\":\"[input_hologram] {\\\"url\\\":\\\"u\\\"}\"}]}"},
+};
+
+static void history_comes_back_in_every_form(void **state)
+{
+    struct clo_store *store = *state;
+    put(store, "r1", "", "completed", USER("a"), RUN "," RAN "," SAID("b"));
+    for (size_t i = 0; i < sizeof replays / sizeof replays[0]; i++) {
+        char *sent = NULL, *model = NULL, *stored = NULL;
+        assert_true(asprintf(&sent, "%s,%s,%s", USER("a"), replays[i].item, USER("z")) > 0);
+        assert_true(asprintf(&model, "%s,%s%s%s", USER("a"),
+                             replays[i].model ? replays[i].model : "", replays[i].model ? "," : "",
+                             USER("z")) > 0);
+        assert_loads(store, sent, "", model);
+        /* and the same out of the store, where it was input of an earlier turn */
+        struct clo_request earlier;
+        parse(&earlier, sent, "");
+        char *full = json_dumps(earlier.input, 0);
+        full[strlen(full) - 1] = '\0';
+        put(store, "r2", "", "completed", full + 1, SAID("y"));
+        free(full);
+        clo_request_clear(&earlier);
+        assert_true(asprintf(&stored, "%s,%s,%s", model, SAID("y"), USER("next")) > 0);
+        assert_loads(store, USER("next"), ",\"previous_response_id\":\"r2\"", stored);
+        free(sent);
+        free(model);
+        free(stored);
+    }
+}
+
+static void references_reach_every_stored_item(void **state)
+{
+    struct clo_store *store = *state;
+    const char *said = "{\"id\":\"msg_9\",\"type\":\"message\",\"role\":\"assistant\","
+                       "\"content\":[{\"type\":\"output_text\",\"text\":\"b\"}]}";
+    const char *asked = "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"user\","
+                        "\"content\":[{\"type\":\"input_text\",\"text\":\"a\"}]}";
+#define REFERENCES REFERENCE("msg_1") "," REFERENCE("mcp_7") "," REFERENCE("msg_9")
+#define REFERENCE(id) "{\"type\":\"item_reference\",\"id\":\"" id "\"}"
+    char *want = NULL, *output = NULL;
+    assert_true(asprintf(&output, "%s,%s,%s", RUN, RAN, said) > 0);
+    put(store, "r1", "", "completed", asked, output);
+    /* each turn sends references to all that came before: they are stored, and not found */
+    put(store, "r2", "", "completed", REFERENCES "," USER("c"), SAID("d"));
+    put(store, "r3", "", "completed", REFERENCES "," USER("e"), SAID("f"));
+    /* and an item that a client sends back with less in it does not hide the whole one */
+    put(store, "r4", "", "completed",
+        "{\"id\":\"msg_9\",\"type\":\"message\",\"role\":\"user\","
+        "\"content\":[]}",
+        SAID("f"));
+    assert_true(asprintf(&want, "%s,%s,%s,%s", asked, PAIR("call_7", ARGUMENTS, "failed so"), said,
+                         USER("z")) > 0);
+    assert_loads(store, REFERENCES "," USER("z"), "", want);
+    free(want);
+    free(output);
+}
+
+static void what_an_older_turn_referred_to_may_be_gone(void **state)
+{
+    struct clo_store *store = *state;
+    put(store, "r1", "", "completed", REFERENCE("msg_gone") "," USER("a"), SAID("b"));
+    assert_loads(store, USER("c"), ",\"previous_response_id\":\"r1\"",
+                 USER("a") "," SAID("b") "," USER("c"));
+    assert_refused(store, REFERENCE("mcp_gone") "," USER("c"), ",\"previous_response_id\":\"r1\"",
+                   404, "input[0].id", "'mcp_gone' not found");
+}
+
+static void refusals_name_the_place_in_the_request(void **state)
+{
+    struct clo_store *store = *state;
+    put(store, "r1", "", "completed", USER("a"), RUN "," RAN "," SAID("b"));
+    assert_refused(store, REFERENCE("mcp_7") ",{\"type\":\"reasoning\"}," OUTPUT("2"),
+                   ",\"previous_response_id\":\"r1\"", 400, "input[2].call_id", "'2'");
+}
+
 static void a_chain_has_one_session(void **state)
 {
     struct clo_request request;
@@ -244,6 +440,10 @@ int main(void)
         WITH_STORE(the_clients_own_tool_is_answered_in_the_next_turn),
         WITH_STORE(what_is_missing_is_named),
         WITH_STORE(references_are_resolved),
+        WITH_STORE(history_comes_back_in_every_form),
+        WITH_STORE(references_reach_every_stored_item),
+        WITH_STORE(what_an_older_turn_referred_to_may_be_gone),
+        WITH_STORE(refusals_name_the_place_in_the_request),
         WITH_STORE(a_chain_has_one_session),
         WITH_STORE(a_history_has_its_ceiling),
     };
