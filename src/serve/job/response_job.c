@@ -99,8 +99,10 @@ static int store_queued(struct clo_response_job *job)
     struct clo_record record;
     record_of(job, job->base, &record);
     int status = clo_store_put(job->server->store, &record, job->request.input, NULL);
-    if (status == 0)
+    if (status == 0) {
+        clo_events_response(&job->events, "created", job->base);
         clo_events_response(&job->events, "queued", job->base);
+    }
     return status;
 }
 
@@ -285,7 +287,8 @@ static void begin_events(struct clo_response_job *job, struct clo_events *events
 {
     struct clo_response_state state = {.status = "in_progress"};
     json_t *response = clo_response_at(job->base, &state);
-    clo_events_response(events, "created", response);
+    if (!job->request.background) /* which began when it was queued */
+        clo_events_response(events, "created", response);
     clo_events_response(events, "in_progress", response);
     json_decref(response);
 }

@@ -3,7 +3,7 @@
  * Takes the agent's item events in and writes events out, in this order and with sequence numbers
  * from 0 without gaps:
  *
- *     [queued] created in_progress ( output_item.added … output_item.done )* terminal
+ *     created [queued] in_progress ( output_item.added … output_item.done )* terminal
  *
  * An item that is open when the response ends is closed first. Used by one thread at a time. The
  * writer gets each event whole: "event: TYPE\ndata: JSON\n\n". A failing write is remembered, and
@@ -41,7 +41,7 @@ void clo_events_init(struct clo_events *events,
                      int (*write)(void *, uint64_t, const char *, size_t), void *context);
 void clo_events_clear(struct clo_events *events);
 
-/* `kind` is "queued", "created", "in_progress", or a terminal one: "completed", "failed",
+/* `kind` is "created", "queued", "in_progress", or a terminal one: "completed", "failed",
  * "incomplete". The response is borrowed. */
 void clo_events_response(struct clo_events *events, const char *kind, const json_t *response);
 
