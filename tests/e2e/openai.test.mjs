@@ -160,7 +160,7 @@ const ERRORS = [
   ["BadRequestError", { model: "m", input: "x", temperature: 9 }, "temperature"],
   ["BadRequestError", { model: "m" }, "input"],
   ["BadRequestError", { model: "m", input: "x", background: true, store: false }, "background"],
-  ["NotFoundError", { model: "m", input: "x", previous_response_id: "resp_nobody" },
+  ["BadRequestError", { model: "m", input: "x", previous_response_id: "resp_nobody" },
     "previous_response_id"],
 ];
 for (const [kind, body, param] of ERRORS) {

@@ -12,7 +12,7 @@
 
 static int previous_missing(struct clo_problem *problem, const char *id)
 {
-    return clo_problem_set(problem, 404, "previous_response_not_found", "previous_response_id",
+    return clo_problem_set(problem, 400, "previous_response_not_found", "previous_response_id",
                            "Previous response with id '%.128s' not found. It was deleted, never "
                            "stored (\"store\": false), or belongs to another server.",
                            id);

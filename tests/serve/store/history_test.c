@@ -184,10 +184,10 @@ static void the_clients_own_tool_is_answered_in_the_next_turn(void **state)
 static void what_is_missing_is_named(void **state)
 {
     struct clo_store *store = *state;
-    assert_refused(store, USER("a"), ",\"previous_response_id\":\"resp_nowhere\"", 404,
+    assert_refused(store, USER("a"), ",\"previous_response_id\":\"resp_nowhere\"", 400,
                    "previous_response_id", "'resp_nowhere' not found");
     put(store, "r2", "resp_deleted", "completed", USER("c"), SAID("d"));
-    assert_refused(store, USER("a"), ",\"previous_response_id\":\"r2\"", 404,
+    assert_refused(store, USER("a"), ",\"previous_response_id\":\"r2\"", 400,
                    "previous_response_id", "'resp_deleted' not found");
     put(store, "r3", "", "in_progress", USER("c"), "");
     assert_refused(store, USER("a"), ",\"previous_response_id\":\"r3\"", 400,
