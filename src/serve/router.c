@@ -54,7 +54,7 @@ static void handle_create_unless_stopping(struct clo_exchange *exchange, const c
     clo_exchange_refuse(exchange, &problem);
 }
 
-/* '*' in a pattern is one path segment, the id. */
+/* '*' in a pattern is one path segment, the id; '**' all the rest: names of models have slashes. */
 static const struct route {
     const char *method, *pattern;
     void (*handle)(struct clo_exchange *exchange, const char *id);
@@ -64,6 +64,8 @@ static const struct route {
     {"DELETE", "/responses/*", clo_handle_delete},
     {"POST", "/responses/*/cancel", clo_handle_cancel},
     {"GET", "/responses/*/input_items", clo_handle_input_items},
+    {"GET", "/models", clo_handle_models},
+    {"GET", "/models/**", clo_handle_model},
     {"GET", "/readiness", handle_readiness},
     {"GET", "/liveness", handle_liveness},
     {"GET", "/", handle_root},
@@ -84,13 +86,14 @@ static bool matches(const char *pattern, const char *path, char id[CLO_SERVE_NAM
     path += fixed;
     if (!star)
         return at_end(path);
-    size_t length = strcspn(path, "/");
+    bool rest_too = star[1] == '*';
+    size_t length = rest_too ? strlen(path) : strcspn(path, "/");
     if (length < 1 || length > CLO_SERVE_NAME_MAX)
         return false;
     memcpy(id, path, length);
     id[length] = '\0';
     path += length;
-    for (const char *rest = star + 1; *rest; rest++) {
+    for (const char *rest = star + 1 + rest_too; *rest; rest++) {
         if (*path++ != *rest)
             return false;
     }

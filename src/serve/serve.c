@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -216,6 +217,7 @@ int clo_serve(struct clo_agent *agent, const struct clo_serve_config *given,
         return status;
     raise_descriptors(&server.config);
     clo_output_filter_label(server.label, clo_agent_name(agent));
+    server.started = time(NULL);
     status = start(&server, &port, error);
     if (status == 0) {
         if (server.config.on_ready)

@@ -61,6 +61,7 @@ struct clo_server {
     struct clo_agent *agent;
     struct clo_serve_config config;         /* with the defaults filled in */
     char label[CLO_AUDIENCE_LABEL_MAX + 1]; /* server_label, of the agent's name */
+    int64_t started;                        /* seconds since 1970 */
     struct clo_http *http;
     struct clo_store *store;
     struct clo_executor *executor;

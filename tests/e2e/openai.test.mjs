@@ -175,6 +175,15 @@ for (const [kind, body, param] of ERRORS) {
   });
 }
 
+test("openai: models are listed and found", async () => {
+  const ids = [];
+  for await (const one of client.models.list()) ids.push(one.id);
+  const { model: shown } = await client.responses.create({ input: "x" });
+  assert.deepEqual(ids, ["quick", shown]);
+  assert.equal((await client.models.retrieve("quick")).object, "model");
+  await assert.rejects(client.models.retrieve("org/other"), OpenAI.NotFoundError);
+});
+
 test("openai: the request id is the caller's", async () => {
   const { data, response, request_id: id } = await client.responses
     .create({ model: "m", input: "x" }, { headers: { "x-request-id": "mine-1" } }).withResponse();

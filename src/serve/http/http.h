@@ -71,11 +71,13 @@ void clo_router_dispatch(struct clo_exchange *exchange);
 /* Why this request is refused before its body is read: NULL, or the problem filled. */
 bool clo_router_refuses(const struct clo_exchange *exchange, struct clo_problem *problem);
 
-/* handle_create.c and handle_stored.c: the handlers. `id` is the path's. */
+/* handle_create.c, handle_stored.c and handle_models.c: the handlers. `id` is the path's. */
 void clo_handle_create(struct clo_exchange *exchange, const char *id);
 void clo_handle_get(struct clo_exchange *exchange, const char *id);
 void clo_handle_delete(struct clo_exchange *exchange, const char *id);
 void clo_handle_cancel(struct clo_exchange *exchange, const char *id);
 void clo_handle_input_items(struct clo_exchange *exchange, const char *id);
+void clo_handle_models(struct clo_exchange *exchange, const char *id);
+void clo_handle_model(struct clo_exchange *exchange, const char *id);
 
 #endif

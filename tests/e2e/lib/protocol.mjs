@@ -15,7 +15,7 @@ import { call, parseEvents, until } from "./http.mjs";
 export const FOLDER = join(dirname(fileURLToPath(import.meta.url)), "../../protocol");
 const DEFAULTS = JSON.parse(readFileSync(join(FOLDER, "response.json"), "utf8"));
 const ID = /\b(resp|msg|fc|fco|mcp|rs|call|sess|req)_([0-9a-f]{32,}|[0-9]{8})\b/g;
-const TIMES = new Set(["created_at", "completed_at"]);
+const TIMES = new Set(["created_at", "completed_at", "created"]);
 
 export class Names {
   #seen = new Map();
