@@ -53,6 +53,8 @@ static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
         if (!job)
             clo_problem_internal(problem);
     }
+    if (clo_request_name_ok(request.session)) /* also where the request is refused */
+        clo_name_copy(exchange->session, request.session);
     clo_request_clear(&request);
     clo_buffer_free(&exchange->body);
     return job;

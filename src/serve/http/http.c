@@ -102,11 +102,13 @@ static void exchange_free(struct clo_exchange *exchange)
 
 static void add_headers(const struct clo_exchange *exchange, struct MHD_Response *response)
 {
-    char number[16];
+    char number[16], session[CLO_ID_MAX];
     MHD_add_response_header(response, "x-request-id", exchange->request_id);
     MHD_add_response_header(response, "x-platform-server", "cloche/" CLO_VERSION);
-    if (exchange->session[0])
-        MHD_add_response_header(response, "x-agent-session-id", exchange->session);
+    if (!exchange->session[0]) /* what belongs to none begins one */
+        clo_id_make(session, "sess");
+    MHD_add_response_header(response, "x-agent-session-id",
+                            exchange->session[0] ? exchange->session : session);
     if (exchange->allow)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, exchange->allow);
     if (exchange->retry_after) {

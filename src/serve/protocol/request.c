@@ -40,8 +40,19 @@ static const struct clo_field fields[] = {
 
 /* What the agent hands to the model's client, which passes on what its protocol knows. */
 static const char *const passed_on[] = {
-    "temperature", "top_p", "max_output_tokens", "tool_choice",      "parallel_tool_calls",
-    "reasoning",   "text",  "top_logprobs",      "presence_penalty", "frequency_penalty",
+    "temperature",
+    "top_p",
+    "max_output_tokens",
+    "tool_choice",
+    "parallel_tool_calls",
+    "reasoning",
+    "text",
+    "top_logprobs",
+    "presence_penalty",
+    "frequency_penalty",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
 };
 
 bool clo_request_name_ok(const char *name)
@@ -200,6 +211,10 @@ static int check_combinations(const struct clo_request *request, struct clo_prob
     if (!request->stream && clo_field_get(request->body, "stream_options"))
         return clo_problem_set(problem, 400, "invalid_value", "stream_options",
                                "'stream_options' is only allowed together with \"stream\": true.");
+    if (clo_field_get(request->body, "prompt"))
+        return clo_problem_set(problem, 400, "unsupported_parameter", "prompt",
+                               "'prompt' names a template that another server keeps; it is not "
+                               "known here. Send its text as 'instructions' or in 'input'.");
     if (request->session[0] && !clo_request_name_ok(request->session))
         return clo_problem_set(problem, 400, "invalid_value", "agent_session_id",
                                "'agent_session_id' is '%.40s'; it may hold letters, digits, '_', "

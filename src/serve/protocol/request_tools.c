@@ -53,6 +53,25 @@ static int check_name(const json_t *tool, const json_t *earlier, size_t index,
     return 0;
 }
 
+/* A tool that only code may call would be offered to the model for direct calls here. */
+static int check_callers(const json_t *tool, size_t index, struct clo_problem *problem)
+{
+    char param[64];
+    json_t *callers = clo_field_get(tool, "allowed_callers"), *caller;
+    size_t at;
+    json_array_foreach(callers, at, caller) {
+        if (json_is_string(caller) && strcmp(json_string_value(caller), "direct") == 0)
+            return 0;
+    }
+    if (!callers)
+        return 0;
+    snprintf(param, sizeof param, "tools[%zu].allowed_callers", index);
+    return clo_problem_set(problem, 400, "unsupported_value", param,
+                           "'%s' does not have 'direct'; tools of a request can be called by the "
+                           "model alone, not from code. Add it, or leave the tool out.",
+                           param);
+}
+
 static int take_tool(const json_t *tool, json_t *tools, size_t index, struct clo_problem *problem)
 {
     char param[64], shown[CLO_FIELD_SHOW];
@@ -62,7 +81,7 @@ static int take_tool(const json_t *tool, json_t *tools, size_t index, struct clo
         return clo_problem_set(problem, 400, "invalid_value", param,
                                "'%s' is %s; only tools of type 'function' can be given here.",
                                param, type ? clo_field_show(type, shown) : "missing");
-    if (check_name(tool, tools, index, problem) < 0)
+    if (check_name(tool, tools, index, problem) < 0 || check_callers(tool, index, problem) < 0)
         return CLO_EINVALID;
     const struct clo_field *optional[] = {&description, &parameters, &strict};
     for (size_t i = 0; i < 3; i++) {

@@ -74,6 +74,9 @@ json_t *clo_response_base(const struct clo_request *request, const char *id, int
     if (request->conversation[0])
         failed |= json_object_set_new(base, "conversation",
                                       json_pack("{s:s}", "id", request->conversation));
+    json_t *user = clo_field_get(request->body, "user");
+    if (user) /* older than safety_identifier; shown to those who send it */
+        failed |= json_object_set(base, "user", user);
     if (failed) {
         json_decref(base);
         return NULL;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/protocol/field.h"
+
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 100
 
@@ -27,6 +29,19 @@ static int parse(const struct clo_input_items_query *query, struct clo_store_pag
     return 0;
 }
 
+/* Clients read a status in every item; one that was sent without is what was sent, whole. */
+static int add_status(json_t *items)
+{
+    json_t *item;
+    size_t index;
+    int failed = 0;
+    json_array_foreach(items, index, item) {
+        if (!clo_field_get(item, "status"))
+            failed |= json_object_set_new(item, "status", json_string("completed"));
+    }
+    return failed ? CLO_ENOMEMORY : 0;
+}
+
 static json_t *id_of(const json_t *items, size_t index)
 {
     json_t *id = json_object_get(json_array_get(items, index), "id");
@@ -42,6 +57,8 @@ int clo_input_items_list(struct clo_store *store, const char *id,
         return CLO_EINVALID;
     json_t *items = json_array();
     int status = clo_store_input(store, id, &page, items);
+    if (status == 0)
+        status = add_status(items);
     if (status < 0) {
         json_decref(items);
         return status == CLO_EINVALID

@@ -88,6 +88,11 @@ static const struct refusal refusals[] = {
     {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"f\","
      " \"parameters\": []}]}",
      "tools[0].parameters", "invalid_type", "an object"},
+    {"{\"input\": \"x\", \"prompt\": {\"id\": \"pmpt_1\"}}", "prompt", "unsupported_parameter",
+     "instructions"},
+    {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"f\","
+     " \"allowed_callers\": [\"programmatic\"]}]}",
+     "tools[0].allowed_callers", "unsupported_value", "direct"},
     {"{\"input\": \"x\", \"tool_choice\": \"any\"}", "tool_choice", "invalid_value", "required"},
     {"{\"input\": \"x\", \"tool_choice\": {\"type\": \"function\", \"name\": \"g\"}}",
      "tool_choice.name", "invalid_value", "'g'"},
@@ -116,6 +121,10 @@ static void wrong_requests_are_refused_by_name(void **state)
 static const char *const accepted[] = {
     "{\"input\": \"x\"}",
     "{\"input\": \"x\", \"model\": null, \"store\": null, \"tools\": null, \"metadata\": null}",
+    "{\"input\": \"x\", \"prompt\": null, \"tools\": [{\"type\": \"function\", \"name\": \"f\","
+    " \"allowed_callers\": [\"programmatic\", \"direct\"], \"defer_loading\": true},"
+    " {\"type\": \"function\", \"name\": \"g\", \"allowed_callers\": null}]}",
+    "{\"input\": [{\"type\": \"web_search_call\", \"id\": \"ws_1\"}, {\"type\": \"reasoning\"}]}",
     "{\"input\": \"x\", \"no_such_field\": {\"deep\": [1, 2]}}",
     "{\"input\": \"x\", \"temperature\": 0, \"top_p\": 1, \"max_output_tokens\": 1}",
     "{\"input\": \"x\", \"stream\": true, \"stream_options\": {\"include_obfuscation\": false}}",
@@ -197,6 +206,10 @@ static void flags_and_links_are_taken(void **state)
     assert_string_equal(request.previous, "resp_1");
     assert_string_equal(request.instructions, "be short");
     assert_int_equal(json_object_size(request.options), 1);
+    clo_request_clear(&request);
+    parse(&request, "{\"input\": \"x\", \"user\": \"u\", \"safety_identifier\": \"s\","
+                    " \"prompt_cache_key\": \"k\"}");
+    assert_int_equal(json_object_size(request.options), 3); /* models' servers know all three */
     clo_request_clear(&request);
     parse(&request, "{\"input\": \"x\", \"conversation\": {\"id\": \"conv_1\"}}");
     assert_string_equal(request.conversation, "conv_1");

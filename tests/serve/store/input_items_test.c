@@ -68,8 +68,10 @@ static void pages_are_cut_right(void **state)
         char ids[ITEMS + 1] = "";
         size_t index;
         assert_int_equal(clo_input_items_list(*state, "r", &pages[i].query, &list, &problem), 0);
-        json_array_foreach(json_object_get(list, "data"), index, item)
+        json_array_foreach(json_object_get(list, "data"), index, item) {
             ids[index] = json_string_value(json_object_get(item, "id"))[1];
+            assert_string_equal(json_string_value(json_object_get(item, "status")), "completed");
+        }
         assert_string_equal(ids, pages[i].ids);
         assert_int_equal(json_is_true(json_object_get(list, "has_more")), pages[i].more);
         assert_string_equal(json_string_value(json_object_get(list, "object")), "list");
