@@ -7,12 +7,11 @@
 #include "serve/store/history.h"
 #include "serve/store/store.h"
 
-/* The response's id: the caller's, if it is well-formed and unused, else a new one. */
+/* The response's id: the caller's, if it is well-formed, else a new one. */
 static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX + 1],
                      struct clo_problem *problem)
 {
     const char *wanted = clo_exchange_header(exchange, "x-agent-response-id");
-    struct clo_record record;
     if (!wanted) {
         clo_id_make(id, "resp");
         return 0;
@@ -22,13 +21,6 @@ static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX +
                                "'x-agent-response-id' is '%.128s'; it may hold up to %d letters, "
                                "digits, '_', '-', '.' and ':'.",
                                wanted, CLO_SERVE_NAME_MAX);
-    int status = clo_store_get(exchange->server->store, wanted, &record);
-    clo_record_clear(&record);
-    if (status == 0)
-        return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
-                               "A response with id '%s' exists already; ids must differ.", wanted);
-    if (status != CLO_ENOTFOUND)
-        return clo_problem_internal(problem);
     clo_name_copy(id, wanted);
     return 0;
 }
@@ -50,7 +42,9 @@ static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
         clo_name_copy(exchange->response_id, id);
         job = clo_response_job_create(exchange->server, id, &request, exchange->charge);
         exchange->charge = 0;
-        if (!job)
+        if (job)
+            job->named = clo_exchange_header(exchange, "x-agent-response-id") != NULL;
+        else
             clo_problem_internal(problem);
     }
     if (clo_request_name_ok(request.session)) /* also where the request is refused */

@@ -140,6 +140,20 @@ test("http: a foreground response in flight is not there yet", async () => {
   await request;
 });
 
+test("http: of requests that ask for one id at the same time, one gets it", async () => {
+  for (let round = 0; round < 60; round += 1) {
+    const headers = { "x-agent-response-id": `resp_wanted_${Date.now()}_${round}` };
+    const replies = await Promise.all(Array.from({ length: 16 }, (_, i) =>
+      call(server.url, "/responses", { headers, body: { input: `n${i}` } })));
+    const made = replies.filter(({ status }) => status === 200);
+    assert.equal(made.length, 1, `round ${round}: ${replies.map(({ status }) => status)}`);
+    for (const { status, json } of replies)
+      if (status !== 200) assert.equal(json.error.param, "x-agent-response-id");
+    const stored = await call(server.url, `/responses/${headers["x-agent-response-id"]}`);
+    assert.deepEqual(stored.json.output, made[0].json.output);
+  }
+});
+
 test("http: what is too much is refused with 429 and Retry-After", async () => {
   model.setRules([{ steps: [{ hang: true }] }]);
   const made = [];

@@ -114,13 +114,32 @@ static int write_event(void *context, uint64_t sequence, const char *text, size_
     return status;
 }
 
-int clo_response_job_start(struct clo_response_job *job, struct clo_problem *problem)
+/* Make the id this job's. A job that ends is in the store before it leaves the register, so who
+ * holds the place in the register and finds nothing in the store is alone. */
+static int claim_id(struct clo_response_job *job, struct clo_problem *problem)
 {
     struct clo_server *server = job->server;
+    struct clo_record record;
     if (clo_in_flight_add(server->in_flight, job) < 0)
         return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
                                "A response with id '%s' is in progress; ids must differ.", job->id);
-    int status = 0;
+    int found = job->named ? clo_store_get(server->store, job->id, &record) : CLO_ENOTFOUND;
+    if (found == CLO_ENOTFOUND)
+        return 0;
+    clo_in_flight_remove(server->in_flight, job);
+    if (found < 0)
+        return clo_problem_internal(problem);
+    clo_record_clear(&record);
+    return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
+                           "A response with id '%s' exists already; ids must differ.", job->id);
+}
+
+int clo_response_job_start(struct clo_response_job *job, struct clo_problem *problem)
+{
+    struct clo_server *server = job->server;
+    int status = claim_id(job, problem);
+    if (status < 0)
+        return status;
     if (job->request.background) {
         clo_events_init(&job->events, write_event, job);
         status = store_queued(job) < 0 ? clo_problem_internal(problem) : 0;

@@ -35,6 +35,7 @@ struct clo_response_job {
     struct clo_server *server;
     /* Fixed once created. */
     char id[CLO_SERVE_NAME_MAX + 1];
+    bool named; /* the id is the caller's: another response may have it */
     struct clo_request request;
     json_t *base; /* see response.h */
     struct clo_cancel *cancel;
