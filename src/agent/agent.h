@@ -74,9 +74,4 @@ void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_
 /* The layers around the agent's worker processes, as clo_pool_jail. */
 void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX]);
 
-/* A fresh id: prefix ("msg", "fc", "fco", "rs", "resp"), underscore, 32 random hex digits or more.
- */
-#define CLO_ID_MAX 64
-void clo_id_make(char id[CLO_ID_MAX], const char *prefix);
-
 #endif

@@ -11,6 +11,7 @@
 #include "agent/internal.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "codeact/codeact.h"

@@ -2,13 +2,15 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "serve/http/http.h"
+#include "base/id.h"
+#include "serve/handlers.h"
+#include "serve/job/response_job.h"
 #include "serve/protocol/response.h"
 #include "serve/store/history.h"
 #include "serve/store/store.h"
 
 /* The response's id: the caller's, if it is well-formed, else a new one. */
-static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX + 1],
+static int choose_id(struct clo_exchange *exchange, char id[CLO_NAME_BYTES_MAX + 1],
                      struct clo_problem *problem)
 {
     const char *wanted = clo_exchange_header(exchange, "x-agent-response-id");
@@ -16,11 +18,11 @@ static int choose_id(struct clo_exchange *exchange, char id[CLO_SERVE_NAME_MAX +
         clo_id_make(id, "resp");
         return 0;
     }
-    if (!clo_request_name_ok(wanted))
+    if (!clo_name_ok(wanted))
         return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
                                "'x-agent-response-id' is '%.128s'; it may hold up to %d letters, "
                                "digits, '_', '-', '.' and ':'.",
-                               wanted, CLO_SERVE_NAME_MAX);
+                               wanted, CLO_NAME_BYTES_MAX);
     clo_name_copy(id, wanted);
     return 0;
 }
@@ -30,7 +32,7 @@ static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
 {
     struct clo_request request = {0};
     struct clo_response_job *job = NULL;
-    char id[CLO_SERVE_NAME_MAX + 1];
+    char id[CLO_NAME_BYTES_MAX + 1];
     const char *text = exchange->body.data ? exchange->body.data : "";
     if (clo_exchange_items(exchange, &request.items, problem) == 0 &&
         clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
@@ -47,7 +49,7 @@ static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
         else
             clo_problem_internal(problem);
     }
-    if (clo_request_name_ok(request.session)) /* also where the request is refused */
+    if (clo_name_ok(request.session)) /* also where the request is refused */
         clo_name_copy(exchange->session, request.session);
     clo_request_clear(&request);
     clo_buffer_free(&exchange->body);
@@ -58,7 +60,7 @@ static void start_foreground(struct clo_exchange *exchange, struct clo_response_
 {
     struct clo_problem problem;
     job->exchange = exchange;
-    clo_exchange_suspend(exchange, job);
+    clo_exchange_suspend(exchange);
     if (clo_response_job_start(job, &problem) == 0)
         return; /* the exchange is the job's now */
     clo_exchange_refuse(exchange, &problem);
@@ -93,7 +95,7 @@ void clo_handle_create(struct clo_exchange *exchange, const char *id)
         clo_exchange_refuse(exchange, &problem);
         return;
     }
-    exchange->job = job; /* this reference ends with the exchange */
+    exchange->answerer = clo_response_job_answerer(job); /* the reference goes with it */
     if (job->request.background)
         start_background(exchange, job);
     else

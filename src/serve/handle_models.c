@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "serve/http/http.h"
+#include "serve/handlers.h"
 
 static json_t *model_json(const struct clo_server *server, const char *id)
 {

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/http/http.h"
+#include "base/id.h"
+#include "serve/handlers.h"
+#include "serve/job/response_job.h"
 #include "serve/store/input_items.h"
 #include "serve/store/store.h"
 

@@ -11,7 +11,8 @@
 #include <strings.h>
 
 #include "agent/agent.h"
-#include "serve/http/http.h"
+#include "base/id.h"
+#include "serve/handlers.h"
 
 #define SHUTTING_DOWN "The server is shutting down; try another replica or try again later."
 
@@ -77,7 +78,7 @@ static bool at_end(const char *path)
     return path[0] == '\0' || (path[0] == '/' && path[1] == '\0');
 }
 
-static bool matches(const char *pattern, const char *path, char id[CLO_SERVE_NAME_MAX + 1])
+static bool matches(const char *pattern, const char *path, char id[CLO_NAME_BYTES_MAX + 1])
 {
     const char *star = strchr(pattern, '*');
     size_t fixed = star ? (size_t)(star - pattern) : strlen(pattern);
@@ -88,7 +89,7 @@ static bool matches(const char *pattern, const char *path, char id[CLO_SERVE_NAM
         return at_end(path);
     bool rest_too = star[1] == '*';
     size_t length = rest_too ? strlen(path) : strcspn(path, "/");
-    if (length < 1 || length > CLO_SERVE_NAME_MAX)
+    if (length < 1 || length > CLO_NAME_BYTES_MAX)
         return false;
     memcpy(id, path, length);
     id[length] = '\0';
@@ -116,7 +117,7 @@ static const char *allow_text(bool get, bool post, bool delete)
 
 void clo_router_dispatch(struct clo_exchange *exchange)
 {
-    char id[CLO_SERVE_NAME_MAX + 1] = "";
+    char id[CLO_NAME_BYTES_MAX + 1] = "";
     bool known = false, get = false, post = false, delete = false;
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         const struct route *route = &routes[i];

@@ -18,6 +18,7 @@
 
 #include "agent/agent.h"
 #include "base/error.h"
+#include "serve/handlers.h"
 #include "serve/http/disconnect.h"
 #include "serve/http/http.h"
 #include "serve/job/executor.h"
@@ -153,6 +154,8 @@ static void raise_descriptors(const struct clo_serve_config *config)
 static int start(struct clo_server *server, uint16_t *port, struct clo_error *error)
 {
     const struct clo_serve_config *config = &server->config;
+    server->refuses = clo_router_refuses;
+    server->dispatch = clo_router_dispatch;
     int status = clo_store_open(&server->store, config->store, error);
     if (status == 0)
         status = clo_in_flight_create(&server->in_flight, error);

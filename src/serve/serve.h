@@ -28,7 +28,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "cloche/serve.h"
 #include "serve/protocol/output_filter.h"
@@ -41,27 +40,24 @@
 #define CLO_SERVE_HTTP_THREADS 2
 #define CLO_SERVE_STALL_MS 60000u /* a client that reads nothing for so long is cut */
 #define CLO_SERVE_FLUSH_MS 2000u  /* at the end: for last events to reach clients */
-#define CLO_SERVE_NAME_MAX 128    /* bytes of a conversation, session or request id */
-
-/* Copy a name that was checked to have at most CLO_SERVE_NAME_MAX bytes; a longer one is cut. */
-static inline void clo_name_copy(char to[CLO_SERVE_NAME_MAX + 1], const char *from)
-{
-    size_t length = strnlen(from, CLO_SERVE_NAME_MAX);
-    memcpy(to, from, length);
-    to[length] = '\0';
-}
 
 struct clo_store;
 struct clo_executor;
 struct clo_disconnect_watch;
 struct clo_in_flight;
 struct clo_http;
+struct clo_exchange;
+struct clo_problem;
 
 struct clo_server {
     struct clo_agent *agent;
     struct clo_serve_config config;         /* with the defaults filled in */
     char label[CLO_AUDIENCE_LABEL_MAX + 1]; /* server_label, of the agent's name */
     int64_t started;                        /* seconds since 1970 */
+    /* What the HTTP side asks, set by clo_serve (router.c): why a request is refused before its body
+     * is read (true: the problem is filled); and to find a whole request's handler and call it. */
+    bool (*refuses)(const struct clo_exchange *exchange, struct clo_problem *problem);
+    void (*dispatch)(struct clo_exchange *exchange);
     struct clo_http *http;
     struct clo_store *store;
     struct clo_executor *executor;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/internal.h"
+#include "base/id.h"
 
 static char folder[] = "/tmp/clo-agent-XXXXXX";
 

@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "serve/http/event_stream.h"
-#include "serve/job/response_job.h"
 #include "serve/log.h"
 
 #define EVENTS_AT_ONCE 64
@@ -24,7 +23,7 @@
 struct slot {
     uint32_t generation; /* odd: in use */
     int descriptor;
-    struct clo_response_job *job;
+    struct clo_answerer answerer;
     struct clo_event_stream *stream;
 };
 
@@ -55,8 +54,8 @@ static void gone(struct clo_disconnect_watch *watch, clo_disconnect_watch_id id)
 {
     pthread_mutex_lock(&watch->lock);
     struct slot *slot = find(watch, id);
-    if (slot && slot->job)
-        clo_response_job_cancel(slot->job, CLO_JOB_CLIENT_GONE);
+    if (slot && slot->answerer.calls)
+        slot->answerer.calls->client_gone(slot->answerer.context);
     if (slot && slot->stream)
         clo_event_stream_kill(slot->stream);
     pthread_mutex_unlock(&watch->lock);
@@ -149,7 +148,7 @@ void clo_disconnect_watch_destroy(struct clo_disconnect_watch *watch)
 }
 
 clo_disconnect_watch_id clo_disconnect_watch_add(struct clo_disconnect_watch *watch, int descriptor,
-                                                 struct clo_response_job *job)
+                                                 const struct clo_answerer *answerer)
 {
     clo_disconnect_watch_id id = 0;
     pthread_mutex_lock(&watch->lock);
@@ -163,9 +162,11 @@ clo_disconnect_watch_id clo_disconnect_watch_add(struct clo_disconnect_watch *wa
             id = 0;
             break;
         }
-        *slot = (struct slot){slot->generation + 1, descriptor, job, NULL};
-        if (job)
-            clo_response_job_retain(job);
+        *slot = (struct slot){.generation = slot->generation + 1, .descriptor = descriptor};
+        if (answerer) {
+            slot->answerer = *answerer;
+            answerer->calls->retain(answerer->context);
+        }
         break;
     }
     pthread_mutex_unlock(&watch->lock);
@@ -202,7 +203,8 @@ void clo_disconnect_watch_remove(struct clo_disconnect_watch *watch, clo_disconn
     }
     pthread_mutex_unlock(&watch->lock);
     clo_event_stream_release(was.stream);
-    clo_response_job_release(was.job);
+    if (was.answerer.calls)
+        was.answerer.calls->release(was.answerer.context);
 }
 
 void clo_disconnect_watch_cut(struct clo_disconnect_watch *watch)

@@ -1,9 +1,10 @@
 /* exchange.c - answering an exchange: what it is told, and how that becomes an HTTP response. */
+#include "serve/http/exchange.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "serve/http/http.h"
 #include "serve/protocol/response.h"
 
 const char *clo_exchange_header(const struct clo_exchange *exchange, const char *name)
@@ -46,11 +47,11 @@ void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem
     clo_exchange_json(exchange, problem->status, clo_problem_json(problem));
 }
 
-static void watch(struct clo_exchange *exchange, struct clo_response_job *job)
+static void watch(struct clo_exchange *exchange, const struct clo_answerer *answerer)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    exchange->watch = clo_disconnect_watch_add(exchange->server->watch, info->connect_fd, job);
+    exchange->watch = clo_disconnect_watch_add(exchange->server->watch, info->connect_fd, answerer);
 }
 
 void clo_exchange_stream(struct clo_exchange *exchange, struct clo_event_stream *stream)
@@ -62,9 +63,9 @@ void clo_exchange_stream(struct clo_exchange *exchange, struct clo_event_stream 
     exchange->status = 200;
 }
 
-void clo_exchange_suspend(struct clo_exchange *exchange, struct clo_response_job *job)
+void clo_exchange_suspend(struct clo_exchange *exchange)
 {
-    watch(exchange, job);
+    watch(exchange, &exchange->answerer);
     exchange->suspended = true;
     MHD_suspend_connection(exchange->connection);
 }

@@ -16,9 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/id.h"
+#include "serve/http/exchange.h"
 #include "serve/log.h"
 
 struct clo_http {
@@ -35,7 +36,7 @@ static char *path_without_prefix(const char *url)
 static void take_request_id(struct clo_exchange *exchange)
 {
     const char *given = clo_exchange_header(exchange, "x-request-id");
-    if (given && clo_request_name_ok(given))
+    if (given && clo_name_ok(given))
         clo_name_copy(exchange->request_id, given);
     else
         clo_id_make(exchange->request_id, "req");
@@ -65,17 +66,10 @@ static struct clo_exchange *exchange_new(struct clo_server *server,
     return exchange;
 }
 
-/* How the response ended; one that goes on without its client is either in the background or about
- * to be cancelled. */
-static const char *outcome_of(struct clo_response_job *job)
-{
-    const char *outcome = job ? clo_response_job_outcome(job) : NULL;
-    return !job || outcome ? outcome : job->request.background ? "in_background" : "client_gone";
-}
-
 static void exchange_free(struct clo_exchange *exchange)
 {
     struct clo_server *server = exchange->server;
+    const struct clo_answerer *answerer = &exchange->answerer;
     if (exchange->stream)
         clo_event_stream_detach(exchange->stream);
     clo_disconnect_watch_remove(server->watch, exchange->watch);
@@ -84,14 +78,15 @@ static void exchange_free(struct clo_exchange *exchange)
         .path = exchange->path,
         .request_id = exchange->request_id,
         .response_id = exchange->response_id,
-        .outcome = outcome_of(exchange->job),
+        .outcome = answerer->calls ? answerer->calls->outcome(answerer->context) : NULL,
         .status = exchange->status,
         .milliseconds = (clo_monotonic_ns() - exchange->started_ns) / 1000000u,
     };
     clo_log_request(&line);
     atomic_fetch_sub(&server->bodies, exchange->charge);
     clo_event_stream_release(exchange->stream);
-    clo_response_job_release(exchange->job);
+    if (answerer->calls)
+        answerer->calls->release(answerer->context);
     clo_buffer_free(&exchange->body);
     free(exchange->text);
     free(exchange->method);
@@ -195,7 +190,7 @@ static enum MHD_Result begin(struct clo_exchange *exchange)
     const char *length = clo_exchange_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
     bool asks = clo_exchange_header(exchange, MHD_HTTP_HEADER_EXPECT) != NULL;
     unsigned long long bytes = length ? strtoull(length, NULL, 10) : 0;
-    if (clo_router_refuses(exchange, &problem))
+    if (exchange->server->refuses(exchange, &problem))
         clo_exchange_refuse(exchange, &problem);
     else if (bytes > CLO_SERVE_BODY_MAX)
         body_too_large(exchange);
@@ -223,9 +218,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (!exchange->status && !exchange->dispatched) {
         exchange->dispatched = true;
-        clo_router_dispatch(exchange);
+        server->dispatch(exchange);
         if (exchange->suspended)
-            return MHD_YES; /* a job may answer at any moment: not to be touched */
+            return MHD_YES; /* its answerer may answer at any moment: not to be touched */
     }
     return exchange->status ? send_answer(exchange) : MHD_NO;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "serve/job/response_job.h"
 #include "serve/protocol/events.h"
 #include "serve/store/store.h"
@@ -15,7 +16,7 @@ struct clo_subscriber {
     struct clo_server *server;
     struct clo_response_job *job;    /* reference; NULL: not in flight */
     struct clo_event_stream *stream; /* not a reference: the stream owns this */
-    char id[CLO_SERVE_NAME_MAX + 1];
+    char id[CLO_NAME_BYTES_MAX + 1];
     uint64_t next_sequence;
     bool broken; /* an error event was sent */
     struct clo_subscriber *next;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/id.h"
 #include "base/json.h"
-#include "serve/http/http.h"
 #include "serve/log.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/response.h"
@@ -70,12 +70,37 @@ void clo_response_job_release(struct clo_response_job *job)
     free(job);
 }
 
-const char *clo_response_job_outcome(struct clo_response_job *job)
+/* ---- as an answerer ---- */
+
+static void retain(void *context)
 {
+    clo_response_job_retain(context);
+}
+
+static void release(void *context)
+{
+    clo_response_job_release(context);
+}
+
+static void client_gone(void *context)
+{
+    clo_response_job_cancel(context, CLO_JOB_CLIENT_GONE);
+}
+
+/* One that goes on without its client is either in the background or about to be cancelled. */
+static const char *outcome(void *context)
+{
+    struct clo_response_job *job = context;
     pthread_mutex_lock(&job->lock);
-    const char *outcome = job->outcome;
+    const char *ended = job->outcome;
     pthread_mutex_unlock(&job->lock);
-    return outcome;
+    return ended ? ended : job->request.background ? "in_background" : "client_gone";
+}
+
+struct clo_answerer clo_response_job_answerer(struct clo_response_job *job)
+{
+    static const struct clo_answerer_calls calls = {retain, release, client_gone, outcome};
+    return (struct clo_answerer){&calls, job};
 }
 
 static void record_of(const struct clo_response_job *job, json_t *response,

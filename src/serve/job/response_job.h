@@ -13,13 +13,12 @@
 #include <pthread.h>
 
 #include "agent/agent.h"
-#include "serve/http/event_stream.h"
+#include "base/id.h"
+#include "serve/http/exchange.h"
 #include "serve/job/executor.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/request.h"
 #include "serve/serve.h"
-
-struct clo_exchange;
 
 enum clo_job_reason {
     CLO_JOB_NONE,
@@ -34,7 +33,7 @@ struct clo_response_job {
     struct clo_executor_job task; /* first: the queue hands this back */
     struct clo_server *server;
     /* Fixed once created. */
-    char id[CLO_SERVE_NAME_MAX + 1];
+    char id[CLO_NAME_BYTES_MAX + 1];
     bool named; /* the id is the caller's: another response may have it */
     struct clo_request request;
     json_t *base; /* see response.h */
@@ -67,7 +66,8 @@ int clo_response_job_start(struct clo_response_job *job, struct clo_problem *pro
 /* End it for that reason, if it is not over; the first reason counts. */
 void clo_response_job_cancel(struct clo_response_job *job, enum clo_job_reason reason);
 
-const char *clo_response_job_outcome(struct clo_response_job *job); /* NULL while it is not over */
+/* The job as its exchange and the watch know it; the caller's reference goes with it. */
+struct clo_answerer clo_response_job_answerer(struct clo_response_job *job);
 
 /* A stream of the events of a stored background response with sequence numbers >= from. `job` is
  * NULL when it is not in flight. NULL when out of memory. */

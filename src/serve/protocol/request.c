@@ -5,15 +5,14 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/json.h"
 #include "serve/protocol/field.h"
-
-#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-"
 
 static const struct clo_field fields[] = {
     {"model", CLO_FIELD_STRING, 0, 256, NULL},
     {"instructions", CLO_FIELD_STRING, 0, 0, NULL},
-    {"previous_response_id", CLO_FIELD_STRING, 0, CLO_SERVE_NAME_MAX, NULL},
+    {"previous_response_id", CLO_FIELD_STRING, 0, CLO_NAME_BYTES_MAX, NULL},
     {"stream", CLO_FIELD_BOOL, 0, 0, NULL},
     {"stream_options", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"store", CLO_FIELD_BOOL, 0, 0, NULL},
@@ -35,7 +34,7 @@ static const struct clo_field fields[] = {
     {"text", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"reasoning", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"include", CLO_FIELD_ARRAY, 0, 64, NULL},
-    {"agent_session_id", CLO_FIELD_STRING, 0, CLO_SERVE_NAME_MAX, NULL},
+    {"agent_session_id", CLO_FIELD_STRING, 0, CLO_NAME_BYTES_MAX, NULL},
 };
 
 /* What the agent hands to the model's client, which passes on what its protocol knows. */
@@ -54,12 +53,6 @@ static const char *const passed_on[] = {
     "safety_identifier",
     "prompt_cache_key",
 };
-
-bool clo_request_name_ok(const char *name)
-{
-    size_t length = strlen(name);
-    return length >= 1 && length <= CLO_SERVE_NAME_MAX && strspn(name, NAME_CHARS) == length;
-}
 
 static bool given_true(const json_t *body, const char *name)
 {
@@ -187,12 +180,12 @@ static int take_conversation(struct clo_request *request, struct clo_problem *pr
         return 0;
     const char *id =
         json_string_value(json_is_object(value) ? json_object_get(value, "id") : value);
-    if (!id || !clo_request_name_ok(id)) {
+    if (!id || !clo_name_ok(id)) {
         char shown[CLO_FIELD_SHOW];
         return clo_problem_set(problem, 400, "invalid_value", "conversation",
                                "'conversation' is %s; it must be an id, or {\"id\": …}, of 1 to %d "
                                "letters, digits, '_', '-', '.' or ':'.",
-                               clo_field_show(value, shown), CLO_SERVE_NAME_MAX);
+                               clo_field_show(value, shown), CLO_NAME_BYTES_MAX);
     }
     if (request->previous)
         return clo_problem_set(problem, 400, "mutually_exclusive_parameters", "conversation",
@@ -215,7 +208,7 @@ static int check_combinations(const struct clo_request *request, struct clo_prob
         return clo_problem_set(problem, 400, "unsupported_parameter", "prompt",
                                "'prompt' names a template that another server keeps; it is not "
                                "known here. Send its text as 'instructions' or in 'input'.");
-    if (request->session[0] && !clo_request_name_ok(request->session))
+    if (request->session[0] && !clo_name_ok(request->session))
         return clo_problem_set(problem, 400, "invalid_value", "agent_session_id",
                                "'agent_session_id' is '%.40s'; it may hold letters, digits, '_', "
                                "'-', '.' and ':'.",

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "base/id.h"
 #include "serve/protocol/problem.h"
 #include "serve/serve.h"
 
@@ -25,8 +26,8 @@ struct clo_request {
     json_t *client_tools;     /* array of function tools in their full form; owned; NULL: none */
     const char *instructions; /* or NULL */
     const char *previous;     /* previous_response_id, or NULL */
-    char conversation[CLO_SERVE_NAME_MAX + 1]; /* "" : none */
-    char session[CLO_SERVE_NAME_MAX + 1];      /* agent_session_id, "": none */
+    char conversation[CLO_NAME_BYTES_MAX + 1]; /* "" : none */
+    char session[CLO_NAME_BYTES_MAX + 1];      /* agent_session_id, "": none */
     bool stream, store, background, truncate;
     enum clo_serve_items items; /* see output_filter.h; set by who read the headers */
     unsigned max_tool_calls;    /* 0: no limit */
@@ -41,8 +42,5 @@ void clo_request_clear(struct clo_request *request);
 int clo_request_input(const json_t *body, json_t **items, struct clo_problem *problem);
 int clo_request_tools(const json_t *body, json_t **tools, struct clo_problem *problem);
 int clo_request_tool_choice(const json_t *body, const json_t *tools, struct clo_problem *problem);
-
-/* True for 1..CLO_SERVE_NAME_MAX characters of [A-Za-z0-9_.:-]. */
-bool clo_request_name_ok(const char *name);
 
 #endif

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/json.h"
 #include "serve/log.h"
-#include "serve/protocol/model_input.h"
+#include "serve/store/model_input.h"
 
 static int previous_missing(struct clo_problem *problem, const char *id)
 {
@@ -55,7 +56,7 @@ static int too_long(struct clo_problem *problem, const char *param)
 static int load_chain(struct clo_store *store, const struct clo_request *request, json_t *input,
                       struct clo_problem *problem)
 {
-    char id[CLO_SERVE_NAME_MAX + 1], previous[CLO_SERVE_NAME_MAX + 1];
+    char id[CLO_NAME_BYTES_MAX + 1], previous[CLO_NAME_BYTES_MAX + 1];
     size_t total = 0, count = 0;
     int status = 0;
     json_t *parts[CLO_HISTORY_RESPONSES_MAX];

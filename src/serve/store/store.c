@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/agent.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "serve/log.h"
 #include "serve/protocol/response.h"
@@ -222,14 +223,14 @@ int clo_store_delete(struct clo_store *store, const char *id)
 }
 
 int clo_store_history(struct clo_store *store, const char *id, json_t *items,
-                      char previous[CLO_SERVE_NAME_MAX + 1])
+                      char previous[CLO_NAME_BYTES_MAX + 1])
 {
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, SQL_PREVIOUS);
     clo_sql_text(store, row, 1, id);
     int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
-        copy_column(previous, CLO_SERVE_NAME_MAX + 1, row, 0);
+        copy_column(previous, CLO_NAME_BYTES_MAX + 1, row, 0);
     int status = clo_sql_finish(store, row, step);
     if (status == 0 && step != SQLITE_ROW)
         status = CLO_ENOTFOUND;

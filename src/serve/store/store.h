@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/id.h"
 #include "cloche/error.h"
 #include "serve/serve.h"
 
@@ -30,10 +31,10 @@ int clo_store_open(struct clo_store **store, const char *path, struct clo_error 
 void clo_store_close(struct clo_store *store);
 
 struct clo_record {
-    char id[CLO_SERVE_NAME_MAX + 1];
-    char previous[CLO_SERVE_NAME_MAX + 1];     /* "": none */
-    char conversation[CLO_SERVE_NAME_MAX + 1]; /* "": none */
-    char session[CLO_SERVE_NAME_MAX + 1];
+    char id[CLO_NAME_BYTES_MAX + 1];
+    char previous[CLO_NAME_BYTES_MAX + 1];     /* "": none */
+    char conversation[CLO_NAME_BYTES_MAX + 1]; /* "": none */
+    char session[CLO_NAME_BYTES_MAX + 1];
     char status[16];
     bool background;
     json_t *response; /* the object; from clo_store_get with its output */
@@ -56,7 +57,7 @@ int clo_store_delete(struct clo_store *store, const char *id);
 
 /* Append a response's items, input then output, to `items`, and give its `previous`. */
 int clo_store_history(struct clo_store *store, const char *id, json_t *items,
-                      char previous[CLO_SERVE_NAME_MAX + 1]);
+                      char previous[CLO_NAME_BYTES_MAX + 1]);
 /* Append the items of a conversation's finished responses, oldest first; stop at `max` items. */
 int clo_store_conversation(struct clo_store *store, const char *conversation, json_t *items,
                            size_t max);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "serve/log.h"
 
@@ -133,7 +134,7 @@ static int forget_oldest(struct clo_store *store)
 {
     int forgotten = 0, status = 0;
     for (; forgotten < FORGET_AT_ONCE && status == 0; forgotten++) {
-        char id[CLO_SERVE_NAME_MAX + 1];
+        char id[CLO_NAME_BYTES_MAX + 1];
         sqlite3_stmt *oldest = clo_sql(store, SQL_OLDEST);
         int step = clo_sql_step(store, oldest);
         if (step != SQLITE_ROW) {

@@ -1,11 +1,13 @@
-/* id.c - identifiers nobody can guess. */
+/* id.c - identifiers and names. */
+#include "base/id.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
-#include "agent/internal.h"
-
 #define RANDOM_BYTES 16
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-"
 
 void clo_id_make(char id[CLO_ID_MAX], const char *prefix)
 {
@@ -15,4 +17,17 @@ void clo_id_make(char id[CLO_ID_MAX], const char *prefix)
     int used = snprintf(id, CLO_ID_MAX, "%.16s_", prefix);
     for (size_t i = 0; i < sizeof bytes; i++)
         used += snprintf(id + used, CLO_ID_MAX - (size_t)used, "%02x", bytes[i]);
+}
+
+bool clo_name_ok(const char *name)
+{
+    size_t length = strlen(name);
+    return length >= 1 && length <= CLO_NAME_BYTES_MAX && strspn(name, NAME_CHARS) == length;
+}
+
+void clo_name_copy(char to[CLO_NAME_BYTES_MAX + 1], const char *from)
+{
+    size_t length = strnlen(from, CLO_NAME_BYTES_MAX);
+    memcpy(to, from, length);
+    to[length] = '\0';
 }

@@ -1,11 +1,12 @@
 /* model_input.c - one item, from the form in which a client or the store has it to that of models.
  */
-#include "serve/protocol/model_input.h"
+#include "serve/store/model_input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "codeact/codeact.h"
@@ -193,9 +194,9 @@ static int add_text(const json_t *item, json_t *to)
 static int find_run(struct clo_store *store, const char *id, json_t **call, json_t **output)
 {
     static const size_t skip = sizeof CLO_AUDIENCE_MCP_PREFIX - 1;
-    char call_id[sizeof CLO_AUDIENCE_CALL_PREFIX + CLO_SERVE_NAME_MAX];
+    char call_id[sizeof CLO_AUDIENCE_CALL_PREFIX + CLO_NAME_BYTES_MAX];
     *call = *output = NULL;
-    if (!id || strncmp(id, CLO_AUDIENCE_MCP_PREFIX, skip) != 0 || strlen(id) > CLO_SERVE_NAME_MAX)
+    if (!id || strncmp(id, CLO_AUDIENCE_MCP_PREFIX, skip) != 0 || strlen(id) > CLO_NAME_BYTES_MAX)
         return 0;
     snprintf(call_id, sizeof call_id, CLO_AUDIENCE_CALL_PREFIX "%s", id + skip);
     int status = clo_store_item(store, call_id, call);

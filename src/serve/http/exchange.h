@@ -1,0 +1,60 @@
+/* serve/http/exchange.h - one request and its one answer.
+ *
+ * A handler answers an exchange at once, or suspends it: then its answerer, which works on another
+ * thread, answers and resumes it. serve.h says who may touch it when.
+ */
+#ifndef CLO_SERVE_HTTP_EXCHANGE_H
+#define CLO_SERVE_HTTP_EXCHANGE_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+
+#include "base/buffer.h"
+#include "base/id.h"
+#include "serve/http/disconnect.h"
+#include "serve/http/event_stream.h"
+#include "serve/protocol/problem.h"
+#include "serve/serve.h"
+
+struct clo_exchange {
+    struct clo_server *server;
+    struct MHD_Connection *connection;
+    char *method, *path; /* the path without a /v1 prefix */
+    char request_id[CLO_NAME_BYTES_MAX + 1];
+    uint64_t started_ns;
+    struct clo_buffer body;
+    size_t charge;   /* bytes of the body counted in the server's total */
+    size_t received; /* bytes, also of those read away */
+    bool dispatched; /* the router has seen it */
+    bool suspended;  /* a job will answer */
+    clo_disconnect_watch_id watch;
+    struct clo_answerer answerer; /* reference; no calls: there is none */
+    /* The answer. */
+    unsigned status;                 /* 0: none yet */
+    char *text;                      /* JSON */
+    struct clo_event_stream *stream; /* reference */
+    const char *allow;               /* static, for 405 */
+    unsigned retry_after;
+    char session[CLO_NAME_BYTES_MAX + 1];
+    char response_id[CLO_NAME_BYTES_MAX + 1];
+};
+
+const char *clo_exchange_header(const struct clo_exchange *exchange, const char *name);
+/* The form of items that the client asks for, see protocol/output_filter.h. */
+int clo_exchange_items(const struct clo_exchange *exchange, enum clo_serve_items *items,
+                       struct clo_problem *problem);
+const char *clo_exchange_query(const struct clo_exchange *exchange, const char *name);
+
+/* Answer. The JSON and text are taken; NULL answers 500. */
+void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *json);
+void clo_exchange_text(struct clo_exchange *exchange, unsigned status, char *text);
+void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem *problem);
+/* The stream's reference is taken; it is given to the watch as well. */
+void clo_exchange_stream(struct clo_exchange *exchange, struct clo_event_stream *stream);
+
+/* Hand it over to its answerer: suspend, and from now on watch the client. Before the work starts. */
+void clo_exchange_suspend(struct clo_exchange *exchange);
+/* It was answered. The exchange must not be touched afterwards. */
+void clo_exchange_resume(struct clo_exchange *exchange);
+
+#endif
