@@ -21,12 +21,12 @@
 #include "base/error.h"
 #include "model/http/http_client_error.h"
 #include "model/http/http_client_url.h"
+#include "model/http/retry.h"
 #include "model/model.h"
 
-#define IDLE_MAX 16    /* multi handles kept with their connections */
-#define LINGER_MS 500  /* for the end of a stream whose last event has come */
-#define POLL_MS 1000   /* the longest sleep between two looks at the clock */
-#define BACKOFF_MS 400 /* doubled for the second retry, plus up to a quarter at random */
+#define IDLE_MAX 16   /* multi handles kept with their connections */
+#define LINGER_MS 500 /* for the end of a stream whose last event has come */
+#define POLL_MS 1000  /* the longest sleep between two looks at the clock */
 #define HEADER_MAX 8192
 #define USER_AGENT ("User-Agent: cloche/" CLO_VERSION)
 
@@ -56,7 +56,7 @@ struct attempt {
     char reason[CURL_ERROR_SIZE];
 };
 
-enum verdict { ANSWERED, FAILED, AGAIN };
+enum verdict { ANSWERED, FAILED, REFUSED };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
@@ -328,7 +328,8 @@ static int transfer(struct attempt *attempt, CURLcode *result)
 }
 
 /* What an attempt that got to its end means. */
-static enum verdict judge(struct attempt *attempt, CURLcode result, long *wait_s)
+static enum verdict judge(struct attempt *attempt, CURLcode result,
+                          struct clo_retry_attempt *refused)
 {
     struct clo_http_client *http = attempt->http;
     long code = http_status(attempt->easy);
@@ -338,19 +339,21 @@ static enum verdict judge(struct attempt *attempt, CURLcode result, long *wait_s
     if (result != CURLE_OK) {
         attempt->status = clo_http_client_error_transport(attempt->error, result, attempt->reason,
                                                           http->url.address, attempt->delivered);
-        return result == CURLE_COULDNT_CONNECT ? AGAIN : FAILED;
+        refused->status = CLO_RETRY_NO_CONNECTION;
+        return result == CURLE_COULDNT_CONNECT ? REFUSED : FAILED;
     }
     if (code / 100 == 2)
         return ANSWERED;
     curl_easy_getinfo(attempt->easy, CURLINFO_RETRY_AFTER, &after);
-    *wait_s = after > INT32_MAX ? INT32_MAX : (long)after;
+    refused->status = code;
+    refused->after_s = after;
     attempt->status = clo_http_client_error_status(attempt->error, code, &attempt->refusal,
                                                    http->key, http->url.address);
-    bool again = code == 429 || code == 500 || code == 502 || code == 503;
-    return again && *wait_s <= CLO_HTTP_CLIENT_RETRY_AFTER_MAX ? AGAIN : FAILED;
+    return REFUSED;
 }
 
-static enum verdict try_once(struct attempt *attempt, const char *url, long *wait_s)
+static enum verdict try_once(struct attempt *attempt, const char *url,
+                             struct clo_retry_attempt *refused)
 {
     enum verdict verdict = FAILED;
     CURLcode result;
@@ -366,7 +369,7 @@ static enum verdict try_once(struct attempt *attempt, const char *url, long *wai
     if (status)
         attempt->status = status;
     else
-        verdict = judge(attempt, result, wait_s);
+        verdict = judge(attempt, result, refused);
     curl_multi_remove_handle(attempt->multi, attempt->easy);
 out:
     if (attempt->multi)
@@ -376,16 +379,17 @@ out:
     return verdict;
 }
 
-static bool wait_before_retry(unsigned retry, long wait_s, const struct clo_cancel *cancel)
+static uint8_t roll_dice(void)
 {
     uint8_t dice = 0;
-    if (getrandom(&dice, sizeof dice, GRND_NONBLOCK) < 0)
-        dice = 0;
-    unsigned base = BACKOFF_MS << retry, wait = base + base * dice / 1024;
-    if (wait_s > 0)
-        wait = (unsigned)wait_s * 1000;
+    return getrandom(&dice, sizeof dice, GRND_NONBLOCK) < 0 ? 0 : dice;
+}
+
+/* False: cancelled meanwhile. */
+static bool pause_for(int ms, const struct clo_cancel *cancel)
+{
     struct pollfd trigger = {clo_cancel_fd(cancel), POLLIN, 0};
-    uint64_t end = clo_monotonic_ns() + wait * UINT64_C(1000000);
+    uint64_t end = clo_monotonic_ns() + (uint64_t)ms * 1000000;
     for (uint64_t now; (now = clo_monotonic_ns()) < end && !clo_cancel_is_set(cancel);)
         poll(&trigger, 1, (int)((end - now) / 1000000 + 1));
     return !clo_cancel_is_set(cancel);
@@ -400,17 +404,21 @@ int clo_http_client_post(struct clo_http_client *http, const struct clo_http_cli
     if (!url)
         return clo_fail_memory(error);
     int status = 0;
-    for (unsigned retry = 0;; retry++) {
+    for (unsigned number = 0;; number++) {
         struct attempt attempt = {.http = http,
                                   .call = call,
                                   .error = error,
                                   .refusal = CLO_BUFFER(CLO_HTTP_CLIENT_ERROR_BODY_MAX)};
-        long wait_s = 0;
-        enum verdict verdict = try_once(&attempt, url, &wait_s);
+        struct clo_retry_attempt refused = {.number = number};
+        enum verdict verdict = try_once(&attempt, url, &refused);
         status = verdict == ANSWERED ? 0 : attempt.status;
-        if (verdict != AGAIN || retry == CLO_HTTP_CLIENT_RETRIES)
+        if (verdict != REFUSED)
             break;
-        if (!wait_before_retry(retry, wait_s, call->cancel)) {
+        refused.dice = roll_dice();
+        int wait = clo_retry_wait(&refused);
+        if (wait < 0)
+            break;
+        if (!pause_for(wait, call->cancel)) {
             status = clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");
             break;
         }

@@ -16,9 +16,7 @@
 #include "cloche/cancel.h"
 #include "cloche/error.h"
 
-#define CLO_HTTP_CLIENT_RETRIES 2            /* after the first attempt */
 #define CLO_HTTP_CLIENT_CONNECT_MS 10000     /* to connect, TLS included */
-#define CLO_HTTP_CLIENT_RETRY_AFTER_MAX 30   /* seconds that a server may ask us to wait */
 #define CLO_HTTP_CLIENT_CALL_MAX_MS 1800000u /* one attempt from start to end */
 #define CLO_HTTP_CLIENT_ERROR_BODY_MAX 65536 /* bytes that are looked at of a refusal */
 
@@ -48,7 +46,7 @@ struct clo_http_client_call {
 };
 
 /* Errors: CLO_EMODEL, CLO_ECANCELLED, CLO_ELIMIT (CLO_MODEL_REPLY_MAX), CLO_ENOMEMORY, CLO_ESYSTEM,
- * what `data` returned. 429, 500, 502, 503 and refused connections are tried again. */
+ * what `data` returned. What may pass by itself is tried again (retry.h). */
 int clo_http_client_post(struct clo_http_client *http, const struct clo_http_client_call *call,
                          struct clo_error *error);
 
