@@ -27,6 +27,18 @@ static const struct {
     {STATUS("400 Bad Request", "{\"error\":{\"message\":\"too\\nlong " KEY "\"}}"),
      "the model's server answered HTTP 400: too long [key]", "127.0.0.1", "", CLO_MODEL_CHAT,
      CLO_EMODEL, 1},
+    /* in a stream and in a plain answer, too; nor does the server's own address go out */
+    {EVENTS RE("error", ",\"message\":\"no " KEY " at http://127.0.0.1:1/v1\""),
+     "the model's server reported a failure: no [key] at http://[server]:1/v1", "", "",
+     CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
+    {STATUS("200 OK", "{\"error\":{\"message\":\"bad " KEY "\"}}"),
+     "the model's server reported a failure: bad [key]", "", "", CLO_MODEL_CHAT, CLO_EMODEL, 1},
+    {EVENTS "data: {\"" KEY "\"\n\n",
+     "the model's server sent an event that is not JSON: ':' expected near end of file", "", "",
+     CLO_MODEL_CHAT, CLO_EMODEL, 1},
+    {EVENTS "data: \"" KEY "\n\n",
+     "the model's server sent an event that is not JSON: premature end of input near '\"[key]'", "",
+     "", CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {STATUS("429 Too Many\r\nRetry-After: 100", "{\"error\":\"slow down\"}"),
      "the model's server answered HTTP 429: slow down", "", "", CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
     {STATUS("500 Oops", "<html>" KEY), "the model's server answered HTTP 500", "", "",
@@ -131,6 +143,37 @@ static void a_server_that_is_not_there(void **state)
     assert_true(clo_monotonic_ns() - start > 1000000000u); /* two retries lie in between */
     clo_model_destroy(model);
     json_decref(input);
+}
+
+/* What people put where no key is needed is no secret, and the words of a message stay whole. */
+static void a_dummy_key_spoils_no_message(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"x", "e", "test", "context", "EMPTY", "maximum"};
+    static const char message[] = "the maximum context of the test is EMPTY";
+    struct act act = {STATUS("400 Bad Request", "{\"error\":{\"message\":\"the maximum context of "
+                                                "the test is EMPTY\"}}"),
+                      CLOSE, 0, 0};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct server server;
+        struct clo_error error;
+        struct clo_model_reply reply;
+        struct clo_model *model;
+        char url[64], wanted[200];
+        json_t *input = user("hi");
+        struct clo_model_request request = {.input = input};
+        server_start(&server, &act, 1);
+        snprintf(url, sizeof url, "http://127.0.0.1:%u", server.port);
+        struct clo_model_config config = {
+            .kind = CLO_MODEL_CHAT, .base_url = url, .api_key = keys[i]};
+        assert_int_equal(clo_model_create(&model, &config, &error), 0);
+        assert_int_equal(clo_model_call(model, &request, NULL, &reply, &error), CLO_EMODEL);
+        snprintf(wanted, sizeof wanted, "the model's server answered HTTP 400: %s", message);
+        assert_string_equal(error.message, wanted);
+        clo_model_destroy(model);
+        server_stop(&server);
+        json_decref(input);
+    }
 }
 
 static void silence_ends_a_call(void **state)
@@ -265,6 +308,7 @@ int main(void)
         cmocka_unit_test(every_failure_is_named),
         cmocka_unit_test(a_busy_server_is_asked_again),
         cmocka_unit_test(a_server_that_is_not_there),
+        cmocka_unit_test(a_dummy_key_spoils_no_message),
         cmocka_unit_test(silence_ends_a_call),
         cmocka_unit_test(slow_is_not_silent),
         cmocka_unit_test(cancellation_ends_a_call),

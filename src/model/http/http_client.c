@@ -32,7 +32,8 @@
 
 struct clo_http_client {
     struct clo_http_client_url url;
-    char *key; /* "" for none */
+    char *key;                /* "" for none */
+    struct clo_redact hidden; /* what no message shows */
     struct curl_slist *headers;
     unsigned timeout_ms;
     pthread_mutex_t lock; /* guards idle */
@@ -125,6 +126,7 @@ int clo_http_client_create(struct clo_http_client **out, const char *base_url, c
         status = clo_http_client_url_read(&http->url, base_url, error);
     if (!status)
         status = make_headers(http, error);
+    http->hidden = (struct clo_redact){http->key, http->url.password, http->url.host};
     if (status) {
         clo_http_client_destroy(http);
         return status;
@@ -156,6 +158,11 @@ const char *clo_http_client_address(const struct clo_http_client *http)
 const char *clo_http_client_host(const struct clo_http_client *http)
 {
     return http->url.host;
+}
+
+const struct clo_redact *clo_http_client_hidden(const struct clo_http_client *http)
+{
+    return &http->hidden;
 }
 
 static CURLM *take_multi(struct clo_http_client *http)
@@ -348,7 +355,7 @@ static enum verdict judge(struct attempt *attempt, CURLcode result,
     refused->status = code;
     refused->after_s = after;
     attempt->status = clo_http_client_error_status(attempt->error, code, &attempt->refusal,
-                                                   http->key, http->url.address);
+                                                   &http->hidden, http->url.address);
     return REFUSED;
 }
 

@@ -15,6 +15,7 @@
 
 #include "cloche/cancel.h"
 #include "cloche/error.h"
+#include "model/redact.h"
 
 #define CLO_HTTP_CLIENT_CONNECT_MS 10000     /* to connect, TLS included */
 #define CLO_HTTP_CLIENT_CALL_MAX_MS 1800000u /* one attempt from start to end */
@@ -31,6 +32,9 @@ void clo_http_client_destroy(struct clo_http_client *http);
 /* The base URL without user and password, for people; lives as long as the client. */
 const char *clo_http_client_address(const struct clo_http_client *http);
 const char *clo_http_client_host(const struct clo_http_client *http);
+
+/* What must not stand in messages about this server. */
+const struct clo_redact *clo_http_client_hidden(const struct clo_http_client *http);
 
 struct clo_http_client_call {
     const char *path; /* "/responses", appended to the base URL's path */

@@ -8,28 +8,21 @@
 #include "base/json.h"
 #include "base/text.h"
 
-/* One line of well-formed text with the key blotted out, cut to size. */
+#define LOOKED_AT 4096            /* bytes of a text, of which CLO_HTTP_CLIENT_SAID_MAX are shown */
+#define SHOWN_MAX (4 * LOOKED_AT) /* of them when redacted: "a.b" becomes "[server]" */
+
+/* One line of well-formed text with nothing in it that must not be shown, cut to size. */
 static void tidy(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const char *text, size_t length,
-                 const char *key)
+                 const struct clo_redact *hidden)
 {
-    struct clo_buffer clean = CLO_BUFFER(3 * 65536 + 64);
-    size_t key_length = key ? strlen(key) : 0;
-    while (length && key_length) {
-        const char *found = memmem(text, length, key, key_length);
-        size_t before = found ? (size_t)(found - text) : length;
-        clo_text_clean(&clean, text, before);
-        if (!found)
-            break;
-        clo_buffer_text(&clean, "[key]");
-        text = found + key_length;
-        length -= before + key_length;
-    }
-    if (!key_length)
-        clo_text_clean(&clean, text, length);
+    struct clo_buffer shown = CLO_BUFFER(SHOWN_MAX), clean = CLO_BUFFER(3 * SHOWN_MAX);
+    if (clo_redact(&shown, text, length < LOOKED_AT ? length : LOOKED_AT, hidden) == 0)
+        clo_text_clean(&clean, shown.data, shown.length);
     size_t cut = clean.data ? clo_text_head(clean.data, clean.length, CLO_HTTP_CLIENT_SAID_MAX) : 0;
     for (size_t i = 0; i < cut; i++)
         said[i] = (unsigned char)clean.data[i] < ' ' || clean.data[i] == 0x7f ? ' ' : clean.data[i];
     snprintf(said + cut, 4, "%s", cut < clean.length ? "..." : "");
+    clo_buffer_free(&shown);
     clo_buffer_free(&clean);
 }
 
@@ -47,16 +40,17 @@ static const json_t *find_message(const json_t *body)
     return NULL;
 }
 
-void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const json_t *body)
+void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const json_t *body,
+                                const struct clo_redact *hidden)
 {
     const json_t *message = find_message(body);
     said[0] = '\0';
     if (message)
-        tidy(said, json_string_value(message), json_string_length(message), NULL);
+        tidy(said, json_string_value(message), json_string_length(message), hidden);
 }
 
 static void read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const struct clo_buffer *body,
-                         const char *key)
+                         const struct clo_redact *hidden)
 {
     said[0] = '\0';
     if (!body->length)
@@ -64,17 +58,17 @@ static void read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const struct c
     json_t *json = clo_json_load(body->data, body->length, NULL);
     const json_t *message = find_message(json);
     if (message)
-        tidy(said, json_string_value(message), json_string_length(message), key);
+        tidy(said, json_string_value(message), json_string_length(message), hidden);
     else if (body->data[strspn(body->data, " \t\r\n")] != '<') /* a page for people says nothing */
-        tidy(said, body->data, body->length, key);
+        tidy(said, body->data, body->length, hidden);
     json_decref(json);
 }
 
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                                 const char *key, const char *address)
+                                 const struct clo_redact *hidden, const char *address)
 {
     char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
-    read_refusal(said, body, key);
+    read_refusal(said, body, hidden);
     if (code == 401 || code == 403)
         return clo_hint(error,
                         clo_fail(error, CLO_EMODEL,

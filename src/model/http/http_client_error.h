@@ -1,5 +1,5 @@
 /* model/http/http_client_error.h - what went wrong with a model's server, in words for clients (message)
- * and for the operator (hint), never with the key. */
+ * and for the operator (hint), never with the key; what the server says goes through redact.h. */
 #ifndef CLO_MODEL_HTTP_HTTP_CLIENT_ERROR_H
 #define CLO_MODEL_HTTP_HTTP_CLIENT_ERROR_H
 
@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "cloche/error.h"
+#include "model/redact.h"
 
 #define CLO_HTTP_CLIENT_SAID_MAX 300 /* bytes that are passed on of what a server says */
 
@@ -16,11 +17,12 @@
 int clo_http_client_error_transport(struct clo_error *error, CURLcode result, const char *reason,
                                     const char *address, bool begun);
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                                 const char *key, const char *address);
+                                 const struct clo_redact *hidden, const char *address);
 
 /* The message in an error object as the OpenAI protocols and their kin write it: {"error":
  * {"message"}}, {"error": ""}, {"message"}, {"detail"}. "" if there is none. Made of one line, well
  * formed and cut. */
-void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const json_t *body);
+void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const json_t *body,
+                                const struct clo_redact *hidden);
 
 #endif

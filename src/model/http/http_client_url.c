@@ -40,7 +40,7 @@ int clo_http_client_url_read(struct clo_http_client_url *url, const char *text,
                              struct clo_error *error)
 {
     *url = (struct clo_http_client_url){.base = curl_url()};
-    char *scheme = NULL, *host = NULL, *path = NULL;
+    char *scheme = NULL, *host = NULL, *path = NULL, *password = NULL;
     int status = 0;
     if (!url->base)
         return clo_fail_memory(error);
@@ -58,12 +58,17 @@ int clo_http_client_url_read(struct clo_http_client_url *url, const char *text,
         url->path = strndup(path, length);
         url->host = strdup(host);
         url->address = without_credentials(url->base);
-        if (!url->path || !url->host || !url->address)
+        if (!curl_url_get(url->base, CURLUPART_PASSWORD, &password, CURLU_URLDECODE))
+            url->password = strdup(password);
+        if (!url->path || !url->host || !url->address || (password && !url->password))
             status = clo_fail_memory(error);
     }
     curl_free(scheme);
     curl_free(host);
     curl_free(path);
+    if (password)
+        explicit_bzero(password, strlen(password));
+    curl_free(password);
     return status;
 }
 
@@ -73,6 +78,9 @@ void clo_http_client_url_clear(struct clo_http_client_url *url)
     free(url->path);
     free(url->host);
     free(url->address);
+    if (url->password)
+        explicit_bzero(url->password, strlen(url->password));
+    free(url->password);
 }
 
 char *clo_http_client_url_join(const struct clo_http_client_url *url, const char *path)

@@ -10,7 +10,8 @@ struct clo_http_client_url {
     CURLU *base; /* read only once made */
     char *path;  /* without a slash at the end; "" for none */
     char *host;
-    char *address; /* without user and password, for people */
+    char *password; /* NULL: none */
+    char *address;  /* without user and password, for people */
 };
 
 /* CLO_EINVALID unless http or https with a host; CLO_ENOMEMORY. */

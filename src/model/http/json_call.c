@@ -13,6 +13,7 @@
 enum form { UNKNOWN, EVENTS, WHOLE };
 
 struct answer {
+    const struct clo_http_client *http;
     const struct clo_json_call *reader;
     struct clo_error *error;
     enum form form;
@@ -20,6 +21,17 @@ struct answer {
     struct clo_buffer whole;
     bool explained; /* an event's failure is in `error` */
 };
+
+/* The parser's reason quotes a piece of what the server sent. */
+static int refuse_event(const struct answer *answer, const json_error_t *why)
+{
+    struct clo_buffer reason = CLO_BUFFER(16 * sizeof why->text);
+    clo_redact(&reason, why->text, strlen(why->text), clo_http_client_hidden(answer->http));
+    clo_fail(answer->error, CLO_EMODEL, "the model's server sent an event that is not JSON: %s",
+             reason.data ? reason.data : "");
+    clo_buffer_free(&reason);
+    return CLO_EMODEL;
+}
 
 static int on_event(void *context, const char *type, const char *data, size_t length)
 {
@@ -31,10 +43,7 @@ static int on_event(void *context, const char *type, const char *data, size_t le
     if (!event && clo_json_no_memory(&why))
         return clo_fail_memory(answer->error);
     if (!event)
-        return clo_fail(answer->error, CLO_EMODEL,
-                        "the model's server sent an event that is not "
-                        "JSON: %s",
-                        why.text);
+        return refuse_event(answer, &why);
     int status = answer->reader->event(answer->reader->context, type, event, answer->error);
     answer->explained = status < 0;
     json_decref(event);
@@ -112,7 +121,7 @@ int clo_json_call(struct clo_http_client *http, const char *path, const json_t *
                         CLO_JSON_CALL_MAX >> 20);
     }
     struct answer answer = {
-        .reader = reader, .error = error, .whole = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
+        .http = http, .reader = reader, .error = error, .whole = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
     clo_sse_init(&answer.sse, CLO_MODEL_REPLY_MAX, on_event, &answer);
     struct clo_http_client_call call = {.path = path,
                                         .body = body,

@@ -30,6 +30,7 @@ struct call {
 };
 
 struct reading {
+    const struct clo_http_client *http;
     struct clo_item_builder *builder;
     struct clo_model_reply *reply;
     const json_t *input;
@@ -203,7 +204,7 @@ static int on_answer(struct reading *reading, const json_t *answer, const char *
     const json_t *failure = json_object_get(answer, "error");
     if (failure && !json_is_null(failure)) {
         char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
-        clo_http_client_error_said(said, answer);
+        clo_http_client_error_said(said, answer, clo_http_client_hidden(reading->http));
         return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
                         *said ? ": " : "", said);
     }
@@ -301,7 +302,8 @@ int clo_chat_call(struct clo_model *model, const struct clo_model_request *reque
         json_decref(body);
         return clo_fail_memory(error);
     }
-    *reading = (struct reading){.builder = builder,
+    *reading = (struct reading){.http = model->http,
+                                .builder = builder,
                                 .reply = reply,
                                 .input = request->input,
                                 .late = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};

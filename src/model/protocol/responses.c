@@ -34,6 +34,7 @@ static const char *const passed_on[] = {
 /* The reply as it is being read. Servers send one item after the other; an item that ends while
  * another is open, which the protocol allows, waits in `later`. */
 struct reading {
+    const struct clo_http_client *http;
     struct clo_item_builder *builder;
     struct clo_model_reply *reply;
     json_t *later;
@@ -152,10 +153,11 @@ static void on_delta(struct reading *reading, json_int_t index, enum clo_item_ev
                              json_string_length(delta));
 }
 
-static int server_failed(const json_t *where, struct clo_error *error)
+static int server_failed(const struct reading *reading, const json_t *where,
+                         struct clo_error *error)
 {
     char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
-    clo_http_client_error_said(said, where);
+    clo_http_client_error_said(said, where, clo_http_client_hidden(reading->http));
     return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
                     *said ? ": " : "", said);
 }
@@ -167,7 +169,7 @@ static int take_response(struct reading *reading, const json_t *response, struct
     const json_t *output = json_object_get(response, "output");
     const json_t *usage = json_object_get(response, "usage");
     if (clo_json_is(response, "status", "failed") || clo_json_is(response, "status", "cancelled"))
-        return server_failed(response, error);
+        return server_failed(reading, response, error);
     if (!json_is_array(output) && !reading->seen)
         return clo_fail(error, CLO_EMODEL, "the model's server sent an answer without output");
     if (reading->open >= 0 && json_array_get(output, (size_t)reading->open))
@@ -223,7 +225,7 @@ static int on_event(void *context, const char *name, const json_t *event, struct
         int status = take_response(reading, json_object_get(event, "response"), error);
         return status ? status : 1;
     } else if (strcmp(type, "error") == 0) {
-        return server_failed(event, error);
+        return server_failed(reading, event, error);
     }
     return clo_item_builder_check(reading->builder, error);
 }
@@ -232,7 +234,7 @@ static int on_whole(void *context, const json_t *answer, struct clo_error *error
 {
     const json_t *failure = json_object_get(answer, "error");
     if (failure && !json_is_null(failure))
-        return server_failed(answer, error);
+        return server_failed(context, answer, error);
     return take_response(context, answer, error);
 }
 
@@ -243,7 +245,7 @@ int clo_responses_call(struct clo_model *model, const struct clo_model_request *
     json_t *body = make_body(model, request);
     if (!body)
         return clo_fail_memory(error);
-    struct reading reading = {.builder = builder, .reply = reply, .open = -1};
+    struct reading reading = {.http = model->http, .builder = builder, .reply = reply, .open = -1};
     struct clo_json_call reader = {on_event, on_whole, &reading};
     int status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
     if (!status && !reading.complete)
