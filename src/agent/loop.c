@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "codeact/codeact.h"
+#include "model/error_code.h"
 
 struct loop {
     struct clo_agent *agent;
@@ -43,7 +44,8 @@ static void note_trouble(struct loop *loop, const struct clo_error *error)
         loop->result->trouble = *error;
 }
 
-static void fail_by(struct loop *loop, const struct clo_error *error)
+/* `code`: what the model's server named, as clo_error_code; or NULL. */
+static void fail_by(struct loop *loop, const struct clo_error *error, const char *code)
 {
     if (error->code == CLO_ECANCELLED) {
         loop->result->status = CLO_TURN_CANCELLED;
@@ -51,11 +53,11 @@ static void fail_by(struct loop *loop, const struct clo_error *error)
     }
     note_trouble(loop, error);
     if (error->code == CLO_EMODEL || error->code == CLO_ELIMIT)
-        fail(loop, "model_error", error->message);
+        fail(loop, code ? code : CLO_ERROR_CODE_SERVER, error->message);
     else if (error->code == CLO_EINVALID)
-        fail(loop, "invalid_request", error->message);
+        fail(loop, CLO_ERROR_CODE_PROMPT, error->message);
     else
-        fail(loop, "server_error", "The agent failed on the host.");
+        fail(loop, CLO_ERROR_CODE_SERVER, "The agent failed on the host.");
 }
 
 /* Ids are ours, so that they are unique and tell nothing; only reasoning keeps the one under which
@@ -248,7 +250,7 @@ static bool step(struct loop *loop, unsigned iteration)
     clo_text_copy(result->model, sizeof result->model, reply.served);
     loop->broken = status != 0;
     if (status)
-        fail_by(loop, &error);
+        fail_by(loop, &error, reply.error_code);
     answer_calls(loop, first, general_refusal(loop, last, &reply), &calls, &client);
     if (!status && reply.incomplete) {
         result->status = CLO_TURN_INCOMPLETE;
@@ -301,9 +303,9 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
                         .tools = gather_tools(agent, turn->client_tools),
                         .instructions = join_instructions(agent, turn->instructions)};
     if (turn->instructions && strlen(turn->instructions) > CLO_AGENT_TEXT_MAX)
-        fail(&loop, "invalid_request", "The instructions are longer than 256 KiB.");
+        fail(&loop, CLO_ERROR_CODE_PROMPT, "The instructions are longer than 256 KiB.");
     else if (is_clients(&loop, CLO_CODEACT_TOOL))
-        fail(&loop, "invalid_request",
+        fail(&loop, CLO_ERROR_CODE_PROMPT,
              "The name " CLO_CODEACT_TOOL " is the agent's own tool's; "
              "give yours another.");
     else if (!result->output || !loop.history || !loop.tools || !loop.instructions)
@@ -312,7 +314,7 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
         for (unsigned i = 0; step(&loop, i); i++)
             continue;
     if (loop.failed && result->status != CLO_TURN_CANCELLED)
-        fail(&loop, "server_error", "The agent's host is out of memory.");
+        fail(&loop, CLO_ERROR_CODE_SERVER, "The agent's host is out of memory.");
     json_decref(loop.history);
     json_decref(loop.tools);
     free(loop.instructions);

@@ -34,6 +34,14 @@ json_t *clo_client_arguments(const json_t *call);
 /* Copy the named options (NULL-terminated list) that are there and not null. */
 int clo_client_options(json_t *body, const json_t *options, const char *const *names);
 
+/* Take over what the server refused with, if it did. */
+void clo_client_refused(struct clo_model_reply *reply,
+                        const struct clo_http_client_refusal *refusal);
+
+/* The error of a server that reports a failure within its answer: CLO_EMODEL. */
+int clo_client_failed(const struct clo_model *model, struct clo_model_reply *reply,
+                      const json_t *where, struct clo_error *error);
+
 void clo_client_served(struct clo_model_reply *reply, const json_t *answer);
 
 #endif

@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "model/client.h"
+#include "model/error_code.h"
+#include "model/http/http_client_error.h"
 
 #define DEFAULT_NAME "gpt-4.1-mini"
 #define DEFAULT_URL "https://api.openai.com/v1"
@@ -188,6 +190,24 @@ int clo_client_options(json_t *body, const json_t *options, const char *const *n
             return CLO_ENOMEMORY;
     }
     return 0;
+}
+
+void clo_client_refused(struct clo_model_reply *reply,
+                        const struct clo_http_client_refusal *refusal)
+{
+    reply->refused = refusal->status;
+    if (refusal->code)
+        reply->error_code = refusal->code;
+}
+
+int clo_client_failed(const struct clo_model *model, struct clo_model_reply *reply,
+                      const json_t *where, struct clo_error *error)
+{
+    char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
+    clo_http_client_error_said(said, where, clo_http_client_hidden(model->http));
+    reply->error_code = clo_error_code(0, where);
+    return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
+                    *said ? ": " : "", said);
 }
 
 void clo_client_served(struct clo_model_reply *reply, const json_t *answer)

@@ -63,6 +63,8 @@ struct clo_model_reply {
     struct clo_usage_tokens usage;
     const char *incomplete; /* static: "max_output_tokens", "content_filter"; NULL: complete */
     char served[128];       /* the model's name as the server gave it */
+    const char *error_code; /* static: of a failure whose cause the server named (error_code.h) */
+    long refused;           /* the HTTP status that it refused with; 0: it did not */
 };
 
 struct clo_model;
@@ -74,8 +76,8 @@ void clo_model_destroy(struct clo_model *model);
 
 /* One call. Errors: CLO_EMODEL (status and message of the server), CLO_EINVALID (input that the
  * protocol has no form for), CLO_ECANCELLED, CLO_ELIMIT, CLO_ENOMEMORY, CLO_ESYSTEM. The message is
- * fit for a client: no host names, no secrets; the hint is for the operator alone. reply->output is
- * NULL on failure. */
+ * fit for a client: no host names, no secrets; the hint is for the operator alone. On failure
+ * reply->output is NULL, and reply->error_code may be set. */
 int clo_model_call(struct clo_model *model, const struct clo_model_request *request,
                    const struct clo_item_sink *sink, struct clo_model_reply *reply,
                    struct clo_error *error);

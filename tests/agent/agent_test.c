@@ -279,7 +279,7 @@ static void our_tools_name_is_taken(void **state)
     struct stage stage = {.turn = {.client_tools = theirs}};
     play(&stage, acts, 1, 0);
     assert_int_equal(stage.result.status, CLO_TURN_FAILED);
-    assert_string_equal(stage.result.error_code, "invalid_request");
+    assert_string_equal(stage.result.error_code, "invalid_prompt");
     assert_int_equal(atomic_load(&stage.server.requests), 0);
     finish(&stage);
     json_decref(theirs);
@@ -360,12 +360,30 @@ static void a_failing_model_leaves_a_valid_history(void **state)
     struct stage stage = {0};
     play(&stage, acts, 2, 0);
     assert_int_equal(stage.result.status, CLO_TURN_FAILED);
-    assert_string_equal(stage.result.error_code, "model_error");
+    assert_string_equal(stage.result.error_code, "server_error");
     assert_string_equal(stage.result.error_message,
                         "the model's server ended its answer before it was complete");
     assert_int_equal(stage.result.trouble.code, CLO_EMODEL);
     check_output(&stage, "a", "one");
     check_output(&stage, "b", "not carried out: the reply with this call broke off");
+    finish(&stage);
+}
+
+/* The model's server says what it is; the client is told the same, in the protocol's words. */
+static void a_refusal_keeps_its_code(void **state)
+{
+    (void)state;
+    static const struct act acts[] = {
+        {EVENTS RUN("0", "a", "print('one')") END},
+        {"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{\"error\":{\"message\":\"too "
+         "long\",\"type\":\"invalid_request_error\",\"code\":\"context_length_exceeded\"}}"},
+    };
+    struct stage stage = {0};
+    play(&stage, acts, 2, 0);
+    assert_int_equal(stage.result.status, CLO_TURN_FAILED);
+    assert_string_equal(stage.result.error_code, "context_length_exceeded");
+    assert_string_equal(stage.result.error_message,
+                        "the model's server answered HTTP 400: too long");
     finish(&stage);
 }
 
@@ -520,6 +538,7 @@ int main(void)
         cmocka_unit_test(calls_can_be_limited),
         cmocka_unit_test(a_cut_reply_is_incomplete),
         cmocka_unit_test(a_failing_model_leaves_a_valid_history),
+        cmocka_unit_test(a_refusal_keeps_its_code),
         cmocka_unit_test(cancellation_reaches_the_sandbox_and_the_model),
         cmocka_unit_test(limits_are_told),
         cmocka_unit_test(a_question_gets_its_answer),

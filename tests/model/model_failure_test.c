@@ -107,6 +107,65 @@ static void every_failure_is_named(void **state)
     }
 }
 
+/* The protocol's code arrives, from a refusal as well as from within an answer. */
+static const struct {
+    const char *answers[2]; /* the second: of the second attempt */
+    enum clo_model_kind kind;
+    const char *code; /* NULL: nothing is known */
+} codes[] = {
+    {{STATUS("400 Bad", "{\"error\":{\"code\":\"context_length_exceeded\",\"message\":\"m\"}}")},
+     CLO_MODEL_RESPONSES,
+     "context_length_exceeded"},
+    {{STATUS("400 Bad", "{\"error\":{\"code\":400,\"type\":\"exceed_context_size_error\"}}")},
+     CLO_MODEL_CHAT,
+     "context_length_exceeded"},
+    {{STATUS("429 Busy\r\nRetry-After: 31", "{\"error\":{\"code\":\"insufficient_quota\"}}")},
+     CLO_MODEL_CHAT,
+     "insufficient_quota"},
+    {{STATUS("429 Busy\r\nRetry-After: 31", "")}, CLO_MODEL_RESPONSES, "rate_limit_exceeded"},
+    {{STATUS("401 No", "{\"error\":{\"code\":\"invalid_api_key\"}}")},
+     CLO_MODEL_CHAT,
+     "server_error"},
+    {{EVENTS RE("response.failed", ",\"response\":{\"status\":\"failed\",\"error\":{\"code\":"
+                                   "\"invalid_prompt\",\"message\":\"m\"}}")},
+     CLO_MODEL_RESPONSES,
+     "invalid_prompt"},
+    {{EVENTS RE("error", ",\"code\":\"rate_limit_exceeded\",\"message\":\"m\"")},
+     CLO_MODEL_RESPONSES,
+     "rate_limit_exceeded"},
+    {{EVENTS RE("error", ",\"error\":{\"code\":\"context_length_exceeded\"}")},
+     CLO_MODEL_RESPONSES,
+     "context_length_exceeded"},
+    {{STATUS("200 OK", "{\"status\":\"failed\",\"error\":{\"code\":\"image_too_large\"}}")},
+     CLO_MODEL_RESPONSES,
+     "image_too_large"},
+    {{EVENTS CHUNK("{\"content\":\"abc\"}", "") "data: {\"error\":{\"code\":429}}\n\n"},
+     CLO_MODEL_CHAT,
+     "rate_limit_exceeded"},
+    {{STATUS("200 OK", "{\"error\":{\"code\":\"model_not_found\"}}")},
+     CLO_MODEL_CHAT,
+     "model_not_found"},
+    /* what a first attempt was refused with is not what a second one failed by */
+    {{STATUS("429 Busy", "{}"), EVENTS CHUNK("{\"content\":\"abc\"}", "")}, CLO_MODEL_CHAT, NULL},
+    {{STATUS("429 Busy", "{}"), ""}, CLO_MODEL_RESPONSES, NULL},
+};
+
+static void every_failure_has_its_code(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        struct act acts[2] = {{codes[i].answers[0], CLOSE, 0, 0},
+                              {codes[i].answers[1], CLOSE, 0, 0}};
+        struct outcome outcome;
+        call(&outcome, codes[i].kind, acts, codes[i].answers[1] ? 2 : 1);
+        assert_int_equal(outcome.status, CLO_EMODEL);
+        const char *code = outcome.reply.error_code, *wanted = codes[i].code;
+        if (code != wanted && (!code || !wanted || strcmp(code, wanted) != 0))
+            fail_msg("%zu: \"%s\" is not \"%s\"", i, code ? code : "-", wanted ? wanted : "-");
+        done(&outcome);
+    }
+}
+
 static void a_busy_server_is_asked_again(void **state)
 {
     (void)state;
@@ -306,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failure_is_named),
+        cmocka_unit_test(every_failure_has_its_code),
         cmocka_unit_test(a_busy_server_is_asked_again),
         cmocka_unit_test(a_server_that_is_not_there),
         cmocka_unit_test(a_dummy_key_spoils_no_message),

@@ -354,8 +354,11 @@ static enum verdict judge(struct attempt *attempt, CURLcode result,
     curl_easy_getinfo(attempt->easy, CURLINFO_RETRY_AFTER, &after);
     refused->status = code;
     refused->after_s = after;
+    struct clo_http_client_refusal said = {.status = code};
     attempt->status = clo_http_client_error_status(attempt->error, code, &attempt->refusal,
-                                                   &http->hidden, http->url.address);
+                                                   &http->hidden, http->url.address, &said.code);
+    if (attempt->call->refusal)
+        *attempt->call->refusal = said;
     return REFUSED;
 }
 
@@ -417,6 +420,8 @@ int clo_http_client_post(struct clo_http_client *http, const struct clo_http_cli
                                   .error = error,
                                   .refusal = CLO_BUFFER(CLO_HTTP_CLIENT_ERROR_BODY_MAX)};
         struct clo_retry_attempt refused = {.number = number};
+        if (call->refusal)
+            *call->refusal = (struct clo_http_client_refusal){0};
         enum verdict verdict = try_once(&attempt, url, &refused);
         status = verdict == ANSWERED ? 0 : attempt.status;
         if (verdict != REFUSED)

@@ -36,6 +36,12 @@ const char *clo_http_client_host(const struct clo_http_client *http);
 /* What must not stand in messages about this server. */
 const struct clo_redact *clo_http_client_hidden(const struct clo_http_client *http);
 
+/* What the server refused a call with. */
+struct clo_http_client_refusal {
+    long status;      /* of HTTP; 0: it did not refuse */
+    const char *code; /* static, see error_code.h; NULL: nothing is known */
+};
+
 struct clo_http_client_call {
     const char *path; /* "/responses", appended to the base URL's path */
     const char *body; /* JSON */
@@ -47,6 +53,7 @@ struct clo_http_client_call {
     int (*data)(void *context, const char *content_type, const char *bytes, size_t length,
                 struct clo_error *error);
     void *context;
+    struct clo_http_client_refusal *refusal; /* filled if that is why the call fails; or NULL */
 };
 
 /* Errors: CLO_EMODEL, CLO_ECANCELLED, CLO_ELIMIT (CLO_MODEL_REPLY_MAX), CLO_ENOMEMORY, CLO_ESYSTEM,

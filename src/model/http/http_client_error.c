@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "model/error_code.h"
 
 #define LOOKED_AT 4096            /* bytes of a text, of which CLO_HTTP_CLIENT_SAID_MAX are shown */
 #define SHOWN_MAX (4 * LOOKED_AT) /* of them when redacted: "a.b" becomes "[server]" */
@@ -49,26 +50,30 @@ void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const j
         tidy(said, json_string_value(message), json_string_length(message), hidden);
 }
 
-static void read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const struct clo_buffer *body,
-                         const struct clo_redact *hidden)
+/* What the body says, and the protocol's code for it. */
+static const char *read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], long status,
+                                const struct clo_buffer *body, const struct clo_redact *hidden)
 {
     said[0] = '\0';
     if (!body->length)
-        return;
+        return clo_error_code(status, NULL);
     json_t *json = clo_json_load(body->data, body->length, NULL);
+    const char *code = clo_error_code(status, json);
     const json_t *message = find_message(json);
     if (message)
         tidy(said, json_string_value(message), json_string_length(message), hidden);
     else if (body->data[strspn(body->data, " \t\r\n")] != '<') /* a page for people says nothing */
         tidy(said, body->data, body->length, hidden);
     json_decref(json);
+    return code;
 }
 
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                                 const struct clo_redact *hidden, const char *address)
+                                 const struct clo_redact *hidden, const char *address,
+                                 const char **protocol_code)
 {
     char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
-    read_refusal(said, body, hidden);
+    *protocol_code = read_refusal(said, code, body, hidden);
     if (code == 401 || code == 403)
         return clo_hint(error,
                         clo_fail(error, CLO_EMODEL,

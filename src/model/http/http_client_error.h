@@ -16,8 +16,10 @@
 /* `begun`: a part of the answer had come. */
 int clo_http_client_error_transport(struct clo_error *error, CURLcode result, const char *reason,
                                     const char *address, bool begun);
+/* *protocol_code: see error_code.h. */
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                                 const struct clo_redact *hidden, const char *address);
+                                 const struct clo_redact *hidden, const char *address,
+                                 const char **protocol_code);
 
 /* The message in an error object as the OpenAI protocols and their kin write it: {"error":
  * {"message"}}, {"error": ""}, {"message"}, {"detail"}. "" if there is none. Made of one line, well

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "model/error_code.h"
 #include "model/http/sse.h"
 #include "model/model.h"
 
@@ -117,6 +118,8 @@ int clo_json_call(struct clo_http_client *http, const char *path, const json_t *
     size_t length = strlen(body);
     if (length > CLO_JSON_CALL_MAX) {
         free(body);
+        if (reader->refusal)
+            reader->refusal->code = CLO_ERROR_CODE_LENGTH;
         return clo_fail(error, CLO_ELIMIT, "the request to the model is larger than %u MiB",
                         CLO_JSON_CALL_MAX >> 20);
     }
@@ -128,7 +131,8 @@ int clo_json_call(struct clo_http_client *http, const char *path, const json_t *
                                         .body_length = length,
                                         .cancel = cancel,
                                         .data = on_data,
-                                        .context = &answer};
+                                        .context = &answer,
+                                        .refusal = reader->refusal};
     int status = clo_http_client_post(http, &call, error);
     if (!status)
         status = finish(&answer);

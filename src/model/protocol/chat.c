@@ -16,7 +16,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "model/client.h"
-#include "model/http/http_client_error.h"
 #include "model/http/json_call.h"
 
 #define PATH "/chat/completions"
@@ -30,7 +29,7 @@ struct call {
 };
 
 struct reading {
-    const struct clo_http_client *http;
+    const struct clo_model *model;
     struct clo_item_builder *builder;
     struct clo_model_reply *reply;
     const json_t *input;
@@ -202,12 +201,8 @@ static int on_answer(struct reading *reading, const json_t *answer, const char *
                      struct clo_error *error)
 {
     const json_t *failure = json_object_get(answer, "error");
-    if (failure && !json_is_null(failure)) {
-        char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
-        clo_http_client_error_said(said, answer, clo_http_client_hidden(reading->http));
-        return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
-                        *said ? ": " : "", said);
-    }
+    if (failure && !json_is_null(failure))
+        return clo_client_failed(reading->model, reading->reply, answer, error);
     const json_t *choice = json_array_get(json_object_get(answer, "choices"), 0);
     const char *reason = clo_json_text(choice, "finish_reason");
     clo_client_served(reading->reply, answer);
@@ -302,13 +297,15 @@ int clo_chat_call(struct clo_model *model, const struct clo_model_request *reque
         json_decref(body);
         return clo_fail_memory(error);
     }
-    *reading = (struct reading){.http = model->http,
+    *reading = (struct reading){.model = model,
                                 .builder = builder,
                                 .reply = reply,
                                 .input = request->input,
                                 .late = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
-    struct clo_json_call reader = {on_event, on_whole, reading};
+    struct clo_http_client_refusal refusal = {0};
+    struct clo_json_call reader = {on_event, on_whole, reading, &refusal};
     status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
+    clo_client_refused(reply, &refusal);
     if (!status && !reading->finished)
         status = clo_fail(error, CLO_EMODEL,
                           "the model's server ended its answer before it was complete");

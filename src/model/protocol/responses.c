@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/client.h"
-#include "model/http/http_client_error.h"
 #include "model/http/json_call.h"
 
 #define PATH "/responses"
@@ -34,7 +33,7 @@ static const char *const passed_on[] = {
 /* The reply as it is being read. Servers send one item after the other; an item that ends while
  * another is open, which the protocol allows, waits in `later`. */
 struct reading {
-    const struct clo_http_client *http;
+    const struct clo_model *model;
     struct clo_item_builder *builder;
     struct clo_model_reply *reply;
     json_t *later;
@@ -153,15 +152,6 @@ static void on_delta(struct reading *reading, json_int_t index, enum clo_item_ev
                              json_string_length(delta));
 }
 
-static int server_failed(const struct reading *reading, const json_t *where,
-                         struct clo_error *error)
-{
-    char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
-    clo_http_client_error_said(said, where, clo_http_client_hidden(reading->http));
-    return clo_fail(error, CLO_EMODEL, "the model's server reported a failure%s%s",
-                    *said ? ": " : "", said);
-}
-
 /* The last event's response, or a plain answer: what was not streamed, usage, and why it ended. */
 static int take_response(struct reading *reading, const json_t *response, struct clo_error *error)
 {
@@ -169,7 +159,7 @@ static int take_response(struct reading *reading, const json_t *response, struct
     const json_t *output = json_object_get(response, "output");
     const json_t *usage = json_object_get(response, "usage");
     if (clo_json_is(response, "status", "failed") || clo_json_is(response, "status", "cancelled"))
-        return server_failed(reading, response, error);
+        return clo_client_failed(reading->model, reply, response, error);
     if (!json_is_array(output) && !reading->seen)
         return clo_fail(error, CLO_EMODEL, "the model's server sent an answer without output");
     if (reading->open >= 0 && json_array_get(output, (size_t)reading->open))
@@ -225,17 +215,18 @@ static int on_event(void *context, const char *name, const json_t *event, struct
         int status = take_response(reading, json_object_get(event, "response"), error);
         return status ? status : 1;
     } else if (strcmp(type, "error") == 0) {
-        return server_failed(reading, event, error);
+        return clo_client_failed(reading->model, reading->reply, event, error);
     }
     return clo_item_builder_check(reading->builder, error);
 }
 
 static int on_whole(void *context, const json_t *answer, struct clo_error *error)
 {
+    struct reading *reading = context;
     const json_t *failure = json_object_get(answer, "error");
     if (failure && !json_is_null(failure))
-        return server_failed(context, answer, error);
-    return take_response(context, answer, error);
+        return clo_client_failed(reading->model, reading->reply, answer, error);
+    return take_response(reading, answer, error);
 }
 
 int clo_responses_call(struct clo_model *model, const struct clo_model_request *request,
@@ -245,9 +236,11 @@ int clo_responses_call(struct clo_model *model, const struct clo_model_request *
     json_t *body = make_body(model, request);
     if (!body)
         return clo_fail_memory(error);
-    struct reading reading = {.http = model->http, .builder = builder, .reply = reply, .open = -1};
-    struct clo_json_call reader = {on_event, on_whole, &reading};
+    struct reading reading = {.model = model, .builder = builder, .reply = reply, .open = -1};
+    struct clo_http_client_refusal refusal = {0};
+    struct clo_json_call reader = {on_event, on_whole, &reading, &refusal};
     int status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
+    clo_client_refused(reply, &refusal);
     if (!status && !reading.complete)
         status = clo_fail(error, CLO_EMODEL,
                           "the model's server ended its answer before it was complete");

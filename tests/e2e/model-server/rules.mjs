@@ -4,7 +4,7 @@
 //     steps: [ STEP, STEP, ... ] }      // the n-th is due after n batches of results behind it
 //
 //   STEP: { say: "text", code: "print(1)", calls: [{ name, arguments }] }   // any of them together
-//         { status: 503, error: "busy", headers: {...} }                    // an HTTP refusal
+//         { status: 503, error: "busy", errorCode: "…", headers: {...} }    // an HTTP refusal
 //         plus, with any: delay: ms between two pieces, cut: n (hang up after n pieces),
 //         hang: true (never end), usage: {input, output}
 //

@@ -39,10 +39,10 @@ function sendJson(reply, status, value, headers = {}) {
   reply.end(JSON.stringify(value));
 }
 
-function refuse(reply, status, message, headers) {
+function refuse(reply, status, message, headers, code = null) {
   const type = status === 401 ? "authentication_error" : status >= 500 ? "server_error"
     : "invalid_request_error";
-  sendJson(reply, status, { error: { message, type, code: null, param: null } }, headers);
+  sendJson(reply, status, { error: { message, type, code, param: null } }, headers);
 }
 
 async function stream(reply, protocol, body, step) {
@@ -67,7 +67,9 @@ async function answer(state, protocol, request, reply, body) {
   if (error) return refuse(reply, 400, error);
   const step = decide(state.rules, scene);
   if (step.hang) return undefined; /* until the client goes away */
-  if (step.status) return refuse(reply, step.status, step.error ?? "as the rule says", step.headers);
+  if (step.status)
+    return refuse(reply, step.status, step.error ?? "as the rule says", step.headers,
+      step.errorCode);
   if (body.stream) return stream(reply, protocol, body, step);
   return sendJson(reply, 200, protocol.whole(body, step));
 }

@@ -121,12 +121,12 @@ static void a_failure_and_its_usage_are_told(void **state)
     (void)state;
     struct clo_usage_tokens usage = {.input = 10, .cached = 4, .output = 5, .reasoning = 2};
     struct clo_response_state at = {.status = "failed",
-                                    .error_code = "model_error",
+                                    .error_code = "rate_limit_exceeded",
                                     .error_message = "no answer",
                                     .usage = &usage};
     json_t *base = base_of("{\"input\": \"x\"}");
     json_t *response = clo_response_at(base, &at);
-    json_t *want = json_pack("{s:s, s:s}", "code", "model_error", "message", "no answer");
+    json_t *want = json_pack("{s:s, s:s}", "code", "rate_limit_exceeded", "message", "no answer");
     assert_true(json_equal(json_object_get(response, "error"), want));
     json_decref(want);
     want = json_pack("{s:i, s:{s:i}, s:i, s:{s:i}, s:i}", "input_tokens", 10,
