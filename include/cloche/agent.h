@@ -17,7 +17,8 @@ extern "C" {
 #endif
 
 enum clo_model_kind {
-    CLO_MODEL_AUTO = 0,  /* RESPONSES if OPENAI_API_KEY or OPENAI_BASE_URL is set, else SCRIPT */
+    CLO_MODEL_AUTO = 0,  /* RESPONSES if OPENAI_API_KEY or OPENAI_BASE_URL is set, else SCRIPT; a
+                            named server that has nothing at /responses is spoken to by CHAT */
     CLO_MODEL_RESPONSES, /* an OpenAI Responses server */
     CLO_MODEL_CHAT,      /* an OpenAI-compatible chat-completions server */
     CLO_MODEL_SCRIPT,    /* offline: plays turns from a YAML file (docs/models.md) */

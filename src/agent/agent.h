@@ -41,6 +41,7 @@ struct clo_turn_result {
     char error_code[32];           /* FAILED: of the protocol, see model/error_code.h */
     char error_message[512];       /* FAILED: fit for a client; no internals of the host */
     char model[128];
+    const char *notice; /* static: something learned of the model's server, for the log; or NULL */
     struct clo_error trouble; /* for the operator's log, never for clients: the first failure of the
                                  model or of a sandbox, in full; code CLO_OK: none */
 };

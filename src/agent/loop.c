@@ -248,6 +248,8 @@ static bool step(struct loop *loop, unsigned iteration)
     json_decref(options);
     add_usage(&result->usage, &reply.usage);
     clo_text_copy(result->model, sizeof result->model, reply.served);
+    if (reply.notice)
+        result->notice = reply.notice;
     loop->broken = status != 0;
     if (status)
         fail_by(loop, &error, reply.error_code);

@@ -2,6 +2,8 @@
 #ifndef CLO_MODEL_CLIENT_H
 #define CLO_MODEL_CLIENT_H
 
+#include <stdatomic.h>
+
 #include "model/http/http_client.h"
 #include "model/model.h"
 #include "model/protocol/item_builder.h"
@@ -9,6 +11,8 @@
 
 struct clo_model {
     enum clo_model_kind kind; /* never AUTO */
+    bool or_chat;             /* RESPONSES, by AUTO, of a server that may have chat alone */
+    atomic_int found; /* if or_chat: RESPONSES or CHAT once an answer has shown it, else AUTO */
     char *name;
     char *description;
     struct clo_http_client *http; /* RESPONSES, CHAT */

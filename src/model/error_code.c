@@ -1,7 +1,6 @@
 /* error_code.c - tables from servers' codes and types to the protocol's codes. */
 #include "model/error_code.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,6 +47,7 @@ static const struct translation exact[] = {
     {"too_many_requests", CLO_ERROR_CODE_RATE},
     {"RESOURCE_EXHAUSTED", CLO_ERROR_CODE_RATE},
     {"billing_error", CLO_ERROR_CODE_QUOTA},
+    {"DeploymentNotFound", CLO_ERROR_CODE_MODEL},
 };
 
 /* Names for whole families, given with any status: they count where there is none. */
@@ -93,12 +93,18 @@ static long status_of(const json_t *code)
                : 0;
 }
 
-const char *clo_error_code(long status, const json_t *body)
+/* The object that holds code, type and param. */
+static const json_t *find_error(const json_t *body)
 {
     if (json_is_array(body))
         body = json_array_get(body, 0);
     const json_t *inner = json_object_get(body, "error");
-    const json_t *error = json_is_object(inner) ? inner : body;
+    return json_is_object(inner) ? inner : body;
+}
+
+const char *clo_error_code(long status, const json_t *body)
+{
+    const json_t *error = find_error(body);
     const json_t *code = json_object_get(error, "code");
     const char *names[] = {json_string_value(code), clo_json_text(error, "type"),
                            clo_json_text(error, "status"), clo_json_text(error, "error_type")};
@@ -113,4 +119,10 @@ const char *clo_error_code(long status, const json_t *body)
     for (size_t i = 0; !status && !found && i < sizeof names / sizeof *names; i++)
         found = look_up(rough, sizeof rough / sizeof *rough, names[i]);
     return found ? found : by_status(status);
+}
+
+bool clo_error_no_path(long status, const json_t *body)
+{
+    return (status == 404 || status == 405) && !clo_json_text(find_error(body), "param") &&
+           strcmp(clo_error_code(status, body), CLO_ERROR_CODE_MODEL) != 0;
 }

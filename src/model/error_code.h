@@ -9,6 +9,7 @@
 #define CLO_MODEL_ERROR_CODE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #define CLO_ERROR_CODE_MAX 31
 #define CLO_ERROR_CODE_SERVER "server_error"   /* nothing better is known */
@@ -22,5 +23,9 @@
  * of those, or NULL: {"error": {"code", "type", "param"}}, the same without "error", {"error": "",
  * "error_type"}. A code may be a number or its digits: then it is taken for a status. */
 const char *clo_error_code(long status, const json_t *body);
+
+/* Whether it means that the server has nothing at this path: 404 or 405, and the body names neither
+ * a model that is missing nor a parameter, which only what had read the request could do. */
+bool clo_error_no_path(long status, const json_t *body);
 
 #endif

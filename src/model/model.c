@@ -54,10 +54,13 @@ static int open_server(struct clo_model *model, const struct clo_model_config *c
     model->name = strdup(name ? name : DEFAULT_NAME);
     if (!model->name)
         return clo_fail_memory(error);
-    model->description = describe(model->name,
-                                  model->kind == CLO_MODEL_CHAT ? " by chat completions at "
-                                                                : " by the Responses API at ",
-                                  clo_http_client_address(model->http));
+    model->or_chat = config->kind == CLO_MODEL_AUTO && url;
+    model->description =
+        describe(model->name,
+                 model->kind == CLO_MODEL_CHAT ? " by chat completions at "
+                 : model->or_chat ? " by the Responses API, or chat completions if it has none, at "
+                                  : " by the Responses API at ",
+                 clo_http_client_address(model->http));
     return model->description ? 0 : clo_fail_memory(error);
 }
 
@@ -112,6 +115,55 @@ void clo_model_destroy(struct clo_model *model)
     free(model);
 }
 
+/* Keep what an answer has shown, for the client's life; true: just now, and by this call alone. */
+static bool learn(struct clo_model *model, enum clo_model_kind found)
+{
+    int unknown = CLO_MODEL_AUTO;
+    return atomic_compare_exchange_strong(&model->found, &unknown, found);
+}
+
+/* Chat completions, for a server that has nothing at /responses. Anything but another "nothing
+ * here", or trouble on its side, shows that they are there. */
+static int try_chat(struct clo_model *model, const struct clo_model_request *request,
+                    struct clo_item_builder *builder, struct clo_model_reply *reply,
+                    struct clo_error *error)
+{
+    reply->error_code = NULL;
+    clo_client_refused(reply, &(struct clo_http_client_refusal){0});
+    int status = clo_chat_call(model, request, builder, reply, error);
+    if (reply->no_path)
+        return clo_hint(error, status,
+                        "Neither /responses nor /chat/completions is there: check base_url "
+                        "(usually ending in /v1) and the model's name; it is %.160s.",
+                        clo_http_client_address(model->http));
+    bool there = !status || (reply->refused >= 400 && reply->refused < 500);
+    if (there && learn(model, CLO_MODEL_CHAT))
+        reply->notice = "the model's server has no Responses API; from now on chat completions "
+                        "are used (kind: chat says so from the start)";
+    return status;
+}
+
+static int call_responses(struct clo_model *model, const struct clo_model_request *request,
+                          struct clo_item_builder *builder, struct clo_model_reply *reply,
+                          struct clo_error *error)
+{
+    int found = atomic_load(&model->found);
+    if (found == CLO_MODEL_CHAT)
+        return clo_chat_call(model, request, builder, reply, error);
+    int status = clo_responses_call(model, request, builder, reply, error);
+    if (!status && model->or_chat)
+        learn(model, CLO_MODEL_RESPONSES);
+    if (!status || !reply->no_path)
+        return status;
+    if (model->or_chat && found == CLO_MODEL_AUTO)
+        return try_chat(model, request, builder, reply, error);
+    return clo_hint(
+        error, status,
+        "If the server has chat completions alone, set model.kind to chat (kind: chat); "
+        "else check base_url (usually ending in /v1); it is %.160s.",
+        clo_http_client_address(model->http));
+}
+
 static int dispatch(struct clo_model *model, const struct clo_model_request *request,
                     struct clo_item_builder *builder, struct clo_model_reply *reply,
                     struct clo_error *error)
@@ -119,7 +171,7 @@ static int dispatch(struct clo_model *model, const struct clo_model_request *req
     switch (model->kind) {
     case CLO_MODEL_CHAT: return clo_chat_call(model, request, builder, reply, error);
     case CLO_MODEL_SCRIPT: return clo_script_call(model, request, builder, reply, error);
-    default: return clo_responses_call(model, request, builder, reply, error);
+    default: return call_responses(model, request, builder, reply, error);
     }
 }
 
@@ -196,6 +248,7 @@ void clo_client_refused(struct clo_model_reply *reply,
                         const struct clo_http_client_refusal *refusal)
 {
     reply->refused = refusal->status;
+    reply->no_path = refusal->no_path;
     if (refusal->code)
         reply->error_code = refusal->code;
 }

@@ -2,8 +2,9 @@
  *
  * The lingua franca is the Responses protocol's items as jansson values: `input` is an array of
  * input items (message, function_call, function_call_output, reasoning), replies are output items.
- * A client for another protocol translates on its own side. A model client is immutable and may be
- * used from many threads at once; each call blocks its thread.
+ * A client for another protocol translates on its own side. A model client may be used from many
+ * threads at once; each call blocks its thread. It does not change, but for one thing that it
+ * learns once: whether the server that AUTO found has the Responses API or chat completions alone.
  *
  * While it answers, a model reports its items in order to a sink: ADDED (the skeleton), deltas,
  * DONE (the whole item). Items do not overlap. Every ADDED is followed by a DONE, also on failure
@@ -13,6 +14,7 @@
 #define CLO_MODEL_MODEL_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,6 +67,8 @@ struct clo_model_reply {
     char served[128];       /* the model's name as the server gave it */
     const char *error_code; /* static: of a failure whose cause the server named (error_code.h) */
     long refused;           /* the HTTP status that it refused with; 0: it did not */
+    bool no_path;           /* because it has nothing at the protocol's path */
+    const char *notice;     /* static: what the operator's log should say once; or NULL */
 };
 
 struct clo_model;

@@ -42,3 +42,23 @@ for (const protocol of ["responses", "chat"]) {
     }
   });
 }
+
+test("model: auto, a server of chat completions alone: found once, and said in the log", async () => {
+  const model = await startModelServer({ key: "k", paths: ["/chat/completions"] });
+  const server = await startServer({ model, agent: AGENTS.responses });
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "any", maxRetries: 0 });
+  try {
+    for (let turn = 0; turn < 2; turn += 1) {
+      const answer = await client.responses.create({ model: "m", input: CODE });
+      assert.match(answer.output_text, /42/);
+    }
+    assert.ok(model.requests.every((request) => request.path === "/chat/completions"));
+    assert.match(server.log, /by the Responses API, or chat completions if it has none, at http/);
+    const notices = server.events().filter((line) => line.event === "model");
+    assert.equal(notices.length, 1);
+    assert.match(notices[0].message, /has no Responses API/);
+  } finally {
+    await server.stop();
+    await model.close();
+  }
+});

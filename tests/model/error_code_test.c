@@ -146,10 +146,48 @@ static void what_the_protocol_lists_passes_through(void **state)
         }
 }
 
+static const struct {
+    long status;
+    const char *body;
+    bool no_path;
+} paths[] = {
+    {404, NULL, true},
+    {405, NULL, true},
+    {404, "{'detail':'Not Found'}", true},
+    {405, "{'detail':'Method Not Allowed'}", true},
+    {404,
+     "{'error':{'message':'Invalid URL (POST /v1/responses)','type':"
+     "'invalid_request_error','param':null,'code':null}}",
+     true},
+    {404, "{'error':{'code':404,'message':'File Not Found','type':'not_found_error'}}", true},
+    {404, "{'error':{'type':'invalid_request_error','param':null,'code':'model_not_found'}}",
+     false},
+    {404, "{'error':{'type':'NotFoundError','param':'model','code':404}}", false},
+    {404, "{'error':{'code':'DeploymentNotFound'}}", false},
+    {404, "{'error':{'type':'invalid_request_error','param':'input','code':null}}", false},
+    {400, NULL, false},
+    {403, NULL, false},
+    {410, NULL, false},
+    {501, NULL, false},
+    {0, NULL, false},
+};
+
+static void a_missing_path_is_no_missing_model(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        json_t *body = paths[i].body ? parse_quoted(paths[i].body) : NULL;
+        if (clo_error_no_path(paths[i].status, body) != paths[i].no_path)
+            fail_msg("%zu", i);
+        json_decref(body);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_object_has_its_code),
+        cmocka_unit_test(a_missing_path_is_no_missing_model),
         cmocka_unit_test(what_the_protocol_lists_passes_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -312,6 +312,11 @@ static void the_environment_chooses(void **state)
     unsetenv("OPENAI_API_KEY");
     setenv("OPENAI_BASE_URL", "http://user:secret@h:1/v1/?q=secret", 1);
     setenv("OPENAI_MODEL", "big", 1);
+    assert_int_equal(clo_model_create(&model, &config, NULL), 0);
+    assert_string_equal(
+        clo_model_description(model),
+        "big by the Responses API, or chat completions if it has none, at http://h:1/v1");
+    clo_model_destroy(model);
     config.kind = CLO_MODEL_CHAT;
     assert_int_equal(clo_model_create(&model, &config, NULL), 0);
     assert_string_equal(clo_model_description(model), "big by chat completions at http://h:1/v1");

@@ -354,9 +354,9 @@ static enum verdict judge(struct attempt *attempt, CURLcode result,
     curl_easy_getinfo(attempt->easy, CURLINFO_RETRY_AFTER, &after);
     refused->status = code;
     refused->after_s = after;
-    struct clo_http_client_refusal said = {.status = code};
+    struct clo_http_client_refusal said;
     attempt->status = clo_http_client_error_status(attempt->error, code, &attempt->refusal,
-                                                   &http->hidden, http->url.address, &said.code);
+                                                   &http->hidden, http->url.address, &said);
     if (attempt->call->refusal)
         *attempt->call->refusal = said;
     return REFUSED;

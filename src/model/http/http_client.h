@@ -11,6 +11,7 @@
 #ifndef CLO_MODEL_HTTP_HTTP_CLIENT_H
 #define CLO_MODEL_HTTP_HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cloche/cancel.h"
@@ -40,6 +41,7 @@ const struct clo_redact *clo_http_client_hidden(const struct clo_http_client *ht
 struct clo_http_client_refusal {
     long status;      /* of HTTP; 0: it did not refuse */
     const char *code; /* static, see error_code.h; NULL: nothing is known */
+    bool no_path;     /* it has nothing at this path */
 };
 
 struct clo_http_client_call {

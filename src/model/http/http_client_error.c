@@ -50,30 +50,30 @@ void clo_http_client_error_said(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const j
         tidy(said, json_string_value(message), json_string_length(message), hidden);
 }
 
-/* What the body says, and the protocol's code for it. */
-static const char *read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], long status,
-                                const struct clo_buffer *body, const struct clo_redact *hidden)
+/* What the body says in words, and by its members. */
+static void read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const struct clo_buffer *body,
+                         const struct clo_redact *hidden, struct clo_http_client_refusal *refusal)
 {
+    json_t *json = body->length ? clo_json_load(body->data, body->length, NULL) : NULL;
+    refusal->code = clo_error_code(refusal->status, json);
+    refusal->no_path = clo_error_no_path(refusal->status, json);
     said[0] = '\0';
-    if (!body->length)
-        return clo_error_code(status, NULL);
-    json_t *json = clo_json_load(body->data, body->length, NULL);
-    const char *code = clo_error_code(status, json);
     const json_t *message = find_message(json);
     if (message)
         tidy(said, json_string_value(message), json_string_length(message), hidden);
-    else if (body->data[strspn(body->data, " \t\r\n")] != '<') /* a page for people says nothing */
+    else if (body->length &&
+             body->data[strspn(body->data, " \t\r\n")] != '<') /* a page for people says nothing */
         tidy(said, body->data, body->length, hidden);
     json_decref(json);
-    return code;
 }
 
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
                                  const struct clo_redact *hidden, const char *address,
-                                 const char **protocol_code)
+                                 struct clo_http_client_refusal *refusal)
 {
     char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
-    *protocol_code = read_refusal(said, code, body, hidden);
+    *refusal = (struct clo_http_client_refusal){.status = code};
+    read_refusal(said, body, hidden, refusal);
     if (code == 401 || code == 403)
         return clo_hint(error,
                         clo_fail(error, CLO_EMODEL,
@@ -89,10 +89,10 @@ int clo_http_client_error_status(struct clo_error *error, long code, const struc
                                  "redirects are not followed",
                                  code),
                         "Set base_url to the final address; it is %.200s.", address);
-    if (code == 404)
+    if (code == 404 || code == 405)
         return clo_hint(
             error,
-            clo_fail(error, CLO_EMODEL, "the model's server answered HTTP 404%s%s",
+            clo_fail(error, CLO_EMODEL, "the model's server answered HTTP %ld%s%s", code,
                      *said ? ": " : "", said),
             "Check the model's name and base_url (usually ending in /v1); it is %.200s.", address);
     return clo_hint(error,

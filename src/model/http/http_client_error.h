@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "cloche/error.h"
+#include "model/http/http_client.h"
 #include "model/redact.h"
 
 #define CLO_HTTP_CLIENT_SAID_MAX 300 /* bytes that are passed on of what a server says */
@@ -16,10 +17,10 @@
 /* `begun`: a part of the answer had come. */
 int clo_http_client_error_transport(struct clo_error *error, CURLcode result, const char *reason,
                                     const char *address, bool begun);
-/* *protocol_code: see error_code.h. */
+/* Fills the refusal as well. */
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
                                  const struct clo_redact *hidden, const char *address,
-                                 const char **protocol_code);
+                                 struct clo_http_client_refusal *refusal);
 
 /* The message in an error object as the OpenAI protocols and their kin write it: {"error":
  * {"message"}}, {"error": ""}, {"message"}, {"detail"}. "" if there is none. Made of one line, well

@@ -2,7 +2,8 @@
 // and plain, with rules in place of a model (rules.mjs). It refuses what the real ones refuse.
 //
 //   import { startModelServer } from "./server.mjs";
-//   const model = await startModelServer({ rules, key });   // both optional
+//   const model = await startModelServer({ rules, key, paths });   // all optional; paths: what
+//                                                                  // else is 404, both by default
 //   model.url        "http://127.0.0.1:PORT/v1", for OPENAI_BASE_URL
 //   model.requests   [{ path, headers, body }] in order
 //   model.setRules(rules); await model.close();
@@ -21,6 +22,7 @@ import * as responses from "./responses.mjs";
 import { decide } from "./rules.mjs";
 
 const PROTOCOLS = { "/responses": responses, "/chat/completions": chat };
+const ALL = Object.keys(PROTOCOLS);
 const BODY_MAX = 64 * 1024 * 1024;
 
 async function readBody(request) {
@@ -86,15 +88,15 @@ async function handle(state, request, reply) {
     state.rules = JSON.parse(text);
     return sendJson(reply, 200, {});
   }
-  const protocol = PROTOCOLS[path];
+  const protocol = state.paths.includes(path) ? PROTOCOLS[path] : null;
   if (!protocol || request.method !== "POST") return refuse(reply, 404, `Nothing at ${path}.`);
   const body = JSON.parse(text);
   state.requests.push({ path, headers: request.headers, body });
   return answer(state, protocol, request, reply, body);
 }
 
-export async function startModelServer({ port = 0, rules = [], key = null } = {}) {
-  const state = { rules, key, requests: [] };
+export async function startModelServer({ port = 0, rules = [], key = null, paths = ALL } = {}) {
+  const state = { rules, key, paths, requests: [] };
   const server = createServer((request, reply) => {
     handle(state, request, reply).catch((error) => {
       if (reply.headersSent) reply.destroy();
