@@ -35,6 +35,10 @@ int clo_script_call(struct clo_model *model, const struct clo_model_request *req
  * where it is a JSON object, else {"unreadable": text}. A new string, NULL: out of memory. */
 json_t *clo_client_arguments(const json_t *call);
 
+/* A member that is there and not null, borrowed; else NULL: servers that take a field's absence
+ * often refuse a null. */
+json_t *clo_client_member(const json_t *object, const char *name);
+
 /* Copy the named options (NULL-terminated list) that are there and not null. */
 int clo_client_options(json_t *body, const json_t *options, const char *const *names);
 

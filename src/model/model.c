@@ -234,11 +234,17 @@ json_t *clo_client_arguments(const json_t *call)
     return result;
 }
 
+json_t *clo_client_member(const json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    return json_is_null(value) ? NULL : value;
+}
+
 int clo_client_options(json_t *body, const json_t *options, const char *const *names)
 {
     for (; *names; names++) {
-        json_t *value = json_object_get(options, *names);
-        if (value && !json_is_null(value) && json_object_set(body, *names, value))
+        json_t *value = clo_client_member(options, *names);
+        if (value && json_object_set(body, *names, value))
             return CLO_ENOMEMORY;
     }
     return 0;

@@ -62,3 +62,24 @@ test("model: auto, a server of chat completions alone: found once, and said in t
     await model.close();
   }
 });
+
+test("model by chat: what is null or empty at the client's side is not so on its way", async () => {
+  const rules = [{ when: "ping", steps: [{ calls: [{ name: "ping" }] }, { say: "<{output}>" }] }];
+  const model = await startModelServer({ key: "k", rules });
+  const server = await startServer({ model, agent: AGENTS.chat });
+  const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "any", maxRetries: 0 });
+  const tools = [{ type: "function", name: "ping", description: null, parameters: null, strict: null }];
+  const input = [{ role: "developer", content: "Be kind." }, { role: "user", content: "ping" }];
+  try {
+    const first = await client.responses.create({ model: "m", input, tools, temperature: null });
+    assert.equal(first.error, null);
+    const [{ call_id }] = first.output;
+    const second = await client.responses.create({ model: "m", tools,
+      previous_response_id: first.id, input: [{ type: "function_call_output", call_id, output: "" }] });
+    assert.equal(second.error, null);
+    assert.equal(second.output_text, "<(no text)>");
+  } finally {
+    await server.stop();
+    await model.close();
+  }
+});

@@ -7,10 +7,11 @@
 #include "cloche/error.h"
 #include "model/model.h"
 
-/* The messages for a history. Instructions become the first system message. An assistant's text
- * and calls between two results are one message; each call is followed at once by its result, as
- * the protocol demands, wherever that stands in the items; a call without a result gets one that
- * says so. CLO_EINVALID names a content part that has no form in this protocol. */
+/* The messages for a history. Instructions and what of the system stands before the first message
+ * of another become one system message. An assistant's text and calls between two results are one
+ * message; each call is followed at once by its result, as the protocol demands, wherever that
+ * stands in the items; a call without a result gets one that says so. No field is null and no list
+ * is empty. CLO_EINVALID names a content part that has no form in this protocol. */
 int clo_chat_messages(json_t **messages, const struct clo_model_request *request,
                       struct clo_error *error);
 

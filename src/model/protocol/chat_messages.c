@@ -1,4 +1,6 @@
-/* chat_messages.c - a history of items as chat messages. */
+/* chat_messages.c - a history of items as chat messages, in the form that the strictest servers
+ * take: no field is null, no list is empty, and only what a client itself left empty is "". The
+ * content beside tool_calls is "": some servers refuse null there, others its absence. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +10,7 @@
 #include "model/protocol/chat.h"
 
 #define NO_RESULT "(no result: the call was not carried out)"
+#define NO_TEXT "(no text)" /* an answer or a result that is empty: servers refuse "" there */
 #define TEXT_MAX (64u << 20)
 
 struct writing {
@@ -49,6 +52,16 @@ static json_t *plain_text(const json_t *content)
     return string;
 }
 
+/* Of a call's result: never empty. */
+static json_t *result_text(const json_t *output)
+{
+    json_t *text = plain_text(output);
+    if (!text || json_string_length(text))
+        return text;
+    json_decref(text);
+    return json_string(NO_TEXT);
+}
+
 /* The result of the call at `from`: the next unused function_call_output with its id. */
 static json_t *find_result(struct writing *writing, size_t from, const char *call_id)
 {
@@ -58,7 +71,7 @@ static json_t *find_result(struct writing *writing, size_t from, const char *cal
             !clo_json_is(item, "call_id", call_id))
             continue;
         writing->used[i] = true;
-        return plain_text(json_object_get(item, "output"));
+        return result_text(json_object_get(item, "output"));
     }
     return json_string(NO_RESULT);
 }
@@ -72,8 +85,7 @@ static void flush(struct writing *writing)
     json_t *message = json_pack("{s:s}", "role", "assistant");
     json_t *text = writing->has_text && writing->text.length
                        ? json_stringn(writing->text.data, writing->text.length)
-                   : count ? json_null()
-                           : json_string("");
+                       : json_string(count ? "" : NO_TEXT);
     if (json_object_set_new(message, "content", text) ||
         (count && json_object_set(message, "tool_calls", writing->calls)))
         writing->failed = true;
@@ -115,23 +127,29 @@ static void add_assistant(struct writing *writing, const json_t *item)
     json_decref(text);
 }
 
+static bool is_text(const json_t *part)
+{
+    return clo_json_is(part, "type", "input_text") || clo_json_is(part, "type", "output_text") ||
+           clo_json_is(part, "type", "text");
+}
+
 /* One content part of a user's message. NULL with *status 0: out of memory. */
 static json_t *user_part(const json_t *part, int *status, struct clo_error *error)
 {
-    const char *type = clo_json_text(part, "type");
+    const char *type = clo_json_text(part, "type"), *text = clo_json_text(part, "text");
     json_t *url = json_object_get(part, "image_url");
     type = type ? type : "";
-    if (strcmp(type, "input_text") == 0 || strcmp(type, "output_text") == 0 ||
-        strcmp(type, "text") == 0)
-        return json_pack("{s:s, s:O?}", "type", "text", "text", json_object_get(part, "text"));
+    if (is_text(part))
+        return text ? json_pack("{s:s, s:O}", "type", "text", "text", json_object_get(part, "text"))
+                    : json_pack("{s:s, s:s}", "type", "text", "text", "");
     if (strcmp(type, "input_image") == 0 && json_is_string(url))
         return json_pack("{s:s, s:{s:O, s:O*}}", "type", "image_url", "image_url", "url", url,
-                         "detail", json_object_get(part, "detail"));
+                         "detail", clo_client_member(part, "detail"));
     if (strcmp(type, "input_file") == 0)
         return json_pack("{s:s, s:{s:O*, s:O*, s:O*}}", "type", "file", "file", "file_id",
-                         json_object_get(part, "file_id"), "filename",
-                         json_object_get(part, "filename"), "file_data",
-                         json_object_get(part, "file_data"));
+                         clo_client_member(part, "file_id"), "filename",
+                         clo_client_member(part, "filename"), "file_data",
+                         clo_client_member(part, "file_data"));
     if (strcmp(type, "input_audio") == 0)
         return clo_json_copy(part);
     *status = clo_fail(error, CLO_EINVALID,
@@ -149,8 +167,7 @@ static int add_user(struct writing *writing, const json_t *content, struct clo_e
     const json_t *part;
     bool text_only = true;
     json_array_foreach(content, index, part) {
-        const char *type = clo_json_text(part, "type");
-        text_only = text_only && type && strstr(type, "text");
+        text_only = text_only && is_text(part);
         json_t *copy = user_part(part, &status, error);
         if (status)
             break;
@@ -166,6 +183,37 @@ static int add_user(struct writing *writing, const json_t *content, struct clo_e
     return status;
 }
 
+/* Two strings with a blank line between them. */
+static json_t *join(const json_t *first, const json_t *second)
+{
+    struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
+    clo_buffer_append(&text, json_string_value(first), json_string_length(first));
+    clo_buffer_text(&text, "\n\n");
+    clo_buffer_append(&text, json_string_value(second), json_string_length(second));
+    json_t *string = text.failed ? NULL : json_stringn(text.data, text.length);
+    clo_buffer_free(&text);
+    return string;
+}
+
+/* Text of the system (stolen). At the start of the conversation it is one message: some models'
+ * templates take no second. */
+static void add_system(struct writing *writing, json_t *text)
+{
+    json_t *first = json_array_get(writing->messages, 0);
+    bool joins = json_array_size(writing->messages) == 1 && clo_json_is(first, "role", "system");
+    if (text && !json_string_length(text)) {
+        json_decref(text);
+    } else if (text && joins) {
+        json_t *both = join(json_object_get(first, "content"), text);
+        if (json_object_set_new(first, "content", both))
+            writing->failed = true;
+        json_decref(text);
+    } else {
+        keep(writing, writing->messages,
+             json_pack("{s:s, s:o}", "role", "system", "content", text));
+    }
+}
+
 static int add_message(struct writing *writing, const json_t *item, struct clo_error *error)
 {
     const char *role = clo_json_text(item, "role");
@@ -178,8 +226,7 @@ static int add_message(struct writing *writing, const json_t *item, struct clo_e
     flush(writing);
     if (strcmp(role, "user") == 0)
         return add_user(writing, content, error);
-    keep(writing, writing->messages,
-         json_pack("{s:s, s:o}", "role", "system", "content", plain_text(content)));
+    add_system(writing, plain_text(content));
     return 0;
 }
 
@@ -197,7 +244,7 @@ static int add_item(struct writing *writing, size_t at, struct clo_error *error)
         if (!writing->used[at] && id) /* answers no call that is here: let the server judge */
             keep(writing, writing->messages,
                  json_pack("{s:s, s:s, s:o}", "role", "tool", "tool_call_id", id, "content",
-                           plain_text(json_object_get(item, "output"))));
+                           result_text(json_object_get(item, "output"))));
     }
     return 0; /* reasoning and items that are the host's own affair are not for this protocol */
 }
@@ -215,9 +262,8 @@ int clo_chat_messages(json_t **messages, const struct clo_model_request *request
     *messages = NULL;
     if (!writing.messages || !writing.calls || !writing.used)
         writing.failed = true;
-    if (!writing.failed && request->instructions && *request->instructions)
-        keep(&writing, writing.messages,
-             json_pack("{s:s, s:s}", "role", "system", "content", request->instructions));
+    if (!writing.failed && request->instructions)
+        add_system(&writing, json_string(request->instructions));
     for (size_t i = 0; i < count && !status && !writing.failed; i++)
         status = add_item(&writing, i, error);
     if (!status && !writing.failed)

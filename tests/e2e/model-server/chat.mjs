@@ -1,8 +1,36 @@
-// The chat-completions protocol, as strict about the order of messages as the real servers are.
+// The chat-completions protocol, as strict as the strictest of the real servers are: about the order of
+// messages, about fields that are null or empty, and about a second system message at the start.
 import { argumentText, freshId, pieces } from "./rules.mjs";
 
 const textOf = (content) =>
   typeof content === "string" ? content : (content ?? []).map((part) => part.text ?? "").join("\n");
+
+// What is wrong with the form of a message; "" if nothing is.
+function wrongForm(message, index) {
+  const where = `messages[${index}].content`;
+  for (const [name, value] of Object.entries(message))
+    if (value === null || (Array.isArray(value) && value.length === 0))
+      return `messages[${index}].${name}: input should be a valid ${name}`;
+  if (!("content" in message)) return `${where}: missing field`;
+  if (["assistant", "tool"].includes(message.role)) {
+    if (typeof message.content !== "string") return `${where}: input should be a valid string`;
+    if (message.content === "" && !message.tool_calls) return `${where} must not be empty`;
+  }
+  if (message.role === "system" && index > 0) return "system message must be at the beginning";
+  return "";
+}
+
+function wrongTools(body) {
+  if (body.tools === undefined)
+    return ["tool_choice", "parallel_tool_calls"].find((name) => name in body)
+      ? "'tool_choice' and 'parallel_tool_calls' are only allowed when 'tools' are specified." : "";
+  if (!Array.isArray(body.tools) || body.tools.length === 0) return "[] is too short - 'tools'";
+  for (const { type, function: declared } of body.tools)
+    if (type !== "function" || typeof declared?.name !== "string"
+        || typeof declared.parameters !== "object" || Object.values(declared).includes(null))
+      return "tools: input should be a valid function";
+  return "";
+}
 
 // { scene } or { error }.
 export function read(body) {
@@ -11,7 +39,12 @@ export function read(body) {
     return { error: "[] is too short - 'messages'" };
   const scene = { user: "", results: [], rounds: 0, instructions: "" };
   let wanted = new Set();
-  for (const message of body.messages) {
+  const nothing = Object.entries(body).find(([, value]) => value === null);
+  const wrong = wrongTools(body) || (nothing ? `${nothing[0]}: input should not be null` : "");
+  if (wrong) return { error: wrong };
+  for (const [index, message] of body.messages.entries()) {
+    const form = wrongForm(message, index);
+    if (form) return { error: form };
     if (message.role === "tool") {
       if (!wanted.delete(message.tool_call_id))
         return { error: "messages with role 'tool' must be a response to a preceding message with "

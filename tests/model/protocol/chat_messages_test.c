@@ -84,9 +84,9 @@ static const struct {
      "{'type':'function_call_output','call_id':'a','output':'1'},"
      "{'type':'function_call','call_id':'a','name':'f','arguments':'{}'},"
      "{'type':'function_call_output','call_id':'a','output':'2'}]",
-     "[{'role':'assistant','content':null,'tool_calls':[{'id':'a','type':'function','function':"
+     "[{'role':'assistant','content':'','tool_calls':[{'id':'a','type':'function','function':"
      "{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'a','content':'1'},"
-     "{'role':'assistant','content':null,'tool_calls':[{'id':'a','type':'function','function':"
+     "{'role':'assistant','content':'','tool_calls':[{'id':'a','type':'function','function':"
      "{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'a','content':'2'}]"},
     /* arguments that no server could parse; a refusal; an empty answer */
     {NULL,
@@ -94,11 +94,60 @@ static const struct {
      "{'type':'function_call_output','call_id':'a','output':'bad'},"
      "{'type':'message','role':'assistant','content':[{'type':'refusal','refusal':'no'}]},"
      "{'role':'user','content':'q'},{'type':'message','role':'assistant','content':[]}]",
-     "[{'role':'assistant','content':null,'tool_calls':[{'id':'a','type':'function','function':"
+     "[{'role':'assistant','content':'','tool_calls':[{'id':'a','type':'function','function':"
      "{'name':'f','arguments':'{\\'unreadable\\':\\'{oops\\'}'}}]},"
      "{'role':'tool','tool_call_id':'a','content':'bad'},{'role':'assistant','content':'no'},"
-     "{'role':'user','content':'q'},{'role':'assistant','content':''}]"},
+     "{'role':'user','content':'q'},{'role':'assistant','content':'(no text)'}]"},
+    /* what stands of the system at the start is one message; later ones stay where they are */
+    {"Be brief.",
+     "[{'role':'developer','content':'d'},{'role':'system','content':[]},{'role':'system',"
+     "'content':'e'},{'role':'user','content':'q'},{'role':'system','content':'f'}]",
+     "[{'role':'system','content':'Be brief.\\n\\nd\\n\\ne'},{'role':'user','content':'q'},"
+     "{'role':'system','content':'f'}]"},
+    {"", "[{'role':'user','content':'q'}]", "[{'role':'user','content':'q'}]"},
+    /* results and answers without text */
+    {NULL,
+     "[{'type':'function_call','call_id':'a','name':'f','arguments':'{}'},"
+     "{'type':'function_call_output','call_id':'a','output':''},"
+     "{'type':'function_call','call_id':'b','name':'f','arguments':'{}'},"
+     "{'type':'function_call_output','call_id':'b','output':[]},"
+     "{'type':'function_call_output','call_id':'z','output':null},"
+     "{'role':'assistant','content':''}]",
+     "[{'role':'assistant','content':'','tool_calls':[{'id':'a','type':'function','function':"
+     "{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'a','content':'(no text)'},"
+     "{'role':'assistant','content':'','tool_calls':[{'id':'b','type':'function','function':"
+     "{'name':'f','arguments':'{}'}}]},{'role':'tool','tool_call_id':'b','content':'(no text)'},"
+     "{'role':'tool','tool_call_id':'z','content':'(no text)'},"
+     "{'role':'assistant','content':'(no text)'}]"},
+    /* members that are null are left out; a type that only looks like text is none */
+    {NULL,
+     "[{'role':'user','content':[{'type':'input_text','text':null},{'type':'input_image',"
+     "'image_url':'data:x','detail':null,'file_id':null},{'type':'input_file','file_id':null,"
+     "'filename':'f','file_data':'d'}]}]",
+     "[{'role':'user','content':[{'type':'text','text':''},{'type':'image_url','image_url':"
+     "{'url':'data:x'}},{'type':'file','file':{'filename':'f','file_data':'d'}}]}]"},
 };
+
+/* What the strictest servers demand of any message, besides what the case says. */
+static void check_form(size_t number, const json_t *value, const char *name)
+{
+    const char *key;
+    json_t *member;
+    size_t index;
+    if (json_is_null(value) || (json_is_array(value) && !json_array_size(value)))
+        fail_msg("%zu: %s is null or empty", number, name);
+    json_array_foreach(value, index, member)
+        check_form(number, member, name);
+    json_object_foreach((json_t *)value, key, member)
+        check_form(number, member, key);
+    if (!clo_json_text(value, "role"))
+        return;
+    const json_t *content = json_object_get(value, "content");
+    bool calls = json_object_get(value, "tool_calls") != NULL;
+    if (!clo_json_is(value, "role", "user") &&
+        (!json_is_string(content) || (!json_string_length(content) && !calls)))
+        fail_msg("%zu: content of %s", number, clo_json_text(value, "role"));
+}
 
 static void histories_become_messages(void **state)
 {
@@ -112,6 +161,7 @@ static void histories_become_messages(void **state)
             char *text = json_dumps(messages, 0);
             fail_msg("%zu: %s", i, text);
         }
+        check_form(i, messages, "messages");
         json_decref(messages);
         json_decref(items);
         json_decref(wanted);
@@ -155,7 +205,19 @@ static const struct {
      false},
     {"{'text':{'format':{'type':'text'}},'tool_choice':'none'}",
      "[{'type':'function','name':'f','strict':true}]",
-     "{'tool_choice':'none','tools':[{'type':'function','function':{'name':'f','strict':true}}]}",
+     "{'tool_choice':'none','tools':[{'type':'function','function':{'name':'f','strict':true,"
+     "'parameters':{'type':'object','properties':{}}}}]}",
+     false},
+    /* nothing null, nothing empty, and nothing about tools without one */
+    {"{'temperature':null,'max_output_tokens':null,'reasoning':null,'parallel_tool_calls':true,"
+     "'tool_choice':'auto','user':null,'text':null}",
+     "[]", "{}", false},
+    {"{'parallel_tool_calls':null,'tool_choice':null,'reasoning':{'effort':null},'text':{'format':"
+     "{'type':'json_schema','name':'n','description':null,'schema':{},'strict':null},"
+     "'verbosity':null}}",
+     "[{'type':'function','name':'f','description':null,'parameters':null,'strict':null}]",
+     "{'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{}}},'tools':["
+     "{'type':'function','function':{'name':'f','parameters':{'type':'object','properties':{}}}}]}",
      false},
 };
 
