@@ -130,12 +130,13 @@ static void responses_request_is_as_the_protocol_wants(void **state)
     json_t *input = parse(
         "[{\"type\":\"message\",\"id\":\"msg_x\",\"role\":\"user\",\"content\":\"q\"},"
         "{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]},"
-        "{\"type\":\"reasoning\",\"id\":\"rs_2\",\"summary\":[],\"encrypted_content\":\"e\"},"
+        "{\"type\":\"reasoning\",\"id\":\"rs_2\",\"summary\":null,\"encrypted_content\":\"e\"},"
         "{\"type\":\"function_call\",\"id\":\"fc_x\",\"status\":\"completed\",\"call_id\":\"c\","
         "\"name\":\"f\",\"arguments\":\"{broken\"},"
         "{\"type\":\"function_call_output\",\"id\":\"fco_x\",\"call_id\":\"c\",\"output\":\"o\","
         "\"status\":\"completed\"},"
-        "{\"type\":\"mcp_approval_request\",\"id\":\"mcpr_1\"}]");
+        "{\"type\":\"mcp_approval_request\",\"id\":\"mcpr_1\"},"
+        "{\"id\":\"msg_y\",\"role\":\"user\",\"content\":\"r\",\"status\":null,\"phase\":null}]");
     json_t *tools = json_pack("[{s:s, s:s}]", "type", "function", "name", "f");
     json_t *options = json_pack("{s:f, s:n, s:{s:s}, s:s}", "temperature", 0.5, "top_p",
                                 "reasoning", "effort", "low", "unknown", "x");
@@ -148,14 +149,15 @@ static void responses_request_is_as_the_protocol_wants(void **state)
     assert_null(strstr(outcome.head, "Expect"));
     json_t *sent = parse(outcome.body);
     json_t *wanted = json_pack(
-        "{s:s, s:[{s:s,s:s,s:s}, {s:s,s:s,s:[],s:s}, {s:s,s:s,s:s,s:s}, {s:s,s:s,s:s}], s:b, s:b,"
+        "{s:s, s:[{s:s,s:s,s:s}, {s:s,s:s,s:[],s:s}, {s:s,s:s,s:s,s:s}, {s:s,s:s,s:s}, {s:s,s:s}], "
+        "s:b, s:b,"
         " s:f, s:{s:s}, s:s, s:O, s:[s]}",
         "model", "m", "input", "type", "message", "role", "user", "content", "q", "type",
         "reasoning", "id", "rs_2", "summary", "encrypted_content", "e", "type", "function_call",
         "call_id", "c", "name", "f", "arguments", "{\"unreadable\":\"{broken\"}", "type",
-        "function_call_output", "call_id", "c", "output", "o", "stream", 1, "store", 0,
-        "temperature", 0.5, "reasoning", "effort", "low", "instructions", "be brief", "tools",
-        tools, "include", "reasoning.encrypted_content");
+        "function_call_output", "call_id", "c", "output", "o", "role", "user", "content", "r",
+        "stream", 1, "store", 0, "temperature", 0.5, "reasoning", "effort", "low", "instructions",
+        "be brief", "tools", tools, "include", "reasoning.encrypted_content");
     if (!json_equal(sent, wanted))
         fail_msg("%s", outcome.body);
     json_decref(sent);

@@ -44,14 +44,23 @@ struct reading {
 
 static json_t *input_item(const json_t *item)
 {
-    json_t *copy = clo_json_copy(item);
-    const char *type = clo_json_text(item, "type");
+    json_t *copy = clo_json_copy(item), *value;
+    const char *type = clo_json_text(item, "type"), *name;
     if (!copy)
         return NULL;
-    if (type && strcmp(type, "reasoning") != 0)
+    json_object_foreach((json_t *)item, name, value) {
+        if (json_is_null(value)) /* what a client left open, not every server takes so */
+            json_object_del(copy, name);
+    }
+    if (!type || strcmp(type, "reasoning") != 0)
         json_object_del(copy, "id");
     json_object_del(copy, "status");
     json_object_del(copy, "failed"); /* ours, see agent.h */
+    if (type && strcmp(type, "reasoning") == 0 && !json_object_get(copy, "summary") &&
+        json_object_set_new(copy, "summary", json_array())) { /* the protocol demands it */
+        json_decref(copy);
+        return NULL;
+    }
     if (type && strcmp(type, "function_call") == 0) {
         json_t *arguments = clo_client_arguments(item);
         if (!arguments || json_object_set_new(copy, "arguments", arguments)) {
