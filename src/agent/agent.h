@@ -38,7 +38,7 @@ struct clo_turn_result {
     json_t *output;                /* array of items, in order; owned by the result */
     struct clo_usage_tokens usage; /* summed over the model calls */
     const char *incomplete;        /* static; INCOMPLETE */
-    char error_code[32];           /* FAILED: of the protocol, see model/error_code.h */
+    char error_code[40];           /* FAILED: of the protocol, see model/error_code.h */
     char error_message[512];       /* FAILED: fit for a client; no internals of the host */
     char model[128];
     const char *notice; /* static: something learned of the model's server, for the log; or NULL */

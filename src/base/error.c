@@ -6,10 +6,35 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #undef clo_fail
 #undef clo_fail_errno
 #undef clo_hint
 #undef clo_fail_memory
+
+/* vsnprintf that takes off the character at the end of which only a part has room. */
+static CLO_PRINTF(3, 0) void write_text(char *to, size_t size, const char *format,
+                                        va_list arguments)
+{
+    int length = vsnprintf(to, size, format, arguments);
+    if (length < 0 || (size_t)length < size)
+        return;
+    size_t end = size - 1, start = end;
+    while (start > 0 && end - start < 3 && ((unsigned char)to[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (start > 0 && !clo_text_next(to + start - 1, end - start + 1))
+        to[start - 1] = '\0';
+}
+
+static CLO_PRINTF(2, 3) void write_more(struct clo_error *error, const char *format, ...)
+{
+    size_t used = strlen(error->message);
+    va_list arguments;
+    va_start(arguments, format);
+    write_text(error->message + used, sizeof error->message - used, format, arguments);
+    va_end(arguments);
+}
 
 static void set_message(struct clo_error *error, enum clo_status code, const char *format,
                         va_list arguments)
@@ -18,7 +43,7 @@ static void set_message(struct clo_error *error, enum clo_status code, const cha
         return;
     error->code = code;
     error->hint[0] = '\0';
-    vsnprintf(error->message, sizeof error->message, format, arguments);
+    write_text(error->message, sizeof error->message, format, arguments);
 }
 
 int clo_fail(struct clo_error *error, enum clo_status code, const char *format, ...)
@@ -37,10 +62,8 @@ int clo_fail_errno(struct clo_error *error, enum clo_status code, const char *fo
     va_start(arguments, format);
     set_message(error, code, format, arguments);
     va_end(arguments);
-    if (error) {
-        size_t used = strlen(error->message);
-        snprintf(error->message + used, sizeof error->message - used, ": %s", strerror(saved));
-    }
+    if (error)
+        write_more(error, ": %s", strerror(saved));
     errno = saved;
     return code;
 }
@@ -51,7 +74,7 @@ int clo_hint(struct clo_error *error, enum clo_status code, const char *format, 
         return code;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error->hint, sizeof error->hint, format, arguments);
+    write_text(error->hint, sizeof error->hint, format, arguments);
     va_end(arguments);
     return error->code;
 }

@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/text.h"
+
+#define MESSAGE_MAX 2048       /* bytes: an error's message and hint, and what stands around */
+#define FIELD_MAX (128u << 10) /* of a text, some of which come from clients */
 
 static json_t *line_new(const char *level, const char *event)
 {
@@ -27,8 +31,12 @@ static json_t *line_new(const char *level, const char *event)
 static void line_text(json_t **line, const char *key, const char *value)
 {
     if (value && *value) {
-        json_t *text = json_string(value);
-        clo_json_put(line, key, text ? text : json_string("(not UTF-8)"));
+        struct clo_buffer clean = CLO_BUFFER(FIELD_MAX);
+        clo_text_clean(&clean, value, strlen(value));
+        clo_json_put(line, key,
+                     clean.no_memory ? NULL
+                                     : json_string(clean.failed ? "(too long)" : clean.data));
+        clo_buffer_free(&clean);
     }
 }
 
@@ -64,11 +72,13 @@ void clo_log_request(const struct clo_log_request *request)
 
 void clo_log_event(const char *level, const char *event, const char *format, ...)
 {
-    char message[1024];
+    char message[MESSAGE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    int length = vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    if (length >= (int)sizeof message)
+        message[clo_text_head(message, sizeof message - 1, sizeof message - 4)] = '\0';
     json_t *line = line_new(level, event);
     line_text(&line, "message", message);
     line_write(line);

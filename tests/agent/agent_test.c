@@ -373,18 +373,23 @@ static void a_failing_model_leaves_a_valid_history(void **state)
 static void a_refusal_keeps_its_code(void **state)
 {
     (void)state;
-    static const struct act acts[] = {
-        {EVENTS RUN("0", "a", "print('one')") END},
-        {"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{\"error\":{\"message\":\"too "
-         "long\",\"type\":\"invalid_request_error\",\"code\":\"context_length_exceeded\"}}"},
-    };
-    struct stage stage = {0};
-    play(&stage, acts, 2, 0);
-    assert_int_equal(stage.result.status, CLO_TURN_FAILED);
-    assert_string_equal(stage.result.error_code, "context_length_exceeded");
-    assert_string_equal(stage.result.error_message,
-                        "the model's server answered HTTP 400: too long");
-    finish(&stage);
+    static const char *const codes[] = {"context_length_exceeded",
+                                        "image_content_policy_violation"}; /* the longest one */
+    for (size_t i = 0; i < 2; i++) {
+        char refusal[300];
+        snprintf(refusal, sizeof refusal,
+                 "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{\"error\":{\"message\":"
+                 "\"not so\",\"type\":\"invalid_request_error\",\"code\":\"%s\"}}",
+                 codes[i]);
+        struct act acts[] = {{EVENTS RUN("0", "a", "print('one')") END}, {refusal}};
+        struct stage stage = {0};
+        play(&stage, acts, 2, 0);
+        assert_int_equal(stage.result.status, CLO_TURN_FAILED);
+        assert_string_equal(stage.result.error_code, codes[i]);
+        assert_string_equal(stage.result.error_message,
+                            "the model's server answered HTTP 400: not so");
+        finish(&stage);
+    }
 }
 
 static void *cancel_soon(void *context)

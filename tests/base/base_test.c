@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/cancel.h"
 #include "base/error.h"
+#include "base/text.h"
 
 static void buffer_keeps_its_ceiling(void **state)
 {
@@ -75,6 +76,29 @@ static void errors_are_cut_to_size_and_keep_errno(void **state)
     assert_int_equal(clo_fail(NULL, CLO_ELIMIT, "nobody listens"), CLO_ELIMIT);
 }
 
+/* A cut leaves whole characters: half of one would make a whole log line or response unwritable. */
+static void errors_are_cut_between_characters(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t before = 0; before < 4; before++) {
+            struct clo_error error;
+            char big[4000] = "xxxx";
+            size_t size = strlen(characters[i]), most = sizeof error.message - 1;
+            for (size_t at = before; at + size < sizeof big; at += size)
+                memcpy(big + at, characters[i], size + 1);
+            clo_fail(&error, CLO_EINVALID, "%s", big);
+            clo_hint(&error, CLO_EINVALID, "%s", big);
+            assert_true(clo_text_valid(error.message, strlen(error.message)));
+            assert_true(clo_text_valid(error.hint, strlen(error.hint)));
+            assert_int_equal(strlen(error.message), before + (most - before) / size * size);
+            errno = ENOENT;
+            clo_fail_errno(&error, CLO_EINVALID, "%s", big);
+            assert_true(clo_text_valid(error.message, strlen(error.message)));
+        }
+}
+
 static void count(void *context)
 {
     ++*(int *)context;
@@ -124,6 +148,7 @@ int main(void)
         cmocka_unit_test(buffer_formats_and_holds_nul_bytes),
         cmocka_unit_test(an_empty_buffer_gives_an_empty_text),
         cmocka_unit_test(errors_are_cut_to_size_and_keep_errno),
+        cmocka_unit_test(errors_are_cut_between_characters),
         cmocka_unit_test(cancellation_wakes_once_and_stays),
         cmocka_unit_test(no_token_is_never_cancelled),
     };

@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "serve/log.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/response.h"
@@ -450,8 +451,8 @@ static void reply_background(struct clo_response_job *job)
         /* cancelled while it waited: nothing is run */
     } else if (clo_history_load(job->server->store, &job->request, &input, &problem) < 0) {
         result.status = CLO_TURN_FAILED;
-        snprintf(result.error_code, sizeof result.error_code, "%.31s", problem.code);
-        snprintf(result.error_message, sizeof result.error_message, "%.511s", problem.message);
+        clo_text_copy(result.error_code, sizeof result.error_code, problem.code);
+        clo_text_copy(result.error_message, sizeof result.error_message, problem.message);
     } else {
         turn(job, input, &job->events, &result);
     }

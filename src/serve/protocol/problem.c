@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 int clo_problem_set(struct clo_problem *problem, unsigned status, const char *code,
                     const char *param, const char *format, ...)
 {
@@ -43,19 +45,12 @@ const char *clo_problem_type(unsigned status)
     }
 }
 
-/* A JSON string of `text`, with every byte that is not ASCII replaced if the whole is not UTF-8. */
+/* A JSON string of `text`, repaired where it is not UTF-8. */
 static json_t *lenient_string(const char *text)
 {
-    json_t *string = json_string(text);
-    if (string)
-        return string;
-    char plain[sizeof((struct clo_problem *)0)->message];
-    snprintf(plain, sizeof plain, "%s", text);
-    for (char *p = plain; *p; p++) {
-        if ((unsigned char)*p >= 0x80)
-            *p = '?';
-    }
-    return json_string(plain);
+    char repaired[3 * sizeof((struct clo_problem *)0)->message + 4];
+    clo_text_copy(repaired, sizeof repaired, text);
+    return json_string(repaired);
 }
 
 json_t *clo_problem_json(const struct clo_problem *problem)
