@@ -102,6 +102,59 @@ static void responses_reasoning_refusal_incomplete(void **state)
     done(&outcome);
 }
 
+/* An answer that was cut need not say so twice. */
+static void responses_are_cut_by_the_events_own_type(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer, *reason;
+    } cut[] = {
+        {EVENTS RE("response.incomplete", ",\"response\":{\"output\":[]}"), "max_output_tokens"},
+        {EVENTS RE("response.incomplete",
+                   ",\"response\":{\"output\":[],\"incomplete_details\":{\"reason\":"
+                   "\"content_filter\"}}"),
+         "content_filter"},
+        {EVENTS RE("response.completed", ",\"response\":{\"output\":[],\"status\":\"incomplete\"}"),
+         "max_output_tokens"},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct act act = {cut[i].answer, CLOSE, 0, 0};
+        struct outcome outcome;
+        call(&outcome, CLO_MODEL_RESPONSES, &act, 1);
+        assert_int_equal(outcome.status, 0);
+        if (!outcome.reply.incomplete)
+            fail_msg("%zu is complete", i);
+        assert_string_equal(outcome.reply.incomplete, cut[i].reason);
+        done(&outcome);
+    }
+}
+
+/* The form of an answer is in its media type, or else in its first byte. */
+static void media_types_are_read_as_such(void **state)
+{
+    (void)state;
+    static const char *const whole[] = {"application/json", "Application/JSON; charset=utf-8",
+                                        "application/vnd.x+json", "text/plain", ""};
+    static const char *const events[] = {"text/event-stream", "TEXT/EVENT-STREAM ;x=json",
+                                         "application/jsonish; text", "text/plain", ""};
+    for (size_t i = 0; i < 10; i++) {
+        char answer[1024];
+        snprintf(answer, sizeof answer,
+                 "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n%s",
+                 i < 5 ? whole[i] : events[i - 5],
+                 i < 5 ? "{\"choices\":[{\"message\":{\"content\":\"hi\"}}]}"
+                       : CHUNK("{\"content\":\"hi\"}",
+                               ",\"finish_reason\":\"stop\"") "data: [DONE]\n\n");
+        struct act act = {answer, CLOSE, 0, 0};
+        struct outcome outcome;
+        call(&outcome, CLO_MODEL_CHAT, &act, 1);
+        if (outcome.status)
+            fail_msg("%zu: %s", i, outcome.error.message);
+        assert_string_equal(outcome.log.data, "+message|hi-completed ");
+        done(&outcome);
+    }
+}
+
 static const char plain_response[] =
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
     "{\"id\":\"resp_1\",\"status\":\"completed\",\"model\":\"p\",\"error\":null,\"output\":["
@@ -334,6 +387,8 @@ int main(void)
         cmocka_unit_test(responses_end_without_the_server_hanging_up),
         cmocka_unit_test(responses_items_never_overlap),
         cmocka_unit_test(responses_reasoning_refusal_incomplete),
+        cmocka_unit_test(responses_are_cut_by_the_events_own_type),
+        cmocka_unit_test(media_types_are_read_as_such),
         cmocka_unit_test(responses_from_a_server_that_does_not_stream),
         cmocka_unit_test(responses_request_is_as_the_protocol_wants),
         cmocka_unit_test(chat_streams_in_any_pieces),

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -51,11 +52,16 @@ static int on_event(void *context, const char *type, const char *data, size_t le
     return status;
 }
 
+/* By the media type (RFC 9110, section 8.3.1; "+json": RFC 6839), else by the first byte. */
 static enum form guess(const char *content_type, const char *bytes, size_t length)
 {
-    if (strcasestr(content_type, "event-stream"))
+    size_t type = strcspn(content_type, "; \t");
+    if (type == strlen("text/event-stream") &&
+        strncasecmp(content_type, "text/event-stream", type) == 0)
         return EVENTS;
-    if (strcasestr(content_type, "json"))
+    if ((type == strlen("application/json") &&
+         strncasecmp(content_type, "application/json", type) == 0) ||
+        (type > strlen("+json") && strncasecmp(content_type + type - 5, "+json", 5) == 0))
         return WHOLE;
     while (length && strchr(" \t\r\n", *bytes)) {
         bytes++;

@@ -205,6 +205,8 @@ static int on_answer(struct reading *reading, const json_t *answer, const char *
         return clo_client_failed(reading->model, reading->reply, answer, error);
     const json_t *choice = json_array_get(json_object_get(answer, "choices"), 0);
     const char *reason = clo_json_text(choice, "finish_reason");
+    if (reason && strcmp(reason, "error") == 0)
+        return clo_client_failed(reading->model, reading->reply, choice, error);
     clo_client_served(reading->reply, answer);
     on_usage(reading, json_object_get(answer, "usage"));
     int status = on_message(reading, json_object_get(choice, member), error);
@@ -223,7 +225,8 @@ static int on_answer(struct reading *reading, const json_t *answer, const char *
 static int on_event(void *context, const char *name, const json_t *event, struct clo_error *error)
 {
     struct reading *reading = context;
-    (void)name;
+    if (strcmp(name, "error") == 0)
+        return clo_client_failed(reading->model, reading->reply, event, error);
     int status = on_answer(reading, event, "delta", error);
     if (status)
         return status;

@@ -161,8 +161,10 @@ static void on_delta(struct reading *reading, json_int_t index, enum clo_item_ev
                              json_string_length(delta));
 }
 
-/* The last event's response, or a plain answer: what was not streamed, usage, and why it ended. */
-static int take_response(struct reading *reading, const json_t *response, struct clo_error *error)
+/* The last event's response, or a plain answer: what was not streamed, usage, and why it ended.
+ * `cut`: the event says that it is incomplete. */
+static int take_response(struct reading *reading, const json_t *response, bool cut,
+                         struct clo_error *error)
 {
     struct clo_model_reply *reply = reading->reply;
     const json_t *output = json_object_get(response, "output");
@@ -181,7 +183,7 @@ static int take_response(struct reading *reading, const json_t *response, struct
         clo_json_count(json_object_get(usage, "input_tokens_details"), "cached_tokens");
     reply->usage.reasoning =
         clo_json_count(json_object_get(usage, "output_tokens_details"), "reasoning_tokens");
-    if (clo_json_is(response, "status", "incomplete")) {
+    if (cut || clo_json_is(response, "status", "incomplete")) {
         const json_t *details = json_object_get(response, "incomplete_details");
         reply->incomplete = clo_json_is(details, "reason", "content_filter") ? "content_filter"
                                                                              : "max_output_tokens";
@@ -220,9 +222,13 @@ static int on_event(void *context, const char *name, const json_t *event, struct
         if (index == reading->open && clo_json_count(event, "summary_index") > 0)
             clo_item_builder_add(reading->builder, CLO_ITEM_REASONING, "\n\n", 2);
     } else if (strcmp(type, "response.completed") == 0 ||
-               strcmp(type, "response.incomplete") == 0 || strcmp(type, "response.failed") == 0) {
-        int status = take_response(reading, json_object_get(event, "response"), error);
+               strcmp(type, "response.incomplete") == 0) {
+        bool cut = strcmp(type, "response.incomplete") == 0;
+        int status = take_response(reading, json_object_get(event, "response"), cut, error);
         return status ? status : 1;
+    } else if (strcmp(type, "response.failed") == 0) {
+        return clo_client_failed(reading->model, reading->reply, json_object_get(event, "response"),
+                                 error);
     } else if (strcmp(type, "error") == 0) {
         return clo_client_failed(reading->model, reading->reply, event, error);
     }
@@ -235,7 +241,7 @@ static int on_whole(void *context, const json_t *answer, struct clo_error *error
     const json_t *failure = json_object_get(answer, "error");
     if (failure && !json_is_null(failure))
         return clo_client_failed(reading->model, reading->reply, answer, error);
-    return take_response(reading, answer, error);
+    return take_response(reading, answer, false, error);
 }
 
 int clo_responses_call(struct clo_model *model, const struct clo_model_request *request,
