@@ -58,9 +58,11 @@ int clo_http_client_url_read(struct clo_http_client_url *url, const char *text,
         url->path = strndup(path, length);
         url->host = strdup(host);
         url->address = without_credentials(url->base);
-        if (!curl_url_get(url->base, CURLUPART_PASSWORD, &password, CURLU_URLDECODE))
+        CURLUcode got = curl_url_get(url->base, CURLUPART_PASSWORD, &password, CURLU_URLDECODE);
+        if (got == CURLUE_OK)
             url->password = strdup(password);
-        if (!url->path || !url->host || !url->address || (password && !url->password))
+        if (!url->path || !url->host || !url->address || got == CURLUE_OUT_OF_MEMORY ||
+            (password && !url->password))
             status = clo_fail_memory(error);
     }
     curl_free(scheme);
