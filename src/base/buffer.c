@@ -8,7 +8,7 @@
 
 static int reserve(struct clo_buffer *buffer, size_t more)
 {
-    if (buffer->failed || more > buffer->limit - buffer->length) {
+    if (buffer->failed || buffer->length > buffer->limit || more > buffer->limit - buffer->length) {
         buffer->failed = true;
         return buffer->no_memory ? CLO_ENOMEMORY : CLO_ELIMIT;
     }
@@ -68,7 +68,7 @@ int clo_buffer_format(struct clo_buffer *buffer, const char *format, ...)
 void clo_buffer_reset(struct clo_buffer *buffer)
 {
     buffer->length = 0;
-    buffer->failed = false;
+    buffer->failed = buffer->no_memory = false;
     if (buffer->data)
         buffer->data[0] = '\0';
 }

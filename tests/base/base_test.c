@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -31,6 +32,43 @@ static void buffer_keeps_its_ceiling(void **state)
     assert_string_equal(data, "12345");
     assert_int_equal(length, 5);
     free(data);
+}
+
+/* As above, but for want of memory: that is over as well. */
+static void a_reset_buffer_forgets_that_memory_ran_out(void **state)
+{
+    (void)state;
+    enum { LENGTH = 4 << 20 }; /* more than malloc has at hand */
+    struct clo_buffer buffer = CLO_BUFFER(2 * LENGTH);
+    char *bytes = calloc(1, LENGTH);
+    struct rlimit before, none = {0};
+    assert_non_null(bytes);
+    assert_int_equal(clo_buffer_text(&buffer, "abc"), 0);
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    none.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    int status = clo_buffer_append(&buffer, bytes, LENGTH);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(status, CLO_ENOMEMORY);
+    assert_true(buffer.failed && buffer.no_memory);
+    assert_int_equal(clo_buffer_text(&buffer, "d"), CLO_ENOMEMORY);
+    clo_buffer_reset(&buffer);
+    assert_false(buffer.failed || buffer.no_memory);
+    assert_int_equal(clo_buffer_append(&buffer, bytes, LENGTH), 0);
+    clo_buffer_free(&buffer);
+    free(bytes);
+}
+
+/* A holder may lower the ceiling below what is there already. */
+static void a_lowered_ceiling_holds(void **state)
+{
+    (void)state;
+    struct clo_buffer buffer = CLO_BUFFER(10);
+    assert_int_equal(clo_buffer_text(&buffer, "12345"), 0);
+    buffer.limit = 3;
+    assert_int_equal(clo_buffer_text(&buffer, "6"), CLO_ELIMIT);
+    assert_string_equal(buffer.data, "12345");
+    clo_buffer_free(&buffer);
 }
 
 static void buffer_formats_and_holds_nul_bytes(void **state)
@@ -145,6 +183,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffer_keeps_its_ceiling),
+        cmocka_unit_test(a_reset_buffer_forgets_that_memory_ran_out),
+        cmocka_unit_test(a_lowered_ceiling_holds),
         cmocka_unit_test(buffer_formats_and_holds_nul_bytes),
         cmocka_unit_test(an_empty_buffer_gives_an_empty_text),
         cmocka_unit_test(errors_are_cut_to_size_and_keep_errno),

@@ -80,7 +80,7 @@ static json_t *find_result(struct writing *writing, size_t from, const char *cal
 static void flush(struct writing *writing)
 {
     size_t count = json_array_size(writing->calls), index;
-    if (!writing->has_text && !count)
+    if ((!writing->has_text && !count) || writing->text.failed) /* which is told at the end */
         return;
     json_t *message = json_pack("{s:s}", "role", "assistant");
     json_t *text = writing->has_text && writing->text.length
@@ -268,6 +268,10 @@ int clo_chat_messages(json_t **messages, const struct clo_model_request *request
         status = add_item(&writing, i, error);
     if (!status && !writing.failed)
         flush(&writing);
+    if (!status && writing.text.failed && !writing.text.no_memory)
+        status = clo_fail(error, CLO_ELIMIT,
+                          "the assistant's messages in a row are larger than %u MiB together",
+                          TEXT_MAX >> 20);
     if (!status && (writing.failed || writing.text.failed))
         status = clo_fail_memory(error);
     if (!status)

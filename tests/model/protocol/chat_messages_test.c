@@ -183,6 +183,28 @@ static void what_has_no_form_is_refused(void **state)
     json_decref(items);
 }
 
+/* Two messages in a row become one; nothing of it is left out in silence. */
+static void a_message_too_large_is_refused(void **state)
+{
+    (void)state;
+    enum { LENGTH = 40 << 20 }; /* two are more than one message may have */
+    struct clo_error error;
+    json_t *messages;
+    char *text = malloc(LENGTH);
+    assert_non_null(text);
+    memset(text, 'a', LENGTH);
+    json_t *half = json_pack("{s:s, s:s, s:s%}", "type", "message", "role", "assistant", "content",
+                             text, (size_t)LENGTH);
+    json_t *items = json_pack("[O, o, {s:s, s:s}]", half, half, "role", "user", "content", "go on");
+    struct clo_model_request request = {.input = items};
+    assert_int_equal(clo_chat_messages(&messages, &request, &error), CLO_ELIMIT);
+    assert_null(messages);
+    assert_string_equal(error.message,
+                        "the assistant's messages in a row are larger than 64 MiB together");
+    json_decref(items);
+    free(text);
+}
+
 static const struct {
     const char *options, *tools, *body;
     bool openai;
@@ -246,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(histories_become_messages),
         cmocka_unit_test(what_has_no_form_is_refused),
+        cmocka_unit_test(a_message_too_large_is_refused),
         cmocka_unit_test(options_are_renamed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
