@@ -241,7 +241,8 @@ const struct clo_yaml_node *clo_yaml_root(const struct clo_yaml *yaml)
     return &yaml->root;
 }
 
-/* ${NAME} or ${NAME:-default} at `text`, which begins with "${". *end is behind the brace. */
+/* ${NAME} or ${NAME:-default} at `text`, which begins with "${". *end is behind the brace. That
+ * `out` failed is the caller's to tell. */
 static int expand_one(const struct clo_yaml_node *node, const char *text, const char **end,
                       struct clo_buffer *out, struct clo_error *error)
 {
@@ -271,6 +272,18 @@ static int expand_one(const struct clo_yaml_node *node, const char *text, const 
     return clo_buffer_text(out, value);
 }
 
+static int fail_expansion(const struct clo_yaml_node *node, const struct clo_buffer *out,
+                          struct clo_error *error)
+{
+    if (out->no_memory)
+        return clo_fail_memory(error);
+    clo_yaml_fail(node, error, "with its variables filled in the value is larger than %u MiB",
+                  CLO_YAML_FILE_MAX >> 20);
+    if (error)
+        error->code = CLO_ELIMIT;
+    return CLO_ELIMIT;
+}
+
 static int expand_scalar(struct clo_yaml_node *node, struct clo_error *error)
 {
     if (!strstr(node->text, "${"))
@@ -294,10 +307,12 @@ static int expand_scalar(struct clo_yaml_node *node, struct clo_error *error)
             status = expand_one(node, dollar, &at, &out, error);
         }
     }
-    char *text = out.failed || status ? NULL : clo_buffer_take(&out, NULL);
+    if (out.failed)
+        status = fail_expansion(node, &out, error);
+    char *text = status ? NULL : clo_buffer_take(&out, NULL);
     clo_buffer_free(&out);
     if (!text)
-        return out.failed ? clo_fail_memory(error) : status ? status : clo_fail_memory(error);
+        return status ? status : clo_fail_memory(error);
     free(node->text);
     node->text = text;
     if (is_null(node))

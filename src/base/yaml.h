@@ -46,7 +46,8 @@ const char *clo_yaml_name(const struct clo_yaml *yaml);
 const struct clo_yaml_node *clo_yaml_root(const struct clo_yaml *yaml);
 
 /* Replace ${NAME} and ${NAME:-default} in every value by environment variables; $${ stands for ${.
- * A variable that is not set and has no default is an error. Keys are left alone. */
+ * A variable that is not set and has no default is an error; so is a value that grows above
+ * CLO_YAML_FILE_MAX. Keys are left alone. */
 int clo_yaml_expand(struct clo_yaml *yaml, struct clo_error *error);
 
 /* CLO_EINVALID with "file:line: path: " before the message. */

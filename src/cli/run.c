@@ -123,10 +123,18 @@ static const char *name_of(const struct job *job)
     return strcmp(job->file, "-") ? job->file : "<stdin>";
 }
 
+static int fail_code(const struct job *job, const struct clo_buffer *code, struct clo_error *error)
+{
+    if (code->no_memory)
+        return clo_fail_memory(error);
+    return clo_fail(error, CLO_ELIMIT, "\"%s\" is longer than the %u bytes code may have",
+                    name_of(job), CODE_MAX);
+}
+
 static int read_code(const struct job *job, struct clo_buffer *code, struct clo_error *error)
 {
     if (job->code)
-        return clo_buffer_text(code, job->code);
+        return clo_buffer_text(code, job->code) ? fail_code(job, code, error) : 0;
     bool standard_input = !job->file || strcmp(job->file, "-") == 0;
     FILE *file = standard_input ? stdin : fopen(job->file, "rb");
     if (!file)
@@ -138,8 +146,7 @@ static int read_code(const struct job *job, struct clo_buffer *code, struct clo_
     if (!status && ferror(file))
         status = clo_fail_errno(error, CLO_ESYSTEM, "cannot read \"%s\"", job->file);
     else if (status)
-        status = clo_fail(error, status, "\"%s\" is longer than the %u bytes code may have",
-                          job->file, CODE_MAX);
+        status = fail_code(job, code, error);
     if (!standard_input)
         fclose(file);
     return status;

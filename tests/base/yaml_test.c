@@ -167,12 +167,48 @@ static void variables_are_filled_in(void **state)
     clo_yaml_close(yaml);
 }
 
+/* However the text grows: a variable, a default, what stands around them. */
+static void expanded_values_have_a_ceiling(void **state)
+{
+    (void)state;
+    enum { MOST = CLO_YAML_FILE_MAX };
+    struct clo_yaml *yaml;
+    char *value = malloc(MOST + 2), *text = malloc(MOST + 64);
+    assert_true(value && text);
+    memset(value, 'v', MOST + 1);
+    value[MOST + 1] = '\0';
+    static const char *const cases[] = {"${CLO_T_BIG}", "v${CLO_T_MOST}", "${CLO_T_MOST}v",
+                                        "${CLO_T_MOST}$${", "${CLO_T_MOST}${CLO_T_NONE:-v}"};
+    setenv("CLO_T_BIG", value, 1);
+    setenv("CLO_T_MOST", value + 1, 1);
+    unsetenv("CLO_T_NONE");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct clo_error error = {0};
+        snprintf(text, MOST + 64, "m:\n  k: %s\n", cases[i]);
+        assert_int_equal(expand(text, &yaml, &error), CLO_ELIMIT);
+        assert_int_equal(error.code, CLO_ELIMIT);
+        assert_string_equal(error.message, "a.yaml:2: m.k: with its variables filled in the value "
+                                           "is larger than 1 MiB");
+        clo_yaml_close(yaml);
+    }
+    assert_int_equal(expand("k: ${CLO_T_MOST}\n", &yaml, NULL), 0);
+    clo_yaml_close(yaml);
+    unsetenv("CLO_T_BIG");
+    unsetenv("CLO_T_MOST");
+    free(value);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_files_are_refused),  cmocka_unit_test(syntax_errors_have_a_line),
-        cmocka_unit_test(anchors_cannot_explode), cmocka_unit_test(values_are_typed),
-        cmocka_unit_test(faults_say_where),       cmocka_unit_test(variables_are_filled_in),
+        cmocka_unit_test(bad_files_are_refused),
+        cmocka_unit_test(syntax_errors_have_a_line),
+        cmocka_unit_test(anchors_cannot_explode),
+        cmocka_unit_test(values_are_typed),
+        cmocka_unit_test(faults_say_where),
+        cmocka_unit_test(variables_are_filled_in),
+        cmocka_unit_test(expanded_values_have_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
