@@ -31,6 +31,8 @@ struct clo_tool {
                 struct clo_error *error);
     void *context; /* passed to call; outlives the sandbox */
     bool serial;   /* never call it twice at the same time */
+    /* Somebody must agree to each call. There is no way to ask yet, so a set of tools with such a
+     * one is refused (CLO_EINVALID): it is never called without approval. */
     bool needs_approval;
 };
 

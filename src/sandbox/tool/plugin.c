@@ -25,8 +25,10 @@ static int check_plugin(const struct clo_plugin *plugin, const char *path, struc
     for (unsigned i = 0; i < plugin->tool_count; i++) {
         struct clo_error why;
         int status = clo_tool_check(&plugin->tools[i], &why);
-        if (status)
-            return clo_fail(error, status, "%s: %s", path, why.message);
+        if (status) {
+            clo_fail(error, status, "%s: %s", path, why.message);
+            return clo_hint(error, status, "%s", why.hint);
+        }
     }
     return 0;
 }

@@ -107,7 +107,13 @@ static int check_rest(const struct clo_tool *tool, struct clo_error *error)
     if (tool->description && strnlen(tool->description, DESCRIPTION_MAX + 1) > DESCRIPTION_MAX)
         return clo_fail(error, CLO_EINVALID, "tool '%s': the description is longer than %u bytes",
                         tool->name, DESCRIPTION_MAX);
-    return 0;
+    if (!tool->needs_approval)
+        return 0;
+    clo_fail(error, CLO_EINVALID,
+             "tool '%s' needs approval before each call, and nobody can be asked for it yet",
+             tool->name);
+    return clo_hint(error, CLO_EINVALID,
+                    "leave the tool out, or needs_approval if code may call it at will");
 }
 
 int clo_tool_check(const struct clo_tool *tool, struct clo_error *error)

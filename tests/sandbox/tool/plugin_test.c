@@ -58,6 +58,7 @@ static void others_are_refused_by_name(void **state)
         {"plugin_symbol.so", CLO_EINVALID, "exports no clo_plugin"},
         {"plugin_name.so", CLO_EINVALID, "tool 'add numbers': the name is no Python identifier"},
         {"plugin_schema.so", CLO_EINVALID, "tool 'add': parameters.properties.a.type must be"},
+        {"plugin_approval.so", CLO_EINVALID, "tool 'add' needs approval before each call"},
         {"plugin_missing.so", CLO_ENOTFOUND, "No such file"},
         {"plugin_test", CLO_EINVALID, "cannot be loaded"},
     };
@@ -76,6 +77,10 @@ static void others_are_refused_by_name(void **state)
     struct clo_error error;
     assert_int_equal(clo_tool_library_open(&library, "plugin_good.so", &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "'./plugin_good.so'"));
+    char path[PATH_MAX];
+    path_of("plugin_name.so", path); /* the remedy comes along */
+    assert_int_equal(clo_tool_library_open(&library, path, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.hint, "use letters, digits and underscores"));
 }
 
 int main(int count, char **arguments)

@@ -6,6 +6,7 @@
 #define NO_SYMBOL 2
 #define BAD_NAME 3
 #define BAD_SCHEMA 4
+#define NEEDS_APPROVAL 5
 
 static int add(void *context, const struct clo_value *arguments, struct clo_value *result,
                struct clo_error *error)
@@ -27,6 +28,7 @@ static const struct clo_tool tools[] = {{
                       : "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"number\"},"
                         "\"b\":{\"type\":\"number\"}},\"required\":[\"a\",\"b\"]}",
     .call = add,
+    .needs_approval = VARIANT == NEEDS_APPROVAL,
 }};
 
 #if VARIANT == NO_SYMBOL

@@ -41,6 +41,9 @@ static void tool_sets_are_checked(void **state)
          "must be a JSON Schema of type \"object\""},
         {{{.name = "a", .call = echo, .parameters = "true"}}, 1, "of type \"object\""},
         {{{.name = "a", .call = echo, .parameters = "{"}}, 1, "tool 'a': JSON"},
+        {{{.name = "a", .call = echo}, {.name = "b", .call = echo, .needs_approval = true}},
+         2,
+         "tool 'b' needs approval before each call, and nobody can be asked for it yet"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct clo_tool_set *set;
@@ -51,6 +54,10 @@ static void tool_sets_are_checked(void **state)
         assert_null(set);
     }
     struct clo_tool_set *set;
+    struct clo_error error;
+    const struct clo_tool careful = {.name = "a", .call = echo, .needs_approval = true};
+    assert_int_equal(clo_tool_set_create(&set, &careful, 1, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.hint, "leave the tool out, or needs_approval"));
     static struct clo_tool many[CLO_TOOLS_MAX + 1];
     static char names[CLO_TOOLS_MAX + 1][16];
     for (int i = 0; i < CLO_TOOLS_MAX + 1; i++) {
