@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct clo_value value = {0}, again = {0};
     struct clo_error error;
     if (clo_cbor_decode(&value, data, size, &error)) {
-        if (value.type != CLO_NULL || !error.message[0])
+        if (clo_value_type(&value) != CLO_NULL || !error.message[0])
             abort();
         return 0;
     }

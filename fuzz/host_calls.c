@@ -23,8 +23,8 @@ static int echo(void *context, const struct clo_value *arguments, struct clo_val
                 struct clo_error *error)
 {
     (void)context;
-    const struct clo_value *n = clo_value_get(arguments, "n");
-    if (n->integer < 0)
+    int64_t n;
+    if (!clo_value_integer(clo_value_get(arguments, "n"), &n) || n < 0)
         return clo_tool_fail(error, "negative");
     return clo_value_set_text(result, clo_value_text(clo_value_get(arguments, "text")));
 }

@@ -47,36 +47,11 @@ enum clo_type {
 #define CLO_VALUE_DEPTH_MAX 128
 #define CLO_VALUE_NODES_MAX (1u << 20)
 
-struct clo_member;
-
+/* What is in it is reached by the functions below alone. One that is asked for another type than
+ * the value has says no, or converts without a change of the value: nobody sees one type's bits as
+ * another's. To copy the struct is to move the value: clear one of the two. */
 struct clo_value {
-    enum clo_type type;
-    bool negative;   /* CLO_BIG_INTEGER: the value is -1 - magnitude, else magnitude (as in CBOR) */
-    bool incomplete; /* CLO_LIST, CLO_MAP: there was no memory for a place in it */
-    union {
-        bool boolean;
-        int64_t integer;
-        double number;
-        struct {
-            char *data;    /* TEXT, BYTES: NUL-terminated for convenience; BIG_INTEGER: magnitude,
-                              big-endian bytes without leading zeros */
-            size_t length; /* bytes, without the NUL */
-        } text;
-        struct {
-            struct clo_value *items;
-            size_t count, capacity;
-        } list;
-        struct {
-            struct clo_member *members; /* in order of insertion; names are unique */
-            size_t count, capacity;
-        } map;
-    };
-};
-
-struct clo_member {
-    char *name; /* NUL-terminated; may contain NUL bytes before name_length */
-    size_t name_length;
-    struct clo_value value;
+    uint64_t content[4];
 };
 
 /* Release what the value owns; it is null afterwards. */
@@ -90,6 +65,11 @@ CLO_API CLO_MUST_USE int clo_value_set_text_n(struct clo_value *value, const cha
                                               size_t length);
 CLO_API CLO_MUST_USE int clo_value_set_bytes(struct clo_value *value, const void *data,
                                              size_t length);
+/* An integer of any size: `magnitude` is big-endian; `negative`: the integer is -1 - magnitude,
+ * else magnitude (as in CBOR). CLO_INTEGER where it fits into 64 bits, else CLO_BIG_INTEGER. */
+CLO_API CLO_MUST_USE int clo_value_set_magnitude(struct clo_value *value, bool negative,
+                                                 const uint8_t *magnitude, size_t length);
+
 CLO_API void clo_value_set_list(struct clo_value *value); /* an empty list */
 CLO_API void clo_value_set_map(struct clo_value *value);  /* an empty map */
 
@@ -102,15 +82,49 @@ CLO_API struct clo_value *clo_value_append(struct clo_value *list);
 CLO_API struct clo_value *clo_value_put(struct clo_value *map, const char *name);
 CLO_API struct clo_value *clo_value_put_n(struct clo_value *map, const char *name, size_t length);
 
-/* The value of `name` in the map, or NULL. */
+/* ---- reading; NULL is read as a null ---- */
+
+CLO_API enum clo_type clo_value_type(const struct clo_value *value);
+
+/* The value of `name` in the map. NULL: there is none, or `map` is no map. */
 CLO_API const struct clo_value *clo_value_get(const struct clo_value *map, const char *name);
+CLO_API const struct clo_value *clo_value_get_n(const struct clo_value *map, const char *name,
+                                                size_t length);
 
-/* The text of a CLO_TEXT value, or NULL for any other type and for NULL. */
-CLO_API const char *clo_value_text(const struct clo_value *value);
+/* Elements of a list, members of a map; 0 for all others. */
+CLO_API size_t clo_value_count(const struct clo_value *value);
 
-/* The value as a double: CLO_NUMBER, CLO_INTEGER and CLO_BIG_INTEGER (rounded). False
- * for others and for NULL. */
+/* An element of a list. NULL: there is none, or `list` is no list. */
+CLO_API const struct clo_value *clo_value_item(const struct clo_value *list, size_t index);
+
+/* A member of a map, in order of insertion, and its name (which may be NULL here if it is not
+ * wanted): NUL-terminated, *length bytes of which some may be NUL. NULL: there is none, or `map` is
+ * no map. Names are unique. */
+CLO_API const struct clo_value *clo_value_member(const struct clo_value *map, size_t index,
+                                                 const char **name, size_t *length);
+
+/* False, and *boolean as it was: no CLO_BOOL. */
+CLO_API bool clo_value_bool(const struct clo_value *value, bool *boolean);
+
+/* A CLO_INTEGER, or a CLO_NUMBER that is a whole number of 64 bits (2.0 is 2). False, and *integer
+ * as it was: there is no such integer. */
+CLO_API bool clo_value_integer(const struct clo_value *value, int64_t *integer);
+
+/* CLO_NUMBER, or an integer of any size: the nearest double, of two the even one, as Python's
+ * float(); beyond the largest double an infinity. False, and *number as it was: no number. */
 CLO_API bool clo_value_number(const struct clo_value *value, double *number);
+
+/* The text of a CLO_TEXT value, or NULL for any other type. NUL-terminated, owned by the value. */
+CLO_API const char *clo_value_text(const struct clo_value *value);
+CLO_API const char *clo_value_text_n(const struct clo_value *value, size_t *length);
+
+/* The bytes of a CLO_BYTES value, or NULL for any other type. Owned by the value. */
+CLO_API const uint8_t *clo_value_bytes(const struct clo_value *value, size_t *length);
+
+/* The magnitude of a CLO_BIG_INTEGER, as for clo_value_set_magnitude and without leading zeros.
+ * NULL for any other type. Owned by the value. */
+CLO_API const uint8_t *clo_value_magnitude(const struct clo_value *value, bool *negative,
+                                           size_t *length);
 
 #ifdef __cplusplus
 }

@@ -19,29 +19,34 @@
 
 static int copy(struct clo_value *to, const struct clo_value *from)
 {
-    switch (from->type) {
-    case CLO_TEXT: return clo_value_set_text_n(to, from->text.data, from->text.length);
-    case CLO_BYTES: return clo_value_set_bytes(to, from->text.data, from->text.length);
+    const char *text;
+    const uint8_t *bytes;
+    size_t length;
+    bool negative;
+    switch (clo_value_type(from)) {
+    case CLO_TEXT:
+        text = clo_value_text_n(from, &length);
+        return clo_value_set_text_n(to, text, length);
+    case CLO_BYTES:
+        bytes = clo_value_bytes(from, &length);
+        return clo_value_set_bytes(to, bytes, length);
     case CLO_BIG_INTEGER:
-        if (clo_value_set_bytes(to, from->text.data, from->text.length))
-            return CLO_ENOMEMORY;
-        to->type = CLO_BIG_INTEGER;
-        to->negative = from->negative;
-        return 0;
+        bytes = clo_value_magnitude(from, &negative, &length);
+        return clo_value_set_magnitude(to, negative, bytes, length);
     case CLO_LIST:
         clo_value_set_list(to);
-        for (size_t i = 0; i < from->list.count; i++) {
+        for (size_t i = 0; i < clo_value_count(from); i++) {
             struct clo_value *item = clo_value_append(to);
-            if (!item || copy(item, &from->list.items[i]))
+            if (!item || copy(item, clo_value_item(from, i)))
                 return CLO_ENOMEMORY;
         }
         return 0;
     case CLO_MAP:
         clo_value_set_map(to);
-        for (size_t i = 0; i < from->map.count; i++) {
-            const struct clo_member *member = &from->map.members[i];
-            struct clo_value *value = clo_value_put_n(to, member->name, member->name_length);
-            if (!value || copy(value, &member->value))
+        for (size_t i = 0; i < clo_value_count(from); i++) {
+            const struct clo_value *member = clo_value_member(from, i, &text, &length);
+            struct clo_value *value = clo_value_put_n(to, text, length);
+            if (!value || copy(value, member))
                 return CLO_ENOMEMORY;
         }
         return 0;
@@ -52,10 +57,9 @@ static int copy(struct clo_value *to, const struct clo_value *from)
 static int64_t count(const struct clo_value *value)
 {
     int64_t sum = 1;
-    for (size_t i = 0; value->type == CLO_LIST && i < value->list.count; i++)
-        sum += count(&value->list.items[i]);
-    for (size_t i = 0; value->type == CLO_MAP && i < value->map.count; i++)
-        sum += count(&value->map.members[i].value);
+    for (size_t i = 0; i < clo_value_count(value); i++)
+        sum += count(clo_value_type(value) == CLO_LIST ? clo_value_item(value, i)
+                                                       : clo_value_member(value, i, NULL, NULL));
     return sum;
 }
 
@@ -89,7 +93,9 @@ static int hold(void *context, const struct clo_value *arguments, struct clo_val
 {
     nap(context, arguments, result, error);
     clo_value_set_list(result);
-    for (int64_t times = clo_value_get(arguments, "times")->integer; times > 0; times--) {
+    int64_t times = 0;
+    clo_value_integer(clo_value_get(arguments, "times"), &times);
+    for (; times > 0; times--) {
         struct clo_value *item = clo_value_append(result);
         if (!item || copy(item, clo_value_get(arguments, "value")))
             return clo_tool_fail(error, "no memory");

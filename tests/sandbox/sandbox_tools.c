@@ -14,8 +14,11 @@ static int add(void *context, const struct clo_value *arguments, struct clo_valu
     (void)context;
     const struct clo_value *a = clo_value_get(arguments, "a"), *b = clo_value_get(arguments, "b");
     double x, y;
-    if (a->type == CLO_INTEGER && b->type == CLO_INTEGER) {
-        clo_value_set_integer(result, a->integer + b->integer);
+    int64_t m, n, sum;
+    if (clo_value_type(a) == CLO_INTEGER && clo_value_type(b) == CLO_INTEGER &&
+        clo_value_integer(a, &m) && clo_value_integer(b, &n) &&
+        !__builtin_add_overflow(m, n, &sum)) {
+        clo_value_set_integer(result, sum);
         return 0;
     }
     if (!clo_value_number(a, &x) || !clo_value_number(b, &y))
@@ -41,7 +44,7 @@ static int kind(void *context, const struct clo_value *arguments, struct clo_val
 {
     (void)context;
     (void)error;
-    switch (clo_value_get(arguments, "value")->type) {
+    switch (clo_value_type(clo_value_get(arguments, "value"))) {
     case CLO_INTEGER: return clo_value_set_text(result, "integer");
     case CLO_BIG_INTEGER: return clo_value_set_text(result, "big_integer");
     default: return clo_value_set_text(result, "other");
@@ -61,7 +64,8 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
 {
     (void)context;
     (void)error;
-    int64_t ms = clo_value_get(arguments, "ms")->integer;
+    int64_t ms = 0;
+    clo_value_integer(clo_value_get(arguments, "ms"), &ms);
     struct timespec left = {(time_t)(ms / 1000), (long)(ms % 1000 * 1000000)};
     while (nanosleep(&left, &left))
         ;

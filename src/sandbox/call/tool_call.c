@@ -47,12 +47,12 @@ void clo_tool_call_clear(struct clo_tool_call *arguments)
 static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool_set *tools,
                           struct clo_value *call, struct clo_error *error)
 {
-    bool shaped = call->type == CLO_LIST && call->list.count == 2 &&
-                  call->list.items[0].type == CLO_TEXT && call->list.items[1].type == CLO_MAP;
-    if (!shaped)
+    const struct clo_value *name = clo_value_item(call, 0);
+    struct clo_value *value = (struct clo_value *)clo_value_item(call, 1); /* the call is ours */
+    if (clo_value_count(call) != 2 || clo_value_type(name) != CLO_TEXT ||
+        clo_value_type(value) != CLO_MAP)
         return clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
-    struct clo_value *value = &call->list.items[1];
-    const struct clo_tool_entry *tool = clo_tool_set_find(tools, &call->list.items[0], error);
+    const struct clo_tool_entry *tool = clo_tool_set_find(tools, name, error);
     int status = tool ? clo_tool_check_arguments(tool, value, error) : CLO_ENOTFOUND;
     if (status)
         return status;

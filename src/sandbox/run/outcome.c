@@ -8,18 +8,16 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "sandbox/value/cbor.h"
+#include "sandbox/value/value.h"
 
 #define TYPE_MAX 200 /* bytes of an exception's name that are kept */
 
 /* Take a text out of a value; what was a lone surrogate is U+FFFD then. NULL: it is none. */
 static char *take_text(struct clo_value *value, size_t *length)
 {
-    if (!value || value->type != CLO_TEXT)
-        return NULL;
-    char *text = value->text.data;
-    *length = value->text.length;
-    *value = (struct clo_value){0};
-    clo_utf8_repair(text, *length);
+    char *text = clo_value_take_text(value, length);
+    if (text)
+        clo_utf8_repair(text, *length);
     return text;
 }
 
@@ -31,7 +29,7 @@ static struct clo_value *member(struct clo_value *map, const char *name)
 static int read_error(struct clo_run_error *out, struct clo_value *map, struct clo_error *error)
 {
     size_t length;
-    const struct clo_value *line = clo_value_get(map, "line");
+    int64_t line;
     out->type = take_text(member(map, "type"), &length);
     out->message = take_text(member(map, "message"), &length);
     out->traceback = take_text(member(map, "traceback"), &length);
@@ -39,8 +37,8 @@ static int read_error(struct clo_run_error *out, struct clo_value *map, struct c
         return clo_fail(error, CLO_EGUEST, "the outcome's error has no type or no message");
     if (strlen(out->type) > TYPE_MAX)
         out->type[clo_utf8_cut(out->type, TYPE_MAX)] = '\0';
-    if (line && line->type == CLO_INTEGER && line->integer > 0 && line->integer <= INT_MAX)
-        out->line = (int)line->integer;
+    if (clo_value_integer(clo_value_get(map, "line"), &line) && line > 0 && line <= INT_MAX)
+        out->line = (int)line;
     out->kind = CLO_RUN_EXCEPTION;
     return 0;
 }
@@ -62,16 +60,15 @@ int clo_outcome_decode(struct clo_run_result *result, const uint8_t *data, size_
     if (status)
         return clo_fail(error, status == CLO_ENOMEMORY ? CLO_ENOMEMORY : CLO_EGUEST,
                         "the outcome cannot be read: %s", why.message);
-    const struct clo_value *code = clo_value_get(&outcome, "exit_code");
+    int64_t code;
     struct clo_value *failure = member(&outcome, "error");
     struct clo_run_error read = {0};
-    if (!code || code->type != CLO_INTEGER)
+    if (!clo_value_integer(clo_value_get(&outcome, "exit_code"), &code))
         status = clo_fail(error, CLO_EGUEST, "the outcome has no exit code");
-    else if (failure && failure->type == CLO_MAP)
+    else if (clo_value_type(failure) == CLO_MAP)
         status = read_error(&read, failure, error);
     if (!status) {
-        result->exit_code =
-            code->integer < INT_MIN || code->integer > INT_MAX ? 1 : (int)code->integer;
+        result->exit_code = code < INT_MIN || code > INT_MAX ? 1 : (int)code;
         result->result = take_text(member(&outcome, "result"), &result->result_length);
         result->error = read;
     } else {

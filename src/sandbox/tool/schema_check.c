@@ -11,13 +11,13 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "sandbox/value/value.h"
+#include "sandbox/value/value_compare.h"
 
 #define RECURSION_MAX 512
 
 static unsigned type_bits(const struct clo_value *value)
 {
-    switch (value->type) {
+    switch (clo_value_type(value)) {
     case CLO_NULL: return CLO_SCHEMA_NULL;
     case CLO_BOOL: return CLO_SCHEMA_BOOLEAN;
     case CLO_INTEGER:
@@ -31,29 +31,22 @@ static unsigned type_bits(const struct clo_value *value)
     return 0;
 }
 
-/* 2.0 becomes 2, 1e30 the integer of that value. */
+/* 2.0 becomes 2, 1e30 the integer of that value. CLO_EINVALID: it has a fraction, or is no number.
+ */
 static int become_integer(struct clo_value *value)
 {
-    double number = value->number;
-    bool negative = number < 0;
-    int exponent;
-    double fraction = frexp(negative ? -number : number, &exponent); /* number = fraction 2^exp */
-    if (exponent <= 62) {
-        clo_value_set_integer(value, (int64_t)number);
+    int64_t integer;
+    double number;
+    if (clo_value_integer(value, &integer)) {
+        clo_value_set_integer(value, integer);
         return 0;
     }
-    uint8_t bytes[136] = {0}; /* 1,024 bits and some room */
-    uint64_t mantissa = (uint64_t)ldexp(fraction, 53);
-    int shift = exponent - 53;
-    unsigned __int128 chunk = (unsigned __int128)mantissa << (shift % 8);
-    size_t at = sizeof bytes - (size_t)(shift / 8);
-    for (; chunk; chunk >>= 8)
-        bytes[--at] = (uint8_t)chunk;
-    if (negative) { /* the magnitude of -n is n - 1 */
-        for (size_t i = sizeof bytes; i-- > 0 && bytes[i]-- == 0;)
-            ;
-    }
-    return clo_value_set_magnitude(value, negative, bytes, sizeof bytes);
+    if (!clo_value_number(value, &number) || !isfinite(number) || number != rint(number))
+        return CLO_EINVALID;
+    bool negative;
+    uint8_t magnitude[CLO_WHOLE_BYTES];
+    clo_whole_magnitude(number, &negative, magnitude);
+    return clo_value_set_magnitude(value, negative, magnitude, sizeof magnitude);
 }
 
 static int check_type(struct clo_check *check, const struct clo_schema_node *node,
@@ -61,28 +54,31 @@ static int check_type(struct clo_check *check, const struct clo_schema_node *nod
 {
     if (!node->types || (node->types & type_bits(value)))
         return 0;
-    bool integral = value->type == CLO_NUMBER && (node->types & CLO_SCHEMA_INTEGER) &&
-                    isfinite(value->number) && value->number == rint(value->number);
-    if (!integral)
-        return clo_check_fail_type(check, place, node, value);
-    return become_integer(value) ? clo_fail_memory(check->error) : 0;
+    int status = node->types & CLO_SCHEMA_INTEGER ? become_integer(value) : CLO_EINVALID;
+    if (status == CLO_ENOMEMORY)
+        return clo_fail_memory(check->error);
+    return status ? clo_check_fail_type(check, place, node, value) : 0;
 }
 
 static int check_choice(struct clo_check *check, const struct clo_schema_node *node,
                         const struct clo_value *value, const struct clo_check_place *place)
 {
-    if (node->constant && !clo_value_equal(value, node->constant)) {
+    bool equal = true;
+    size_t index;
+    if (node->constant && clo_value_equal(value, node->constant, &equal))
+        return clo_fail_memory(check->error);
+    if (!equal) {
         char wanted[CLO_VALUE_PREVIEW_MAX];
         clo_value_preview(wanted, node->constant);
         return clo_check_fail(check, place, value, "%s", wanted);
     }
     if (!node->allowed)
         return 0;
-    for (size_t i = 0; i < node->allowed->list.count; i++) {
-        if (clo_value_equal(value, &node->allowed->list.items[i]))
-            return 0;
-    }
-    return clo_check_fail_enum(check, place, node, value);
+    if (clo_value_find(node->allowed, value, &index))
+        return clo_fail_memory(check->error);
+    if (index == clo_value_count(node->allowed))
+        return clo_check_fail_enum(check, place, node, value);
+    return 0;
 }
 
 static int check_bound(struct clo_check *check, const struct clo_value *value,
@@ -99,7 +95,8 @@ static int check_bound(struct clo_check *check, const struct clo_value *value,
 static int check_number(struct clo_check *check, const struct clo_schema_node *node,
                         const struct clo_value *value, const struct clo_check_place *place)
 {
-    bool nan = value->type == CLO_NUMBER && isnan(value->number);
+    double number = 0;
+    bool nan = clo_value_number(value, &number) && isnan(number);
 #define ORDER(bound) (node->bound && !nan ? clo_value_order(value, node->bound) : 0)
     int status =
         check_bound(check, value, node->minimum, place, !nan && ORDER(minimum) >= 0, "at least");
@@ -123,16 +120,16 @@ static int check_number(struct clo_check *check, const struct clo_schema_node *n
 static int check_text(struct clo_check *check, const struct clo_schema_node *node,
                       const struct clo_value *value, const struct clo_check_place *place)
 {
-    const char *data = value->text.data;
-    size_t length = value->text.length;
-    if (node->min_length || node->max_length) {
+    size_t length;
+    const char *data = clo_value_text_n(value, &length);
+    if (node->min_length || node->max_length != INT64_MAX) {
         int64_t count = (int64_t)clo_utf8_count((const uint8_t *)data, length);
-        if (node->min_length && count < node->min_length->integer)
+        if (count < node->min_length)
             return clo_check_fail(check, place, value, "at least %lld characters long, not %lld",
-                                  (long long)node->min_length->integer, (long long)count);
-        if (node->max_length && count > node->max_length->integer)
+                                  (long long)node->min_length, (long long)count);
+        if (count > node->max_length)
             return clo_check_fail(check, place, value, "at most %lld characters long, not %lld",
-                                  (long long)node->max_length->integer, (long long)count);
+                                  (long long)node->max_length, (long long)count);
     }
     if (!node->pattern)
         return 0;
@@ -152,27 +149,27 @@ static int check_text(struct clo_check *check, const struct clo_schema_node *nod
 static int check_items(struct clo_check *check, const struct clo_schema_node *node,
                        struct clo_value *value, const struct clo_check_place *place)
 {
-    size_t count = value->list.count;
-    if (node->min_items && count < (uint64_t)node->min_items->integer)
+    struct clo_value *items = clo_value_fields(value)->list.items;
+    size_t count = clo_value_count(value);
+    if (count < (uint64_t)node->min_items)
         return clo_check_fail(check, place, value, "a list of at least %lld items",
-                              (long long)node->min_items->integer);
-    if (node->max_items && count > (uint64_t)node->max_items->integer)
+                              (long long)node->min_items);
+    if (count > (uint64_t)node->max_items)
         return clo_check_fail(check, place, value, "a list of at most %lld items",
-                              (long long)node->max_items->integer);
+                              (long long)node->max_items);
     for (size_t i = 0; i < count; i++) {
         const struct clo_schema_node *item =
             i < node->prefix.count ? node->prefix.nodes[i] : node->items;
         struct clo_check_place below = {.parent = place, .index = i};
-        int status = item ? clo_check_node(check, item, &value->list.items[i], &below) : 0;
+        int status = item ? clo_check_node(check, item, &items[i], &below) : 0;
         if (status)
             return status;
     }
     if (!node->unique)
         return 0;
-    size_t repeated = clo_value_first_repeated(value);
-    if (repeated == (size_t)-1)
-        return clo_fail(check->error, CLO_ENOMEMORY, "%s: a list is too large to be compared",
-                        check->subject);
+    size_t repeated;
+    if (clo_value_find_repeated(value, &repeated))
+        return clo_fail_memory(check->error);
     if (repeated == count)
         return 0;
     return clo_check_fail(check, place, value,
@@ -196,12 +193,14 @@ static const struct clo_schema_node *find_property(const struct clo_schema_node 
 static int check_members(struct clo_check *check, const struct clo_schema_node *node,
                          struct clo_value *value, const struct clo_check_place *place)
 {
-    for (size_t i = 0; node->required && i < node->required->list.count; i++) {
-        if (!clo_value_get(value, node->required->list.items[i].text.data))
+    for (size_t i = 0; node->required && i < clo_value_count(node->required); i++) {
+        size_t length;
+        const char *name = clo_value_text_n(clo_value_item(node->required, i), &length);
+        if (!clo_value_get_n(value, name, length))
             return clo_check_fail_missing(check, place, node, value);
     }
-    for (size_t i = 0; i < value->map.count; i++) {
-        struct clo_member *member = &value->map.members[i];
+    for (size_t i = 0; i < clo_value_count(value); i++) {
+        struct clo_member *member = &clo_value_fields(value)->map.members[i];
         const struct clo_schema_node *below = find_property(node, member);
         if (!below)
             below = node->additional;
@@ -241,7 +240,11 @@ static bool only_types(const struct clo_schema_group *group, struct clo_schema_n
     for (size_t i = 0; i < group->count; i++) {
         const struct clo_schema_node *node = group->nodes[i];
         if (!node->types || node->allowed || node->constant || node->minimum || node->maximum ||
-            node->pattern || node->properties || node->required || node->items || node->reference)
+            node->above || node->below || node->multiple || node->min_length ||
+            node->max_length != INT64_MAX || node->min_items || node->max_items != INT64_MAX ||
+            node->unique || node->pattern || node->properties || node->required ||
+            node->additional || node->prefix.count || node->items || node->reference ||
+            node->any.count || node->one.count || node->all.count || node->excluded)
             return false;
         joined->types |= node->types;
     }
@@ -294,7 +297,7 @@ static int check_combined(struct clo_check *check, const struct clo_schema_node 
 static int check_content(struct clo_check *check, const struct clo_schema_node *node,
                          struct clo_value *value, const struct clo_check_place *place)
 {
-    switch (value->type) {
+    switch (clo_value_type(value)) {
     case CLO_INTEGER:
     case CLO_BIG_INTEGER:
     case CLO_NUMBER: return check_number(check, node, value, place);

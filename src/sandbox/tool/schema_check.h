@@ -4,6 +4,7 @@
 #define CLO_SANDBOX_TOOL_SCHEMA_CHECK_H
 
 #include "sandbox/tool/schema_node.h"
+#include "sandbox/value/value.h"
 
 struct clo_check {
     const char *subject;

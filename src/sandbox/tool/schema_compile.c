@@ -3,6 +3,7 @@
  * Each subschema of the document becomes one node, made the first time something refers to it; the
  * address of its value in the document identifies it, so a $ref into a circle ends.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,16 +71,18 @@ static int read_group(struct compiler *compiler, const struct clo_value *source,
     const struct clo_value *value = clo_value_get(source, keyword);
     if (!value)
         return 0;
-    if (value->type != CLO_LIST || !value->list.count)
+    size_t count = clo_value_count(value);
+    if (clo_value_type(value) != CLO_LIST || !count)
         return bad(compiler, keyword, "a list of schemas");
-    group->nodes = calloc(value->list.count, sizeof *group->nodes);
+    group->nodes = calloc(count, sizeof *group->nodes);
     if (!group->nodes)
         return clo_fail_memory(compiler->error);
-    group->count = value->list.count;
-    for (size_t i = 0; i < group->count; i++) {
+    group->count = count;
+    for (size_t i = 0; i < count; i++) {
         char index[24];
         snprintf(index, sizeof index, "%zu", i);
-        int status = compile_at(compiler, &value->list.items[i], keyword, index, &group->nodes[i]);
+        int status =
+            compile_at(compiler, clo_value_item(value, i), keyword, index, &group->nodes[i]);
         if (status)
             return status;
     }
@@ -105,13 +108,13 @@ static int read_type(struct compiler *compiler, const struct clo_value *source, 
     const struct clo_value *value = clo_value_get(source, "type");
     if (!value)
         return 0;
-    if (value->type != CLO_LIST)
+    if (clo_value_type(value) != CLO_LIST)
         return add_type(compiler, value, types);
-    if (!value->list.count)
+    if (!clo_value_count(value))
         return bad(compiler, "type", "a type or a list of at least one");
     int status = 0;
-    for (size_t i = 0; i < value->list.count && !status; i++)
-        status = add_type(compiler, &value->list.items[i], types);
+    for (size_t i = 0; i < clo_value_count(value) && !status; i++)
+        status = add_type(compiler, clo_value_item(value, i), types);
     return status;
 }
 
@@ -121,20 +124,20 @@ static int read_properties(struct compiler *compiler, const struct clo_value *so
     const struct clo_value *value = clo_value_get(source, "properties");
     if (!value)
         return 0;
-    if (value->type != CLO_MAP)
+    size_t count = clo_value_count(value);
+    if (clo_value_type(value) != CLO_MAP)
         return bad(compiler, "properties", "an object");
-    if (!value->map.count)
+    if (!count)
         return 0;
-    node->properties = calloc(value->map.count, sizeof *node->properties);
+    node->properties = calloc(count, sizeof *node->properties);
     if (!node->properties)
         return clo_fail_memory(compiler->error);
-    node->property_count = value->map.count;
-    for (size_t i = 0; i < value->map.count; i++) {
-        const struct clo_member *member = &value->map.members[i];
-        node->properties[i].name = member->name;
-        node->properties[i].name_length = member->name_length;
-        int status = compile_at(compiler, &member->value, "properties", member->name,
-                                &node->properties[i].node);
+    node->property_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct clo_schema_property *property = &node->properties[i];
+        const struct clo_value *below =
+            clo_value_member(value, i, &property->name, &property->name_length);
+        int status = compile_at(compiler, below, "properties", property->name, &property->node);
         if (status)
             return status;
     }
@@ -147,10 +150,10 @@ static int read_required(struct compiler *compiler, const struct clo_value *sour
     const struct clo_value *value = clo_value_get(source, "required");
     if (!value)
         return 0;
-    if (value->type != CLO_LIST)
+    if (clo_value_type(value) != CLO_LIST)
         return bad(compiler, "required", "a list of names");
-    for (size_t i = 0; i < value->list.count; i++) {
-        if (value->list.items[i].type != CLO_TEXT)
+    for (size_t i = 0; i < clo_value_count(value); i++) {
+        if (clo_value_type(clo_value_item(value, i)) != CLO_TEXT)
             return bad(compiler, "required", "a list of names");
     }
     node->required = value;
@@ -168,13 +171,20 @@ static int read_number(struct compiler *compiler, const struct clo_value *source
     return 0;
 }
 
+/* 2.0 is an integer, too. What 64 bits do not hold is above every count. */
 static int read_count(struct compiler *compiler, const struct clo_value *source,
-                      const char *keyword, const struct clo_value **count)
+                      const char *keyword, int64_t *count)
 {
-    int status = read_number(compiler, source, keyword, count);
-    if (!status && *count && ((*count)->type != CLO_INTEGER || (*count)->integer < 0))
-        status = bad(compiler, keyword, "a non-negative integer");
-    return status;
+    const struct clo_value *value = clo_value_get(source, keyword);
+    double number;
+    if (!value)
+        return 0;
+    if (!clo_value_integer(value, count)) {
+        if (!clo_value_number(value, &number) || number < 0 || number != rint(number))
+            return bad(compiler, keyword, "a non-negative integer");
+        *count = INT64_MAX;
+    }
+    return *count < 0 ? bad(compiler, keyword, "a non-negative integer") : 0;
 }
 
 static int read_numbers(struct compiler *compiler, const struct clo_value *source,
@@ -232,13 +242,11 @@ static const struct clo_value *step(const struct clo_value *at, const char *toke
         name[used++] = byte;
     }
     name[used] = '\0';
-    if (at->type == CLO_MAP)
+    if (clo_value_type(at) != CLO_LIST)
         return clo_value_get(at, name);
-    if (at->type != CLO_LIST)
-        return NULL;
     char *end;
     unsigned long index = strtoul(name, &end, 10);
-    return used && !*end && index < at->list.count ? &at->list.items[index] : NULL;
+    return used && !*end ? clo_value_item(at, index) : NULL;
 }
 
 static int read_reference(struct compiler *compiler, const struct clo_value *source,
@@ -275,9 +283,8 @@ static int read_objects(struct compiler *compiler, const struct clo_value *sourc
     if (!status)
         status = read_schema(compiler, source, "items", &node->items);
     const struct clo_value *unique = clo_value_get(source, "uniqueItems");
-    if (!status && unique && unique->type != CLO_BOOL)
+    if (unique && !clo_value_bool(unique, &node->unique) && !status)
         status = bad(compiler, "uniqueItems", "true or false");
-    node->unique = unique && unique->type == CLO_BOOL && unique->boolean;
     return status;
 }
 
@@ -286,7 +293,8 @@ static int read_choices(struct compiler *compiler, const struct clo_value *sourc
 {
     node->constant = clo_value_get(source, "const");
     node->allowed = clo_value_get(source, "enum");
-    if (node->allowed && (node->allowed->type != CLO_LIST || !node->allowed->list.count))
+    if (node->allowed &&
+        (clo_value_type(node->allowed) != CLO_LIST || !clo_value_count(node->allowed)))
         return bad(compiler, "enum", "a list of at least one value");
     int status = read_group(compiler, source, "anyOf", &node->any);
     if (!status)
@@ -301,11 +309,13 @@ static int read_choices(struct compiler *compiler, const struct clo_value *sourc
 static int fill(struct compiler *compiler, const struct clo_value *source,
                 struct clo_schema_node *node)
 {
-    if (source->type == CLO_BOOL) {
-        node->refuses_all = !source->boolean;
+    bool takes_all;
+    node->max_items = node->max_length = INT64_MAX;
+    if (clo_value_bool(source, &takes_all)) {
+        node->refuses_all = !takes_all;
         return 0;
     }
-    if (source->type != CLO_MAP)
+    if (clo_value_type(source) != CLO_MAP)
         return clo_fail(compiler->error, CLO_EINVALID,
                         "%s must be a schema: an object, true or "
                         "false",

@@ -66,9 +66,10 @@ int clo_check_fail_missing(struct clo_check *check, const struct clo_check_place
 {
     struct clo_buffer names = CLO_BUFFER(MESSAGE_MAX);
     size_t count = 0;
-    for (size_t i = 0; i < node->required->list.count; i++) {
-        const char *name = node->required->list.items[i].text.data;
-        if (!clo_value_get(map, name)) {
+    for (size_t i = 0; i < clo_value_count(node->required); i++) {
+        size_t length;
+        const char *name = clo_value_text_n(clo_value_item(node->required, i), &length);
+        if (!clo_value_get_n(map, name, length)) {
             append(&names, ", ", name);
             count++;
         }
@@ -139,9 +140,9 @@ int clo_check_fail_enum(struct clo_check *check, const struct clo_check_place *p
                         const struct clo_schema_node *node, const struct clo_value *value)
 {
     struct clo_buffer wanted = CLO_BUFFER(MESSAGE_MAX / 2);
-    for (size_t i = 0; i < node->allowed->list.count && !wanted.failed; i++) {
+    for (size_t i = 0; i < clo_value_count(node->allowed) && !wanted.failed; i++) {
         char item[CLO_VALUE_PREVIEW_MAX];
-        clo_value_preview(item, &node->allowed->list.items[i]);
+        clo_value_preview(item, clo_value_item(node->allowed, i));
         clo_buffer_format(&wanted, "%s%s", i ? ", " : "", item);
     }
     int status = clo_check_fail(check, place, value, "one of %s%s", wanted.data ? wanted.data : "",

@@ -51,11 +51,11 @@ struct clo_schema_node {
 
     struct clo_schema_group prefix;
     const struct clo_schema_node *items;
-    const struct clo_value *min_items, *max_items;
+    int64_t min_items, max_items;
     bool unique;
 
     const struct clo_value *minimum, *maximum, *above, *below, *multiple;
-    const struct clo_value *min_length, *max_length;
+    int64_t min_length, max_length;
     pcre2_code *pattern;
     const char *pattern_text;
 
@@ -68,18 +68,6 @@ struct clo_schema {
     struct clo_schema_node *nodes[CLO_SCHEMA_NODES_MAX];
     size_t node_count;
 };
-
-/* Equal as JSON Schema sees it: 2 and 2.0 are, true and 1 are not. */
-bool clo_value_equal(const struct clo_value *left, const struct clo_value *right);
-
-/* Numbers by size: negative, 0, positive. Both must be numbers. */
-int clo_value_order(const struct clo_value *left, const struct clo_value *right);
-
-bool clo_value_is_multiple(const struct clo_value *value, const struct clo_value *of);
-
-/* Index of the first item that equals an earlier one, the list's length if there is none. Costs
- * n log n, whatever the items are. CLO_ENOMEMORY is reported as (size_t)-1. */
-size_t clo_value_first_repeated(const struct clo_value *list);
 
 /* A value in a few words, for messages: "modulo" in quotes, 7, a list of 3 items. */
 #define CLO_VALUE_PREVIEW_MAX 96

@@ -90,7 +90,7 @@ static int compile_schema(struct clo_schema **schema, const struct clo_tool *too
     const struct clo_value *document = clo_schema_document(*schema);
     const struct clo_value *type = clo_value_get(document, "type");
     const char *name = clo_value_text(type);
-    if (document->type == CLO_MAP && (!type || (name && strcmp(name, "object") == 0)))
+    if (clo_value_type(document) == CLO_MAP && (!type || (name && strcmp(name, "object") == 0)))
         return 0;
     clo_schema_free(*schema);
     *schema = NULL;
@@ -260,21 +260,22 @@ const struct clo_tool_entry *clo_tool_set_find(const struct clo_tool_set *tools,
                                                const struct clo_value *name,
                                                struct clo_error *error)
 {
+    size_t length;
+    const char *wanted = clo_value_text_n(name, &length);
     for (size_t i = 0; i < tools->count; i++) {
         const char *known = tools->entries[i].tool.name;
-        if (strlen(known) == name->text.length &&
-            memcmp(known, name->text.data, name->text.length) == 0)
+        if (strlen(known) == length && memcmp(known, wanted, length) == 0)
             return &tools->entries[i];
     }
     struct clo_buffer names = CLO_BUFFER(500);
     for (size_t i = 0; i < tools->count; i++)
         clo_buffer_format(&names, "%s%s", i ? ", " : "", tools->entries[i].tool.name);
     if (tools->count)
-        clo_fail(error, CLO_ENOTFOUND, "there is no tool '%.64s'; the tools are %s%s",
-                 name->text.data, names.data, names.failed ? ", ..." : "");
+        clo_fail(error, CLO_ENOTFOUND, "there is no tool '%.64s'; the tools are %s%s", wanted,
+                 names.data, names.failed ? ", ..." : "");
     else
         clo_fail(error, CLO_ENOTFOUND, "there is no tool '%.64s'; this sandbox has no tools",
-                 name->text.data);
+                 wanted);
     clo_buffer_free(&names);
     return NULL;
 }

@@ -267,7 +267,7 @@ static struct clo_value *next_place(struct decoder *decoder)
     struct level *level = &decoder->levels[decoder->depth - 1];
     level->missing--;
     decoder->missing--;
-    if (level->container->type == CLO_MAP)
+    if (clo_value_type(level->container) == CLO_MAP)
         return next_member(decoder, level->container);
     struct clo_value *value = clo_value_append(level->container);
     if (!value)
@@ -279,7 +279,7 @@ static int close_full_levels(struct decoder *decoder)
 {
     while (decoder->depth && !decoder->levels[decoder->depth - 1].missing) {
         const struct clo_value *container = decoder->levels[--decoder->depth].container;
-        if (container->type != CLO_MAP)
+        if (clo_value_type(container) != CLO_MAP)
             continue;
         const struct clo_member *twice;
         if (clo_value_find_duplicate(container, &twice))

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "sandbox/value/cbor.h"
+#include "sandbox/value/value.h"
 
 #define HEAD_MAX 9 /* bytes of the longest CBOR head */
 
@@ -72,7 +73,7 @@ static void put_bool(struct clo_buffer *buffer, bool boolean)
     clo_buffer_append(buffer, head, cbor_encode_bool(boolean, head, sizeof head));
 }
 
-static void put_big_integer(struct clo_buffer *buffer, const struct clo_value *value)
+static void put_big_integer(struct clo_buffer *buffer, const struct clo_value_fields *value)
 {
     unsigned char head[HEAD_MAX];
     clo_buffer_append(buffer, head, cbor_encode_tag(value->negative ? 3 : 2, head, sizeof head));
@@ -96,9 +97,9 @@ static int explain(const struct clo_buffer *buffer, struct clo_error *error)
     return clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as CBOR", buffer->limit);
 }
 
-static int encode(struct encoder *encoder, const struct clo_value *value, int depth);
+static int encode(struct encoder *encoder, const struct clo_value *whole, int depth);
 
-static int encode_list(struct encoder *encoder, const struct clo_value *value, int depth)
+static int encode_list(struct encoder *encoder, const struct clo_value_fields *value, int depth)
 {
     clo_cbor_put_list(encoder->buffer, value->list.count);
     int status = 0;
@@ -107,7 +108,7 @@ static int encode_list(struct encoder *encoder, const struct clo_value *value, i
     return status;
 }
 
-static int encode_map(struct encoder *encoder, const struct clo_value *value, int depth)
+static int encode_map(struct encoder *encoder, const struct clo_value_fields *value, int depth)
 {
     clo_cbor_put_map(encoder->buffer, value->map.count);
     int status = 0;
@@ -120,8 +121,9 @@ static int encode_map(struct encoder *encoder, const struct clo_value *value, in
     return status;
 }
 
-static int encode(struct encoder *encoder, const struct clo_value *value, int depth)
+static int encode(struct encoder *encoder, const struct clo_value *whole, int depth)
 {
+    const struct clo_value_fields *value = clo_value_fields(whole);
     if (encoder->buffer->failed)
         return explain(encoder->buffer, encoder->error);
     if (encoder->nodes++ == CLO_VALUE_NODES_MAX)

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "sandbox/value/value.h"
 #include "sandbox/value/value_json.h"
 
 /* The way from the root to the value in hand, for messages: each level is on the C stack. */
@@ -47,7 +48,7 @@ static int refuse_number(const struct place *place, double number, struct clo_er
     return refuse(place, text, error);
 }
 
-static int check_container(const struct clo_value *value, const struct place *place,
+static int check_container(const struct clo_value_fields *value, const struct place *place,
                            struct clo_error *error)
 {
     if (value->incomplete)
@@ -99,10 +100,10 @@ static int write_text(struct clo_buffer *buffer, const char *text, size_t length
     return 0;
 }
 
-static int write(struct clo_buffer *buffer, const struct clo_value *value,
+static int write(struct clo_buffer *buffer, const struct clo_value *whole,
                  const struct place *place, struct clo_error *error);
 
-static int write_list(struct clo_buffer *buffer, const struct clo_value *value,
+static int write_list(struct clo_buffer *buffer, const struct clo_value_fields *value,
                       const struct place *place, struct clo_error *error)
 {
     int status = check_container(value, place, error);
@@ -117,7 +118,7 @@ static int write_list(struct clo_buffer *buffer, const struct clo_value *value,
     return status;
 }
 
-static int write_map(struct clo_buffer *buffer, const struct clo_value *value,
+static int write_map(struct clo_buffer *buffer, const struct clo_value_fields *value,
                      const struct place *place, struct clo_error *error)
 {
     int status = check_container(value, place, error);
@@ -147,15 +148,16 @@ static int write_number(struct clo_buffer *buffer, double number, const struct p
     return 0;
 }
 
-static int write(struct clo_buffer *buffer, const struct clo_value *value,
+static int write(struct clo_buffer *buffer, const struct clo_value *whole,
                  const struct place *place, struct clo_error *error)
 {
+    const struct clo_value_fields *value = clo_value_fields(whole);
     switch (value->type) {
     case CLO_NULL: clo_buffer_text(buffer, "null"); return 0;
     case CLO_BOOL: clo_buffer_text(buffer, value->boolean ? "true" : "false"); return 0;
     case CLO_INTEGER: clo_buffer_format(buffer, "%lld", (long long)value->integer); return 0;
     case CLO_BIG_INTEGER:
-        if (clo_big_integer_text(buffer, value) == CLO_ELIMIT && !buffer->failed)
+        if (clo_big_integer_text(buffer, whole) == CLO_ELIMIT && !buffer->failed)
             return refuse(place, "an integer of more than 4300 digits", error);
         return 0;
     case CLO_NUMBER: return write_number(buffer, value->number, place, error);
@@ -179,10 +181,10 @@ int clo_value_write_json(struct clo_buffer *buffer, const struct clo_value *valu
     return status;
 }
 
-static int make(json_t **json, const struct clo_value *value, const struct place *place,
+static int make(json_t **json, const struct clo_value *whole, const struct place *place,
                 struct clo_error *error);
 
-static int make_list(json_t **json, const struct clo_value *value, const struct place *place,
+static int make_list(json_t **json, const struct clo_value_fields *value, const struct place *place,
                      struct clo_error *error)
 {
     int status = check_container(value, place, error);
@@ -199,7 +201,7 @@ static int make_list(json_t **json, const struct clo_value *value, const struct 
     return status;
 }
 
-static int make_map(json_t **json, const struct clo_value *value, const struct place *place,
+static int make_map(json_t **json, const struct clo_value_fields *value, const struct place *place,
                     struct clo_error *error)
 {
     int status = check_container(value, place, error);
@@ -220,7 +222,7 @@ static int make_map(json_t **json, const struct clo_value *value, const struct p
     return status;
 }
 
-static int make_text(json_t **json, const struct clo_value *value, const struct place *place,
+static int make_text(json_t **json, const struct clo_value_fields *value, const struct place *place,
                      struct clo_error *error)
 {
     if (!clo_utf8_strict((const uint8_t *)value->text.data, value->text.length))
@@ -229,9 +231,10 @@ static int make_text(json_t **json, const struct clo_value *value, const struct 
     return 0;
 }
 
-static int make(json_t **json, const struct clo_value *value, const struct place *place,
+static int make(json_t **json, const struct clo_value *whole, const struct place *place,
                 struct clo_error *error)
 {
+    const struct clo_value_fields *value = clo_value_fields(whole);
     int status = 0;
     switch (value->type) {
     case CLO_NULL: *json = json_null(); break;

@@ -61,11 +61,13 @@ static void add_one(uint8_t *bytes, size_t length)
 int clo_big_integer_text(struct clo_buffer *buffer, const struct clo_value *value)
 {
     uint8_t bytes[MAGNITUDE_MAX + 1] = {0}; /* one more for the carry of -1 - magnitude */
-    size_t length = value->text.length;
+    bool negative;
+    size_t length;
+    const uint8_t *magnitude = clo_value_magnitude(value, &negative, &length);
     if (length > MAGNITUDE_MAX)
         return CLO_ELIMIT;
-    memcpy(bytes + 1, value->text.data, length++);
-    if (value->negative)
+    memcpy(bytes + 1, magnitude, length++);
+    if (negative)
         add_one(bytes, length);
 
     char digits[CLO_JSON_DIGITS_MAX + 32];
@@ -82,7 +84,7 @@ int clo_big_integer_text(struct clo_buffer *buffer, const struct clo_value *valu
     }
     if (sizeof digits - at > CLO_JSON_DIGITS_MAX)
         return CLO_ELIMIT;
-    if (value->negative)
+    if (negative)
         digits[--at] = '-';
     return clo_buffer_append(buffer, digits + at, sizeof digits - at);
 }

@@ -13,8 +13,13 @@
 
 #define FIRST_CAPACITY 4
 
+static struct clo_value_fields *fields(struct clo_value *value)
+{
+    return (struct clo_value_fields *)value;
+}
+
 /* The next child to release, taken off the container; NULL when there is none left. */
-static struct clo_value *take_child(struct clo_value *container)
+static struct clo_value *take_child(struct clo_value_fields *container)
 {
     if (container->type == CLO_LIST)
         return container->list.count ? &container->list.items[--container->list.count] : NULL;
@@ -25,25 +30,25 @@ static struct clo_value *take_child(struct clo_value *container)
     return &member->value;
 }
 
-static bool is_container(const struct clo_value *value)
+static bool is_container(const struct clo_value_fields *value)
 {
     return value->type == CLO_LIST || value->type == CLO_MAP;
 }
 
-static void set_parent(struct clo_value *container, struct clo_value *parent)
+static void set_parent(struct clo_value_fields *container, struct clo_value_fields *parent)
 {
     size_t *place =
         container->type == CLO_LIST ? &container->list.capacity : &container->map.capacity;
     *place = (size_t)(uintptr_t)parent;
 }
 
-static struct clo_value *get_parent(const struct clo_value *container)
+static struct clo_value_fields *get_parent(const struct clo_value_fields *container)
 {
-    return (struct clo_value *)(uintptr_t)(container->type == CLO_LIST ? container->list.capacity
-                                                                       : container->map.capacity);
+    size_t place = container->type == CLO_LIST ? container->list.capacity : container->map.capacity;
+    return (struct clo_value_fields *)(uintptr_t)place;
 }
 
-static void free_leaf(struct clo_value *value)
+static void free_leaf(struct clo_value_fields *value)
 {
     if (value->type == CLO_TEXT || value->type == CLO_BYTES || value->type == CLO_BIG_INTEGER)
         free(value->text.data);
@@ -51,17 +56,17 @@ static void free_leaf(struct clo_value *value)
 
 void clo_value_clear(struct clo_value *value)
 {
-    if (!is_container(value)) {
-        free_leaf(value);
+    struct clo_value_fields *at = fields(value);
+    if (!is_container(at)) {
+        free_leaf(at);
         *value = (struct clo_value){0};
         return;
     }
-    struct clo_value *at = value;
     set_parent(at, NULL);
     while (at) {
-        struct clo_value *child = take_child(at);
+        struct clo_value_fields *child = fields(take_child(at));
         if (!child) {
-            struct clo_value *parent = get_parent(at);
+            struct clo_value_fields *parent = get_parent(at);
             if (at->type == CLO_LIST)
                 free(at->list.items);
             else
@@ -78,27 +83,27 @@ void clo_value_clear(struct clo_value *value)
 }
 
 /* `value` may be NULL: a place that found no memory, passed on. */
-static void replace(struct clo_value *value, struct clo_value with)
+static void replace(struct clo_value *value, struct clo_value_fields with)
 {
     if (!value)
         return;
     clo_value_clear(value);
-    *value = with;
+    *fields(value) = with;
 }
 
 void clo_value_set_bool(struct clo_value *value, bool boolean)
 {
-    replace(value, (struct clo_value){.type = CLO_BOOL, .boolean = boolean});
+    replace(value, (struct clo_value_fields){.type = CLO_BOOL, .boolean = boolean});
 }
 
 void clo_value_set_integer(struct clo_value *value, int64_t integer)
 {
-    replace(value, (struct clo_value){.type = CLO_INTEGER, .integer = integer});
+    replace(value, (struct clo_value_fields){.type = CLO_INTEGER, .integer = integer});
 }
 
 void clo_value_set_number(struct clo_value *value, double number)
 {
-    replace(value, (struct clo_value){.type = CLO_NUMBER, .number = number});
+    replace(value, (struct clo_value_fields){.type = CLO_NUMBER, .number = number});
 }
 
 static char *copy_bytes(const void *data, size_t length)
@@ -118,9 +123,9 @@ static int set_bytes(struct clo_value *value, enum clo_type type, bool negative,
     char *copy = value ? copy_bytes(data, length) : NULL;
     if (!copy)
         return CLO_ENOMEMORY;
-    replace(value, (struct clo_value){.type = type,
-                                      .negative = negative,
-                                      .text = {.data = copy, .length = length}});
+    replace(value, (struct clo_value_fields){.type = type,
+                                             .negative = negative,
+                                             .text = {.data = copy, .length = length}});
     return 0;
 }
 
@@ -160,12 +165,12 @@ int clo_value_set_magnitude(struct clo_value *value, bool negative, const uint8_
 
 void clo_value_set_list(struct clo_value *value)
 {
-    replace(value, (struct clo_value){.type = CLO_LIST});
+    replace(value, (struct clo_value_fields){.type = CLO_LIST});
 }
 
 void clo_value_set_map(struct clo_value *value)
 {
-    replace(value, (struct clo_value){.type = CLO_MAP});
+    replace(value, (struct clo_value_fields){.type = CLO_MAP});
 }
 
 /* Make room for one more element of `size` bytes. */
@@ -180,8 +185,9 @@ static void *grow(void *items, size_t count, size_t *capacity, size_t size)
     return larger;
 }
 
-int clo_value_reserve(struct clo_value *container, size_t count)
+int clo_value_reserve(struct clo_value *value, size_t count)
 {
+    struct clo_value_fields *container = fields(value);
     if (!count)
         return 0;
     bool list = container->type == CLO_LIST;
@@ -199,8 +205,9 @@ int clo_value_reserve(struct clo_value *container, size_t count)
     return 0;
 }
 
-struct clo_value *clo_value_append(struct clo_value *list)
+struct clo_value *clo_value_append(struct clo_value *value)
 {
+    struct clo_value_fields *list = fields(value);
     if (!list || list->type != CLO_LIST)
         return NULL;
     struct clo_value *items =
@@ -215,8 +222,11 @@ struct clo_value *clo_value_append(struct clo_value *list)
     return item;
 }
 
-static struct clo_member *find(const struct clo_value *map, const char *name, size_t length)
+static struct clo_member *find(const struct clo_value *value, const char *name, size_t length)
 {
+    const struct clo_value_fields *map = clo_value_fields(value);
+    if (!map || map->type != CLO_MAP)
+        return NULL;
     for (size_t i = 0; i < map->map.count; i++) {
         struct clo_member *member = &map->map.members[i];
         if (member->name_length == length && memcmp(member->name, name, length) == 0)
@@ -232,14 +242,15 @@ struct clo_value *clo_value_put(struct clo_value *map, const char *name)
 
 struct clo_value *clo_value_put_n(struct clo_value *map, const char *name, size_t length)
 {
-    if (!map || map->type != CLO_MAP)
+    if (clo_value_type(map) != CLO_MAP)
         return NULL;
     struct clo_member *member = find(map, name, length);
     return member ? &member->value : clo_value_add(map, name, length);
 }
 
-struct clo_value *clo_value_add(struct clo_value *map, const char *name, size_t length)
+struct clo_value *clo_value_add(struct clo_value *value, const char *name, size_t length)
 {
+    struct clo_value_fields *map = fields(value);
     struct clo_member *members =
         grow(map->map.members, map->map.count, &map->map.capacity, sizeof *members);
     if (members)
@@ -261,8 +272,9 @@ static size_t block(size_t size)
     return rounded < CLO_VALUE_BLOCK_LEAST ? CLO_VALUE_BLOCK_LEAST : rounded;
 }
 
-size_t clo_value_footprint(const struct clo_value *value)
+size_t clo_value_footprint(const struct clo_value *root)
 {
+    const struct clo_value_fields *value = clo_value_fields(root);
     size_t sum = 0;
     switch (value->type) {
     case CLO_TEXT:
@@ -291,8 +303,9 @@ static int compare_names(const void *left, const void *right)
 }
 
 /* Sorting keeps this n log n: a guest chooses the number of members. */
-int clo_value_find_duplicate(const struct clo_value *map, const struct clo_member **duplicate)
+int clo_value_find_duplicate(const struct clo_value *value, const struct clo_member **duplicate)
 {
+    const struct clo_value_fields *map = clo_value_fields(value);
     *duplicate = NULL;
     size_t count = map->map.count;
     if (count < 2)
@@ -316,40 +329,168 @@ int clo_value_find_duplicate(const struct clo_value *map, const struct clo_membe
     return 0;
 }
 
+char *clo_value_take_text(struct clo_value *value, size_t *length)
+{
+    if (clo_value_type(value) != CLO_TEXT)
+        return NULL;
+    char *text = fields(value)->text.data;
+    *length = fields(value)->text.length;
+    *value = (struct clo_value){0};
+    return text;
+}
+
+enum clo_type clo_value_type(const struct clo_value *value)
+{
+    return value ? clo_value_fields(value)->type : CLO_NULL;
+}
+
 const struct clo_value *clo_value_get(const struct clo_value *map, const char *name)
 {
-    if (!map || map->type != CLO_MAP)
-        return NULL;
-    struct clo_member *member = find(map, name, strlen(name));
+    return clo_value_get_n(map, name, strlen(name));
+}
+
+const struct clo_value *clo_value_get_n(const struct clo_value *map, const char *name,
+                                        size_t length)
+{
+    const struct clo_member *member = find(map, name, length);
     return member ? &member->value : NULL;
+}
+
+size_t clo_value_count(const struct clo_value *value)
+{
+    switch (clo_value_type(value)) {
+    case CLO_LIST: return clo_value_fields(value)->list.count;
+    case CLO_MAP: return clo_value_fields(value)->map.count;
+    default: return 0;
+    }
+}
+
+const struct clo_value *clo_value_item(const struct clo_value *list, size_t index)
+{
+    if (clo_value_type(list) != CLO_LIST || index >= clo_value_count(list))
+        return NULL;
+    return &clo_value_fields(list)->list.items[index];
+}
+
+const struct clo_value *clo_value_member(const struct clo_value *map, size_t index,
+                                         const char **name, size_t *length)
+{
+    if (clo_value_type(map) != CLO_MAP || index >= clo_value_count(map))
+        return NULL;
+    const struct clo_member *member = &clo_value_fields(map)->map.members[index];
+    if (name)
+        *name = member->name;
+    if (length)
+        *length = member->name_length;
+    return &member->value;
+}
+
+/* TEXT, BYTES or BIG_INTEGER */
+static const char *get_bytes(const struct clo_value *value, enum clo_type type, size_t *length)
+{
+    if (clo_value_type(value) != type)
+        return NULL;
+    if (length)
+        *length = clo_value_fields(value)->text.length;
+    return clo_value_fields(value)->text.data;
 }
 
 const char *clo_value_text(const struct clo_value *value)
 {
-    return value && value->type == CLO_TEXT ? value->text.data : NULL;
+    return get_bytes(value, CLO_TEXT, NULL);
 }
 
-static double magnitude_number(const struct clo_value *value)
+const char *clo_value_text_n(const struct clo_value *value, size_t *length)
 {
-    /* 1,024 bits at most are finite, so beyond 136 bytes only the exponent counts: infinity */
+    return get_bytes(value, CLO_TEXT, length);
+}
+
+const uint8_t *clo_value_bytes(const struct clo_value *value, size_t *length)
+{
+    return (const uint8_t *)get_bytes(value, CLO_BYTES, length);
+}
+
+const uint8_t *clo_value_magnitude(const struct clo_value *value, bool *negative, size_t *length)
+{
+    const char *data = get_bytes(value, CLO_BIG_INTEGER, length);
+    if (data && negative)
+        *negative = clo_value_fields(value)->negative;
+    return (const uint8_t *)data;
+}
+
+bool clo_value_bool(const struct clo_value *value, bool *boolean)
+{
+    if (clo_value_type(value) != CLO_BOOL)
+        return false;
+    *boolean = clo_value_fields(value)->boolean;
+    return true;
+}
+
+bool clo_value_integer(const struct clo_value *value, int64_t *integer)
+{
+    if (clo_value_type(value) == CLO_INTEGER) {
+        *integer = clo_value_fields(value)->integer;
+        return true;
+    }
+    if (clo_value_type(value) != CLO_NUMBER)
+        return false;
+    double number = clo_value_fields(value)->number;
+    if (!(number >= -0x1p63 && number < 0x1p63) || number != rint(number))
+        return false;
+    *integer = (int64_t)number;
+    return true;
+}
+
+/* The 64 leading bits, the last of them set if any bit behind them is: converting those rounds as
+ * converting all of them would, since a double keeps 53. */
+static double magnitude_number(const struct clo_value_fields *value)
+{
     const uint8_t *data = (const uint8_t *)value->text.data;
-    double number = 0;
-    size_t used = value->text.length < 9 ? value->text.length : 9;
-    for (size_t i = 0; i < used; i++)
-        number = number * 256 + data[i];
-    size_t rest = value->text.length - used;
-    number = ldexp(number, rest > 256 ? 2048 : (int)rest * 8);
-    return value->negative ? -1 - number : number;
+    size_t length = value->text.length;
+    if (length > CLO_WHOLE_BYTES + 1) /* whatever it is, it is beyond every double */
+        return value->negative ? -INFINITY : INFINITY;
+    uint8_t bytes[CLO_WHOLE_BYTES + 2] = {0}; /* one more for the carry of -1 - magnitude */
+    memcpy(bytes + sizeof bytes - length, data, length);
+    for (size_t i = sizeof bytes; value->negative && i-- > 0 && ++bytes[i] == 0;)
+        ;
+    size_t first = 0;
+    while (first < sizeof bytes - 8 && !bytes[first])
+        first++;
+    uint64_t leading = 0;
+    for (size_t i = first; i < first + 8; i++)
+        leading = leading << 8 | bytes[i];
+    size_t rest = sizeof bytes - first - 8;
+    int shift = __builtin_clzll(leading | 1);
+    uint64_t below = rest ? bytes[first + 8] : 0;
+    leading = leading << shift | below >> (8 - shift);
+    bool more = (below << shift & 0xff) != 0;
+    for (size_t i = first + 9; i < sizeof bytes && !more; i++)
+        more = bytes[i] != 0;
+    double number = ldexp((double)(leading | more), (int)rest * 8 - shift);
+    return value->negative ? -number : number;
 }
 
 bool clo_value_number(const struct clo_value *value, double *number)
 {
-    if (!value)
-        return false;
-    switch (value->type) {
-    case CLO_NUMBER: *number = value->number; return true;
-    case CLO_INTEGER: *number = (double)value->integer; return true;
-    case CLO_BIG_INTEGER: *number = magnitude_number(value); return true;
+    switch (clo_value_type(value)) {
+    case CLO_NUMBER: *number = clo_value_fields(value)->number; return true;
+    case CLO_INTEGER: *number = (double)clo_value_fields(value)->integer; return true;
+    case CLO_BIG_INTEGER: *number = magnitude_number(clo_value_fields(value)); return true;
     default: return false;
     }
+}
+
+void clo_whole_magnitude(double whole, bool *negative, uint8_t magnitude[CLO_WHOLE_BYTES])
+{
+    int exponent;
+    double fraction = frexp(fabs(whole), &exponent); /* |whole| = fraction 2^exponent */
+    uint64_t mantissa = (uint64_t)ldexp(fraction, exponent < 53 ? exponent : 53);
+    unsigned shift = exponent < 53 ? 0 : (unsigned)exponent - 53;
+    memset(magnitude, 0, CLO_WHOLE_BYTES);
+    size_t at = CLO_WHOLE_BYTES - shift / 8;
+    for (unsigned __int128 chunk = (unsigned __int128)mantissa << shift % 8; chunk; chunk >>= 8)
+        magnitude[--at] = (uint8_t)chunk;
+    *negative = whole < 0;
+    for (size_t i = CLO_WHOLE_BYTES; *negative && i-- > 0 && magnitude[i]-- == 0;)
+        ; /* the magnitude of -n is n - 1 */
 }

@@ -1,8 +1,51 @@
-/* sandbox/value/value.h - what the codecs need of values beyond the public functions. */
+/* sandbox/value/value.h - what a value holds, for the codecs and checks that walk it.
+ *
+ * The fields are read with clo_value_fields; value.c alone writes them. Which member of the union
+ * counts is said by `type`, and nobody reads another.
+ */
 #ifndef CLO_SANDBOX_VALUE_VALUE_H
 #define CLO_SANDBOX_VALUE_VALUE_H
 
+#include <assert.h>
+
 #include "cloche/value.h"
+
+struct clo_member {
+    char *name; /* NUL-terminated; may contain NUL bytes before name_length */
+    size_t name_length;
+    struct clo_value value;
+};
+
+struct __attribute__((may_alias)) clo_value_fields {
+    enum clo_type type;
+    bool negative;   /* CLO_BIG_INTEGER: the value is -1 - magnitude, else magnitude (as in CBOR) */
+    bool incomplete; /* CLO_LIST, CLO_MAP: there was no memory for a place in it */
+    union {
+        bool boolean;
+        int64_t integer;
+        double number;
+        struct {
+            char *data;    /* TEXT, BYTES: NUL-terminated for convenience; BIG_INTEGER: magnitude,
+                              big-endian bytes without leading zeros, at least 8 */
+            size_t length; /* bytes, without the NUL */
+        } text;
+        struct {
+            struct clo_value *items;
+            size_t count, capacity;
+        } list;
+        struct {
+            struct clo_member *members; /* in order of insertion; names are unique */
+            size_t count, capacity;
+        } map;
+    };
+};
+static_assert(sizeof(struct clo_value_fields) == sizeof(struct clo_value), "they are one");
+static_assert(_Alignof(struct clo_value_fields) == _Alignof(struct clo_value), "they are one");
+
+static inline const struct clo_value_fields *clo_value_fields(const struct clo_value *value)
+{
+    return (const struct clo_value_fields *)value;
+}
 
 /* Add a member without looking for one of that name. The caller checks for duplicates once, when
  * the map is complete. NULL: out of memory. */
@@ -14,10 +57,13 @@ int clo_value_reserve(struct clo_value *container, size_t count);
 /* *duplicate is a member whose name another has too, or NULL. CLO_ENOMEMORY. */
 int clo_value_find_duplicate(const struct clo_value *map, const struct clo_member **duplicate);
 
-/* An integer from a magnitude (big-endian): CLO_INTEGER where it fits in 64 bits, otherwise
- * CLO_BIG_INTEGER. `negative`: the value is -1 - magnitude. CLO_ENOMEMORY. */
-int clo_value_set_magnitude(struct clo_value *value, bool negative, const uint8_t *data,
-                            size_t length);
+/* Take a CLO_TEXT's text out; the value is null then and the caller frees the text. NULL for any
+ * other type, which stays as it is. */
+char *clo_value_take_text(struct clo_value *value, size_t *length);
+
+/* The magnitude of a whole number as in CLO_BIG_INTEGER, exactly, with leading zeros. */
+#define CLO_WHOLE_BYTES 128 /* the largest double is below 2^1024 */
+void clo_whole_magnitude(double whole, bool *negative, uint8_t magnitude[CLO_WHOLE_BYTES]);
 
 #define CLO_VALUE_BLOCK_LEAST 32u /* bytes that malloc takes at least */
 

@@ -1,133 +1,307 @@
-/* value_compare.c - when two values are equal, and numbers by size (JSON Schema core, section 4.2.2). */
+/* value_compare.c - one order over all values, and what is made of it.
+ *
+ * compare() is a total order: by kind, then by content. Equal values have the same place in it; the
+ * converse fails for nan alone, which it says. Maps are compared with their members sorted by name:
+ * arrange() makes such a copy of the tree once, so that a list of maps is sorted without sorting
+ * members at each step.
+ */
+#include "sandbox/value/value_compare.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sandbox/tool/schema_node.h"
-#include "sandbox/value/value_json.h"
+#include "base/number.h"
+#include "cloche/error.h"
+#include "sandbox/value/value.h"
 
-static bool is_number(const struct clo_value *value)
+static int sign(bool less, bool greater)
 {
-    return value->type == CLO_INTEGER || value->type == CLO_BIG_INTEGER ||
-           value->type == CLO_NUMBER;
+    return greater - less;
 }
 
-static int sign(int64_t difference)
+static int order_bytes(const void *left, size_t left_length, const void *right, size_t right_length)
 {
-    return difference < 0 ? -1 : difference > 0;
+    size_t shorter = left_length < right_length ? left_length : right_length;
+    int order = shorter ? memcmp(left, right, shorter) : 0;
+    return order ? order : sign(left_length<right_length, left_length> right_length);
 }
 
-static int order_big(const struct clo_value *left, const struct clo_value *right)
+/* ---- numbers ---- */
+
+struct magnitude { /* as in CLO_BIG_INTEGER, without leading zeros */
+    bool negative;
+    const uint8_t *data;
+    size_t length;
+};
+
+static int order_magnitudes(const struct magnitude *left, const struct magnitude *right)
 {
     if (left->negative != right->negative)
         return left->negative ? -1 : 1;
-    int order = sign((int64_t)left->text.length - (int64_t)right->text.length);
+    int order = sign(left->length<right->length, left->length> right->length);
     if (!order)
-        order = sign(memcmp(left->text.data, right->text.data, left->text.length));
+        order = memcmp(left->data, right->data, left->length);
     return left->negative ? -order : order;
 }
 
-/* An integer against a double, exactly: the double is cut to an integer first. */
-static int order_mixed(int64_t integer, double number)
+/* A big integer is beyond all of 64 bits; a double may be there too, and is an integer then. */
+static int order_big(const struct magnitude *big, const struct clo_value_fields *other)
 {
+    int beyond = big->negative ? -1 : 1;
+    if (other->type == CLO_INTEGER)
+        return beyond;
+    double number = other->number;
     if (isnan(number))
-        return 1;
-    if (number >= 0x1p63)
         return -1;
-    if (number < -0x1p63)
-        return 1;
-    int64_t whole = (int64_t)number;
-    if (integer != whole)
-        return integer < whole ? -1 : 1;
-    double rest = number - (double)whole;
-    return rest > 0 ? -1 : rest < 0;
+    if (isinf(number))
+        return number < 0 ? 1 : -1;
+    if (fabs(number) < 0x1p63)
+        return beyond;
+    uint8_t bytes[CLO_WHOLE_BYTES];
+    struct magnitude whole = {.data = bytes, .length = sizeof bytes};
+    clo_whole_magnitude(number, &whole.negative, bytes);
+    while (whole.length && !*whole.data) {
+        whole.data++;
+        whole.length--;
+    }
+    return order_magnitudes(big, &whole);
+}
+
+static int order_doubles(double left, double right)
+{
+    if (isnan(left) || isnan(right))
+        return sign(!isnan(left), !isnan(right));
+    return sign(left<right, left> right);
 }
 
 int clo_value_order(const struct clo_value *left, const struct clo_value *right)
 {
-    if (left->type == CLO_BIG_INTEGER && right->type == CLO_BIG_INTEGER)
-        return order_big(left, right);
-    if (left->type == CLO_INTEGER && right->type == CLO_INTEGER)
-        return left->integer < right->integer ? -1 : left->integer > right->integer;
-    if (left->type == CLO_INTEGER && right->type == CLO_NUMBER)
-        return order_mixed(left->integer, right->number);
-    if (left->type == CLO_NUMBER && right->type == CLO_INTEGER)
-        return -order_mixed(right->integer, left->number);
-    double a = 0, b = 0; /* a big integer is beyond every 64-bit one; a double is near enough */
-    clo_value_number(left, &a);
-    clo_value_number(right, &b);
-    return a < b ? -1 : a == b ? 0 : 1;
+    const struct clo_value_fields *a = clo_value_fields(left), *b = clo_value_fields(right);
+    struct magnitude big, other;
+    big.data = clo_value_magnitude(left, &big.negative, &big.length);
+    other.data = clo_value_magnitude(right, &other.negative, &other.length);
+    if (big.data)
+        return other.data ? order_magnitudes(&big, &other) : order_big(&big, b);
+    if (other.data)
+        return -order_big(&other, a);
+    if (a->type == CLO_NUMBER)
+        return b->type == CLO_NUMBER ? order_doubles(a->number, b->number)
+                                     : -clo_integer_order(b->integer, a->number);
+    if (b->type == CLO_NUMBER)
+        return clo_integer_order(a->integer, b->number);
+    return sign(a->integer<b->integer, a->integer> b->integer);
 }
 
-static bool equal_lists(const struct clo_value *left, const struct clo_value *right)
+/* ---- all values ---- */
+
+/* The three types of numbers are one kind. */
+static int kind_of(const struct clo_value_fields *value)
 {
-    if (left->list.count != right->list.count)
-        return false;
-    for (size_t i = 0; i < left->list.count; i++) {
-        if (!clo_value_equal(&left->list.items[i], &right->list.items[i]))
-            return false;
-    }
-    return true;
+    return value->type == CLO_BIG_INTEGER || value->type == CLO_NUMBER ? CLO_INTEGER
+                                                                       : (int)value->type;
 }
 
-static bool equal_maps(const struct clo_value *left, const struct clo_value *right)
+static bool is_container(const struct clo_value_fields *value)
 {
-    if (left->map.count != right->map.count)
-        return false;
-    for (size_t i = 0; i < left->map.count; i++) {
-        const struct clo_member *member = &left->map.members[i];
-        const struct clo_value *other = NULL;
-        for (size_t j = 0; j < right->map.count && !other; j++) {
-            const struct clo_member *candidate = &right->map.members[j];
-            if (candidate->name_length == member->name_length &&
-                memcmp(candidate->name, member->name, member->name_length) == 0)
-                other = &candidate->value;
-        }
-        if (!other || !clo_value_equal(&member->value, other))
-            return false;
-    }
-    return true;
+    return value->type == CLO_LIST || value->type == CLO_MAP;
 }
 
-bool clo_value_equal(const struct clo_value *left, const struct clo_value *right)
+/* *nan becomes true where two nan meet: these have one place, but are not equal. */
+static int compare(const struct clo_value *left, const struct clo_value *right, bool *nan);
+
+static int compare_lists(const struct clo_value_fields *left, const struct clo_value_fields *right,
+                         bool *nan)
 {
-    if (is_number(left) && is_number(right)) {
-        bool nan = (left->type == CLO_NUMBER && isnan(left->number)) ||
-                   (right->type == CLO_NUMBER && isnan(right->number));
-        return !nan && clo_value_order(left, right) == 0;
+    int order = sign(left->list.count<right->list.count, left->list.count> right->list.count);
+    for (size_t i = 0; i < left->list.count && !order; i++)
+        order = compare(&left->list.items[i], &right->list.items[i], nan);
+    return order;
+}
+
+static int compare_names(const struct clo_member *left, const struct clo_member *right)
+{
+    return order_bytes(left->name, left->name_length, right->name, right->name_length);
+}
+
+static int compare_maps(const struct clo_value_fields *left, const struct clo_value_fields *right,
+                        bool *nan)
+{
+    int order = sign(left->map.count<right->map.count, left->map.count> right->map.count);
+    for (size_t i = 0; i < left->map.count && !order; i++) {
+        order = compare_names(&left->map.members[i], &right->map.members[i]);
+        if (!order)
+            order = compare(&left->map.members[i].value, &right->map.members[i].value, nan);
     }
-    if (left->type != right->type)
-        return false;
-    switch (left->type) {
-    case CLO_BOOL: return left->boolean == right->boolean;
+    return order;
+}
+
+static int compare(const struct clo_value *left, const struct clo_value *right, bool *nan)
+{
+    const struct clo_value_fields *a = clo_value_fields(left), *b = clo_value_fields(right);
+    int kind = kind_of(a);
+    if (kind != kind_of(b))
+        return sign(kind<kind_of(b), kind> kind_of(b));
+    switch (kind) {
+    case CLO_BOOL: return sign(a->boolean<b->boolean, a->boolean> b->boolean);
+    case CLO_INTEGER: {
+        int order = clo_value_order(left, right);
+        *nan = *nan || (!order && a->type == CLO_NUMBER && isnan(a->number));
+        return order;
+    }
     case CLO_TEXT:
-    case CLO_BYTES:
-        return left->text.length == right->text.length &&
-               memcmp(left->text.data, right->text.data, left->text.length) == 0;
-    case CLO_LIST: return equal_lists(left, right);
-    case CLO_MAP: return equal_maps(left, right);
-    default: return true; /* null */
+    case CLO_BYTES: return order_bytes(a->text.data, a->text.length, b->text.data, b->text.length);
+    case CLO_LIST: return compare_lists(a, b, nan);
+    case CLO_MAP: return compare_maps(a, b, nan);
+    default: return 0; /* null */
     }
 }
 
-/* magnitude mod divisor, for divisor below 2^32 so that nothing overflows */
-static uint64_t big_remainder(const struct clo_value *value, uint64_t divisor)
+static bool are_equal(const struct clo_value *left, const struct clo_value *right)
 {
-    uint64_t rest = 0;
-    for (size_t i = 0; i < value->text.length; i++)
-        rest = (rest << 8 | (uint8_t)value->text.data[i]) % divisor;
-    return value->negative ? (rest + 1) % divisor : rest;
+    bool nan = false;
+    return compare(left, right, &nan) == 0 && !nan;
 }
 
-bool clo_value_is_multiple(const struct clo_value *value, const struct clo_value *of)
+/* ---- members in order ---- */
+
+/* A tree as `value` is, its maps' members sorted. It owns its lists and maps alone: texts and names
+ * are the value's. CLO_ENOMEMORY; release() takes what there is of it. */
+static int arrange(struct clo_value *copy, const struct clo_value *value);
+
+static int arrange_list(struct clo_value_fields *copy, const struct clo_value_fields *value)
 {
-    if (value->type == CLO_INTEGER && of->type == CLO_INTEGER)
-        return value->integer % of->integer == 0;
-    if (value->type == CLO_BIG_INTEGER && of->type == CLO_INTEGER && of->integer <= UINT32_MAX)
-        return big_remainder(value, (uint64_t)of->integer) == 0;
-    double number, multiple;
-    if (!clo_value_number(value, &number) || !clo_value_number(of, &multiple))
-        return false;
-    double quotient = number / multiple; /* 0.3 is a multiple of 0.1, whatever binary says */
-    return isfinite(quotient) && fabs(quotient - round(quotient)) <= 1e-9 * fmax(1, fabs(quotient));
+    copy->list.count = 0;
+    copy->list.items = malloc((value->list.count + 1) * sizeof *copy->list.items);
+    int status = copy->list.items ? 0 : CLO_ENOMEMORY;
+    while (!status && copy->list.count < value->list.count) {
+        size_t at = copy->list.count++;
+        status = arrange(&copy->list.items[at], &value->list.items[at]);
+    }
+    return status;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return compare_names(left, right);
+}
+
+static int arrange_map(struct clo_value_fields *copy, const struct clo_value_fields *value)
+{
+    copy->map.count = 0;
+    copy->map.members = malloc((value->map.count + 1) * sizeof *copy->map.members);
+    int status = copy->map.members ? 0 : CLO_ENOMEMORY;
+    while (!status && copy->map.count < value->map.count) {
+        size_t at = copy->map.count++;
+        copy->map.members[at] = value->map.members[at];
+        status = arrange(&copy->map.members[at].value, &value->map.members[at].value);
+    }
+    if (!status)
+        qsort(copy->map.members, copy->map.count, sizeof *copy->map.members, by_name);
+    return status;
+}
+
+static int arrange(struct clo_value *copy, const struct clo_value *value)
+{
+    *copy = *value;
+    switch (clo_value_type(value)) {
+    case CLO_LIST: return arrange_list((struct clo_value_fields *)copy, clo_value_fields(value));
+    case CLO_MAP: return arrange_map((struct clo_value_fields *)copy, clo_value_fields(value));
+    default: return 0;
+    }
+}
+
+static void release(struct clo_value *copy)
+{
+    const struct clo_value_fields *value = clo_value_fields(copy);
+    if (value->type == CLO_LIST) {
+        for (size_t i = 0; i < value->list.count; i++)
+            release(&value->list.items[i]);
+        free(value->list.items);
+    } else if (value->type == CLO_MAP) {
+        for (size_t i = 0; i < value->map.count; i++)
+            release(&value->map.members[i].value);
+        free(value->map.members);
+    }
+}
+
+/* ---- equality ---- */
+
+int clo_value_find(const struct clo_value *list, const struct clo_value *value, size_t *index)
+{
+    const struct clo_value_fields *items = clo_value_fields(list), *a = clo_value_fields(value);
+    struct clo_value sorted, other;
+    bool arranged = false; /* `sorted` is, which a list without containers does not need */
+    int status = 0;
+    size_t at = 0;
+    for (bool found = false; at < items->list.count; at++) {
+        const struct clo_value *item = &items->list.items[at];
+        bool deep = is_container(a) && clo_value_type(item) == a->type;
+        if (deep && clo_value_count(item) != clo_value_count(value))
+            continue;
+        if (deep && !arranged) {
+            status = arrange(&sorted, value);
+            arranged = true;
+        }
+        if (deep && !status) {
+            status = arrange(&other, item);
+            found = !status && are_equal(&sorted, &other);
+            release(&other);
+        } else if (!deep) {
+            found = are_equal(value, item);
+        }
+        if (status || found)
+            break;
+    }
+    if (arranged)
+        release(&sorted);
+    *index = at;
+    return status;
+}
+
+int clo_value_equal(const struct clo_value *left, const struct clo_value *right, bool *equal)
+{
+    struct clo_value list = {0};
+    struct clo_value_fields one = {.type = CLO_LIST,
+                                   .list = {.items = (struct clo_value *)right, .count = 1}};
+    size_t index = 1;
+    memcpy(&list, &one, sizeof list);
+    int status = clo_value_find(&list, left, &index);
+    *equal = !status && index == 0;
+    return status;
+}
+
+struct entry {
+    struct clo_value value;
+    size_t index;
+};
+
+static int by_value(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    bool nan = false;
+    int order = compare(&a->value, &b->value, &nan);
+    return order ? order : sign(a->index<b->index, a->index> b->index);
+}
+
+int clo_value_find_repeated(const struct clo_value *list, size_t *index)
+{
+    size_t count = clo_value_count(list), ready = 0;
+    struct entry *entries = malloc((count + 1) * sizeof *entries);
+    int status = entries ? 0 : CLO_ENOMEMORY;
+    *index = count;
+    while (!status && ready < count) {
+        entries[ready].index = ready;
+        status = arrange(&entries[ready].value, clo_value_item(list, ready));
+        ready++;
+    }
+    if (!status)
+        qsort(entries, count, sizeof *entries, by_value);
+    for (size_t i = 1; i < count && !status; i++)
+        if (entries[i].index < *index && are_equal(&entries[i - 1].value, &entries[i].value))
+            *index = entries[i].index;
+    for (size_t i = 0; i < ready; i++)
+        release(&entries[i].value);
+    free(entries);
+    return status;
 }

@@ -4,11 +4,12 @@
 
 #include "base/utf8.h"
 #include "sandbox/tool/schema_node.h"
+#include "sandbox/value/value.h"
 #include "sandbox/value/value_json.h"
 
 #define TEXT_SHOWN 48 /* bytes of a text before it is cut */
 
-static void brief_text(char *text, const struct clo_value *value)
+static void brief_text(char *text, const struct clo_value_fields *value)
 {
     size_t shown = value->text.length;
     bool cut = shown > TEXT_SHOWN;
@@ -30,16 +31,19 @@ static void brief_text(char *text, const struct clo_value *value)
 
 static void brief_big(char *text, const struct clo_value *value)
 {
+    size_t bytes;
+    clo_value_magnitude(value, NULL, &bytes);
     struct clo_buffer digits = CLO_BUFFER(CLO_JSON_DIGITS_MAX + 1);
     if (clo_big_integer_text(&digits, value) || digits.length > TEXT_SHOWN)
-        snprintf(text, CLO_VALUE_PREVIEW_MAX, "an integer of %zu bytes", value->text.length);
+        snprintf(text, CLO_VALUE_PREVIEW_MAX, "an integer of %zu bytes", bytes);
     else
         snprintf(text, CLO_VALUE_PREVIEW_MAX, "%s", digits.data);
     clo_buffer_free(&digits);
 }
 
-void clo_value_preview(char text[CLO_VALUE_PREVIEW_MAX], const struct clo_value *value)
+void clo_value_preview(char text[CLO_VALUE_PREVIEW_MAX], const struct clo_value *whole)
 {
+    const struct clo_value_fields *value = clo_value_fields(whole);
     switch (value->type) {
     case CLO_NULL: snprintf(text, CLO_VALUE_PREVIEW_MAX, "null"); return;
     case CLO_BOOL:
@@ -48,7 +52,7 @@ void clo_value_preview(char text[CLO_VALUE_PREVIEW_MAX], const struct clo_value 
     case CLO_INTEGER:
         snprintf(text, CLO_VALUE_PREVIEW_MAX, "%lld", (long long)value->integer);
         return;
-    case CLO_BIG_INTEGER: brief_big(text, value); return;
+    case CLO_BIG_INTEGER: brief_big(text, whole); return;
     case CLO_NUMBER: {
         char number[CLO_NUMBER_FORMAT_MAX];
         clo_number_format(number, value->number);

@@ -36,10 +36,12 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
     int most = atomic_load(&most_sleeping);
     while (now > most && !atomic_compare_exchange_weak(&most_sleeping, &most, now))
         ;
-    sleep_ms((long)clo_value_get(arguments, "ms")->integer);
+    int64_t ms = 0;
+    clo_value_integer(clo_value_get(arguments, "ms"), &ms);
+    sleep_ms((long)ms);
     atomic_fetch_sub(&sleeping, 1);
     atomic_fetch_add(&slept, 1);
-    clo_value_set_integer(result, clo_value_get(arguments, "ms")->integer);
+    clo_value_set_integer(result, ms);
     return 0;
 }
 
@@ -47,10 +49,11 @@ static int echo(void *context, const struct clo_value *arguments, struct clo_val
                 struct clo_error *error)
 {
     (void)context;
-    const struct clo_value *text = clo_value_get(arguments, "text");
+    size_t length;
+    const char *text = clo_value_text_n(clo_value_get(arguments, "text"), &length);
     if (!text)
-        return clo_tool_fail(error, "no text in %d arguments", (int)arguments->map.count);
-    return clo_value_set_text_n(result, text->text.data, text->text.length);
+        return clo_tool_fail(error, "no text in %d arguments", (int)clo_value_count(arguments));
+    return clo_value_set_text_n(result, text, length);
 }
 
 /* Not before it is opened. */
@@ -62,7 +65,7 @@ static int gate(void *context, const struct clo_value *arguments, struct clo_val
     for (int ms = 0; ms < 60000; ms++, sleep_ms(1))
         if (atomic_load(&opened))
             return 0;
-    return clo_tool_fail(error, "%d arguments at a closed gate", (int)arguments->map.count);
+    return clo_tool_fail(error, "%d arguments at a closed gate", (int)clo_value_count(arguments));
 }
 
 /* A megabyte. */

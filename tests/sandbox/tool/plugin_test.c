@@ -41,7 +41,9 @@ static void a_good_library_gives_its_tools(void **state)
     assert_string_equal(error.message, "not numbers");
     clo_value_set_number(clo_value_put(&arguments, "b"), 0.5);
     assert_int_equal(plugin->tools[0].call(NULL, &arguments, &result, &error), 0);
-    assert_true(result.type == CLO_NUMBER && result.number == 2.5);
+    double sum = 0;
+    assert_true(clo_value_type(&result) == CLO_NUMBER && clo_value_number(&result, &sum));
+    assert_true(sum == 2.5);
     clo_value_clear(&arguments);
     clo_tool_library_close(library);
 }

@@ -238,7 +238,7 @@ static void whole_numbers_reach_the_tool_as_integers(void **state)
         if (clo_schema_check(schema, &value, "t", &error))
             fail_msg("%s: %s", numbers[i].json, error.message);
         const struct clo_value *x = clo_value_get(&value, "x");
-        assert_true(x->type == CLO_INTEGER || x->type == CLO_BIG_INTEGER);
+        assert_true(clo_value_type(x) == CLO_INTEGER || clo_value_type(x) == CLO_BIG_INTEGER);
         struct clo_buffer text = CLO_BUFFER(1024);
         assert_int_equal(clo_value_write_json(&text, x, &error), 0);
         if (numbers[i].text)

@@ -17,21 +17,24 @@ static void setters_replace_what_was_there(void **state)
 {
     (void)state;
     struct clo_value value = {0};
-    assert_int_equal(value.type, CLO_NULL);
+    int64_t integer = 0;
+    size_t length = 0;
+    assert_int_equal(clo_value_type(&value), CLO_NULL);
     assert_int_equal(clo_value_set_text(&value, "hello"), 0);
     assert_string_equal(clo_value_text(&value), "hello");
     clo_value_set_integer(&value, -7);
-    assert_int_equal(value.integer, -7);
+    assert_true(clo_value_integer(&value, &integer) && integer == -7);
     assert_null(clo_value_text(&value));
     assert_int_equal(clo_value_set_bytes(&value, "a\0b", 3), 0);
-    assert_int_equal(value.text.length, 3);
-    assert_memory_equal(value.text.data, "a\0b", 4);
+    assert_memory_equal(clo_value_bytes(&value, &length), "a\0b", 4);
+    assert_int_equal(length, 3);
     clo_value_set_list(&value);
     clo_value_set_bool(clo_value_append(&value), true);
     clo_value_set_map(&value);
-    assert_int_equal(value.map.count, 0);
+    assert_int_equal(clo_value_type(&value), CLO_MAP);
+    assert_int_equal(clo_value_count(&value), 0);
     clo_value_clear(&value);
-    assert_int_equal(value.type, CLO_NULL);
+    assert_int_equal(clo_value_type(&value), CLO_NULL);
 }
 
 static void maps_keep_order_and_unique_names(void **state)
@@ -44,10 +47,17 @@ static void maps_keep_order_and_unique_names(void **state)
     clo_value_set_integer(clo_value_put(&map, "a"), 2);
     clo_value_set_integer(clo_value_put(&map, "b"), 3);
     clo_value_set_integer(clo_value_put_n(&map, "b\0c", 3), 4);
-    assert_int_equal(map.map.count, 3);
-    assert_string_equal(map.map.members[0].name, "b");
-    assert_int_equal(clo_value_get(&map, "b")->integer, 3);
-    assert_int_equal(map.map.members[2].name_length, 3);
+    int64_t integer = 0;
+    const char *name = NULL;
+    size_t length = 0;
+    assert_int_equal(clo_value_count(&map), 3);
+    assert_ptr_equal(clo_value_member(&map, 0, &name, NULL), clo_value_get(&map, "b"));
+    assert_string_equal(name, "b");
+    assert_true(clo_value_integer(clo_value_get(&map, "b"), &integer) && integer == 3);
+    assert_ptr_equal(clo_value_member(&map, 2, &name, &length), clo_value_get_n(&map, "b\0c", 3));
+    assert_int_equal(length, 3);
+    assert_memory_equal(name, "b\0c", 4);
+    assert_null(clo_value_member(&map, 3, &name, &length));
     assert_null(clo_value_get(&map, "z"));
     assert_null(clo_value_append(&map));
     clo_value_clear(&map);
@@ -90,7 +100,7 @@ static void a_very_deep_tree_is_cleared_without_the_stack(void **state)
         assert_non_null(at);
     }
     clo_value_clear(&root);
-    assert_int_equal(root.type, CLO_NULL);
+    assert_int_equal(clo_value_type(&root), CLO_NULL);
 }
 
 static void magnitudes_become_small_where_they_fit(void **state)
@@ -100,13 +110,21 @@ static void magnitudes_become_small_where_they_fit(void **state)
     static const uint8_t most[] = {0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     static const uint8_t beyond[] = {0x80, 0, 0, 0, 0, 0, 0, 0};
     assert_int_equal(clo_value_set_magnitude(&value, false, most, sizeof most), 0);
-    assert_int_equal(value.type, CLO_INTEGER);
-    assert_true(value.integer == INT64_MAX);
+    int64_t integer = 0;
+    size_t length = 0;
+    bool negative = true;
+    assert_int_equal(clo_value_type(&value), CLO_INTEGER);
+    assert_true(clo_value_integer(&value, &integer) && integer == INT64_MAX);
+    assert_null(clo_value_magnitude(&value, &negative, &length));
     assert_int_equal(clo_value_set_magnitude(&value, true, most, sizeof most), 0);
-    assert_true(value.integer == INT64_MIN);
+    assert_true(clo_value_integer(&value, &integer) && integer == INT64_MIN);
     assert_int_equal(clo_value_set_magnitude(&value, false, beyond, sizeof beyond), 0);
-    assert_int_equal(value.type, CLO_BIG_INTEGER);
-    assert_int_equal(value.text.length, 8);
+    assert_int_equal(clo_value_type(&value), CLO_BIG_INTEGER);
+    assert_memory_equal(clo_value_magnitude(&value, &negative, &length), beyond, sizeof beyond);
+    assert_int_equal(length, sizeof beyond);
+    assert_false(negative);
+    assert_false(clo_value_integer(&value, &integer));
+    assert_true(integer == INT64_MIN); /* as it was: nothing of the other type is seen */
     double number;
     assert_true(clo_value_number(&value, &number));
     assert_true(number == 0x1p63);
@@ -114,7 +132,7 @@ static void magnitudes_become_small_where_they_fit(void **state)
     assert_true(clo_value_number(&value, &number));
     assert_true(number == -0x1p63);
     assert_int_equal(clo_value_set_magnitude(&value, false, beyond, 0), 0);
-    assert_int_equal(value.integer, 0);
+    assert_true(clo_value_integer(&value, &integer) && integer == 0);
     clo_value_clear(&value);
 }
 
@@ -135,6 +153,55 @@ static void numbers_are_read_from_the_three_kinds_only(void **state)
     clo_value_clear(&value);
 }
 
+/* A tool that asks for the wrong type hears no, and its variable stays as it was. */
+static void other_types_are_not_read(void **state)
+{
+    (void)state;
+    struct clo_value values[9] = {0};
+    clo_value_set_bool(&values[CLO_BOOL], true);
+    clo_value_set_integer(&values[CLO_INTEGER], 7);
+    assert_int_equal(clo_value_set_magnitude(&values[CLO_BIG_INTEGER], false,
+                                             (const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff",
+                                             8),
+                     0);
+    clo_value_set_number(&values[CLO_NUMBER], 2.5);
+    assert_int_equal(clo_value_set_text(&values[CLO_TEXT], "text"), 0);
+    assert_int_equal(clo_value_set_bytes(&values[CLO_BYTES], "bytes", 5), 0);
+    clo_value_set_list(&values[CLO_LIST]);
+    clo_value_set_map(&values[CLO_MAP]);
+    assert_non_null(clo_value_append(&values[CLO_LIST]));
+    assert_non_null(clo_value_put(&values[CLO_MAP], "name"));
+    for (int type = -1; type <= CLO_MAP; type++) {
+        const struct clo_value *value = type < 0 ? NULL : &values[type];
+        bool boolean = false, negative = false;
+        int64_t integer = -1;
+        double number = -1;
+        size_t length = 99;
+        const char *name = "kept";
+        assert_int_equal(clo_value_type(value), type < 0 ? CLO_NULL : type);
+        assert_int_equal(clo_value_bool(value, &boolean), type == CLO_BOOL);
+        assert_int_equal(boolean, type == CLO_BOOL);
+        assert_int_equal(clo_value_integer(value, &integer), type == CLO_INTEGER);
+        assert_int_equal(integer, type == CLO_INTEGER ? 7 : -1);
+        bool is_number = type == CLO_INTEGER || type == CLO_BIG_INTEGER || type == CLO_NUMBER;
+        assert_int_equal(clo_value_number(value, &number), is_number);
+        assert_true(is_number || number == -1);
+        assert_int_equal(clo_value_text_n(value, &length) != NULL, type == CLO_TEXT);
+        assert_int_equal(clo_value_text(value) != NULL, type == CLO_TEXT);
+        assert_int_equal(clo_value_bytes(value, &length) != NULL, type == CLO_BYTES);
+        assert_int_equal(clo_value_magnitude(value, &negative, &length) != NULL,
+                         type == CLO_BIG_INTEGER);
+        assert_int_equal(clo_value_count(value), type == CLO_LIST || type == CLO_MAP);
+        assert_int_equal(clo_value_item(value, 0) != NULL, type == CLO_LIST);
+        assert_null(clo_value_item(value, 1));
+        assert_int_equal(clo_value_member(value, 0, &name, &length) != NULL, type == CLO_MAP);
+        assert_string_equal(name, type == CLO_MAP ? "name" : "kept");
+        assert_int_equal(clo_value_get(value, "name") != NULL, type == CLO_MAP);
+    }
+    for (int type = 0; type <= CLO_MAP; type++)
+        clo_value_clear(&values[type]);
+}
+
 static void places_without_memory_are_passed_on(void **state)
 {
     (void)state;
@@ -152,7 +219,7 @@ static void places_without_memory_are_passed_on(void **state)
     struct clo_value *below = clo_value_put(&map, "below");
     assert_non_null(below);
     clo_value_set_list(below);
-    below->incomplete = true;
+    ((struct clo_value_fields *)below)->incomplete = true;
     struct clo_buffer out = CLO_BUFFER(1000);
     struct clo_error error = {0};
     json_t *json;
@@ -177,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_very_deep_tree_is_cleared_without_the_stack),
         cmocka_unit_test(magnitudes_become_small_where_they_fit),
         cmocka_unit_test(numbers_are_read_from_the_three_kinds_only),
+        cmocka_unit_test(other_types_are_not_read),
         cmocka_unit_test(places_without_memory_are_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
