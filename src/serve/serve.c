@@ -93,7 +93,7 @@ static int default_port(uint16_t *port, struct clo_error *error)
     if (!text || !*text)
         return 0;
     unsigned long value = strtoul(text, &end, 10);
-    if (*end || *text == '-' || value > UINT16_MAX) {
+    if (*text < '0' || *text > '9' || *end || value > UINT16_MAX) {
         clo_fail(error, CLO_EINVALID, "the environment's PORT is '%.32s', which is not a port",
                  text);
         return clo_hint(error, CLO_EINVALID, "set it to a number from 1 to 65535, or unset it");

@@ -1,5 +1,7 @@
 /* number_format.c - numbers as decimal text, whatever the program's locale says. */
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,24 @@ static void use_point(char *text)
     }
 }
 
+static bool reads_back(const char *text, double number)
+{
+    return strtod(text, NULL) == number;
+}
+
+/* Below a power of two doubles are twice as dense: of 16 digits the nearest to it may belong to
+ * another, and the next one, away from zero, to itself. */
+static bool step_away(char *text, double number)
+{
+    snprintf(text, CLO_NUMBER_FORMAT_MAX, "%#.16g", number);
+    size_t mantissa = strcspn(text, "e");
+    char *last = text + mantissa - 1;
+    if (!mantissa || *last < '0' || *last >= '9') /* with a carry, 15 digits would have done */
+        return false;
+    ++*last;
+    return reads_back(text, number);
+}
+
 void clo_number_format(char text[CLO_NUMBER_FORMAT_MAX], double number)
 {
     if (isnan(number) || isinf(number)) {
@@ -28,9 +48,11 @@ void clo_number_format(char text[CLO_NUMBER_FORMAT_MAX], double number)
                                : "inf");
         return;
     }
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits always come back, and what fewer would do for ends in zeros that %g leaves out; a
+     * subnormal has fewer to give */
+    for (int digits = fabs(number) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, CLO_NUMBER_FORMAT_MAX, "%.*g", digits, number);
-        if (strtod(text, NULL) == number)
+        if (reads_back(text, number) || (digits == 16 && step_away(text, number)))
             break;
     }
     use_point(text);

@@ -15,7 +15,7 @@
 #include "cloche/error.h"
 #include "sandbox/value/value.h"
 
-static int sign(bool less, bool greater)
+static int sign(bool greater, bool less)
 {
     return greater - less;
 }
@@ -24,7 +24,7 @@ static int order_bytes(const void *left, size_t left_length, const void *right, 
 {
     size_t shorter = left_length < right_length ? left_length : right_length;
     int order = shorter ? memcmp(left, right, shorter) : 0;
-    return order ? order : sign(left_length<right_length, left_length> right_length);
+    return order ? order : sign(left_length > right_length, left_length < right_length);
 }
 
 /* ---- numbers ---- */
@@ -39,7 +39,7 @@ static int order_magnitudes(const struct magnitude *left, const struct magnitude
 {
     if (left->negative != right->negative)
         return left->negative ? -1 : 1;
-    int order = sign(left->length<right->length, left->length> right->length);
+    int order = sign(left->length > right->length, left->length < right->length);
     if (!order)
         order = memcmp(left->data, right->data, left->length);
     return left->negative ? -order : order;
@@ -71,8 +71,8 @@ static int order_big(const struct magnitude *big, const struct clo_value_fields 
 static int order_doubles(double left, double right)
 {
     if (isnan(left) || isnan(right))
-        return sign(!isnan(left), !isnan(right));
-    return sign(left<right, left> right);
+        return sign(isnan(left), isnan(right));
+    return sign(left > right, left < right);
 }
 
 int clo_value_order(const struct clo_value *left, const struct clo_value *right)
@@ -90,7 +90,7 @@ int clo_value_order(const struct clo_value *left, const struct clo_value *right)
                                      : -clo_integer_order(b->integer, a->number);
     if (b->type == CLO_NUMBER)
         return clo_integer_order(a->integer, b->number);
-    return sign(a->integer<b->integer, a->integer> b->integer);
+    return sign(a->integer > b->integer, a->integer < b->integer);
 }
 
 /* ---- all values ---- */
@@ -113,7 +113,7 @@ static int compare(const struct clo_value *left, const struct clo_value *right, 
 static int compare_lists(const struct clo_value_fields *left, const struct clo_value_fields *right,
                          bool *nan)
 {
-    int order = sign(left->list.count<right->list.count, left->list.count> right->list.count);
+    int order = sign(left->list.count > right->list.count, left->list.count < right->list.count);
     for (size_t i = 0; i < left->list.count && !order; i++)
         order = compare(&left->list.items[i], &right->list.items[i], nan);
     return order;
@@ -127,7 +127,7 @@ static int compare_names(const struct clo_member *left, const struct clo_member 
 static int compare_maps(const struct clo_value_fields *left, const struct clo_value_fields *right,
                         bool *nan)
 {
-    int order = sign(left->map.count<right->map.count, left->map.count> right->map.count);
+    int order = sign(left->map.count > right->map.count, left->map.count < right->map.count);
     for (size_t i = 0; i < left->map.count && !order; i++) {
         order = compare_names(&left->map.members[i], &right->map.members[i]);
         if (!order)
@@ -141,9 +141,9 @@ static int compare(const struct clo_value *left, const struct clo_value *right, 
     const struct clo_value_fields *a = clo_value_fields(left), *b = clo_value_fields(right);
     int kind = kind_of(a);
     if (kind != kind_of(b))
-        return sign(kind<kind_of(b), kind> kind_of(b));
+        return sign(kind > kind_of(b), kind < kind_of(b));
     switch (kind) {
-    case CLO_BOOL: return sign(a->boolean<b->boolean, a->boolean> b->boolean);
+    case CLO_BOOL: return sign(a->boolean > b->boolean, a->boolean < b->boolean);
     case CLO_INTEGER: {
         int order = clo_value_order(left, right);
         *nan = *nan || (!order && a->type == CLO_NUMBER && isnan(a->number));
@@ -281,7 +281,7 @@ static int by_value(const void *left, const void *right)
     const struct entry *a = left, *b = right;
     bool nan = false;
     int order = compare(&a->value, &b->value, &nan);
-    return order ? order : sign(a->index<b->index, a->index> b->index);
+    return order ? order : sign(a->index > b->index, a->index < b->index);
 }
 
 int clo_value_find_repeated(const struct clo_value *list, size_t *index)

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
+#include "sandbox/value/value_json.h"
+
 json_t *clo_field_get(const json_t *object, const char *name)
 {
     json_t *value = json_object_get(object, name);
@@ -22,7 +25,7 @@ const char *clo_field_show(const json_t *value, char text[CLO_FIELD_SHOW])
     case JSON_INTEGER:
         snprintf(text, CLO_FIELD_SHOW, "%" PRId64, (int64_t)json_integer_value(value));
         return text;
-    case JSON_REAL: snprintf(text, CLO_FIELD_SHOW, "%g", json_real_value(value)); return text;
+    case JSON_REAL: clo_number_format(text, json_real_value(value)); return text;
     case JSON_STRING:
         snprintf(text, CLO_FIELD_SHOW, "'%.40s'", json_string_value(value));
         return text;
@@ -38,14 +41,23 @@ static int wrong_type(const json_t *value, const char *param, const char *wanted
                            clo_field_show(value, shown), wanted);
 }
 
+/* An integer is compared as such: near 2^53 and beyond a double would round it. */
+static bool in_range(const json_t *value, double min, double max)
+{
+    double number = json_number_value(value);
+    if (!json_is_integer(value))
+        return number >= min && number <= max;
+    int64_t integer = json_integer_value(value);
+    return clo_integer_order(integer, min) >= 0 && clo_integer_order(integer, max) <= 0;
+}
+
 static int check_number(const json_t *value, const struct clo_field *field, const char *param,
                         struct clo_problem *problem)
 {
     bool whole = field->kind == CLO_FIELD_INTEGER;
     if (whole ? !json_is_integer(value) : !json_is_number(value))
         return wrong_type(value, param, whole ? "an integer" : "a number", problem);
-    double number = json_number_value(value);
-    if (number >= field->min && number <= field->max)
+    if (in_range(value, field->min, field->max))
         return 0;
     char shown[CLO_FIELD_SHOW];
     return clo_problem_set(problem, 400, "invalid_value", param,

@@ -34,7 +34,7 @@ int clo_field_check(const json_t *value, const struct clo_field *field, const ch
                     struct clo_problem *problem);
 
 /* A short picture of a value for a message: 3, "text", an object … */
-#define CLO_FIELD_SHOW 48
+#define CLO_FIELD_SHOW 48 /* a number's text fits, too */
 const char *clo_field_show(const json_t *value, char text[CLO_FIELD_SHOW]);
 
 #endif
