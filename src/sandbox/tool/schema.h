@@ -33,8 +33,10 @@ void clo_schema_free(struct clo_schema *schema); /* NULL is allowed */
 const struct clo_value *clo_schema_document(const struct clo_schema *schema);
 
 /* Check a tool's arguments (a map). A number such as 2.0 where only an integer may stand becomes
- * that integer. CLO_EINVALID: a message, beginning with `subject`, that lets the caller mend the
- * call. The order of the checks is fixed, so the same call gets the same message. */
+ * that integer; null for a member of `properties` that is not in `required`, and whose schema
+ * refuses null, is taken out. CLO_EINVALID: a message, beginning with `subject`, that lets the
+ * caller mend the call. The order of the checks is fixed, so the same call gets the same message.
+ */
 int clo_schema_check(const struct clo_schema *schema, struct clo_value *arguments,
                      const char *subject, struct clo_error *error);
 

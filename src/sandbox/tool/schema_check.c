@@ -2,11 +2,16 @@
  *
  * The value is the guest's: the number of subschemas applied and the depth of recursion (a $ref may
  * make circles) are bounded, and no check costs more than n log n.
+ *
+ * null for an optional member whose schema refuses it counts as absent. Where that may save a call
+ * that is refused otherwise, it is checked again with such nulls noted, these are taken out, and
+ * what is left has to stand by itself.
  */
 #include "sandbox/tool/schema_check.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -190,6 +195,44 @@ static const struct clo_schema_node *find_property(const struct clo_schema_node 
     return NULL;
 }
 
+static bool requires(const struct clo_schema_node *node, const struct clo_member *member)
+{
+    for (size_t i = 0; node->required && i < clo_value_count(node->required); i++) {
+        size_t length;
+        const char *name = clo_value_text_n(clo_value_item(node->required, i), &length);
+        if (length == member->name_length && memcmp(name, member->name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int note_absent(struct clo_check *check, struct clo_value *value)
+{
+    if (check->absent_count == check->absent_capacity) {
+        size_t capacity = check->absent_capacity ? 2 * check->absent_capacity : 8;
+        struct clo_value **absent = realloc(check->absent, capacity * sizeof *absent);
+        if (!absent)
+            return clo_fail_memory(check->error);
+        check->absent = absent;
+        check->absent_capacity = capacity;
+    }
+    check->absent[check->absent_count++] = value;
+    return 0;
+}
+
+/* Python writes None for an argument that is not given. */
+static int check_property(struct clo_check *check, const struct clo_schema_node *node,
+                          const struct clo_schema_node *below, struct clo_member *member,
+                          const struct clo_check_place *place)
+{
+    int status = clo_check_node(check, below, &member->value, place);
+    if (status != CLO_EINVALID || clo_value_type(&member->value) != CLO_NULL ||
+        requires(node, member))
+        return status;
+    check->null_refused = true;
+    return check->lenient ? note_absent(check, &member->value) : status;
+}
+
 static int check_members(struct clo_check *check, const struct clo_schema_node *node,
                          struct clo_value *value, const struct clo_check_place *place)
 {
@@ -201,15 +244,15 @@ static int check_members(struct clo_check *check, const struct clo_schema_node *
     }
     for (size_t i = 0; i < clo_value_count(value); i++) {
         struct clo_member *member = &clo_value_fields(value)->map.members[i];
-        const struct clo_schema_node *below = find_property(node, member);
-        if (!below)
-            below = node->additional;
-        if (!below)
-            continue;
-        if (below == node->additional && below->refuses_all)
-            return clo_check_fail_unexpected(check, place, node, member);
+        const struct clo_schema_node *property = find_property(node, member);
         struct clo_check_place at = {.parent = place, .name = member->name};
-        int status = clo_check_node(check, below, &member->value, &at);
+        int status = 0;
+        if (property)
+            status = check_property(check, node, property, member, &at);
+        else if (node->additional && node->additional->refuses_all)
+            status = clo_check_fail_unexpected(check, place, node, member);
+        else if (node->additional)
+            status = clo_check_node(check, node->additional, &member->value, &at);
         if (status)
             return status;
     }
@@ -226,11 +269,27 @@ static size_t count_fits(struct clo_check *check, const struct clo_schema_group 
     size_t fits = 0;
     first->message[0] = '\0';
     for (size_t i = 0; i < group->count; i++) {
+        size_t absent = check->absent_count;
         check->error = first->message[0] ? &complaint : first;
-        fits += clo_check_node(check, group->nodes[i], value, place) == 0;
+        if (clo_check_node(check, group->nodes[i], value, place) == 0)
+            fits++;
+        else
+            check->absent_count = absent;
     }
     check->error = outer;
     return fits;
+}
+
+/* A branch that fits as it is goes before one that wants a null to be absent. */
+static size_t count_fits_leniently(struct clo_check *check, const struct clo_schema_group *group,
+                                   struct clo_value *value, const struct clo_check_place *place,
+                                   struct clo_error *first)
+{
+    bool lenient = check->lenient;
+    check->lenient = false;
+    size_t fits = count_fits(check, group, value, place, first);
+    check->lenient = lenient;
+    return fits || !lenient ? fits : count_fits(check, group, value, place, first);
 }
 
 /* All branches only name types: say the types together. */
@@ -259,7 +318,7 @@ static int check_alternatives(struct clo_check *check, const struct clo_schema_g
         return 0;
     struct clo_error first;
     struct clo_schema_node joined;
-    size_t fits = count_fits(check, group, value, place, &first);
+    size_t fits = count_fits_leniently(check, group, value, place, &first);
     if (fits == 1 || (fits && !exactly_one))
         return 0;
     if (fits)
@@ -288,9 +347,11 @@ static int check_combined(struct clo_check *check, const struct clo_schema_node 
     if (status || !node->excluded)
         return status;
     struct clo_error ignored, *outer = check->error;
+    size_t absent = check->absent_count;
     check->error = &ignored;
     bool fits = clo_check_node(check, node->excluded, value, place) == 0;
     check->error = outer;
+    check->absent_count = absent;
     return fits ? clo_check_fail(check, place, value, "of another form: this one is excluded") : 0;
 }
 
@@ -333,5 +394,20 @@ int clo_schema_check(const struct clo_schema *schema, struct clo_value *argument
 {
     struct clo_error own = {0};
     struct clo_check check = {.subject = subject, .error = error ? error : &own};
-    return clo_check_node(&check, schema->nodes[0], arguments, &(struct clo_check_place){0});
+    const struct clo_check_place root = {0};
+    int status = clo_check_node(&check, schema->nodes[0], arguments, &root);
+    if (status != CLO_EINVALID || !check.null_refused)
+        return status;
+    check.lenient = true;
+    check.steps = 0;
+    status = clo_check_node(&check, schema->nodes[0], arguments, &root);
+    for (size_t i = 0; i < check.absent_count && !status; i++)
+        clo_value_mark(check.absent[i]);
+    free(check.absent);
+    if (status)
+        return status;
+    clo_value_sweep(arguments);
+    check.lenient = false;
+    check.steps = 0;
+    return clo_check_node(&check, schema->nodes[0], arguments, &root); /* as it is now */
 }

@@ -11,6 +11,10 @@ struct clo_check {
     struct clo_error *error;
     size_t steps;
     int depth;
+    bool null_refused; /* somewhere, for an optional member */
+    bool lenient;      /* such a null is taken for absent: it is noted here */
+    struct clo_value **absent;
+    size_t absent_count, absent_capacity;
 };
 
 /* The way from the arguments to the value in hand; the root has no parent. */

@@ -265,6 +265,35 @@ struct clo_value *clo_value_add(struct clo_value *value, const char *name, size_
     return &member->value;
 }
 
+void clo_value_mark(struct clo_value *null)
+{
+    fields(null)->marked = true;
+}
+
+static void sweep_map(struct clo_value_fields *map)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < map->map.count; i++) {
+        struct clo_member *member = &map->map.members[i];
+        if (fields(&member->value)->marked) {
+            free(member->name);
+            continue;
+        }
+        clo_value_sweep(&member->value);
+        map->map.members[kept++] = *member;
+    }
+    map->map.count = kept;
+}
+
+void clo_value_sweep(struct clo_value *root)
+{
+    struct clo_value_fields *value = fields(root);
+    if (value->type == CLO_MAP)
+        sweep_map(value);
+    for (size_t i = 0; value->type == CLO_LIST && i < value->list.count; i++)
+        clo_value_sweep(&value->list.items[i]);
+}
+
 /* What malloc takes for so many bytes. */
 static size_t block(size_t size)
 {

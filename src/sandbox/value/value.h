@@ -20,6 +20,7 @@ struct __attribute__((may_alias)) clo_value_fields {
     enum clo_type type;
     bool negative;   /* CLO_BIG_INTEGER: the value is -1 - magnitude, else magnitude (as in CBOR) */
     bool incomplete; /* CLO_LIST, CLO_MAP: there was no memory for a place in it */
+    bool marked;     /* CLO_NULL: the next sweep takes it out of its map */
     union {
         bool boolean;
         int64_t integer;
@@ -50,6 +51,11 @@ static inline const struct clo_value_fields *clo_value_fields(const struct clo_v
 /* Add a member without looking for one of that name. The caller checks for duplicates once, when
  * the map is complete. NULL: out of memory. */
 struct clo_value *clo_value_add(struct clo_value *map, const char *name, size_t length);
+
+/* Take members out of maps: mark their values, nulls, then sweep the tree (at most
+ * CLO_VALUE_DEPTH_MAX levels) that they are in. */
+void clo_value_mark(struct clo_value *null);
+void clo_value_sweep(struct clo_value *root);
 
 /* Make room for so many elements in an empty list or map. CLO_ENOMEMORY. */
 int clo_value_reserve(struct clo_value *container, size_t count);

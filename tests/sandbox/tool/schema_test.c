@@ -21,7 +21,8 @@ static const struct {
 } cases[] = {
     {ONE("{\"type\":\"string\"}"), "{\"x\":\"a\"}", NULL},
     {ONE("{\"type\":\"string\"}"), "{\"x\":5}", "t: argument 'x' is 5; it must be a string"},
-    {ONE("{\"type\":\"string\"}"), "{\"x\":null}", "t: argument 'x' is null; it must be a string"},
+    {"{\"required\":[\"x\"],\"properties\":{\"x\":{\"type\":\"string\"}}}", "{\"x\":null}",
+     "t: argument 'x' is null; it must be a string"},
     {ONE("{\"type\":\"string\"}"), "{}", NULL},
     {ONE("{\"type\":\"number\"}"), "{\"x\":3}", NULL},
     {ONE("{\"type\":\"number\"}"), "{\"x\":true}", "t: argument 'x' is true; it must be a number"},
@@ -269,6 +270,72 @@ static void bytes_fit_only_where_no_type_is_asked_for(void **state)
     clo_value_clear(&value);
 }
 
+/* What a Python function with `limit: int = None` takes: None there is as if it were left out. */
+static void none_for_an_optional_argument_counts_as_absent(void **state)
+{
+    (void)state;
+    static const char optional[] =
+        "{\"properties\":{\"q\":{\"type\":\"string\"},\"limit\":{\"type\":\"integer\"},"
+        "\"place\":{\"type\":[\"string\",\"null\"]},\"mode\":{\"enum\":[\"a\",\"b\"]},"
+        "\"any\":{},\"never\":false,"
+        "\"in\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"number\"},"
+        "\"m\":{\"type\":\"number\"}},\"required\":[\"m\"]},"
+        "\"all\":{\"type\":\"array\",\"items\":{\"properties\":{\"n\":{\"type\":\"number\"}}}}},"
+        "\"required\":[\"q\"],\"additionalProperties\":{\"type\":\"string\"}}";
+    static const char combined[] =
+        "{\"allOf\":[{\"properties\":{\"a\":{\"type\":\"integer\"}}}],\"required\":[\"a\"]}";
+    static const char either[] =
+        "{\"properties\":{\"b\":{\"type\":\"integer\"}},\"anyOf\":["
+        "{\"properties\":{\"a\":{\"type\":\"integer\"}}},"
+        "{\"properties\":{\"a\":{\"type\":\"null\"}},\"required\":[\"a\"]}]}";
+    static const char refused[] = "{\"properties\":{\"a\":{\"type\":\"integer\"},\"b\":{}},"
+                                  "\"not\":{\"properties\":{\"b\":{\"const\":1}},"
+                                  "\"required\":[\"b\"]}}";
+    static const struct {
+        const char *schema, *arguments, *seen; /* or the complaint */
+    } calls[] = {
+        {optional, "{\"q\":\"x\",\"limit\":null}", "{\"q\":\"x\"}"},
+        {optional, "{\"limit\":null,\"q\":\"x\",\"mode\":null,\"never\":null,\"in\":null}",
+         "{\"q\":\"x\"}"},
+        {optional, "{\"q\":\"x\",\"place\":null,\"any\":null}",
+         "{\"q\":\"x\",\"place\":null,\"any\":null}"},
+        {optional, "{\"place\":null,\"limit\":null,\"q\":\"x\"}", "{\"place\":null,\"q\":\"x\"}"},
+        {optional, "{\"in\":{\"n\":null,\"m\":1},\"q\":\"x\",\"limit\":null,\"mode\":\"a\"}",
+         "{\"in\":{\"m\":1},\"q\":\"x\",\"mode\":\"a\"}"},
+        {optional, "{\"q\":\"x\",\"all\":[{\"n\":null},{\"n\":2},{\"o\":null,\"n\":null}]}",
+         "{\"q\":\"x\",\"all\":[{},{\"n\":2},{\"o\":null}]}"},
+        {optional, "{\"q\":null,\"limit\":null}", "argument 'q' is null; it must be a string"},
+        {optional, "{\"q\":\"x\",\"in\":{\"n\":null,\"m\":null}}",
+         "argument 'in.m' is null; it must be a number"},
+        {optional, "{\"limit\":null}", "argument 'q' is missing"},
+        {optional, "{\"limit\":null,\"q\":7}", "argument 'q' is 7; it must be a string"},
+        {optional, "{\"q\":\"x\",\"other\":null}", "argument 'other' is null; it must be a string"},
+        {combined, "{\"a\":null}", "argument 'a' is missing"},
+        {either, "{\"a\":null,\"b\":null}", "{\"a\":null}"}, /* one of them admits it */
+        {refused, "{\"a\":null,\"b\":2}", "{\"b\":2}"},
+        {refused, "{\"a\":null,\"b\":null}", "{\"b\":null}"},
+        {refused, "{\"a\":null,\"b\":1}", "this one is excluded"},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct clo_schema *schema;
+        struct clo_value value;
+        struct clo_error error = {0};
+        struct clo_buffer text = CLO_BUFFER(1024);
+        assert_int_equal(clo_schema_compile(&schema, calls[i].schema, NULL), 0);
+        assert_int_equal(
+            clo_value_parse_json(&value, calls[i].arguments, strlen(calls[i].arguments), NULL), 0);
+        int status = clo_schema_check(schema, &value, "t", &error);
+        assert_int_equal(clo_value_write_json(&text, &value, NULL), 0);
+        bool taken = *calls[i].seen == '{';
+        if (taken ? status || strcmp(text.data, calls[i].seen) != 0
+                  : status != CLO_EINVALID || !strstr(error.message, calls[i].seen))
+            fail_msg("%zu: %d %s '%s'", i, status, text.data, error.message);
+        clo_buffer_free(&text);
+        clo_value_clear(&value);
+        clo_schema_free(schema);
+    }
+}
+
 static void hostile_values_are_checked_in_bounded_time(void **state)
 {
     (void)state;
@@ -307,6 +374,7 @@ int main(void)
         cmocka_unit_test(schemas_have_ceilings),
         cmocka_unit_test(whole_numbers_reach_the_tool_as_integers),
         cmocka_unit_test(bytes_fit_only_where_no_type_is_asked_for),
+        cmocka_unit_test(none_for_an_optional_argument_counts_as_absent),
         cmocka_unit_test(hostile_values_are_checked_in_bounded_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
