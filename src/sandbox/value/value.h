@@ -1,7 +1,7 @@
 /* sandbox/value/value.h - what a value holds, for the codecs and checks that walk it.
  *
- * The fields are read with clo_value_fields; value.c alone writes them. Which member of the union
- * counts is said by `type`, and nobody reads another.
+ * The fields are read with clo_value_fields; value.c writes them, and value_compare.c those of its
+ * copies. Which member of the union counts is said by `type`, and nobody reads another.
  */
 #ifndef CLO_SANDBOX_VALUE_VALUE_H
 #define CLO_SANDBOX_VALUE_VALUE_H

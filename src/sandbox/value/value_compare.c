@@ -227,6 +227,26 @@ static void release(struct clo_value *copy)
 
 /* ---- equality ---- */
 
+/* Values in a tree; counting ends beyond `most`. */
+static size_t count_nodes(const struct clo_value *value, size_t most)
+{
+    const struct clo_value_fields *fields = clo_value_fields(value);
+    size_t nodes = 1, count = clo_value_count(value);
+    for (size_t i = 0; i < count && nodes <= most; i++)
+        nodes += count_nodes(fields->type == CLO_LIST ? &fields->list.items[i]
+                                                      : &fields->map.members[i].value,
+                             most - nodes);
+    return nodes;
+}
+
+/* Containers of one type that are not unlike at first sight. The list is the schema author's, the
+ * value the guest's: what is done for an item is bounded by the item. */
+static bool are_alike(const struct clo_value *item, const struct clo_value *value)
+{
+    size_t nodes = count_nodes(item, CLO_VALUE_NODES_MAX);
+    return count_nodes(value, nodes) == nodes;
+}
+
 int clo_value_find(const struct clo_value *list, const struct clo_value *value, size_t *index)
 {
     const struct clo_value_fields *items = clo_value_fields(list), *a = clo_value_fields(value);
@@ -237,7 +257,7 @@ int clo_value_find(const struct clo_value *list, const struct clo_value *value, 
     for (bool found = false; at < items->list.count; at++) {
         const struct clo_value *item = &items->list.items[at];
         bool deep = is_container(a) && clo_value_type(item) == a->type;
-        if (deep && clo_value_count(item) != clo_value_count(value))
+        if (deep && !are_alike(item, value))
             continue;
         if (deep && !arranged) {
             status = arrange(&sorted, value);

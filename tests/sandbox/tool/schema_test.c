@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -336,6 +337,42 @@ static void none_for_an_optional_argument_counts_as_absent(void **state)
     }
 }
 
+/* Maps of many members, the same in all but the last of them, each in another order. */
+static void put_maps(struct clo_value *list, int maps, int members)
+{
+    clo_value_set_list(list);
+    for (int i = 0; i < maps; i++) {
+        struct clo_value *map = clo_value_append(list);
+        clo_value_set_map(map);
+        for (int j = 0; j < members; j++) {
+            char name[16];
+            int length = snprintf(name, sizeof name, "%d", (j + i) % members);
+            struct clo_value *member = clo_value_add(map, name, (size_t)length);
+            clo_value_set_integer(member, (j + i) % members == members - 1 ? i : 7);
+        }
+    }
+}
+
+static void large_maps_are_compared_in_bounded_time(void **state)
+{
+    (void)state;
+    static const int shapes[][2] = {{600, 600}, {2, 150000}, {100000, 2}};
+    struct clo_schema *schema;
+    struct clo_error error;
+    assert_int_equal(clo_schema_compile(&schema, ONE("{\"uniqueItems\":true}"), NULL), 0);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct clo_value value = {0};
+        clo_value_set_map(&value);
+        struct clo_value *list = clo_value_put(&value, "x");
+        clock_t start = clock();
+        put_maps(list, shapes[i][0], shapes[i][1]);
+        assert_int_equal(clo_schema_check(schema, &value, "t", &error), 0);
+        clo_value_clear(&value);
+        assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 20); /* it takes half a second */
+    }
+    clo_schema_free(schema);
+}
+
 static void hostile_values_are_checked_in_bounded_time(void **state)
 {
     (void)state;
@@ -375,6 +412,7 @@ int main(void)
         cmocka_unit_test(whole_numbers_reach_the_tool_as_integers),
         cmocka_unit_test(bytes_fit_only_where_no_type_is_asked_for),
         cmocka_unit_test(none_for_an_optional_argument_counts_as_absent),
+        cmocka_unit_test(large_maps_are_compared_in_bounded_time),
         cmocka_unit_test(hostile_values_are_checked_in_bounded_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
