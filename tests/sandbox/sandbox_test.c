@@ -276,6 +276,11 @@ static void values_keep_their_types_both_ways(void **state)
         "    back = call_tool('echo', value=value)\n"
         "    assert type(back) is type(value) and repr(back) == repr(value), (value, back)\n"
         "assert math.isnan(call_tool('echo', value=math.nan))\n"
+        "edges = 0, 2**31, 2**32, 2**53, 2**63, 2**64, 2**1024, 10**1300\n"
+        "limits = [sign * (edge + step) for edge in edges for step in range(-2, 3)\n"
+        "    for sign in (1, -1)]\n"
+        "limits += [5e-324, 2.0**-1022, 1.7976931348623157e308, 2.0**53, 2.0**63, -2.0**63, 1e22]\n"
+        "assert repr(call_tool('echo', value=limits)) == repr(limits)\n"
         "assert call_tool('echo', value=(1, (2, 3))) == [1, [2, 3]]\n"
         "big = list(range(50000))\n"
         "assert call_tool('echo', value=big) == big\n"
@@ -284,7 +289,7 @@ static void values_keep_their_types_both_ways(void **state)
         "print('all')";
     struct clo_run_result *result = run(fixture, code);
     CHECK(strcmp(result->out, "all\n") == 0 && result->error.kind == CLO_RUN_OK);
-    CHECK(result->usage.host_calls == 30);
+    CHECK(result->usage.host_calls == 31);
 }
 
 static void tools_are_functions_and_their_failures_exceptions(void **state)
