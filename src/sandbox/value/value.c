@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "sandbox/value/value.h"
 
 #define FIRST_CAPACITY 4
@@ -464,7 +465,8 @@ bool clo_value_integer(const struct clo_value *value, int64_t *integer)
     if (clo_value_type(value) != CLO_NUMBER)
         return false;
     double number = clo_value_fields(value)->number;
-    if (!(number >= -0x1p63 && number < 0x1p63) || number != rint(number))
+    if (clo_integer_order(INT64_MIN, number) > 0 || clo_integer_order(INT64_MAX, number) < 0 ||
+        number != rint(number))
         return false;
     *integer = (int64_t)number;
     return true;
