@@ -71,8 +71,10 @@ static int add_library(struct reading *reading, const struct clo_yaml_node *node
     struct clo_tool_library **library = &reading->libraries[reading->library_count];
     status = clo_tool_library_open(library, path, &why);
     free(path);
-    if (status)
-        return clo_yaml_fail(clo_yaml_get(node, "library"), reading->error, "%s", why.message);
+    if (status) {
+        clo_yaml_fail(clo_yaml_get(node, "library"), reading->error, "%s", why.message);
+        return clo_hint(reading->error, CLO_EINVALID, "%s", why.hint);
+    }
     reading->library_count++;
     const struct clo_plugin *plugin = clo_tool_library_plugin(*library);
     if (plugin->tool_count > CLO_TOOLS_MAX - reading->config.tool_count)

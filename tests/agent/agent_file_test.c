@@ -1,4 +1,5 @@
 /* agent_file_test.c - agent.yaml and .env: what is read, and the words for what is wrong. */
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <jansson.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -115,6 +117,17 @@ static void libraries_are_seen_from_the_file(void **state)
     assert_non_null(strstr(error.message, "agent.yaml:2: tools[0].library: "));
     assert_non_null(strstr(error.message, folder));
     assert_non_null(strstr(error.message, "/lib/none.so"));
+    unlink(path);
+    free(path);
+
+    Dl_info jansson; /* a library that is none of tools: the remedy comes along */
+    char text[600];
+    assert_int_not_equal(dladdr((void *)(uintptr_t)json_loads, &jansson), 0);
+    snprintf(text, sizeof text, "tools:\n  - library: %.500s\n", jansson.dli_fname);
+    path = put("agent.yaml", text);
+    assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.message, "it exports no clo_plugin"));
+    assert_non_null(strstr(error.hint, "define `const struct clo_plugin clo_plugin` in it"));
     unlink(path);
     free(path);
 }
