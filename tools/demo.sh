@@ -25,10 +25,9 @@ curl -fsS -X POST "http://localhost:$port/responses" -H "Content-Type: applicati
 import json, sys
 response = json.load(sys.stdin)
 for item in response["output"]:
-    if item["type"] == "function_call":
+    if item["type"] == "mcp_call":
         print("the model calls", item["name"] + ":")
         print("   ", json.loads(item["arguments"])["code"].rstrip().replace("\n", "\n    "))
-    elif item["type"] == "function_call_output":
         print("the sandbox answers:")
         print("   ", item["output"].rstrip().replace("\n", "\n    "))
     elif item["type"] == "message":

@@ -22,6 +22,7 @@ struct clo_turn {
     const json_t *client_tools; /* the client's own function tools; calls to them end the turn and
                                    go back to the client; array or NULL */
     unsigned max_tool_calls;    /* 0: no limit */
+    const char *traceparent;    /* see struct clo_model_request */
     struct clo_item_sink sink;  /* every item as it happens: ids set, function_call_output too */
     struct clo_cancel *cancel;
 };

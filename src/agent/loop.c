@@ -242,6 +242,7 @@ static bool step(struct loop *loop, unsigned iteration)
                                         .input = loop->history,
                                         .tools = loop->tools,
                                         .options = options,
+                                        .traceparent = loop->turn->traceparent,
                                         .cancel = loop->turn->cancel};
     struct clo_item_sink sink = {relay, loop};
     int status = clo_model_call(loop->agent->model, &request, &sink, &reply, &error);

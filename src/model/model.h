@@ -53,6 +53,7 @@ struct clo_model_request {
     const json_t *tools;   /* array of {type: "function", name, description, parameters, strict} */
     const json_t *options; /* object or NULL: temperature, top_p, max_output_tokens, tool_choice,
                               parallel_tool_calls, reasoning, text … passed on where they exist */
+    const char *traceparent; /* W3C trace context, sent to the model's server; or NULL */
     struct clo_cancel *cancel;
 };
 

@@ -38,6 +38,7 @@ static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
         clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
         clo_history_check(exchange->server->store, &request, problem) == 0 &&
         choose_id(exchange, id, problem) == 0) {
+        memcpy(request.traceparent, exchange->traceparent, sizeof request.traceparent);
         if (!request.session[0])
             clo_id_make(request.session, "sess");
         clo_name_copy(exchange->session, request.session);

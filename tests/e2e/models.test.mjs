@@ -6,6 +6,7 @@ import { test } from "node:test";
 import OpenAI from "openai";
 
 import { startModelServer } from "./model-server/server.mjs";
+import { until } from "./lib/http.mjs";
 import { QUICK, startServer } from "./lib/server.mjs";
 
 const CODE = "Run this:\n```python\nprint(6 * 7)\n```";
@@ -20,7 +21,7 @@ for (const protocol of ["responses", "chat"]) {
     try {
       const whole = await client.responses.create({ model: "m", input: CODE });
       assert.deepEqual(whole.output.map((item) => item.type),
-        ["function_call", "function_call_output", "message"]);
+        ["mcp_call", "message"]);
       assert.match(whole.output_text, /42/);
 
       const stream = client.responses.stream({ model: "m", input: CODE });
@@ -30,6 +31,19 @@ for (const protocol of ["responses", "chat"]) {
       }
       assert.match(text, /42/);
       assert.equal((await stream.finalResponse()).status, "completed");
+
+      // the trace that a request belongs to goes on, and stands in the log
+      const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+      const traced = { traceparent: `00-${trace}-00f067aa0ba902b7-01` };
+      await client.responses.create({ model: "m", input: CODE }, { headers: traced });
+      assert.deepEqual(model.requests.slice(-2).map(({ headers }) => headers.traceparent),
+        [traced.traceparent, traced.traceparent]);
+      const line = await until(() => server.events().at(-1), (event) => event?.trace);
+      assert.equal(line.trace, trace);
+      await client.responses.create({ input: "x", user: "u" },
+        { headers: { traceparent: `00-${"0".repeat(32)}-00f067aa0ba902b7-01` } });
+      assert.equal(model.requests.at(-1).headers.traceparent, undefined);
+      assert.equal(model.requests.at(-1).body.user, "u");
 
       assert.ok(model.requests.length >= 4);
       for (const request of model.requests) {

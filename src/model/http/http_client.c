@@ -47,6 +47,8 @@ struct attempt {
     struct clo_error *error;
     CURL *easy;
     CURLM *multi;
+    struct curl_slist first; /* the call's own header, before the endpoint's */
+    char trace[sizeof "traceparent: " + CLO_HTTP_CLIENT_TRACE_MAX];
     int status;                          /* what `data` returned, or a ceiling: ends the transfer */
     bool complete;                       /* `data` said so */
     bool delivered;                      /* bytes have reached `data`: no retry any more */
@@ -268,7 +270,7 @@ static bool set_options(struct attempt *attempt, const char *url)
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDS, attempt->call->body);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)attempt->call->body_length);
-    SET(CURLOPT_HTTPHEADER, http->headers);
+    SET(CURLOPT_HTTPHEADER, attempt->call->traceparent ? &attempt->first : http->headers);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_ERRORBUFFER, attempt->reason);
@@ -418,7 +420,10 @@ int clo_http_client_post(struct clo_http_client *http, const struct clo_http_cli
         struct attempt attempt = {.http = http,
                                   .call = call,
                                   .error = error,
-                                  .refusal = CLO_BUFFER(CLO_HTTP_CLIENT_ERROR_BODY_MAX)};
+                                  .refusal = CLO_BUFFER(CLO_HTTP_CLIENT_ERROR_BODY_MAX),
+                                  .first = {attempt.trace, http->headers}};
+        snprintf(attempt.trace, sizeof attempt.trace, "traceparent: %s",
+                 call->traceparent ? call->traceparent : "");
         struct clo_retry_attempt refused = {.number = number};
         if (call->refusal)
             *call->refusal = (struct clo_http_client_refusal){0};

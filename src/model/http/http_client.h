@@ -20,6 +20,7 @@
 
 #define CLO_HTTP_CLIENT_CONNECT_MS 10000     /* to connect, TLS included */
 #define CLO_HTTP_CLIENT_CALL_MAX_MS 1800000u /* one attempt from start to end */
+#define CLO_HTTP_CLIENT_TRACE_MAX 64         /* bytes of a traceparent */
 #define CLO_HTTP_CLIENT_ERROR_BODY_MAX 65536 /* bytes that are looked at of a refusal */
 
 struct clo_http_client;
@@ -48,6 +49,7 @@ struct clo_http_client_call {
     const char *path; /* "/responses", appended to the base URL's path */
     const char *body; /* JSON */
     size_t body_length;
+    const char *traceparent; /* at most CLO_HTTP_CLIENT_TRACE_MAX bytes are sent; or NULL */
     struct clo_cancel *cancel;
     /* Bytes of a 2xx answer as they come. content_type is "" if the server gave none. Return 0 to
      * go on, 1 when the answer is complete (the rest is waited for only briefly), or a negative

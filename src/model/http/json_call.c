@@ -135,6 +135,7 @@ int clo_json_call(struct clo_http_client *http, const char *path, const json_t *
     struct clo_http_client_call call = {.path = path,
                                         .body = body,
                                         .body_length = length,
+                                        .traceparent = reader->traceparent,
                                         .cancel = cancel,
                                         .data = on_data,
                                         .context = &answer,

@@ -306,7 +306,7 @@ int clo_chat_call(struct clo_model *model, const struct clo_model_request *reque
                                 .input = request->input,
                                 .late = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
     struct clo_http_client_refusal refusal = {0};
-    struct clo_json_call reader = {on_event, on_whole, reading, &refusal};
+    struct clo_json_call reader = {on_event, on_whole, reading, &refusal, request->traceparent};
     status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
     clo_client_refused(reply, &refusal);
     if (!status && !reading->finished)

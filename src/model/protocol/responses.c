@@ -253,7 +253,7 @@ int clo_responses_call(struct clo_model *model, const struct clo_model_request *
         return clo_fail_memory(error);
     struct reading reading = {.model = model, .builder = builder, .reply = reply, .open = -1};
     struct clo_http_client_refusal refusal = {0};
-    struct clo_json_call reader = {on_event, on_whole, &reading, &refusal};
+    struct clo_json_call reader = {on_event, on_whole, &reading, &refusal, request->traceparent};
     int status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
     clo_client_refused(reply, &refusal);
     if (!status && !reading.complete)

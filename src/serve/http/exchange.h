@@ -15,12 +15,14 @@
 #include "serve/http/event_stream.h"
 #include "serve/protocol/problem.h"
 #include "serve/serve.h"
+#include "serve/protocol/trace.h"
 
 struct clo_exchange {
     struct clo_server *server;
     struct MHD_Connection *connection;
     char *method, *path; /* the path without a /v1 prefix */
     char request_id[CLO_NAME_BYTES_MAX + 1];
+    char traceparent[CLO_TRACE_PARENT_MAX + 1]; /* see trace.h */
     uint64_t started_ns;
     struct clo_buffer body;
     size_t charge;   /* bytes of the body counted in the server's total */

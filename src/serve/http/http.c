@@ -62,6 +62,7 @@ static struct clo_exchange *exchange_new(struct clo_server *server,
     exchange->started_ns = clo_monotonic_ns();
     exchange->body = CLO_BUFFER(CLO_SERVE_BODY_MAX);
     take_request_id(exchange);
+    clo_trace_take(clo_exchange_header(exchange, "traceparent"), exchange->traceparent);
     atomic_fetch_add(&server->http->exchanges, 1);
     return exchange;
 }
@@ -73,10 +74,13 @@ static void exchange_free(struct clo_exchange *exchange)
     if (exchange->stream)
         clo_event_stream_detach(exchange->stream);
     clo_disconnect_watch_remove(server->watch, exchange->watch);
+    char trace[CLO_TRACE_ID_MAX + 1];
+    clo_trace_id(exchange->traceparent, trace);
     struct clo_log_request line = {
         .method = exchange->method,
         .path = exchange->path,
         .request_id = exchange->request_id,
+        .trace_id = trace,
         .response_id = exchange->response_id,
         .outcome = answerer->calls ? answerer->calls->outcome(answerer->context) : NULL,
         .status = exchange->status,

@@ -292,6 +292,7 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
         .options = job->request.options,
         .client_tools = job->request.client_tools,
         .max_tool_calls = job->request.max_tool_calls,
+        .traceparent = job->request.traceparent[0] ? job->request.traceparent : NULL,
         .cancel = job->cancel,
     };
     struct clo_output_filter filter;

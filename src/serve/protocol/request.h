@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "serve/protocol/problem.h"
 #include "serve/serve.h"
+#include "serve/protocol/trace.h"
 
 #define CLO_REQUEST_ITEMS_MAX 4096 /* entries of input */
 #define CLO_REQUEST_PARTS_MAX 1024 /* parts of one item's content */
@@ -31,6 +32,7 @@ struct clo_request {
     bool stream, store, background, truncate;
     enum clo_serve_items items; /* see output_filter.h; set by who read the headers */
     unsigned max_tool_calls;    /* 0: no limit */
+    char traceparent[CLO_TRACE_PARENT_MAX + 1]; /* see trace.h; of the headers; "": none */
 };
 
 /* Zero-initialise; clear after success and after failure. */

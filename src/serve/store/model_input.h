@@ -12,8 +12,8 @@
  * reference): what is missing is filled in from the store where the id is known there. What the
  * client says itself comes first.
  */
-#ifndef CLO_SERVE_PROTOCOL_MODEL_INPUT_H
-#define CLO_SERVE_PROTOCOL_MODEL_INPUT_H
+#ifndef CLO_SERVE_STORE_MODEL_INPUT_H
+#define CLO_SERVE_STORE_MODEL_INPUT_H
 
 #include <jansson.h>
 
