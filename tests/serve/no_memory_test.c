@@ -15,8 +15,10 @@
 #include "base/json.h"
 #include "model/client.h"
 #include "serve/protocol/events.h"
+#include "serve/protocol/output_filter.h"
 #include "serve/protocol/request.h"
 #include "serve/store/history.h"
+#include "serve/store/model_input.h"
 #include "serve/store/store.h"
 
 static long fails_at, countdown; /* to the allocation that fails; 0: none */
@@ -270,6 +272,97 @@ static void no_event_of_a_stream_is_left_out(void **state)
                 "  \"status\": \"incomplete\", \"content\": [{" TEXT "}]}}]");
 }
 
+#define RUN                                                                                        \
+    "{\"type\": \"function_call\", \"id\": \"fc_1\", \"call_id\": \"1\", \"name\": "               \
+    "\"execute_code\","                                                                            \
+    " \"arguments\": \"{}\"}"
+#define OUTPUT                                                                                     \
+    "{\"type\": \"function_call_output\", \"id\": \"fco_1\", \"call_id\": \"1\", \"output\": "     \
+    "\"2\","                                                                                       \
+    " \"failed\": true}"
+#define SAID "{\"type\": \"message\", \"role\": \"assistant\", \"content\": [{" TEXT "}]}"
+
+static json_t *show(enum clo_serve_items items)
+{
+    json_t *output = json_loads("[" RUN ", " SAID ", " OUTPUT "]", 0, NULL);
+    struct clo_output_filter_view view = {items, "a", NULL};
+    arm();
+    json_t *got = clo_output_filter_output(&view, output);
+    json_decref(output);
+    return got;
+}
+
+static json_t *show_mcp(void)
+{
+    return show(CLO_SERVE_ITEMS_MCP);
+}
+
+static json_t *show_calls(void)
+{
+    return show(CLO_SERVE_ITEMS_CALLS);
+}
+
+static void no_item_is_left_out(void **state)
+{
+    (void)state;
+    assert_told(show_mcp, "[{\"type\": \"mcp_call\", \"id\": \"mcp_1\", \"server_label\": \"a\","
+                          " \"name\": \"execute_code\", \"arguments\": \"{}\", \"output\": \"2\","
+                          " \"error\": null, \"status\": \"failed\","
+                          " \"approval_request_id\": null}, " SAID "]");
+    assert_told(show_calls, "[" RUN ", " SAID ", {\"type\": \"function_call_output\","
+                            " \"id\": \"fco_1\", \"call_id\": \"1\", \"output\": \"2\"}]");
+}
+
+static json_t *told_to_model(void)
+{
+    static const char items[] =
+        "[{\"type\": \"item_reference\", \"id\": \"mcp_1\"},"
+        " {\"type\": \"mcp_call\", \"id\": \"mcp_1\", \"name\": \"execute_code\","
+        "  \"arguments\": \"\"},"
+        " {\"type\": \"reasoning\", \"encrypted_content\": \"x\"},"
+        " {\"type\": \"shell_call_output\", \"output\": [{\"stdout\": \"3\", \"error\": null}]},"
+        " {\"type\": \"message\", \"role\": \"user\", \"content\": [{\"type\": \"hologram\"}]}]";
+    struct clo_store *store;
+    struct clo_record record = {.id = "resp_1", .status = "completed", .session = "s"};
+    json_t *sent = json_loads(items, 0, NULL),
+           *output = json_loads("[" RUN ", " OUTPUT "]", 0, NULL);
+    json_t *got = json_array(), *item;
+    size_t index;
+    int status = clo_store_open(&store, ":memory:", NULL);
+    record.response = json_pack("{s:s}", "id", "resp_1");
+    assert_int_equal(status | clo_store_put(store, &record, NULL, output), 0);
+    arm();
+    json_array_foreach(sent, index, item) {
+        if (status == 0)
+            status = clo_model_input_add(store, item, got);
+    }
+    clo_record_clear(&record);
+    clo_store_close(store);
+    json_decref(sent);
+    json_decref(output);
+    if (status == 0)
+        return got;
+    json_decref(got);
+    return NULL;
+}
+
+#define PAIR                                                                                       \
+    "{\"type\": \"function_call\", \"call_id\": \"1\", \"name\": \"execute_code\","                \
+    " \"arguments\": \"{}\"}, {\"type\": \"function_call_output\", \"call_id\": \"1\","            \
+    " \"output\": \"2\"}"
+
+static void a_model_is_told_all(void **state)
+{
+    (void)state;
+    assert_told(told_to_model,
+                "[" PAIR ", " PAIR ", {\"type\": \"reasoning\", \"encrypted_content\": \"x\","
+                " \"summary\": []}, {\"type\": \"message\", \"role\": \"user\", \"content\":"
+                " [{\"type\": \"input_text\", \"text\": \"[shell_call_output]"
+                " {\\\"output\\\":[{\\\"stdout\\\":\\\"3\\\"}]}\"}]},"
+                " {\"type\": \"message\", \"role\": \"user\", \"content\":"
+                " [{\"type\": \"input_text\", \"text\": \"[hologram] {}\"}]}]");
+}
+
 static json_t *store_and_read(void)
 {
     struct clo_store *store;
@@ -309,6 +402,8 @@ int main(void)
         cmocka_unit_test(a_history_keeps_its_calls),
         cmocka_unit_test(a_request_is_not_the_clients_fault),
         cmocka_unit_test(no_event_of_a_stream_is_left_out),
+        cmocka_unit_test(no_item_is_left_out),
+        cmocka_unit_test(a_model_is_told_all),
         cmocka_unit_test(what_was_stored_is_read_whole),
     };
     json_set_alloc_funcs(failing_malloc, walled_free);

@@ -162,6 +162,8 @@ static int add_output(const json_t *item, json_t *to)
 static int add_reasoning(const json_t *item, json_t *to)
 {
     json_t *clean = known_members(item);
+    if (!clean)
+        return CLO_ENOMEMORY;
     if (!json_object_get(clean, "encrypted_content") &&
         json_array_size(json_object_get(clean, "summary")) == 0 &&
         json_array_size(json_object_get(clean, "content")) == 0) {
