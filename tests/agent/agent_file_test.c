@@ -71,6 +71,7 @@ static const struct {
      "agent.yaml:1: serve.port: \"70000\" is not a whole number from 1 to 65535"},
     {"loop: {max_iteration: 1}\n",
      "agent.yaml:1: loop.max_iteration: unknown key; did you mean \"max_iterations\"?"},
+    {"serve: {items: all}\n", "agent.yaml:1: serve.items: \"all\" is none of mcp, calls, answer"},
     {"model: {kind: chat}\n", "no API key for OpenAI's server, and no other server is named"},
     {"loop: {tool_output: 2}\n", "tool_output_max is 2; it must be from 256 to 16777216"},
     {"model: {script: none.yaml}\n", "cannot open "},

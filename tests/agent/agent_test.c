@@ -478,7 +478,7 @@ static const char whole_file[] =
     "  count: 1\n"
     "loop: {max_iterations: 3, tool_output: 4KiB}\n"
     "serve: {listen: 0.0.0.0, port: 81, turns: 5, queue: 6, connections: 7, store: r.db,\n"
-    "        grace: 2s, keepalive: 1m}\n";
+    "        grace: 2s, keepalive: 1m, items: answer}\n";
 
 static void put(const char *path, const char *text)
 {
@@ -514,6 +514,7 @@ static void a_file_makes_an_agent(void **state)
     assert_int_equal(serve_config.connections, 7);
     assert_int_equal(serve_config.grace_ms, 2000);
     assert_int_equal(serve_config.keepalive_ms, 60000);
+    assert_int_equal(serve_config.items, CLO_SERVE_ITEMS_ANSWER);
     assert_string_equal(clo_agent_name(agent), "whole");
     assert_string_equal(clo_agent_instructions(agent), "Be brief.");
     assert_int_equal(clo_agent_ask(agent, "hello", NULL, &answer, &error), 0);

@@ -44,6 +44,27 @@ describe("the example, offline", () => {
   });
 });
 
+test("code: the form in which runs are shown is a choice of the server, or of a request", async () => {
+  const server = await startServer({ agent: EXAMPLE, arguments: ["--items", "calls"] });
+  try {
+    const body = { input: python("print(6 * 7)") };
+    const shown = async (headers, more) => {
+      const { json, text } = await call(server.url, "/responses", { body: { ...body, ...more }, headers });
+      const { output } = json ?? parseEvents(text).at(-1).response;
+      return output.map((item) => item.type);
+    };
+    for (const more of [{}, { stream: true }]) {
+      assert.deepEqual(await shown({}, more), ["function_call", "function_call_output", "message"]);
+      assert.deepEqual(await shown({ "x-cloche-items": "mcp" }, more), ["mcp_call", "message"]);
+      assert.deepEqual(await shown({ "x-cloche-items": "answer" }, more), ["message"]);
+    }
+  } finally {
+    await server.stop();
+  }
+  await assert.rejects(startServer({ agent: EXAMPLE, arguments: ["--items", "all"] }),
+    /--items "all" is none of mcp, calls and answer/);
+});
+
 describe("code behind a model server", () => {
   let model, server;
   before(async () => {
