@@ -189,7 +189,8 @@ void clo_handle_input_items(struct clo_exchange *exchange, const char *id)
     };
     if (!load(exchange, id, &record))
         return;
-    if (clo_input_items_list(exchange->server->store, id, &query, &list, &problem) < 0)
+    if (clo_input_items_list(exchange->server->store, id, &query, exchange->server->label, &list,
+                             &problem) < 0)
         clo_exchange_refuse(exchange, &problem);
     else
         clo_exchange_json(exchange, 200, list);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "serve/protocol/field.h"
+#include "serve/protocol/output_filter.h"
+#include "serve/store/model_input.h"
 
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX 100
@@ -29,6 +31,46 @@ static int parse(const struct clo_input_items_query *query, struct clo_store_pag
     return 0;
 }
 
+/* A run as an mcp_call, whatever form its client reads: that is what the reference is to. */
+static json_t *run_item(const char *label, json_t *call, json_t *output)
+{
+    struct clo_output_filter_view view = {CLO_SERVE_ITEMS_MCP, label, NULL};
+    json_t *items = json_pack("[O, O*]", call, output);
+    json_t *shown = items ? clo_output_filter_output(&view, items) : NULL;
+    json_t *item = json_incref(json_array_get(shown, 0));
+    json_decref(items);
+    json_decref(shown);
+    return item;
+}
+
+/* What a reference refers to; the reference itself, if that is gone. NULL: out of memory. */
+static json_t *referred(struct clo_store *store, const char *label, json_t *reference)
+{
+    const char *id = json_string_value(json_object_get(reference, "id"));
+    json_t *call, *output, *found = NULL;
+    int status = clo_model_input_run(store, id, &call, &output);
+    if (call)
+        found = run_item(label, call, output);
+    else if (status == 0)
+        status = clo_store_item(store, id, &found);
+    json_decref(call);
+    json_decref(output);
+    return status == CLO_ENOTFOUND ? json_incref(reference) : found;
+}
+
+static int resolve(struct clo_store *store, const char *label, json_t *items)
+{
+    json_t *item;
+    size_t index;
+    json_array_foreach(items, index, item) {
+        const char *type = json_string_value(json_object_get(item, "type"));
+        if (type && strcmp(type, "item_reference") == 0 &&
+            json_array_set_new(items, index, referred(store, label, item)) < 0)
+            return CLO_ENOMEMORY;
+    }
+    return 0;
+}
+
 /* Clients read a status in every item; one that was sent without is what was sent, whole. */
 static int add_status(json_t *items)
 {
@@ -49,14 +91,16 @@ static json_t *id_of(const json_t *items, size_t index)
 }
 
 int clo_input_items_list(struct clo_store *store, const char *id,
-                         const struct clo_input_items_query *query, json_t **list,
-                         struct clo_problem *problem)
+                         const struct clo_input_items_query *query, const char *label,
+                         json_t **list, struct clo_problem *problem)
 {
     struct clo_store_page page;
     if (parse(query, &page, problem) < 0)
         return CLO_EINVALID;
     json_t *items = json_array();
     int status = clo_store_input(store, id, &page, items);
+    if (status == 0)
+        status = resolve(store, label, items);
     if (status == 0)
         status = add_status(items);
     if (status < 0) {

@@ -191,9 +191,7 @@ static int add_text(const json_t *item, json_t *to)
                                 "annotations"));
 }
 
-/* The function_call of an mcp_call's id and its output, as they are stored; NULL where they are
- * not. */
-static int find_run(struct clo_store *store, const char *id, json_t **call, json_t **output)
+int clo_model_input_run(struct clo_store *store, const char *id, json_t **call, json_t **output)
 {
     static const size_t skip = sizeof CLO_AUDIENCE_MCP_PREFIX - 1;
     char call_id[sizeof CLO_AUDIENCE_CALL_PREFIX + CLO_NAME_BYTES_MAX];
@@ -288,7 +286,7 @@ static int add_run(const json_t *item, const json_t *call, const json_t *output,
 static int add_mcp_call(struct clo_store *store, const json_t *item, json_t *to)
 {
     json_t *call, *output;
-    int status = find_run(store, clo_json_text(item, "id"), &call, &output);
+    int status = clo_model_input_run(store, clo_json_text(item, "id"), &call, &output);
     if (status == 0)
         status = call || clo_json_is(item, "name", CLO_CODEACT_TOOL)
                      ? add_run(item, call, output, to)
@@ -301,7 +299,7 @@ static int add_mcp_call(struct clo_store *store, const json_t *item, json_t *to)
 static int add_reference(struct clo_store *store, const char *id, json_t *to)
 {
     json_t *call, *output, *found = NULL;
-    int status = find_run(store, id, &call, &output);
+    int status = clo_model_input_run(store, id, &call, &output);
     if (status == 0 && call)
         status = add_run(NULL, call, output, to);
     else if (status == 0)

@@ -26,4 +26,8 @@
  * stored; CLO_ENOMEMORY, CLO_ESYSTEM. Then `to` may have a part of it. */
 int clo_model_input_add(struct clo_store *store, const json_t *item, json_t *to);
 
+/* The function_call and the function_call_output that the mcp_call of that id was made of; each
+ * NULL where it is not stored. The caller owns them. */
+int clo_model_input_run(struct clo_store *store, const char *id, json_t **call, json_t **output);
+
 #endif

@@ -67,7 +67,8 @@ static void pages_are_cut_right(void **state)
         json_t *list, *item;
         char ids[ITEMS + 1] = "";
         size_t index;
-        assert_int_equal(clo_input_items_list(*state, "r", &pages[i].query, &list, &problem), 0);
+        assert_int_equal(clo_input_items_list(*state, "r", &pages[i].query, "a", &list, &problem),
+                         0);
         json_array_foreach(json_object_get(list, "data"), index, item) {
             ids[index] = json_string_value(json_object_get(item, "id"))[1];
             assert_string_equal(json_string_value(json_object_get(item, "status")), "completed");
@@ -96,10 +97,46 @@ static void wrong_pages_are_refused(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct clo_problem problem;
         json_t *list;
-        assert_true(clo_input_items_list(*state, "r", &refusals[i].query, &list, &problem) < 0);
+        assert_true(clo_input_items_list(*state, "r", &refusals[i].query, "a", &list, &problem) <
+                    0);
         assert_int_equal(problem.status, 400);
         assert_string_equal(problem.param, refusals[i].param);
     }
+}
+
+static void references_are_shown_as_what_they_refer_to(void **state)
+{
+    struct clo_record record = {.id = "with", .status = "completed", .session = "s"};
+    struct clo_input_items_query query = {.order = "asc"};
+    struct clo_problem problem;
+    json_t *output =
+        json_loads("[{\"type\": \"function_call\", \"id\": \"fc_1\", \"call_id\": \"1\","
+                   "  \"name\": \"execute_code\", \"arguments\": \"{}\"},"
+                   " {\"type\": \"function_call_output\", \"id\": \"fco_1\", \"call_id\": \"1\","
+                   "  \"output\": \"2\"},"
+                   " {\"type\": \"message\", \"id\": \"msg_1\", \"status\": \"incomplete\"}]",
+                   0, NULL);
+    json_t *input = json_loads("[{\"type\": \"item_reference\", \"id\": \"mcp_1\"},"
+                               " {\"type\": \"item_reference\", \"id\": \"msg_1\"},"
+                               " {\"type\": \"item_reference\", \"id\": \"msg_gone\"}]",
+                               0, NULL);
+    json_t *want = json_loads(
+        "[{\"type\": \"mcp_call\", \"id\": \"mcp_1\", \"server_label\": \"a\","
+        "  \"name\": \"execute_code\", \"arguments\": \"{}\", \"output\": \"2\", \"error\": null,"
+        "  \"status\": \"completed\", \"approval_request_id\": null},"
+        " {\"type\": \"message\", \"id\": \"msg_1\", \"status\": \"incomplete\"},"
+        " {\"type\": \"item_reference\", \"id\": \"msg_gone\", \"status\": \"completed\"}]",
+        0, NULL);
+    json_t *list;
+    record.response = json_pack("{s:s}", "id", "with");
+    assert_int_equal(clo_store_put(*state, &record, input, output), 0);
+    assert_int_equal(clo_input_items_list(*state, "with", &query, "a", &list, &problem), 0);
+    assert_true(json_equal(json_object_get(list, "data"), want));
+    json_decref(list);
+    json_decref(want);
+    json_decref(input);
+    json_decref(output);
+    clo_record_clear(&record);
 }
 
 static void no_items_are_an_empty_list(void **state)
@@ -107,7 +144,7 @@ static void no_items_are_an_empty_list(void **state)
     struct clo_input_items_query query = {0};
     struct clo_problem problem;
     json_t *list;
-    assert_int_equal(clo_input_items_list(*state, "empty", &query, &list, &problem), 0);
+    assert_int_equal(clo_input_items_list(*state, "empty", &query, "a", &list, &problem), 0);
     assert_int_equal(json_array_size(json_object_get(list, "data")), 0);
     assert_true(json_is_null(json_object_get(list, "first_id")));
     json_decref(list);
@@ -118,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_are_cut_right),
         cmocka_unit_test(wrong_pages_are_refused),
+        cmocka_unit_test(references_are_shown_as_what_they_refer_to),
         cmocka_unit_test(no_items_are_an_empty_list),
     };
     return cmocka_run_group_tests(tests, open_store, close_store);
