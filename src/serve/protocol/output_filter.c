@@ -122,23 +122,28 @@ static void end_call(struct clo_output_filter *filter, const json_t *output)
     filter->call = filter->call_id = NULL;
 }
 
+static enum clo_output_filter_open how_shown(const struct clo_output_filter *filter,
+                                             const json_t *item)
+{
+    bool call = clo_json_is(item, "type", "function_call");
+    if (filter->view.items == CLO_SERVE_ITEMS_CALLS || clo_json_is(item, "type", "message") ||
+        (call && is_clients(filter, item)))
+        return CLO_AUDIENCE_SHOWN;
+    if (filter->view.items == CLO_SERVE_ITEMS_ANSWER || is_output(item))
+        return CLO_AUDIENCE_HIDDEN;
+    return call ? CLO_AUDIENCE_MCP : CLO_AUDIENCE_SHOWN;
+}
+
 static void open_item(struct clo_output_filter *filter, const json_t *item)
 {
-    bool all = filter->view.items == CLO_SERVE_ITEMS_CALLS;
-    bool call = clo_json_is(item, "type", "function_call");
-    filter->open = CLO_AUDIENCE_SHOWN;
-    if (all || (call && is_clients(filter, item)) || clo_json_is(item, "type", "message")) {
+    filter->open = how_shown(filter, item);
+    if (filter->open == CLO_AUDIENCE_SHOWN)
         pass(filter, CLO_ITEM_ADDED, item);
-    } else if (filter->view.items == CLO_SERVE_ITEMS_ANSWER || is_output(item)) {
-        filter->open = CLO_AUDIENCE_HIDDEN;
-    } else if (call) {
-        json_t *mcp = mcp_item(filter, item, json_string(""));
-        filter->open = CLO_AUDIENCE_MCP;
-        pass(filter, CLO_ITEM_ADDED, mcp);
-        json_decref(mcp);
-    } else {
-        pass(filter, CLO_ITEM_ADDED, item);
-    }
+    if (filter->open != CLO_AUDIENCE_MCP)
+        return;
+    json_t *mcp = mcp_item(filter, item, json_string(""));
+    pass(filter, CLO_ITEM_ADDED, mcp);
+    json_decref(mcp);
 }
 
 /* The item without what only this program knows of it. */

@@ -51,7 +51,8 @@ json_t *clo_output_filter_output(const struct clo_output_filter_view *view, cons
 struct clo_output_filter {
     struct clo_output_filter_view view;
     struct clo_item_sink next;
-    enum { CLO_AUDIENCE_SHOWN, CLO_AUDIENCE_HIDDEN, CLO_AUDIENCE_MCP } open; /* the open item is */
+    /* how the open item is shown */
+    enum clo_output_filter_open { CLO_AUDIENCE_SHOWN, CLO_AUDIENCE_HIDDEN, CLO_AUDIENCE_MCP } open;
     json_t *call;    /* the mcp_call whose output is awaited; NULL: none */
     json_t *call_id; /* of its function_call */
     struct clo_output_filter_event *head, **tail; /* what came meanwhile */

@@ -33,6 +33,8 @@ static const char *id_prefix(const json_t *item)
         return "fc";
     if (type && strcmp(type, "function_call_output") == 0)
         return "fco";
+    if (type && strcmp(type, "mcp_call") == 0)
+        return "mcp";
     return type && strcmp(type, "reasoning") == 0 ? "rs" : "msg";
 }
 
