@@ -101,9 +101,10 @@ static json_t *mcp_item(const struct clo_output_filter *filter, const json_t *ca
 static void begin_call(struct clo_output_filter *filter, const json_t *call)
 {
     filter->call = mcp_item(filter, call, clo_client_arguments(call));
-    filter->call_id = json_incref(json_object_get(call, "call_id"));
     if (clo_json_is(call, "status", "incomplete"))
         clo_json_put(&filter->call, "status", json_string("failed"));
+    if (filter->call)
+        filter->call_id = json_incref(json_object_get(call, "call_id"));
     pass(filter, CLO_ITEM_ARGUMENTS_DONE, filter->call);
 }
 
