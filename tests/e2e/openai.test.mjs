@@ -72,6 +72,40 @@ test("openai: previous_response_id carries the history, and branches", async () 
   assert.deepEqual(said(model.requests.at(-1)), ["one", "You said: one", "three"]);
 });
 
+const CODE = "Run this:\n```python\nprint(6 * 7)\n```";
+const WAYS = { // what a turn sends: from what was sent and what was answered before
+  previous_response_id: (turns) => ({ input: turns.at(-1).said,
+    previous_response_id: turns.at(-2)?.response.id }),
+  conversation: (turns, name) => ({ input: turns.at(-1).said, conversation: name }),
+  "items sent back": (turns) => ({ input: turns.flatMap(({ said, response }) =>
+    [{ role: "user", content: said }, ...(response?.output ?? [])]) }),
+  references: (turns) => ({ input: turns.flatMap(({ said, response }) => [{ role: "user", content: said },
+    ...(response?.output ?? []).map(({ id }) => ({ type: "item_reference", id }))]) }),
+};
+for (const [way, body] of Object.entries(WAYS)) {
+  for (const stream of [false, true]) {
+    test(`openai: code in three turns by ${way}${stream ? ", streamed" : ""}`, async () => {
+      const turns = [], before = model.requests.length, name = `conv_${way.length}_${Date.now()}`;
+      for (const said of [CODE, "second", "third"]) {
+        turns.push({ said });
+        const request = { model: "m", ...body(turns, name) };
+        turns.at(-1).response = stream ? await client.responses.stream(request).finalResponse()
+          : await client.responses.create(request);
+      }
+      assert.match(turns[0].response.output_text, /42/);
+      assert.deepEqual(turns.map(({ response }) => response.output.map((item) => item.type)),
+        [["mcp_call", "message"], ["message"], ["message"]]);
+      assert.equal(turns[2].response.output_text, "You said: third");
+      assert.equal(model.requests.length - before, 4); // two for the code, one for each turn after it
+      assert.deepEqual(model.requests.at(-1).body.input.map((item) => item.role ?? item.type),
+        ["user", "function_call", "function_call_output", "assistant", "user", "assistant", "user"]);
+      const { call_id: id, arguments: code } = model.requests.at(-1).body.input[1];
+      assert.equal(id, model.requests[before + 1].body.input[1].call_id);
+      assert.equal(JSON.parse(code).code.trim(), "print(6 * 7)");
+    });
+  }
+}
+
 test("openai: a conversation carries the history", async () => {
   const conversation = `conv_${Date.now()}`;
   await client.responses.create({ model: "m", input: "one", conversation });

@@ -87,6 +87,10 @@ static int message(json_t *item, size_t index, struct clo_problem *problem)
     if (clo_field_check(role, &roles, param, problem) < 0)
         return CLO_EINVALID;
     json_t *content = json_object_get(item, "content");
+    /* an assistant that said nothing, as in histories of chat completions; not shown to models */
+    if (!clo_field_get(item, "content") && strcmp(json_string_value(role), "assistant") == 0)
+        return json_object_set_new(item, "content", json_array()) ? clo_problem_internal(problem)
+                                                                  : 0;
     if (json_is_string(content)) {
         json_t *parts = text_parts(json_string_value(role), content);
         if (!parts || json_object_set_new(item, "content", parts) < 0)

@@ -132,6 +132,8 @@ static const char *const accepted[] = {
     "{\"input\": \"x\", \"no_such_field\": {\"deep\": [1, 2]}}",
     "{\"input\": \"x\", \"temperature\": 0, \"top_p\": 1, \"max_output_tokens\": 1}",
     "{\"input\": \"x\", \"stream\": true, \"stream_options\": {\"include_obfuscation\": false}}",
+    "{\"input\": [{\"role\": \"user\", \"content\": \"x\"}, {\"role\": \"assistant\", \"content\": "
+    "null}]}",
     "{\"input\": [{\"role\": \"developer\", \"content\": \"x\"}]}",
     "{\"input\": [{\"type\": \"item_reference\", \"id\": \"msg_1\"}]}",
     "{\"input\": [{\"id\": \"msg_1\"}]}",
