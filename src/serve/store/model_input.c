@@ -41,10 +41,14 @@ static json_t *known_members(const json_t *item)
     return clean;
 }
 
+/* Base64 and its like: ASCII without blanks. Many scripts have no blanks either. */
 static bool is_blob(const char *text, size_t length)
 {
-    return length > CLO_MODEL_INPUT_BLOB_MAX && !memchr(text, ' ', length) &&
-           !memchr(text, '\n', length);
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    }
+    return length > CLO_MODEL_INPUT_BLOB_MAX;
 }
 
 static json_t *legible_string(const json_t *value)
@@ -281,8 +285,7 @@ static int add_run(const json_t *item, const json_t *call, const json_t *output,
     return status;
 }
 
-/* Whose work it was tells the store, or else the name: another server's tools are not known here.
- */
+/* The store says whose work it was, or else the name: another server's tools are not known here. */
 static int add_mcp_call(struct clo_store *store, const json_t *item, json_t *to)
 {
     json_t *call, *output;

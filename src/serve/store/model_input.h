@@ -20,7 +20,7 @@
 #include "serve/store/store.h"
 
 #define CLO_MODEL_INPUT_TEXT_MAX 8192 /* bytes of one string of an item that becomes text */
-#define CLO_MODEL_INPUT_BLOB_MAX 256  /* the same for one without any blank: encoded data */
+#define CLO_MODEL_INPUT_BLOB_MAX 256  /* the same for ASCII without a blank: encoded data */
 
 /* Append to `to` what a model is shown of `item`. CLO_ENOTFOUND: a reference to what is not
  * stored; CLO_ENOMEMORY, CLO_ESYSTEM. Then `to` may have a part of it. */

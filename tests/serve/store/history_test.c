@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "serve/store/history.h"
+#include "serve/store/model_input.h"
 
 #define USER(t)                                                                                    \
     "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"" t  \
@@ -353,6 +354,41 @@ static void history_comes_back_in_every_form(void **state)
     }
 }
 
+static json_t *told(const char *type, const char *name, json_t *value)
+{
+    json_t *item = json_pack("{s:s, s:o}", "type", type, name, value), *told = json_array();
+    assert_int_equal(clo_model_input_add(NULL, item, told), 0);
+    json_t *part = json_array_get(json_object_get(json_array_get(told, 0), "content"), 0);
+    json_t *text = json_incref(json_object_get(part, "text"));
+    json_decref(item);
+    json_decref(told);
+    return text;
+}
+
+/* Long text is cut between two characters; data is not shown; text without blanks is no data. */
+static void text_of_other_tools_is_bounded(void **state)
+{
+    (void)state;
+    char text[3 * CLO_MODEL_INPUT_TEXT_MAX + 1];
+    for (size_t i = 0; i < sizeof text - 1; i += 3)
+        memcpy(text + i, i == 3 ? "a b" : "\u6f22", 3);
+    text[sizeof text - 1] = '\0';
+    json_t *got = told("web_search_call", "found", json_string(text));
+    assert_non_null(strstr(json_string_value(got), "\u6f22 (and 16386 bytes more)"));
+    assert_true(json_string_length(got) < CLO_MODEL_INPUT_TEXT_MAX + 100);
+    json_decref(got);
+    text[900] = '\0';
+    text[3] = text[4] = text[5] = 'a';
+    got = told("web_search_call", "found", json_string(text));
+    assert_true(json_string_length(got) > 900);
+    json_decref(got);
+    memset(text, 'a', 900);
+    got = told("image_generation_call", "result", json_string(text));
+    assert_string_equal(json_string_value(got),
+                        "[image_generation_call] {\"result\":\"(900 bytes)\"}");
+    json_decref(got);
+}
+
 static void references_reach_every_stored_item(void **state)
 {
     struct clo_store *store = *state;
@@ -441,6 +477,7 @@ int main(void)
         WITH_STORE(what_is_missing_is_named),
         WITH_STORE(references_are_resolved),
         WITH_STORE(history_comes_back_in_every_form),
+        cmocka_unit_test(text_of_other_tools_is_bounded),
         WITH_STORE(references_reach_every_stored_item),
         WITH_STORE(what_an_older_turn_referred_to_may_be_gone),
         WITH_STORE(refusals_name_the_place_in_the_request),
