@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -53,19 +54,18 @@ static bool is_blob(const char *text, size_t length)
 
 static json_t *legible_string(const json_t *value)
 {
-    char cut[CLO_MODEL_INPUT_TEXT_MAX + 64];
+    struct clo_buffer cut = CLO_BUFFER(CLO_MODEL_INPUT_TEXT_MAX + 64);
     const char *text = json_string_value(value);
     size_t length = json_string_length(value);
-    if (is_blob(text, length)) {
-        snprintf(cut, sizeof cut, "(%zu bytes)", length);
-        return json_string(cut);
-    }
-    if (length <= CLO_MODEL_INPUT_TEXT_MAX)
+    bool blob = is_blob(text, length);
+    if (!blob && length <= CLO_MODEL_INPUT_TEXT_MAX)
         return json_incref((json_t *)value);
-    size_t head = clo_text_head(text, length, CLO_MODEL_INPUT_TEXT_MAX);
-    memcpy(cut, text, head);
-    head += (size_t)snprintf(cut + head, sizeof cut - head, " (and %zu bytes more)", length - head);
-    return json_stringn(cut, head);
+    size_t head = blob ? 0 : clo_text_head(text, length, CLO_MODEL_INPUT_TEXT_MAX);
+    clo_buffer_append(&cut, text, head);
+    clo_buffer_format(&cut, blob ? "(%zu bytes)" : " (and %zu bytes more)", length - head);
+    json_t *string = cut.failed ? NULL : json_stringn(cut.data, cut.length);
+    clo_buffer_free(&cut);
+    return string;
 }
 
 /* A copy to read: without nulls, long text cut, encoded data left out. NULL: out of memory. The

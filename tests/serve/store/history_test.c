@@ -1,4 +1,5 @@
 /* history_test.c - whatever came before, a model is given valid input. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -389,6 +390,35 @@ static void text_of_other_tools_is_bounded(void **state)
     json_decref(got);
 }
 
+#define DEPTH 2000 /* the parser's limit is 2,048 */
+
+static void *tell_deep(void *item)
+{
+    json_t *to = json_array();
+    assert_int_equal(clo_model_input_add(NULL, item, to), 0);
+    assert_int_equal(json_array_size(to), 1);
+    json_decref(to);
+    return NULL;
+}
+
+/* On a stack as small as a thread's may be: what is told must not grow it by much a level. */
+static void deep_items_do_not_take_the_stack(void **state)
+{
+    (void)state;
+    json_t *value = json_string("x");
+    for (int i = 0; i < DEPTH; i++)
+        value = json_pack("[o]", value);
+    json_t *item = json_pack("{s:s, s:o}", "type", "web_search_call", "found", value);
+    pthread_attr_t small;
+    pthread_t thread;
+    pthread_attr_init(&small);
+    assert_int_equal(pthread_attr_setstacksize(&small, 2 << 20), 0);
+    assert_int_equal(pthread_create(&thread, &small, tell_deep, item), 0);
+    pthread_join(thread, NULL);
+    pthread_attr_destroy(&small);
+    json_decref(item);
+}
+
 static void references_reach_every_stored_item(void **state)
 {
     struct clo_store *store = *state;
@@ -478,6 +508,7 @@ int main(void)
         WITH_STORE(references_are_resolved),
         WITH_STORE(history_comes_back_in_every_form),
         cmocka_unit_test(text_of_other_tools_is_bounded),
+        cmocka_unit_test(deep_items_do_not_take_the_stack),
         WITH_STORE(references_reach_every_stored_item),
         WITH_STORE(what_an_older_turn_referred_to_may_be_gone),
         WITH_STORE(refusals_name_the_place_in_the_request),
