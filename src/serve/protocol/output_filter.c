@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/json.h"
 #include "model/client.h"
 
 /* An event that waits, with its own copy of what it says. */
 struct clo_output_filter_event {
     struct clo_output_filter_event *next;
-    struct clo_item_event event;
-    char delta[];
+    enum clo_item_event_kind kind;
+    json_t *item;            /* reference, or NULL */
+    struct clo_buffer delta; /* of an event without an item */
 };
 
 int clo_output_filter_choose(const char *header, const char *old, enum clo_serve_items otherwise,
@@ -174,31 +176,45 @@ static void translate(struct clo_output_filter *filter, const struct clo_item_ev
         done_shown(filter, event->item);
 }
 
+/* Pieces of the same text become one: however small they come, they take the room of the text. */
+static bool joins_last(struct clo_output_filter *filter, const struct clo_item_event *event)
+{
+    struct clo_output_filter_event *last = filter->last;
+    if (!last || event->item || last->kind != event->kind)
+        return false;
+    if (clo_buffer_append(&last->delta, event->delta, event->length) < 0)
+        filter->failed = true;
+    return true;
+}
+
 static void wait_behind(struct clo_output_filter *filter, const struct clo_item_event *event)
 {
-    struct clo_output_filter_event *copy = malloc(sizeof *copy + event->length);
+    if (joins_last(filter, event))
+        return;
+    struct clo_output_filter_event *copy = malloc(sizeof *copy);
     if (!copy) {
         filter->failed = true;
         return;
     }
-    copy->next = NULL;
-    copy->event = *event;
-    if (event->length > 0)
-        memcpy(copy->delta, event->delta, event->length);
-    copy->event.delta = copy->delta;
-    json_incref((json_t *)event->item);
-    *filter->tail = copy;
-    filter->tail = &copy->next;
+    *copy = (struct clo_output_filter_event){.kind = event->kind,
+                                             .item = json_incref((json_t *)event->item),
+                                             .delta = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
+    if (clo_buffer_append(&copy->delta, event->delta, event->length) < 0)
+        filter->failed = true;
+    *(filter->last ? &filter->last->next : &filter->first) = copy;
+    filter->last = copy;
 }
 
 static void pass_first(struct clo_output_filter *filter)
 {
-    struct clo_output_filter_event *first = filter->head;
-    filter->head = first->next;
+    struct clo_output_filter_event *first = filter->first;
+    filter->first = first->next;
     if (!first->next)
-        filter->tail = &filter->head;
-    translate(filter, &first->event);
-    json_decref((json_t *)first->event.item);
+        filter->last = NULL;
+    translate(filter, &(struct clo_item_event){first->kind, first->item, first->delta.data,
+                                               first->delta.length});
+    json_decref(first->item);
+    clo_buffer_free(&first->delta);
     free(first);
 }
 
@@ -215,7 +231,7 @@ void clo_output_filter_item(void *context, const struct clo_item_event *event)
     } else {
         translate(filter, event); /* nothing waits while no output is awaited */
     }
-    while (filter->head && !filter->call)
+    while (filter->first && !filter->call)
         pass_first(filter);
 }
 
@@ -226,12 +242,11 @@ void clo_output_filter_init(struct clo_output_filter *filter,
     memset(filter, 0, sizeof *filter);
     filter->view = *view;
     filter->next = *next;
-    filter->tail = &filter->head;
 }
 
 void clo_output_filter_end(struct clo_output_filter *filter)
 {
-    while (filter->call || filter->head) {
+    while (filter->call || filter->first) {
         if (filter->call)
             end_call(filter, NULL);
         else

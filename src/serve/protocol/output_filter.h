@@ -55,7 +55,7 @@ struct clo_output_filter {
     enum clo_output_filter_open { CLO_AUDIENCE_SHOWN, CLO_AUDIENCE_HIDDEN, CLO_AUDIENCE_MCP } open;
     json_t *call;    /* the mcp_call whose output is awaited; NULL: none */
     json_t *call_id; /* of its function_call */
-    struct clo_output_filter_event *head, **tail; /* what came meanwhile */
+    struct clo_output_filter_event *first, *last; /* what came meanwhile */
     bool failed;                                  /* out of memory; events were lost */
 };
 void clo_output_filter_init(struct clo_output_filter *filter,

@@ -176,7 +176,7 @@ static void an_mcp_call_has_its_order(void **state)
 /* What a sink saw, one letter an event: + added, t text, a arguments, A whole arguments, . done. */
 struct seen {
     char kinds[64];
-    size_t count;
+    size_t count, text; /* text: bytes of it */
     json_t *done;
 };
 
@@ -187,7 +187,10 @@ static void see(void *context, const struct clo_item_event *event)
         [CLO_ITEM_ARGUMENTS] = 'a',     [CLO_ITEM_REASONING] = 's', [CLO_ITEM_DONE] = '.',
         [CLO_ITEM_ARGUMENTS_DONE] = 'A'};
     struct seen *seen = context;
-    seen->kinds[seen->count++] = letters[event->kind];
+    if (seen->count < sizeof seen->kinds - 1)
+        seen->kinds[seen->count++] = letters[event->kind];
+    if (event->kind == CLO_ITEM_TEXT)
+        seen->text += event->length;
     if (event->kind == CLO_ITEM_DONE)
         json_array_append(seen->done, (json_t *)event->item);
     if (event->kind == CLO_ITEM_TEXT || event->kind == CLO_ITEM_ARGUMENTS)
@@ -244,6 +247,29 @@ static void items_do_not_overlap_in_a_stream(void **state)
     json_decref(tools);
 }
 
+/* However small the pieces in which a model sends what has to wait. */
+static void what_waits_is_kept_in_few_pieces(void **state)
+{
+    (void)state;
+    struct seen seen = {.done = json_array()};
+    struct clo_output_filter filter;
+    struct clo_output_filter_view view = {CLO_SERVE_ITEMS_MCP, "quick", NULL};
+    json_t *said = json_loads(SAID, 0, NULL);
+    clo_output_filter_init(&filter, &view, &(struct clo_item_sink){see, &seen});
+    stream(&filter, RUN("1"));
+    clo_output_filter_item(&filter, &(struct clo_item_event){CLO_ITEM_ADDED, said, NULL, 0});
+    for (int i = 0; i < 1000; i++)
+        clo_output_filter_item(&filter, &(struct clo_item_event){CLO_ITEM_TEXT, NULL, "x", 1});
+    clo_output_filter_item(&filter, &(struct clo_item_event){CLO_ITEM_REFUSAL, NULL, "y", 1});
+    clo_output_filter_item(&filter, &(struct clo_item_event){CLO_ITEM_DONE, said, NULL, 0});
+    stream(&filter, OUTPUT("1"));
+    assert_string_equal(seen.kinds, "+aA.+tr.");
+    assert_int_equal(seen.text, 1000);
+    clo_output_filter_end(&filter);
+    json_decref(seen.done);
+    json_decref(said);
+}
+
 static void a_run_is_announced_before_its_output(void **state)
 {
     (void)state;
@@ -267,6 +293,7 @@ int main(void)
         cmocka_unit_test(output_is_shown_in_three_forms),
         cmocka_unit_test(an_mcp_call_has_its_order),
         cmocka_unit_test(items_do_not_overlap_in_a_stream),
+        cmocka_unit_test(what_waits_is_kept_in_few_pieces),
         cmocka_unit_test(a_run_is_announced_before_its_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
