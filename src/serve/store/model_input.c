@@ -299,19 +299,31 @@ static int add_mcp_call(struct clo_store *store, const json_t *item, json_t *to)
     return status;
 }
 
+/* A call of the agent's own brings its output, which may not be referred to; twice does no harm. */
+static int add_stored(struct clo_store *store, const char *id, json_t *to)
+{
+    json_t *item, *output = NULL;
+    int status = clo_store_item(store, id, &item);
+    if (status < 0)
+        return status;
+    status = clo_model_input_add(store, item, to); /* no reference: the store does not find those */
+    if (status == 0 && is(item, "function_call"))
+        status = clo_store_call_output(store, id, &output);
+    if (output)
+        status = add_output(output, to);
+    json_decref(item);
+    json_decref(output);
+    return status == CLO_ENOTFOUND ? 0 : status;
+}
+
 static int add_reference(struct clo_store *store, const char *id, json_t *to)
 {
-    json_t *call, *output, *found = NULL;
+    json_t *call, *output;
     int status = clo_model_input_run(store, id, &call, &output);
-    if (status == 0 && call)
-        status = add_run(NULL, call, output, to);
-    else if (status == 0)
-        status = clo_store_item(store, id, &found);
-    if (found) /* never a reference itself: the store does not find those */
-        status = clo_model_input_add(store, found, to);
+    if (status == 0)
+        status = call ? add_run(NULL, call, output, to) : add_stored(store, id, to);
     json_decref(call);
     json_decref(output);
-    json_decref(found);
     return status;
 }
 

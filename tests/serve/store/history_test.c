@@ -230,6 +230,14 @@ static void references_are_resolved(void **state)
 #define TOLD(text) TEXT("assistant", "output_text", text, ",\"annotations\":[]")
 #define ANSWERED(text) TEXT("user", "input_text", text, "")
 
+#define REFERENCE(id) "{\"type\":\"item_reference\",\"id\":\"" id "\"}"
+#define AS_CALLS                                                                                   \
+    "{\"type\":\"function_call\",\"id\":\"fc_7\",\"call_id\":\"call_7\",\"name\":\"execute_"       \
+    "code\","                                                                                      \
+    "\"arguments\":\"" ARGUMENTS "\",\"status\":\"completed\"},"                                   \
+    "{\"type\":\"function_call_output\",\"id\":\"fco_7\",\"call_id\":\"call_7\","                  \
+    "\"output\":\"failed so\",\"status\":\"completed\"}"
+
 static const struct {
     const char *what, *item, *model;
 } replays[] = {
@@ -269,11 +277,9 @@ static const struct {
     {"an error that is an object",
      MCP("\"id\":\"mcp_x\",\"arguments\":\"{}\",\"error\":{\"type\":\"http_error\",\"code\":5}"),
      PAIR("call_mcp_x", "{}", "[http_error] {\\\"code\\\":5}")},
-    {"as calls", RUN "," RAN,
-     "{\"type\":\"function_call\",\"id\":\"fc_7\",\"call_id\":\"call_7\",\"name\":\"execute_code\","
-     "\"arguments\":\"" ARGUMENTS "\",\"status\":\"completed\"},"
-     "{\"type\":\"function_call_output\",\"id\":\"fco_7\",\"call_id\":\"call_7\","
-     "\"output\":\"failed so\",\"status\":\"completed\"}"},
+    {"as calls", RUN "," RAN, AS_CALLS},
+    {"as references to both of its items", REFERENCE("fc_7") "," REFERENCE("fco_7"), AS_CALLS},
+    {"as a reference to its call alone", REFERENCE("fc_7"), AS_CALLS},
     {"a tool of another server",
      "{\"type\":\"mcp_call\",\"id\":\"mcp_y\",\"server_label\":\"wiki\",\"name\":\"read\","
      "\"arguments\":\"{}\",\"output\":\"page\",\"error\":null}",
@@ -427,7 +433,6 @@ static void references_reach_every_stored_item(void **state)
     const char *asked = "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"user\","
                         "\"content\":[{\"type\":\"input_text\",\"text\":\"a\"}]}";
 #define REFERENCES REFERENCE("msg_1") "," REFERENCE("mcp_7") "," REFERENCE("msg_9")
-#define REFERENCE(id) "{\"type\":\"item_reference\",\"id\":\"" id "\"}"
     char *want = NULL, *output = NULL;
     assert_true(asprintf(&output, "%s,%s,%s", RUN, RAN, said) > 0);
     put(store, "r1", "", "completed", asked, output);
