@@ -4,6 +4,8 @@
 #include "abi/hostcall.h"
 #include "abi/layout.h"
 
+#include <stdbool.h>
+
 #define CONTROL ((volatile struct clo_control *)CLO_WINDOW_VA)
 #define OUTPUT ((uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_OUTPUT))
 #define CALL_AREA ((uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_CALL))
@@ -35,26 +37,38 @@ __asm__(".text\n"
         "  mov %rdi, began+560(%rip)\n"
         "  mov %rbp, began+568(%rip)\n"
         "  mov %r8, began+576(%rip)\n"
-        "  mov %r15, began+584(%rip)\n"
+        "  mov %r9, began+584(%rip)\n"
+        "  mov %r10, began+592(%rip)\n"
+        "  mov %r11, began+600(%rip)\n"
+        "  mov %r12, began+608(%rip)\n"
+        "  mov %r13, began+616(%rip)\n"
+        "  mov %r14, began+624(%rip)\n"
+        "  mov %r15, began+632(%rip)\n"
+        "  mov %ds, began+664(%rip)\n"
+        "  mov %es, began+666(%rip)\n"
+        "  mov %fs, began+668(%rip)\n"
+        "  mov %gs, began+670(%rip)\n"
         "  mov $1, %eax\n"
         "  cpuid\n"
         "  bt $27, %ecx\n" /* OSXSAVE */
         "  jnc 1f\n"
         "  xor %ecx, %ecx\n"
         "  xgetbv\n"
-        "  and $0xe7, %eax\n"
+        "  btr $18, %eax\n" /* GUEST_TILE_DATA */
         "  xor %edx, %edx\n"
-        "  mov %rax, began+592(%rip)\n"
-        "  xsave64 began+640(%rip)\n"
-        "  movq $0, began+640+512(%rip)\n"
+        "  mov %rax, began+640(%rip)\n"
+        "  xsave64 began+704(%rip)\n"
+        "  movq $0, began+704+512(%rip)\n"
         "1:\n"
         "  and $-16, %rsp\n"
         "  call guest_run\n"
         "  ud2\n");
 
 struct guest_state began __attribute__((aligned(64)));
-_Static_assert(__builtin_offsetof(struct guest_state, wide) == 592 &&
-                   __builtin_offsetof(struct guest_state, xsave) == 640,
+_Static_assert(__builtin_offsetof(struct guest_state, general) == 520 &&
+                   __builtin_offsetof(struct guest_state, wide) == 640 &&
+                   __builtin_offsetof(struct guest_state, selectors) == 664 &&
+                   __builtin_offsetof(struct guest_state, xsave) == 704,
                "run_entry stores there");
 
 static uint64_t data_word = 0x1122334455667788;
@@ -173,28 +187,89 @@ static void dirty_vectors(void)
                      : "m"(mxcsr), "m"(fcw));
 }
 
-static void dirty(uint64_t what)
+/* What a component of the XSAVE area may hold, at random. */
+static void fill_component(uint8_t *xsave, uint32_t component, uint64_t *random)
+{
+    uint32_t size, offset, c = component, d;
+    __asm__ volatile("cpuid" : "=a"(size), "=b"(offset), "+c"(c), "=d"(d) : "a"(0xd));
+    for (uint32_t i = 0; i < size; i++)
+        xsave[offset + i] = (uint8_t)next_random(random);
+    if (1u << component == GUEST_KEYS)
+        xsave[offset] &= 0xfc; /* key 0, which is all of the guest's memory's, stays allowed */
+    if (1u << component == GUEST_TILE_CONFIG) { /* a palette, then rows and columns of one tile */
+        memset(xsave + offset, 0, size);
+        xsave[offset] = 1;
+        xsave[offset + 16] = xsave[offset + 48] = 1 + (uint8_t)(next_random(random) & 7);
+    }
+}
+
+/* Each component of XCR0, whatever it is, by XRSTOR. Nothing that faults after it: no exception is
+ * on its way in the x87 unit. */
+static void dirty_extended(uint64_t seed)
+{
+    static uint8_t xsave[4096] __attribute__((aligned(64)));
+    uint64_t random = seed * 2 + 1, components = began.wide;
+    for (uint32_t i = 0; i < 512; i++)
+        xsave[i] = (uint8_t)next_random(&random);
+    *(uint16_t *)xsave |= 0x3f;                                           /* FCW: all masked */
+    *(uint16_t *)(xsave + 2) &= 0x7f7f;                                   /* FSW: none pending */
+    *(uint32_t *)(xsave + 24) = 0x1f80 | (next_random(&random) & 0xe07f); /* MXCSR: all masked */
+    memset(xsave + 512, 0, 64);
+    *(uint64_t *)(xsave + 512) = components;
+    for (uint32_t i = 2; i < 32; i++)
+        if (components >> i & 1)
+            fill_component(xsave, i, &random);
+    __asm__ volatile("xrstor64 %0" : : "m"(xsave), "a"((uint32_t)components), "d"(0));
+}
+
+static void dirty(uint64_t what, uint64_t seed)
 {
     dirty_vectors();
+    if (began.wide && seed)
+        dirty_extended(seed);
     if (what & DIRTY_BASES)
         __asm__ volatile("wrfsbase %0; wrgsbase %0" : : "r"(0x12340000ull));
     __asm__ volatile("mov %0, %%ds; mov %1, %%es" : : "r"(0), "r"(0x23));
+    if (!(what & DIRTY_BASES)) /* a selector that is loaded takes the base with it */
+        __asm__ volatile("mov %0, %%fs; mov %0, %%gs" : : "r"(0));
     __asm__ volatile("mov $-1, %%rbx; mov $-1, %%r8; mov $-1, %%r15" : : : "rbx", "r8", "r15");
 }
 
+#define FLAG_TRAP 0x100ull
+
 /* Nothing may come between the flags and the OUT: a trap flag would be served before it. */
-static _Noreturn void leave(uint64_t what, uint64_t flags)
+#define LEAVE "out %%al, %1; 1: ud2; jmp 1b"
+
+/* But for WRPKRU, which leaves no memory to go on with (the OUT needs none), and a load of SS,
+ * which holds interrupts up for an instruction. */
+static _Noreturn void leave_locked(uint64_t flags)
 {
-    dirty(what);
+    uint64_t ss;
+    __asm__ volatile("mov %%ss, %0" : "=r"(ss));
+    if (began.wide & GUEST_KEYS)
+        __asm__ volatile("push %0; popfq; wrpkru; mov %2, %%ss;" LEAVE
+                         :
+                         : "r"(flags), "i"(CLO_PORT_CALL), "S"(ss), "a"(~0u), "c"(0), "d"(0)
+                         : "memory");
+    __asm__ volatile("push %0; popfq; mov %2, %%ss;" LEAVE
+                     :
+                     : "r"(flags), "i"(CLO_PORT_CALL), "S"(ss)
+                     : "memory");
+    __builtin_unreachable();
+}
+
+static _Noreturn void leave(uint64_t what, uint64_t flags, uint64_t seed)
+{
+    dirty(what, seed);
     CONTROL->op = CLO_OP_FLUSH;
+    if (what & DIRTY_KEYS)
+        leave_locked(flags & ~FLAG_TRAP);
     __asm__ volatile("push %0\n"
                      "mov $0x0101010101010101, %%rax; mov %%rax, %%rbx; mov %%rax, %%rcx\n"
                      "mov %%rax, %%rdx; mov %%rax, %%rsi; mov %%rax, %%rdi; mov %%rax, %%rbp\n"
                      "mov %%rax, %%r8; mov %%rax, %%r9; mov %%rax, %%r10; mov %%rax, %%r11\n"
                      "mov %%rax, %%r12; mov %%rax, %%r13; mov %%rax, %%r14; mov %%rax, %%r15\n"
-                     "popfq\n"
-                     "out %%al, %1\n"
-                     "1: ud2; jmp 1b"
+                     "popfq;" LEAVE
                      :
                      : "r"(flags), "i"(CLO_PORT_CALL)
                      : "memory");
@@ -333,10 +408,14 @@ static uint64_t act(const struct guest_command *command)
     case GUEST_SPIN_CALLS:
         for (;;)
             host(CLO_OP_FLUSH);
-    case GUEST_DIRTY: dirty(a); return 0;
-    case GUEST_LEAVE: leave(a, b);
+    case GUEST_DIRTY: dirty(a, c); return 0;
+    case GUEST_LEAVE: leave(a, b, c);
     case GUEST_ALIGNED: aligned(); return 0;
-    case GUEST_STATE: memcpy(CALL_AREA, &began, sizeof began); return 0;
+    case GUEST_STATE:
+        if (a & DIRTY_BASES)
+            __asm__ volatile("rdfsbase %0; rdgsbase %1" : "=r"(began.fs_base), "=r"(began.gs_base));
+        memcpy(CALL_AREA, &began, sizeof began);
+        return 0;
     case GUEST_SCRIBBLE: scribble(a, b); return 0;
     case GUEST_DEEP: {
         volatile uint8_t *deep = (volatile uint8_t *)__builtin_frame_address(0) - a;

@@ -25,19 +25,24 @@ enum guest_op {
     GUEST_CALLS,      /* a host calls (flush) in a row */
     GUEST_SPIN,       /* for ever */
     GUEST_SPIN_CALLS, /* host calls for ever */
-    GUEST_DIRTY,      /* fill vector registers, MXCSR, x87, selectors; a: enum guest_dirty */
+    GUEST_DIRTY,      /* fill all extended state, selectors; a: enum guest_dirty, c: a seed */
     GUEST_LEAVE,      /* likewise all general registers, and flags b; then a host call (flush) from
                          which there is no way back. With TF a debug exception is on its way there */
     GUEST_ALIGNED,    /* set AC, make aligned accesses and a host call, end with it set */
-    GUEST_STATE,    /* the state that this run began with, to the call area (struct guest_state) */
-    GUEST_SCRIBBLE, /* random writes (seed a, b of them) to all memory that may be written */
-    GUEST_DEEP,     /* use a bytes of stack */
-    GUEST_BAD,      /* what a guest must not do: enum guest_bad in a, an address in b */
-    GUEST_DATA,     /* result is a word of initialised data plus one of bss; each is then changed */
-    GUEST_BSS,      /* result is the address of GUEST_BSS_SIZE bytes of bss */
+    GUEST_STATE,      /* the state that this run began with, to the call area (struct guest_state);
+                         a: DIRTY_BASES for FS's and GS's bases as well */
+    GUEST_SCRIBBLE,   /* random writes (seed a, b of them) to all memory that may be written */
+    GUEST_DEEP,       /* use a bytes of stack */
+    GUEST_BAD,        /* what a guest must not do: enum guest_bad in a, an address in b */
+    GUEST_DATA, /* result is a word of initialised data plus one of bss; each is then changed */
+    GUEST_BSS,  /* result is the address of GUEST_BSS_SIZE bytes of bss */
 };
 
-enum guest_dirty { DIRTY_BASES = 1 }; /* FS's and GS's too */
+enum guest_dirty {
+    DIRTY_BASES = 1, /* FS's and GS's too, where GUEST_STATE reads them with this as its a */
+    DIRTY_KEYS = 2,  /* GUEST_LEAVE: deny all access by protection keys, where there are any, and
+                        load SS right before the host call */
+};
 
 enum guest_bad {
     BAD_DIVIDE = 1,
@@ -82,13 +87,20 @@ struct guest_command {
 
 struct guest_state {
     uint8_t fx[512];
-    uint64_t flags, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r15;
-    uint64_t wide; /* what of GUEST_WIDE the payload finds enabled in XCR0 */
-    uint64_t pad[5];
+    uint64_t flags;
+    uint64_t general[15]; /* rax, rbx, rcx, rdx, rsi, rdi, rbp, r8 … r15 */
+    uint64_t wide;        /* the components that the payload finds enabled in XCR0, see below */
+    uint64_t fs_base, gs_base;
+    uint16_t selectors[4]; /* DS, ES, FS, GS */
+    uint64_t pad[4];
     uint8_t xsave[4096]; /* by XSAVE, of `wide`; without the word that says what is in use */
 };
-#define GUEST_WIDE 0xe7u /* x87, SSE, AVX; opmask, upper ZMM, ZMM 16-31 */
+/* Components of XCR0: AMD APM volume 2, section 11.5. The tiles' data is left out: Linux lets no
+ * thread touch it that has not asked for it, and it would not fit. */
 #define GUEST_AVX 4u
 #define GUEST_AVX512 0xe0u
+#define GUEST_KEYS (1u << 9)
+#define GUEST_TILE_CONFIG (1u << 17)
+#define GUEST_TILE_DATA (1u << 18)
 
 #endif

@@ -75,13 +75,14 @@ static void run(struct rounds *rounds, uint32_t op, uint64_t a, uint64_t b, uint
 
 static void leave_at_a_call(struct rounds *rounds)
 {
-    /* CF, ZF, SF, DF, OF, NT left out, AC, ID; TF: a debug exception behind the OUT */
+    /* CF, ZF, SF, DF, OF, NT, AC, ID; TF: a debug exception behind the OUT */
     static const uint64_t flags[] = {0x2,      0x8d7,    0x400, 0x40000,
-                                     0x200000, 0x240cd5, 0x100, 0x40500};
+                                     0x200000, 0x244cd5, 0x100, 0x40500};
+    uint64_t what = rounds->dirty | (dice(rounds, 4) ? 0 : DIRTY_KEYS);
     switch (dice(rounds, 4)) {
     case 0:
     case 1:
-        harness_command(rounds->vm, GUEST_LEAVE, rounds->dirty, flags[dice(rounds, 8)], 0);
+        harness_command(rounds->vm, GUEST_LEAVE, what, flags[dice(rounds, 8)], rounds->random);
         go(rounds, 1);
         break;
     case 2:
@@ -105,7 +106,7 @@ static void stop_somewhere(struct rounds *rounds)
     case 1: harness_command(vm, GUEST_SPIN_CALLS, 0, 0, 0); break;
     case 2: harness_command(vm, GUEST_SCRIBBLE, rounds->random, 3000, 0); break;
     case 3: harness_command(vm, GUEST_CALLS, 60, 0, 0); break;
-    case 4: harness_command(vm, GUEST_DIRTY, rounds->dirty, 0, 0); break;
+    case 4: harness_command(vm, GUEST_DIRTY, rounds->dirty, 0, rounds->random); break;
     default: /* into memory that has grown just now */
         run(rounds, GUEST_GROW, 0, 24 * MIB, 0);
         harness_command(vm, GUEST_TOUCH, 4 * MIB, 20 * MIB, 4096);
@@ -127,7 +128,7 @@ static void act(struct rounds *rounds)
     uint32_t length;
     switch (dice(rounds, 10)) {
     case 0: run(rounds, GUEST_GROW, dice(rounds, 2), (4 + dice(rounds, 30)) * MIB, 0); break;
-    case 1: run(rounds, GUEST_DIRTY, rounds->dirty, 0, 0); break;
+    case 1: run(rounds, GUEST_DIRTY, rounds->dirty, 0, rounds->random); break;
     case 2: run(rounds, GUEST_DEEP, dice(rounds, 4000000), 0, 0); break;
     case 3: clo_vm_interrupt(vm); break;
     case 4: run(rounds, GUEST_ALIGNED, 0, 0, 0); break;
@@ -152,7 +153,7 @@ static void one_round(struct rounds *rounds)
     for (uint32_t acts = dice(rounds, 4); acts; acts--)
         act(rounds);
     switch (dice(rounds, 4)) {
-    case 0: run(rounds, GUEST_DIRTY, rounds->dirty, 0, 0); break;
+    case 0: run(rounds, GUEST_DIRTY, rounds->dirty, 0, rounds->random); break;
     case 1: leave_at_a_call(rounds); break;
     case 2: stop_somewhere(rounds); break;
     default: act(rounds);
@@ -162,7 +163,7 @@ static void one_round(struct rounds *rounds)
 
 static void read_start(struct rounds *rounds, struct guest_state *state)
 {
-    harness_run(rounds->vm, GUEST_STATE, 0, 0, 0);
+    harness_run(rounds->vm, GUEST_STATE, rounds->dirty, 0, 0);
     memcpy(state, clo_vm_call_area(rounds->vm), sizeof *state);
     clo_vm_used_call(rounds->vm, sizeof *state);
     harness_restore(rounds->vm);

@@ -10,14 +10,15 @@
 
 #include "vm/internal.h"
 
-/* Offsets in the XSAVE area: AMD APM volume 2, section 11.5; AVX's is CPUID 0xd's usual one. */
+/* Offsets in the XSAVE area: AMD APM volume 2, section 11.5. Those of the components from the third
+ * on come from CPUID 0xd. */
 #define XSAVE_MXCSR_MASK 28
 #define XSAVE_X87_REGISTERS 32
 #define XSAVE_XMM_REGISTERS 160
 #define XSAVE_XMM_END 416
 #define XSAVE_COMPONENTS 512
-#define XSAVE_YMM_UPPER 576
-#define XSAVE_YMM_END 832
+#define CPUID_XSAVE 0xd
+#define CPUID_XSAVE_SUPERVISOR 1u /* ECX: not in an area of the standard form */
 
 struct vcpu_state {
     struct kvm_regs regs;
@@ -41,8 +42,25 @@ static bool all_zero(const uint8_t *from, const uint8_t *end)
     return from == end;
 }
 
+/* The components from the third on that hold their initial values, which are zeros. */
+static uint64_t initial_components(const struct clo_kvm *kvm, const uint8_t *xsave)
+{
+    uint64_t components = 0;
+    for (uint32_t i = 0; i < kvm->cpuid->nent; i++) {
+        const struct kvm_cpuid_entry2 *entry = &kvm->cpuid->entries[i];
+        const uint8_t *from = xsave + entry->ebx;
+        if (entry->function != CPUID_XSAVE || entry->index < 2 || entry->index > 63 ||
+            entry->ecx & CPUID_XSAVE_SUPERVISOR ||
+            (uint64_t)entry->ebx + entry->eax > sizeof((struct kvm_xsave *)0)->region)
+            continue;
+        if (all_zero(from, from + entry->eax))
+            components |= 1ull << entry->index;
+    }
+    return components;
+}
+
 /* Clear the bit of each component that holds its initial values. */
-static void forget_tracking(uint8_t *xsave)
+static void forget_tracking(const struct clo_kvm *kvm, uint8_t *xsave)
 {
     uint64_t components;
     uint16_t fcw;
@@ -53,8 +71,7 @@ static void forget_tracking(uint8_t *xsave)
         components &= ~1ull;
     if (all_zero(xsave + XSAVE_XMM_REGISTERS, xsave + XSAVE_XMM_END))
         components &= ~2ull;
-    if (all_zero(xsave + XSAVE_YMM_UPPER, xsave + XSAVE_YMM_END))
-        components &= ~4ull;
+    components &= ~initial_components(kvm, xsave);
     memcpy(xsave + XSAVE_COMPONENTS, &components, sizeof components);
     memset(xsave + XSAVE_MXCSR_MASK, 0, sizeof(uint32_t));
 }
@@ -79,7 +96,7 @@ static int read_state(const struct clo_vm *vm, struct vcpu_state *state)
         perror("vm: reading registers");
         return -1;
     }
-    forget_tracking(state->xsave);
+    forget_tracking(vm->kvm, state->xsave);
     return 0;
 }
 

@@ -23,7 +23,10 @@
 #define CR4_SMEP (1ull << 20)
 #define CR4_SMAP (1ull << 21)
 #define EFER 0xd00ull /* NXE, LMA, LME; SCE stays clear: no SYSCALL */
-#define XCR0_X87_SSE_AVX 7ull
+#define XSAVE_X87 1u
+#define XSAVE_SSE 2u
+#define XSAVE_AVX 4u
+#define XSAVE_PKRU (1u << 9)
 
 /* IOPL 3 besides the TSS's bitmap: some KVM flavours honour one, some the other. Either way any
  * port but one ends the run (run.c), and there are no interrupts that a `cli` could hold up. */
@@ -63,14 +66,17 @@ void clo_state_detect(struct clo_kvm *kvm)
     if (one && one->ecx & 1u << 26 && xsave &&
         ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XCRS) > 0) {
         kvm->cr4 |= CR4_OSXSAVE;
-        kvm->xcr0 = xsave->eax & XCR0_X87_SSE_AVX;
+        kvm->xcr0 = xsave->eax & (XSAVE_X87 | XSAVE_SSE | XSAVE_AVX);
     }
     /* The legacy area as after FNINIT and with MXCSR's reset value; XSTATE_BV names x87 and SSE, so
      * that both are loaded, and no other component, so that all others are reset: APM volume 2,
-     * section 11.5. */
+     * section 11.5. All but PKRU, which KVM leaves as it is unless it is named: so it is loaded,
+     * with zero. A payload may write it where KVM runs it under the host's CR4. */
     uint16_t fcw = XSAVE_FCW;
     uint32_t mxcsr = XSAVE_MXCSR;
-    uint64_t components = 3;
+    uint64_t components = XSAVE_X87 | XSAVE_SSE;
+    if (xsave && xsave->eax & XSAVE_PKRU)
+        components |= XSAVE_PKRU;
     memcpy((uint8_t *)kvm->clean, &fcw, sizeof fcw);
     memcpy((uint8_t *)kvm->clean + 24, &mxcsr, sizeof mxcsr);
     memcpy((uint8_t *)kvm->clean + 512, &components, sizeof components);
