@@ -155,8 +155,9 @@ void clo_state_start(struct clo_vm *vm)
     sync->regs = (struct kvm_regs){
         .rip = vm->image->header.run_entry, .rsp = CLO_STACK_VA + CLO_STACK_SIZE, .rflags = RFLAGS};
     sync->sregs = vm->sregs;
-    /* no exception left over from a run that was stopped while one was on its way */
-    memset(&sync->events, 0, sizeof sync->events);
+    /* No exception left over from a run that was stopped while one was on its way, and no
+     * interrupt shadow of a load of SS before its last OUT. */
+    sync->events = (struct kvm_vcpu_events){.flags = KVM_VCPUEVENT_VALID_SHADOW};
     vm->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
 }
 
