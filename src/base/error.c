@@ -13,27 +13,28 @@
 #undef clo_hint
 #undef clo_fail_memory
 
-/* vsnprintf that takes off the character at the end of which only a part has room. */
-static CLO_PRINTF(3, 0) void write_text(char *to, size_t size, const char *format,
-                                        va_list arguments)
+/* Messages are UTF-8: a '?' for what is no character, above all what a cut left of one. */
+static void repair(char *text)
 {
-    int length = vsnprintf(to, size, format, arguments);
-    if (length < 0 || (size_t)length < size)
-        return;
-    size_t end = size - 1, start = end;
-    while (start > 0 && end - start < 3 && ((unsigned char)to[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start > 0 && !clo_text_next(to + start - 1, end - start + 1))
-        to[start - 1] = '\0';
+    char *to = text;
+    for (size_t left = strlen(text), size; left; text += size, left -= size) {
+        size = clo_text_next(text, left);
+        if (size) {
+            memmove(to, text, size);
+            to += size;
+            continue;
+        }
+        *to++ = '?';
+        for (size = 1; size < left && ((unsigned char)text[size] & 0xc0) == 0x80;)
+            size++;
+    }
+    *to = '\0';
 }
 
-static CLO_PRINTF(2, 3) void write_more(struct clo_error *error, const char *format, ...)
+static void format_text(char *text, size_t size, const char *format, va_list arguments)
 {
-    size_t used = strlen(error->message);
-    va_list arguments;
-    va_start(arguments, format);
-    write_text(error->message + used, sizeof error->message - used, format, arguments);
-    va_end(arguments);
+    vsnprintf(text, size, format, arguments);
+    repair(text);
 }
 
 static void set_message(struct clo_error *error, enum clo_status code, const char *format,
@@ -43,7 +44,7 @@ static void set_message(struct clo_error *error, enum clo_status code, const cha
         return;
     error->code = code;
     error->hint[0] = '\0';
-    write_text(error->message, sizeof error->message, format, arguments);
+    format_text(error->message, sizeof error->message, format, arguments);
 }
 
 int clo_fail(struct clo_error *error, enum clo_status code, const char *format, ...)
@@ -62,8 +63,10 @@ int clo_fail_errno(struct clo_error *error, enum clo_status code, const char *fo
     va_start(arguments, format);
     set_message(error, code, format, arguments);
     va_end(arguments);
-    if (error)
-        write_more(error, ": %s", strerror(saved));
+    if (error) {
+        size_t used = strlen(error->message);
+        snprintf(error->message + used, sizeof error->message - used, ": %s", strerror(saved));
+    }
     errno = saved;
     return code;
 }
@@ -74,7 +77,7 @@ int clo_hint(struct clo_error *error, enum clo_status code, const char *format, 
         return code;
     va_list arguments;
     va_start(arguments, format);
-    write_text(error->hint, sizeof error->hint, format, arguments);
+    format_text(error->hint, sizeof error->hint, format, arguments);
     va_end(arguments);
     return error->code;
 }

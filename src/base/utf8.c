@@ -79,14 +79,31 @@ void clo_utf8_repair(char *data, size_t length)
     }
 }
 
+/* Can `length` bytes, fewer than 4, be a character's first? Some rest makes one of them, then. */
+static bool may_go_on(const uint8_t *data, size_t length)
+{
+    static const uint8_t rests[] = {0x80, 0xbf}; /* the smallest and the largest */
+    for (size_t i = 0; i < sizeof rests; i++) {
+        uint8_t whole[4];
+        uint32_t point;
+        __builtin_memset(whole, rests[i], sizeof whole);
+        __builtin_memcpy(whole, data, length);
+        if (clo_utf8_next(whole, sizeof whole, &point) > length)
+            return true;
+    }
+    return false;
+}
+
+size_t clo_utf8_begun(const char *data, size_t length)
+{
+    const uint8_t *end = (const uint8_t *)data + length;
+    for (size_t count = 1; count <= 3 && count <= length; count++)
+        if (!is_tail(end[-(ptrdiff_t)count]))
+            return may_go_on(end - count, count) ? count : 0;
+    return 0;
+}
+
 size_t clo_utf8_cut(const char *data, size_t length)
 {
-    size_t cut = length;
-    while (cut && length - cut < 3 && is_tail((uint8_t)data[cut - 1]))
-        cut--;
-    if (!cut)
-        return length;
-    uint32_t point;
-    return clo_utf8_next((const uint8_t *)data + cut - 1, length - cut + 1, &point) ? length
-                                                                                    : cut - 1;
+    return length - clo_utf8_begun(data, length);
 }

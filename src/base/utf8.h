@@ -21,6 +21,9 @@ size_t clo_utf8_count(const uint8_t *data, size_t length); /* code points; valid
 /* Replace lone surrogates by U+FFFD, which is as long. Valid text only. */
 void clo_utf8_repair(char *data, size_t length);
 
+/* Bytes at the end of `data`, 0 to 3, that begin a character whose rest may follow. */
+size_t clo_utf8_begun(const char *data, size_t length);
+
 /* The largest cut at or below `length` that splits no character. */
 size_t clo_utf8_cut(const char *data, size_t length);
 

@@ -99,6 +99,33 @@ static void an_empty_buffer_gives_an_empty_text(void **state)
     free(data);
 }
 
+static void errors_are_cut_between_characters(void **state)
+{
+    (void)state;
+    static const char *const starts[] = {"", "a", "ab", "abc"};
+    static const char *const characters[] = {"\u00e9", "\u20ac", "\U0001f600"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        for (size_t j = 0; j < sizeof characters / sizeof *characters; j++) {
+            char text[4000];
+            struct clo_error error;
+            strcpy(text, starts[i]);
+            while (strlen(text) + 4 < sizeof text)
+                strcat(text, characters[j]);
+            clo_fail(&error, CLO_EINVALID, "%s", text);
+            clo_hint(&error, CLO_EINVALID, "%s", text);
+            assert_true(clo_text_valid(error.message, strlen(error.message)));
+            assert_true(strlen(error.message) + 4 >= sizeof error.message);
+            assert_true(clo_text_valid(error.hint, strlen(error.hint)));
+            assert_true(strlen(error.hint) + 4 >= sizeof error.hint);
+        }
+    }
+    struct clo_error error;
+    clo_fail(&error, CLO_EINVALID, "%.5s, %.5s", "\u00e9\u00e9\u00e9", "ab\U0001f600");
+    assert_string_equal(error.message, "\u00e9\u00e9?, ab?");
+    clo_fail(&error, CLO_EINVALID, "%s|%s|%s", "caf\xe9", "\x80x", "\xed\xa0\x80");
+    assert_string_equal(error.message, "caf?|?x|?");
+}
+
 static void errors_are_cut_to_size_and_keep_errno(void **state)
 {
     (void)state;
@@ -191,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_lowered_ceiling_holds),
         cmocka_unit_test(buffer_formats_and_holds_nul_bytes),
         cmocka_unit_test(an_empty_buffer_gives_an_empty_text),
+        cmocka_unit_test(errors_are_cut_between_characters),
         cmocka_unit_test(errors_are_cut_to_size_and_keep_errno),
         cmocka_unit_test(errors_are_cut_between_characters),
         cmocka_unit_test(cancellation_wakes_once_and_stays),

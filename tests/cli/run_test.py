@@ -101,6 +101,30 @@ class Run(unittest.TestCase):
         self.assertEqual(run("x = bytearray(400 << 20); print(len(x))", "--memory", "512MiB").stdout,
                          "419430400\n")
 
+    def test_output_is_cut_between_characters(self):
+        floods = [("import sys\nsys.{}.write('€' * 100_000)", "100000"),
+                  ("import sys\nfor _ in range(10): sys.{}.write('€' * 20_000)", "100KiB"),
+                  ("import sys\nsys.{}.write('x' + 'é😀' * 100_000)", "99999")]
+        size = {"100KiB": 102400}
+        for code, limit in floods:
+            for stream in "stdout", "stderr":
+                for place in [], ["--worker"]:
+                    with self.subTest(code=code, stream=stream, place=place):
+                        words = (*place, "--output-limit", limit)
+                        result, _ = run_json(code.format(stream), *words)
+                        done = run(code.format(stream), *words)  # which fails unless it is UTF-8
+                        self.assertEqual(getattr(done, stream), result[stream])
+                        text = result[stream].removesuffix("\n").removesuffix(
+                            f"cloche: {result['error']['message']}").removesuffix("\n").encode()
+                        most = size.get(limit) or int(limit)
+                        self.assertNotIn("\ufffd", result[stream])
+                        self.assertTrue(most - 4 < len(text) <= most, len(text))
+
+    def test_messages_are_cut_between_characters(self):
+        code = "try: call_tool({} + 'é' * 500)\nexcept ToolError as error: print(str(error)[:16])"
+        for start in "'x'", "''":
+            self.assertEqual(run(code.format(start), "--tools", TOOLS).stdout, "there is no tool\n")
+
     def test_output_flood_stops_with_a_note(self):
         result, _ = run_json("for i in range(1_000_000): print('line', i)")
         self.assertEqual(result["error"]["limit"], "output")

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 #define HEADER_SIZE 4u
 
@@ -17,20 +18,61 @@ void clo_output_records_begin(struct clo_output_records *output, clo_output_sink
     output->limit = limit;
     output->produced = 0;
     output->open_line = false;
+    memset(output->held, 0, sizeof output->held);
 }
 
-static void hand_on(struct clo_output_records *output, enum clo_stream stream, const char *data,
-                    size_t length)
+static void pass(struct clo_output_records *output, enum clo_stream stream, const char *data,
+                 size_t length)
 {
-    uint64_t left = output->produced < output->limit ? output->limit - output->produced : 0;
-    output->produced += length;
-    if (length > left)
-        length = (size_t)left;
     if (!length)
         return;
     if (stream == CLO_STDERR)
         output->open_line = data[length - 1] != '\n';
     output->sink(output->context, stream, data, length);
+}
+
+/* Go on with the character whose first bytes are held; returns how many bytes it took. */
+static size_t go_on(struct clo_output_records *output, enum clo_stream stream, const char *data,
+                    size_t length)
+{
+    struct clo_output_held *held = &output->held[stream - CLO_STDOUT];
+    size_t taken = 0;
+    while (held->length && taken < length) {
+        uint32_t point;
+        held->bytes[held->length] = data[taken];
+        if (clo_utf8_begun(held->bytes, held->length + 1) == held->length + 1) {
+            held->length++;
+            taken++;
+            continue;
+        }
+        bool whole = clo_utf8_next((const uint8_t *)held->bytes, held->length + 1, &point);
+        pass(output, stream, held->bytes, held->length + whole);
+        held->length = 0;
+        taken += whole;
+    }
+    return taken;
+}
+
+static void hand_on(struct clo_output_records *output, enum clo_stream stream, const char *data,
+                    size_t length)
+{
+    struct clo_output_held *held = &output->held[stream - CLO_STDOUT];
+    uint64_t left = output->produced < output->limit ? output->limit - output->produced : 0;
+    bool cut = length > left;
+    output->produced += length;
+    if (cut)
+        length = (size_t)left;
+    size_t taken = go_on(output, stream, data, length);
+    data += taken;
+    length -= taken;
+    size_t begun = clo_utf8_begun(data, length);
+    pass(output, stream, data, length - begun);
+    if (begun) {
+        memcpy(held->bytes, data + length - begun, begun);
+        held->length = begun;
+    }
+    if (cut)
+        held->length = 0;
 }
 
 int clo_output_records_take(struct clo_output_records *output, const uint8_t *area, uint32_t length,
@@ -66,8 +108,19 @@ bool clo_output_records_over(const struct clo_output_records *output)
     return output->produced > output->limit;
 }
 
+void clo_output_end(struct clo_output_records *output)
+{
+    for (int stream = CLO_STDOUT; stream <= CLO_STDERR; stream++) {
+        struct clo_output_held *held = &output->held[stream - CLO_STDOUT];
+        if (!clo_output_records_over(output))
+            pass(output, (enum clo_stream)stream, held->bytes, held->length);
+        held->length = 0;
+    }
+}
+
 void clo_output_records_note(struct clo_output_records *output, const char *message)
 {
+    clo_output_end(output);
     char line[1024];
     int length =
         snprintf(line, sizeof line, "%scloche: %s\n", output->open_line ? "\n" : "", message);

@@ -326,6 +326,7 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
         status = ended(clo_run_end_cancelled(&run, error));
     while (status == GO_ON)
         status = step(&run, error);
+    clo_output_end(&runner->output);
     fill_usage(&run);
     int silenced = clo_vm_alarm(run.vm, 0, 0, NULL);
     if (silenced)

@@ -12,6 +12,8 @@
 #include "sandbox/value/value.h"
 #include "sandbox/value/value_json.h"
 
+#define NAME_SHOWN 40 /* bytes of a member's name in a message */
+
 /* The way from the root to the value in hand, for messages: each level is on the C stack. */
 struct place {
     const struct place *parent;
@@ -28,10 +30,15 @@ static void describe(const struct place *place, char *text, size_t size)
     }
     describe(place->parent, text, size);
     size_t used = strlen(text);
-    if (place->name)
-        snprintf(text + used, size - used, ".%.40s", place->name);
-    else
+    if (!place->name) {
         snprintf(text + used, size - used, "[%zu]", place->index);
+        return;
+    }
+    size_t shown = strlen(place->name);
+    if (shown > NAME_SHOWN)
+        shown = clo_utf8_cut(place->name, NAME_SHOWN);
+    snprintf(text + used, size - used, ".%.*s", (int)shown, place->name);
+    text[clo_utf8_cut(text, strlen(text))] = '\0'; /* where it did not fit */
 }
 
 static int refuse(const struct place *place, const char *what, struct clo_error *error)

@@ -60,6 +60,86 @@ static void records_are_handed_on_and_cut_at_the_limit(void **state)
     assert_string_equal(seen, "e\ncloche: stopped\n|");
 }
 
+/* Records in this order, under this limit; what is handed on of each stream, without where it was
+ * divided. */
+static void take_all(const char *const *records, uint64_t limit, char out[64], char err[64])
+{
+    static struct clo_output_records output;
+    static uint8_t area[CLO_OUTPUT_AREA_SIZE];
+    seen[0] = '\0';
+    clo_output_records_begin(&output, sink, NULL, limit);
+    for (; *records; records++) { /* "o..." or "e..." */
+        size_t length = put_record(area, 0, **records == 'e' ? 2 : 1, *records + 1);
+        assert_int_equal(clo_output_records_take(&output, area, (uint32_t)length, NULL), 0);
+    }
+    clo_output_end(&output);
+    *out = *err = '\0';
+    for (char *rest = seen, *piece; (piece = strsep(&rest, "|")) && *piece;)
+        strcat(*piece == 'e' ? err : out, piece + 1);
+}
+
+static void no_character_is_cut(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *records[8];
+        uint64_t limit;
+        const char *out, *err;
+    } cases[] = {
+        /* the limit in a character: it is left out; at its end: it is there */
+        {{"o\u20ac\u20ac"}, 4, "\u20ac", ""},
+        {{"o\u20ac\u20ac"}, 5, "\u20ac", ""},
+        {{"o\u20ac\u20ac"}, 6, "\u20ac\u20ac", ""},
+        {{"o\u20ac\u20acx"}, 6, "\u20ac\u20ac", ""},
+        {{"e\u00e9\U0001f600"}, 5, "", "\u00e9"},
+        {{"o\u20ac"}, 2, "", ""},
+        /* divided between records: whole or not at all */
+        {{"oab\xe2", "o\x82\xac", "oc"}, 9, "ab\u20acc", ""},
+        {{"oab\xe2", "o\x82\xac", "oc"}, 5, "ab\u20ac", ""},
+        {{"oab\xe2", "o\x82\xac", "oc"}, 4, "ab", ""},
+        {{"oab\xe2", "o\x82", "o\xac", "oc"}, 4, "ab", ""},
+        {{"oab\xf0\x9f", "o\x98\x80"}, 6, "ab\U0001f600", ""},
+        {{"oab\xf0\x9f", "o\x98\x80"}, 5, "ab", ""},
+        /* with the other stream between */
+        {{"oa\xe2", "ebc", "o\x82\xac"}, 6, "a\u20ac", "bc"},
+        {{"oa\xe2", "ebc", "o\x82\xac"}, 5, "a", "bc"},
+        {{"oa\xe2", "e\xc3", "o\x82\xac", "e\xa9"}, 6, "a\u20ac", "\u00e9"},
+        {{"oa\xe2", "e\xc3", "o\x82\xac", "e\xa9"}, 5, "a\u20ac", ""},
+        /* what is no text comes to the last byte */
+        {{"oab\xff\xff"}, 3, "ab\xff", ""},
+        {{"oab\xe2"}, 3, "ab\xe2", ""},
+        {{"oab\xe2", "oc"},
+         4,
+         "ab\xe2"
+         "c",
+         ""},
+        {{"o\xe2\xe2", "o\xe2", "o\x82"}, 9, "\xe2\xe2\xe2\x82", ""},
+        {{"o\x80\x80\x80\x80\x80"}, 3, "\x80\x80\x80", ""},
+        {{"o\xe0\x80x"}, 2, "\xe0\x80", ""},
+        {{"o\xf4\x90", "o\x80"}, 2, "\xf4\x90", ""},
+        {{"ox\xc0", "oy"}, 2, "x\xc0", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[64], err[64];
+        take_all(cases[i].records, cases[i].limit, out, err);
+        if (strcmp(out, cases[i].out) != 0 || strcmp(err, cases[i].err) != 0)
+            fail_msg("case %zu: '%s' and '%s'", i, out, err);
+    }
+}
+
+static void a_line_of_the_hosts_comes_after_what_is_held(void **state)
+{
+    (void)state;
+    static struct clo_output_records output;
+    static uint8_t area[CLO_OUTPUT_AREA_SIZE];
+    seen[0] = '\0';
+    clo_output_records_begin(&output, sink, NULL, 10);
+    size_t length = put_record(area, 0, 2, "a\n\xe2");
+    assert_int_equal(clo_output_records_take(&output, area, (uint32_t)length, NULL), 0);
+    clo_output_records_note(&output, "stopped");
+    assert_string_equal(seen, "ea\n|e\xe2|e\ncloche: stopped\n|");
+}
+
 static void records_that_break_the_contract_are_refused(void **state)
 {
     (void)state;
@@ -205,6 +285,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_are_handed_on_and_cut_at_the_limit),
+        cmocka_unit_test(no_character_is_cut),
+        cmocka_unit_test(a_line_of_the_hosts_comes_after_what_is_held),
         cmocka_unit_test(records_that_break_the_contract_are_refused),
         cmocka_unit_test(outcomes_are_read),
         cmocka_unit_test(outcomes_that_break_the_contract_are_refused),
