@@ -63,7 +63,7 @@ fmt: ## format the C sources
 	@tools/deps.sh lint
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-install: build ## install below DESTDIR and prefix
+install: build ## install program, image, library and headers below DESTDIR and prefix
 	@meson install -C $(BUILD)
 
 clean: ## remove the build; the cached image stays

@@ -1,6 +1,9 @@
 /* main.c - the example agent built with the C API: two tools, an agent, a server on port 8088.
  *
- * Build against an installed libcloche:  cc main.c $(pkg-config --cflags --libs cloche) -lm
+ * Build against an installed libcloche:
+ *
+ *   cc main.c $(pkg-config --cflags --libs --static cloche) -lm      (a shared one: without --static)
+ *   CLOCHE_IMAGE=$(pkg-config --variable=image cloche) ./a.out
  */
 #include <cloche/cloche.h>
 #include <math.h>

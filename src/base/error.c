@@ -66,6 +66,7 @@ int clo_fail_errno(struct clo_error *error, enum clo_status code, const char *fo
     if (error) {
         size_t used = strlen(error->message);
         snprintf(error->message + used, sizeof error->message - used, ": %s", strerror(saved));
+        repair(error->message);
     }
     errno = saved;
     return code;
