@@ -2,7 +2,7 @@
  *
  * Build against an installed libcloche:
  *
- *   cc main.c $(pkg-config --cflags --libs --static cloche) -lm      (a shared one: without --static)
+ *   cc main.c $(pkg-config --cflags --libs --static cloche) -lm    (a shared one: no --static)
  *   CLOCHE_IMAGE=$(pkg-config --variable=image cloche) ./a.out
  */
 #include <cloche/cloche.h>

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "agent/agent.h"
+#include "base/error.h"
 #include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
@@ -104,6 +106,16 @@ static int parse_port(const char *text, struct clo_serve_config *config)
     return CLI_OK;
 }
 
+/* This process holds keys and conversations: it leaves no core dump, and other processes of its
+ * user may not look into it. Not before KVM is prepared, which opens a file of its /proc. Workers
+ * are programs of their own, which this does not reach. */
+static int close_to_others(struct clo_error *error)
+{
+    if (prctl(PR_SET_DUMPABLE, 0) == 0)
+        return 0;
+    return clo_fail_errno(error, CLO_ESYSTEM, "keeping this process from being dumped");
+}
+
 int clo_cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -154,7 +166,8 @@ int clo_cli_serve(int argc, char **argv)
         return CLI_USAGE;
     struct clo_agent *agent;
     /* Before the image: without a hypervisor none can be made either. */
-    if (clo_kvm_prepare(NULL, &error) || clo_agent_load_with(&agent, argv[optind], &choice, &error))
+    if (clo_kvm_prepare(NULL, &error) || close_to_others(&error) ||
+        clo_agent_load_with(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;

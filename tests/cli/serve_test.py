@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -186,6 +187,36 @@ class Serve(unittest.TestCase):
                 text = answer(host.ask(QUESTION))
         self.assertIn("Zoe", text)
         self.assertNotIn("Charlie", text)
+
+    def test_other_processes_cannot_look_into_it(self):
+        # Root may look into anything, unless it gives up those rights; the server must have no more.
+        ordinary = []
+        if os.geteuid() == 0:
+            if not shutil.which("setpriv"):
+                self.skipTest("root without setpriv may look into anything")
+            less = "-sys_ptrace,-perfmon,-sys_admin"
+            ordinary = ["setpriv", f"--bounding-set={less}", f"--inh-caps={less}"]
+
+        def look(pid, name):
+            return subprocess.run([*ordinary, "cat", f"/proc/{pid}/{name}"], capture_output=True,
+                                  timeout=GENEROUS)
+
+        key = {"SECRET_OF_THE_HOST": "sk-of-the-host"}
+        other = subprocess.Popen([*ordinary, "sleep", "60"], env={**os.environ, **key})
+        try:
+            time.sleep(0.2)  # until it is sleep
+            self.assertIn(b"sk-of-the-host", look(other.pid, "environ").stdout)  # the test can fail
+        finally:
+            other.kill()
+            other.wait()
+        with Host(*ordinary, str(BUILD / "cloche"), "serve", "--port", "0",
+                  str(EXAMPLE / "agent.yaml"), env=key) as host:
+            for name in "environ", "maps", "auxv":
+                seen = look(host.process.pid, name)
+                self.assertEqual(seen.stdout, b"", name)
+                self.assertIn(b"Permission denied", seen.stderr)
+            self.check_example(host.ask(QUESTION))  # and its workers are none the worse for it
+            self.assertNotIn("none", re.search(r"jail: (.*)|$", host.said()).group())
 
     def test_fenced_python_in_the_message_is_run(self):
         with serve() as host:

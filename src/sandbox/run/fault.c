@@ -5,34 +5,26 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define STACK_REACH                                                                                \
-    (16ull << 20) /* a frame that jumps the guard page lands at most this far below */
-#define SHADOW_REACH (1ull << 20) /* likewise for the stack that the Wasm program keeps itself */
-/* The shadow stack lies at the bottom of linear memory and grows down: beyond 0 its 32-bit pointer
- * wraps, and with an offset lands around 4 GiB. */
-#define SHADOW_BELOW (1ull << 20)
-#define SHADOW_ABOVE (64ull << 10)
+#define STACK_REACH (16ull << 20) /* a frame that jumps the guard lands at most this far below */
+/* The stack that the Wasm program keeps itself stands at the bottom of linear memory and grows
+ * down: below 0 its 32-bit pointer wraps, and with an offset lands around 4 GiB, within a frame. */
+#define FRAME_MOST (64ull << 10)
 #define FETCH 16u /* page-fault error code, bit 4 (AMD APM volume 2, 8.4.2) */
 
 static const char *page_fault(const struct clo_vm_exit *exit, char *text)
 {
     uint64_t address = exit->fault_address;
-    if (address < CLO_STACK_VA && address >= CLO_STACK_VA - STACK_REACH) {
-        snprintf(text, CLO_FAULT_TEXT_MAX, "the native stack of %llu MiB is exhausted",
-                 CLO_STACK_SIZE >> 20);
-        return "StackOverflow";
-    }
-    if (address >= CLO_LINEAR_MAX - SHADOW_BELOW && address < CLO_LINEAR_MAX + SHADOW_ABOVE) {
-        snprintf(text, CLO_FAULT_TEXT_MAX, "the program's stack in linear memory is exhausted");
-        return "StackOverflow";
-    }
     if (exit->error_code & FETCH) {
         snprintf(text, CLO_FAULT_TEXT_MAX, "execution of memory that holds no code, at 0x%" PRIx64,
                  address);
         return "IllegalExecution";
     }
-    /* The module's own stack stands at the bottom of linear memory: below 0 an index wraps. */
-    if (address >= CLO_LINEAR_MAX - SHADOW_REACH && address < CLO_LINEAR_MAX + SHADOW_REACH) {
+    if (address < CLO_STACK_VA && address >= CLO_STACK_VA - STACK_REACH) {
+        snprintf(text, CLO_FAULT_TEXT_MAX, "the native stack of %llu MiB is exhausted",
+                 CLO_STACK_SIZE >> 20);
+        return "StackOverflow";
+    }
+    if (address >= CLO_LINEAR_MAX - FRAME_MOST && address < CLO_LINEAR_MAX + FRAME_MOST) {
         snprintf(text, CLO_FAULT_TEXT_MAX, "the program's stack in linear memory is exhausted");
         return "StackOverflow";
     }

@@ -254,6 +254,17 @@ static void faults_have_the_cause_of_the_wasm_program(void **state)
         {14, 4, 1ull << 30, "OutOfBounds"},
         {14, 6, 0xffffffec, "StackOverflow"},
         {14, 6, 0x1000001a4, "StackOverflow"},
+        /* the edges of both stacks */
+        {14, 6, CLO_STACK_VA - 1, "StackOverflow"},
+        {14, 6, CLO_STACK_VA - (16ull << 20), "StackOverflow"},
+        {14, 6, CLO_STACK_VA - (16ull << 20) - 1, "IllegalAccess"},
+        {14, 6, CLO_LINEAR_MAX - (64ull << 10), "StackOverflow"},
+        {14, 6, CLO_LINEAR_MAX - (64ull << 10) - 1, "OutOfBounds"},
+        {14, 4, CLO_LINEAR_MAX + (64ull << 10) - 1, "StackOverflow"},
+        {14, 4, CLO_LINEAR_MAX + (64ull << 10), "OutOfBounds"},
+        /* no stack is run */
+        {14, 0x14, CLO_STACK_VA - 8, "IllegalExecution"},
+        {14, 0x14, CLO_LINEAR_MAX - 8, "IllegalExecution"},
         {14, 4, 3ull << 30, "OutOfBounds"},
         {14, 4, (8ull << 30) - 2, "OutOfBounds"},
         {14, 0x14, 0x1000, "IllegalExecution"},
