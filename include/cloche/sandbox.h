@@ -36,7 +36,8 @@ extern "C" {
  * structured error naming it (clo_run_error.limit). */
 struct clo_limits {
     uint64_t wall_ms;         /* [30,000] from start to end, waiting for tools included */
-    uint64_t cpu_ms;          /* [10,000] processor time of the guest */
+    uint64_t cpu_ms;          /* [10,000] processor time of the guest, and of the host for its
+                                 calls: decoding, checks, tools on threads of this process */
     uint64_t memory;          /* [256 MiB] bytes of guest memory; 48 MiB to 4 GiB */
     uint64_t output;          /* [1 MiB] bytes of stdout and stderr together */
     uint64_t host_calls;      /* [10,000] */
@@ -104,10 +105,11 @@ struct clo_run_error {
 
 struct clo_usage {
     uint64_t wall_us;
-    uint64_t cpu_us;
-    uint64_t memory_peak; /* bytes of guest memory granted at the end */
-    uint64_t host_calls;
-    uint64_t output_bytes; /* produced, before any cut */
+    uint64_t cpu_us;       /* as cpu_ms counts it; of a worker process all that it used */
+    uint64_t memory_peak;  /* bytes of guest memory granted at the end (a worker's own word, but
+                              never above the limit) */
+    uint64_t host_calls;   /* let in; refused ones are not counted */
+    uint64_t output_bytes; /* of both streams, as kept: after a cut */
 };
 
 struct clo_run_result {

@@ -105,6 +105,7 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
     clo_cancel_add(run->cancel, &watch);
     int status = clo_runner_run(backend->runner, order, &host, result, error);
     clo_cancel_remove(run->cancel, &watch);
+    result->usage.host_calls = clo_host_calls_count(here.calls);
     clo_host_calls_end(here.calls);
     if (!status)
         status = clo_capture_finish(&here.capture, result, error);

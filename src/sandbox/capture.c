@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 #define NOTE_ROOM 4096 /* for lines of the host's own, which the output limit does not count */
 
@@ -21,7 +22,7 @@ void clo_capture_take(void *context, enum clo_stream stream, const char *data, s
     struct clo_capture *capture = context;
     if (length > capture->room) {
         capture->overflow = true;
-        length = (size_t)capture->room;
+        length = clo_utf8_cut(data, (size_t)capture->room);
     }
     if (!length)
         return;
@@ -46,6 +47,7 @@ void clo_capture_note(struct clo_capture *capture, const char *message)
 int clo_capture_finish(struct clo_capture *capture, struct clo_run_result *result,
                        struct clo_error *error)
 {
+    result->usage.output_bytes = capture->out.length + capture->err.length;
     result->out = clo_buffer_take(&capture->out, &result->out_length);
     result->err = clo_buffer_take(&capture->err, &result->err_length);
     return result->out && result->err ? 0 : clo_fail_memory(error);

@@ -22,7 +22,7 @@ void clo_capture_take(void *context, enum clo_stream stream, const char *data, s
 /* A line of the host's own on stderr. */
 void clo_capture_note(struct clo_capture *capture, const char *message);
 
-/* Move the output into the result. CLO_ENOMEMORY. */
+/* Move the output into the result, and its length into the usage. CLO_ENOMEMORY. */
 int clo_capture_finish(struct clo_capture *capture, struct clo_run_result *result,
                        struct clo_error *error);
 void clo_capture_clear(struct clo_capture *capture);

@@ -2,6 +2,12 @@
  *
  * A worker may be dead, stuck or taken over at any moment. Whatever it does costs the run in
  * progress at most; the worker is then killed, and the next run gets a new one.
+ *
+ * Nothing that a worker says moves its deadline or the account of what it used. An honest worker
+ * ends its run within the grace once the time is up, wall time or processor time; a call that comes
+ * later than that, or no result, has it killed. Only a tool that runs on this thread puts that off,
+ * by as long as it outlasts the time: once if it began within the wall time, for Python raises only
+ * when it is back, and then for no longer than the worker takes to end.
  */
 #include "sandbox/worker_client.h"
 
@@ -9,9 +15,11 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -29,6 +37,8 @@
 #define HELLO_NS (20000ull * NS_PER_MS)  /* a worker that takes longer to be born is given up */
 #define BURIAL_NS (20000ull * NS_PER_MS) /* a killed process that takes longer is let be */
 #define SLACK_NS (2000ull * NS_PER_MS)   /* beyond wall time and grace, then a worker is killed */
+#define CPU_LOOKS 4 /* times that the account is looked at on the way to its limit */
+#define CPU_LOOK_MIN_NS (10ull * NS_PER_MS)
 #define EXIT_WORKER 139
 
 struct clo_worker_client {
@@ -38,7 +48,9 @@ struct clo_worker_client {
     struct clo_frame_socket frames; /* fd -1: there is no worker */
     int pidfd, dying; /* dying: the last that was killed and may still have memory, or -1 */
     bool greeted;     /* it has said hello, and is ready for a run */
-    unsigned layers;  /* of its jail, as it said */
+    bool has_clock;
+    clockid_t clock; /* of the worker's processor time, all threads */
+    unsigned layers; /* of its jail, as it said */
     uint32_t sequence;
 };
 
@@ -48,9 +60,108 @@ struct client_run {
     const struct clo_limits *limits;
     struct clo_capture capture;
     struct clo_run_result *result;
-    uint64_t start_ns, deadline_ns; /* deadline: when the worker is killed */
+    uint64_t start_ns, wall_end_ns;     /* wall_end: when the run's time is up */
+    uint64_t calls_end_ns;              /* a call that comes later has the worker killed */
+    uint64_t deadline_ns;               /* when it is killed */
+    uint64_t cpu_look_ns;               /* when to look at its processor time again */
+    uint64_t cpu_start_ns, cpu_host_ns; /* start: the worker's clock; host: on this thread */
     bool cancel_sent;
 };
+
+/* ---- accounts ---- */
+
+/* The clock of the processor time of the process behind a pidfd. */
+static bool find_clock(int pidfd, clockid_t *clock)
+{
+    char path[64], line[128];
+    long pid = 0;
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    while (pid <= 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, "Pid: %ld", &pid) != 1)
+            pid = 0;
+    fclose(file);
+    return pid > 0 && clock_getcpuclockid((pid_t)pid, clock) == 0;
+}
+
+/* 0 where it cannot be told: no /proc, or the worker is gone and buried. */
+static uint64_t worker_clock(const struct clo_worker_client *client)
+{
+    struct timespec time;
+    if (!client->has_clock || clock_gettime(client->clock, &time))
+        return 0;
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t worker_cpu_ns(const struct client_run *run)
+{
+    uint64_t now = worker_clock(run->client);
+    return now > run->cpu_start_ns ? now - run->cpu_start_ns : 0;
+}
+
+/* What this process did for the run: on this thread and on the tool threads'. */
+static uint64_t host_cpu_ns(const struct client_run *run)
+{
+    return run->cpu_host_ns + clo_host_calls_cpu_ns(run->client->calls);
+}
+
+static uint64_t cpu_limit_ns(const struct client_run *run)
+{
+    return run->limits->cpu_ms * NS_PER_MS;
+}
+
+/* The time is up: no worker that stops Python then needs longer than this. */
+static uint64_t end_after(uint64_t time)
+{
+    return time + clo_grace_most_ns() + SLACK_NS;
+}
+
+static void end_by(struct client_run *run, uint64_t time)
+{
+    if (time < run->wall_end_ns)
+        run->wall_end_ns = time;
+    if (end_after(time) < run->calls_end_ns)
+        run->calls_end_ns = end_after(time);
+    if (end_after(time) < run->deadline_ns)
+        run->deadline_ns = end_after(time);
+}
+
+/* A tool ran on this thread from `start` until now. */
+static void outlast(struct client_run *run, uint64_t start, uint64_t now)
+{
+    if (start <= run->wall_end_ns && now > run->wall_end_ns)
+        run->calls_end_ns = run->deadline_ns = end_after(now);
+    else if (run->deadline_ns < now + SLACK_NS)
+        run->deadline_ns = now + SLACK_NS;
+}
+
+/* Processor time of the worker alone: it has a thread for the guest, and may have made others. */
+static bool look_at_cpu(struct client_run *run)
+{
+    uint64_t most = cpu_limit_ns(run) + clo_grace_most_ns() + SLACK_NS;
+    uint64_t used = worker_cpu_ns(run);
+    if (used >= most)
+        return false;
+    uint64_t wait = (most - used) / CPU_LOOKS;
+    run->cpu_look_ns = clo_monotonic_ns() + (wait > CPU_LOOK_MIN_NS ? wait : CPU_LOOK_MIN_NS);
+    return true;
+}
+
+/* The host's own counts in place of what the worker says. */
+static void fill_usage(const struct client_run *run, struct clo_usage *usage)
+{
+    const struct clo_worker_client *client = run->client;
+    usage->wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
+    if (client->has_clock)
+        usage->cpu_us = (worker_cpu_ns(run) + host_cpu_ns(run)) / 1000;
+    else if (usage->cpu_us > usage->wall_us)
+        usage->cpu_us = usage->wall_us;
+    if (usage->memory_peak > run->limits->memory)
+        usage->memory_peak = run->limits->memory;
+    usage->host_calls = clo_host_calls_count(client->calls);
+}
 
 /* ---- the worker itself ---- */
 
@@ -95,9 +206,11 @@ static int ensure_worker(struct clo_worker_client *client, struct clo_error *err
         return 0;
     int socket;
     int status = clo_zygote_spawn(client->zygote, &socket, &client->pidfd, error);
-    if (!status)
-        clo_frame_socket_open(&client->frames, socket, CLO_TO_HOST);
-    return status;
+    if (status)
+        return status;
+    clo_frame_socket_open(&client->frames, socket, CLO_TO_HOST);
+    client->has_clock = find_clock(client->pidfd, &client->clock);
+    return 0;
 }
 
 static int check_layers(unsigned layers, struct clo_error *error)
@@ -188,6 +301,7 @@ void clo_worker_client_settle(struct clo_worker_client *client)
 static int end_without_worker(struct client_run *run, const char *reason, struct clo_error *error)
 {
     struct clo_error text;
+    fill_usage(run, &run->result->usage);
     drop_worker(run->client);
     if (clo_cancel_is_set(run->run->cancel)) {
         if (clo_result_set_error(run->result, CLO_RUN_CANCELLED, "Cancelled",
@@ -201,9 +315,6 @@ static int end_without_worker(struct client_run *run, const char *reason, struct
         run->result->exit_code = EXIT_WORKER;
     }
     clo_capture_note(&run->capture, run->result->error.message);
-    run->result->usage.wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
-    run->result->usage.host_calls = clo_host_calls_count(run->client->calls);
-    run->result->usage.output_bytes = run->capture.out.length + run->capture.err.length;
     return 0;
 }
 
@@ -215,41 +326,68 @@ static void send_cancel(struct client_run *run)
     info.si_value.sival_int = (int)run->client->sequence;
     run->cancel_sent = true;
     syscall(SYS_pidfd_send_signal, run->client->pidfd, CLO_WORKER_CANCEL, &info, 0);
-    uint64_t soon = clo_monotonic_ns() + SLACK_NS;
-    if (soon < run->deadline_ns)
-        run->deadline_ns = soon;
+    uint64_t now = clo_monotonic_ns();
+    end_by(run, now);
+    if (now + SLACK_NS < run->deadline_ns)
+        run->deadline_ns = run->calls_end_ns = now + SLACK_NS;
 }
 
-static void put_answer(struct client_run *run, const struct clo_frame *frame)
+/* The worker may name an earlier end of a wait than the host's, not a later one. */
+static void bound_wait(const struct client_run *run, uint64_t now, struct clo_call *call)
+{
+    uint64_t end = now <= run->wall_end_ns ? run->wall_end_ns : run->calls_end_ns;
+    if (call->deadline_ns > end)
+        call->deadline_ns = end;
+}
+
+/* What the worker asks for. CLO_EGUEST: it may not ask any more. */
+static int put_answer(struct client_run *run, const struct clo_frame *frame,
+                      struct clo_error *error)
 {
     struct clo_worker_client *client = run->client;
     struct clo_call call;
     struct clo_error why;
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
-    uint64_t before = clo_monotonic_ns();
+    uint64_t start = clo_monotonic_ns(), cpu_start = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (start > run->calls_end_ns)
+        return clo_fail(error, CLO_EGUEST, "it called the host after its time was up");
     int status = clo_frame_read_call(frame, &call, &why);
     if (!status) {
-        if (call.deadline_ns > run->deadline_ns)
-            call.deadline_ns = run->deadline_ns;
+        bound_wait(run, start, &call);
         status = clo_host_calls_call(client->calls, &call, &reply, &why);
     }
     bool cancelled = clo_cancel_is_set(run->run->cancel);
+    run->cpu_host_ns += clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
+    reply.cpu_ns = host_cpu_ns(run);
+    uint64_t now = clo_monotonic_ns();
+    if (reply.on_thread)
+        outlast(run, start, now);
+    if (reply.cpu_ns >= cpu_limit_ns(run))
+        end_by(run, now);
     if (status)
         clo_frame_put_violation(&client->frames, why.message);
     else
         clo_frame_put_reply(&client->frames, &reply, cancelled);
     clo_buffer_free(&reply.data);
-    /* A tool on this thread may take longer than the run may, and the worker still gets its time to
-     * end. Waits do not count: they end by themselves, and a worker could go on with them for ever.
-     */
-    if (!status && (call.flags & CLO_CALL_SUBMIT) && call.wait_id == call.id)
-        run->deadline_ns += clo_monotonic_ns() - before;
+    return clo_frame_socket_flush(&client->frames, run->deadline_ns, error);
 }
 
 static int pass_on(int status, const struct clo_error *why, struct clo_error *error)
 {
     if (error)
         *error = *why;
+    return status;
+}
+
+static int take_result(struct client_run *run, const struct clo_frame *frame, bool *last,
+                       struct clo_error *why)
+{
+    struct clo_run_result *result = run->result;
+    int status = clo_frame_read_result(frame, run->limits, result, last, why);
+    if (!status && result->error.kind == CLO_RUN_CANCELLED && !clo_cancel_is_set(run->run->cancel))
+        status = clo_fail(why, CLO_EGUEST, "it says that the run was cancelled, and it was not");
+    if (!status)
+        fill_usage(run, &result->usage);
     return status;
 }
 
@@ -268,11 +406,10 @@ static int on_frame(struct client_run *run, const struct clo_frame *frame, struc
         if (!status && run->capture.overflow)
             status = clo_fail(&why, CLO_EGUEST, "it sent more output than the limit");
     } else if (frame->type == CLO_FRAME_CALL) {
-        put_answer(run, frame);
-        status = clo_frame_socket_flush(&run->client->frames, run->deadline_ns, &why);
+        status = put_answer(run, frame, &why);
     } else if (frame->type == CLO_FRAME_RESULT) {
         bool last = false;
-        status = clo_frame_read_result(frame, run->limits, run->result, &last, &why);
+        status = take_result(run, frame, &last, &why);
         if (status != CLO_EGUEST) {
             if (last)
                 drop_worker(run->client);
@@ -294,26 +431,41 @@ static int on_frame(struct client_run *run, const struct clo_frame *frame, struc
     return status ? status : 1;
 }
 
-static int serve(struct client_run *run, struct clo_error *error)
+/* The next frame, unless the worker has had its time. */
+static int next_frame(struct client_run *run, struct clo_frame *frame, struct clo_error *why)
 {
     struct clo_worker_client *client = run->client;
     for (;;) {
-        struct clo_frame frame;
-        struct clo_error why;
         int wake = run->cancel_sent ? -1 : clo_cancel_fd(run->run->cancel);
-        int status =
-            clo_frame_socket_receive(&client->frames, run->deadline_ns, wake, &frame, &why);
+        uint64_t until = run->cpu_look_ns < run->deadline_ns ? run->cpu_look_ns : run->deadline_ns;
+        int status = clo_frame_socket_receive(&client->frames, until, wake, frame, why);
         if (status == CLO_ECANCELLED) {
             send_cancel(run);
             continue;
         }
-        if (status == CLO_EBUSY)
-            return end_without_worker(run, "it did not end in time and was killed", error);
         if (status == CLO_ESYSTEM)
-            return end_without_worker(run, "it died", error);
-        if (status)
+            return clo_fail(why, CLO_ESYSTEM, "it died");
+        if (status && status != CLO_EBUSY)
+            return status;
+        uint64_t now = clo_monotonic_ns(); /* a frame that was there is no reason to go on */
+        if (now >= run->deadline_ns)
+            return clo_fail(why, CLO_EBUSY, "it did not end in time and was killed");
+        if (now >= run->cpu_look_ns && !look_at_cpu(run))
+            return clo_fail(why, CLO_EBUSY,
+                            "it used more processor time than its limit and was killed");
+        if (!status)
+            return 0;
+    }
+}
+
+static int serve(struct client_run *run, struct clo_error *error)
+{
+    for (;;) {
+        struct clo_frame frame;
+        struct clo_error why;
+        if (next_frame(run, &frame, &why))
             return end_without_worker(run, why.message, error);
-        status = on_frame(run, &frame, error);
+        int status = on_frame(run, &frame, error);
         if (status)
             return status < 0 ? status : 0;
     }
@@ -330,6 +482,7 @@ static int send_run(struct client_run *run, const struct clo_order *order, struc
             status = await_hello(client, error);
         if (status)
             continue;
+        run->cpu_start_ns = worker_clock(client);
         clo_frame_put_run(&client->frames, order, ++client->sequence);
         client->greeted = !client->config->pooled; /* in a pool it says hello after each run */
         status = clo_frame_socket_flush(&client->frames, clo_monotonic_ns() + SLACK_NS, error);
@@ -361,7 +514,9 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
     clo_capture_begin(&here.capture, run, limits->output);
     clo_host_calls_begin(client->calls, limits, run->cancel, client->frames.fd);
     here.start_ns = clo_monotonic_ns();
-    here.deadline_ns = here.start_ns + limits->wall_ms * NS_PER_MS + clo_grace_most_ns() + SLACK_NS;
+    here.wall_end_ns = here.start_ns + limits->wall_ms * NS_PER_MS;
+    here.calls_end_ns = here.deadline_ns = end_after(here.wall_end_ns);
+    here.cpu_look_ns = here.start_ns + limits->cpu_ms * NS_PER_MS / CPU_LOOKS;
     status = serve(&here, error);
     clo_host_calls_end(client->calls);
     if (!status)

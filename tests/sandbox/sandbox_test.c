@@ -151,6 +151,24 @@ static const struct {
      124,
      "wall time limit of 200 ms reached",
      -1},
+    /* what the host does for the code is on its account, on the run's thread and on others */
+    {"print('a')\nwhile True: burn(ms=10)",
+     {.cpu_ms = 300},
+     "cpu_ms",
+     "CpuLimitExceeded",
+     "CPU time limit of 300 ms reached",
+     124,
+     "CPU time limit of 300 ms",
+     -1},
+    {"import asyncio\nprint('a')\nwhile True:\n"
+     "    await asyncio.gather(*[call_tool_async('burn', ms=10) for _ in range(4)])",
+     {.cpu_ms = 300},
+     "cpu_ms",
+     "CpuLimitExceeded",
+     "CPU time limit of 300 ms reached",
+     124,
+     "CPU time limit of 300 ms",
+     -1},
     {"print('a')\nwhile True: pass",
      {.cpu_ms = 150},
      "cpu_ms",
@@ -256,11 +274,29 @@ static void output_is_cut_exactly_at_its_limit(void **state)
     struct clo_run_result *result =
         run_as(fixture, (struct clo_run){.code = code, .limits = {.output = 1234}});
     CHECK(result->out_length == 1234);
-    CHECK(result->usage.output_bytes >= 10001);
+    CHECK(result->usage.output_bytes == result->out_length + result->err_length);
     CHECK(result->error.kind == CLO_RUN_LIMIT);
     code = "print('x' * 1233)";
     result = run_as(fixture, (struct clo_run){.code = code, .limits = {.output = 1234}});
     CHECK(result->out_length == 1234 && result->error.kind == CLO_RUN_OK);
+}
+
+static void what_a_run_used_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *code = "print('12345')\nburn(ms=60)\nawait call_tool_async('burn', ms=60)\n"
+                       "nap(ms=50)\ntry: call_tool('burn')\nexcept ToolError: pass";
+    struct clo_run_result *result = run(fixture, code);
+    CHECK(result->error.kind == CLO_RUN_OK);
+    CHECK(result->usage.host_calls == 4);
+    CHECK(result->usage.output_bytes == 6);
+    CHECK(result->usage.cpu_us >= 120000);
+    CHECK(result->usage.wall_us >= 170000);
+    CHECK(result->usage.memory_peak > 0);
+    code = "for i in range(5): add(a=1, b=i)";
+    result = run_as(fixture, (struct clo_run){.code = code, .limits = {.host_calls = 3}});
+    CHECK(result->error.kind == CLO_RUN_LIMIT && result->usage.host_calls == 3);
+    CHECK(result->usage.output_bytes == result->err_length);
 }
 
 static void values_keep_their_types_both_ways(void **state)
@@ -501,6 +537,7 @@ int main(int count, char **arguments)
         BOTH(runs_give_what_the_table_says),
         BOTH(each_limit_ends_a_run_and_says_so),
         BOTH(output_is_cut_exactly_at_its_limit),
+        BOTH(what_a_run_used_is_told),
         BOTH(values_keep_their_types_both_ways),
         BOTH(tools_are_functions_and_their_failures_exceptions),
         BOTH(awaited_tools_run_in_parallel),

@@ -1,4 +1,4 @@
-/* sandbox_tools.c - add, echo, kind, fail, nap, stamp, meet. */
+/* sandbox_tools.c - add, echo, kind, fail, nap, burn, stamp, meet. */
 #include "sandbox_tools.h"
 
 #include <stdatomic.h>
@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "sandbox/value/cbor.h"
 
 static int add(void *context, const struct clo_value *arguments, struct clo_value *result,
@@ -73,6 +74,20 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
     return 0;
 }
 
+/* Use that much processor time of the thread. */
+static int burn(void *context, const struct clo_value *arguments, struct clo_value *result,
+                struct clo_error *error)
+{
+    (void)context;
+    (void)result;
+    (void)error;
+    uint64_t ns = (uint64_t)clo_value_get(arguments, "ms")->integer * 1000000;
+    uint64_t start = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    while (clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start < ns)
+        ;
+    return 0;
+}
+
 static int stamp(void *context, const struct clo_value *arguments, struct clo_value *result,
                  struct clo_error *error)
 {
@@ -128,6 +143,11 @@ const struct clo_tool test_tools[] = {
     {.name = "nap",
      .description = "Sleep on the host",
      .call = nap,
+     .parameters = "{\"type\":\"object\",\"properties\":{\"ms\":{\"type\":\"integer\","
+                   "\"minimum\":0,\"maximum\":60000}},\"required\":[\"ms\"]}"},
+    {.name = "burn",
+     .description = "Use processor time of the host",
+     .call = burn,
      .parameters = "{\"type\":\"object\",\"properties\":{\"ms\":{\"type\":\"integer\","
                    "\"minimum\":0,\"maximum\":60000}},\"required\":[\"ms\"]}"},
 };

@@ -64,6 +64,11 @@ uint64_t clo_host_calls_count(const struct clo_host_calls *calls)
     return calls->submitted;
 }
 
+uint64_t clo_host_calls_cpu_ns(const struct clo_host_calls *calls)
+{
+    return clo_pending_calls_cpu_ns(calls->pending_calls);
+}
+
 static void refuse_limit(struct clo_host_calls *calls, struct clo_call_reply *reply,
                          enum clo_limit limit)
 {
@@ -83,11 +88,10 @@ static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
         reply->status = clo_tool_call_error(&reply->data, &error);
         return;
     }
-    uint64_t before = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    reply->on_thread = true;
     reply->data.limit = calls->limits.host_call_bytes;
     reply->status = clo_tool_call_run(&arguments, call->deadline_ns, calls->cancel, &reply->data);
     reply->data.limit = CLO_MESSAGE_MAX;
-    reply->cpu_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     clo_tool_call_clear(&arguments);
 }
 
@@ -231,15 +235,9 @@ static bool refuse(struct clo_host_calls *calls, const struct clo_call *call,
     return false;
 }
 
-int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *call,
-                        struct clo_call_reply *reply, struct clo_error *error)
+static int serve(struct clo_host_calls *calls, const struct clo_call *call,
+                 struct clo_call_reply *reply, struct clo_error *error)
 {
-    reply->status = CLO_CALL_OK;
-    reply->id = call->id;
-    reply->limit = CLO_LIMIT_NONE;
-    reply->cpu_ns = 0;
-    reply->data.limit = CLO_MESSAGE_MAX;
-    clo_buffer_reset(&reply->data);
     int status = check_call(calls, call, error);
     if (status)
         return status;
@@ -257,6 +255,20 @@ int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *cal
             return 0;
     }
     return call->flags & CLO_CALL_WAIT ? wait_for(calls, call, reply, error) : 0;
+}
+
+int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *call,
+                        struct clo_call_reply *reply, struct clo_error *error)
+{
+    reply->status = CLO_CALL_OK;
+    reply->id = call->id;
+    reply->limit = CLO_LIMIT_NONE;
+    reply->on_thread = false;
+    reply->data.limit = CLO_MESSAGE_MAX;
+    clo_buffer_reset(&reply->data);
+    int status = serve(calls, call, reply, error);
+    reply->cpu_ns = clo_host_calls_cpu_ns(calls);
+    return status;
 }
 
 void clo_host_calls_end(struct clo_host_calls *calls)

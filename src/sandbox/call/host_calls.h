@@ -2,8 +2,9 @@
  *
  * It sees copies of messages, never guest memory, and does not care whether the run is in this
  * process or in a worker. One service answers one run at a time, on one thread; several services
- * share the tool threads. A synchronous call runs its tool on that thread; the others are in flight
- * (sandbox/pending_calls.h) until they are waited for.
+ * share the tool threads. A synchronous call runs its tool on that thread: one that is submitted and waited
+ * for at once, without a time-out. The others are in flight (sandbox/pending_calls.h) until they are
+ * waited for.
  */
 #ifndef CLO_SANDBOX_CALL_HOST_CALLS_H
 #define CLO_SANDBOX_CALL_HOST_CALLS_H
@@ -34,5 +35,8 @@ int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *cal
 void clo_host_calls_end(struct clo_host_calls *calls);
 
 uint64_t clo_host_calls_count(const struct clo_host_calls *calls); /* submitted in this run */
+
+/* Processor time of the tool threads' threads for this run's calls that have ended. */
+uint64_t clo_host_calls_cpu_ns(const struct clo_host_calls *calls);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "abi/hostcall.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/value/value.h"
 
@@ -30,8 +31,9 @@ struct clo_pending_calls {
     pthread_mutex_t lock;
     struct clo_pending_call *pending, *done;
     size_t count, argument_bytes, reply_bytes;
-    bool held;      /* the lane: too many replies wait */
-    size_t orphans; /* calls of ended runs that are still in work */
+    uint64_t cpu_ns; /* of calls that have ended */
+    bool held;       /* the lane: too many replies wait */
+    size_t orphans;  /* calls of ended runs that are still in work */
     pthread_cond_t orphan_done;
 };
 
@@ -149,9 +151,11 @@ static void work(struct clo_tool_job *job)
     struct clo_pending_call *pending = (struct clo_pending_call *)job;
     struct clo_pending_calls *pending_calls = pending->pending_calls;
     size_t argument_bytes = pending->arguments.bytes;
+    uint64_t before = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     uint32_t status =
         clo_tool_call_run(&pending->arguments, pending->deadline_ns, NULL, &pending->reply);
     clo_tool_call_clear(&pending->arguments);
+    uint64_t cpu_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     pthread_mutex_lock(&pending_calls->lock);
     bool orphan = pending->orphan;
     if (orphan) {
@@ -159,6 +163,7 @@ static void work(struct clo_tool_job *job)
             pthread_cond_signal(&pending_calls->orphan_done);
     } else {
         pending->status = status;
+        pending_calls->cpu_ns += cpu_ns;
         unlink_flight(&pending_calls->pending, pending);
         pending_calls->argument_bytes -= argument_bytes;
         add_reply(pending_calls, pending);
@@ -260,6 +265,16 @@ struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pendi
     return pending;
 }
 
+uint64_t clo_pending_calls_cpu_ns(struct clo_pending_calls *pending_calls)
+{
+    if (!pending_calls->lane) /* nothing was with the tool threads yet */
+        return 0;
+    pthread_mutex_lock(&pending_calls->lock);
+    uint64_t cpu_ns = pending_calls->cpu_ns;
+    pthread_mutex_unlock(&pending_calls->lock);
+    return cpu_ns;
+}
+
 void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
 {
     if (!pending_calls->lane && !pending_calls->done)
@@ -288,5 +303,6 @@ void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
     pending_calls->lane = NULL; /* under the lock: until now a call that ended could hold it */
     pending_calls->held = false;
     pending_calls->count = pending_calls->argument_bytes = pending_calls->reply_bytes = 0;
+    pending_calls->cpu_ns = 0;
     pthread_mutex_unlock(&pending_calls->lock);
 }

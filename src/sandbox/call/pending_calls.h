@@ -60,6 +60,9 @@ bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id
 struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pending_calls,
                                                  uint32_t id);
 
+/* Processor time that the tool threads used for the calls of this run that have ended. */
+uint64_t clo_pending_calls_cpu_ns(struct clo_pending_calls *pending_calls);
+
 /* Readable when a call has ended since it was last read; -1 until one was started. */
 int clo_pending_calls_event(const struct clo_pending_calls *pending_calls);
 

@@ -40,7 +40,8 @@ struct clo_call_reply {
     uint32_t status; /* enum clo_call_status */
     uint32_t id;
     enum clo_limit limit; /* CLO_CALL_REFUSED: the limit that was reached */
-    uint64_t cpu_ns;      /* processor time that a tool used on the calling thread */
+    bool on_thread;       /* a tool ran on the calling thread, for as long as it liked */
+    uint64_t cpu_ns;      /* processor time that other threads than the run's used for it so far */
     struct clo_buffer data;
 };
 

@@ -9,13 +9,14 @@
 #include "base/error.h"
 
 #define NS_PER_MS 1000000u
+#define CPU_NOTICE_NS (10u * NS_PER_MS) /* used elsewhere: then the alarm is set anew */
 
 /* What an exit leads to: go on (0), the run has ended (1), or a negative status. */
 enum { GO_ON = 0, ENDED = 1 };
 
 uint64_t clo_run_loop_cpu_ns(const struct clo_run_loop *run)
 {
-    return clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - run->cpu_start_ns - run->cpu_elsewhere_ns;
+    return clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - run->cpu_start_ns + run->cpu_elsewhere_ns;
 }
 
 static int ended(int status)
@@ -84,6 +85,35 @@ static void write_reply(struct clo_run_loop *run, const struct clo_call_reply *r
     control->reply_length = (uint32_t)reply->data.length;
 }
 
+/* Go on until the next limit in time; or it is reached. */
+static int watch_limits(struct clo_run_loop *run, struct clo_error *error)
+{
+    uint64_t now = clo_monotonic_ns();
+    if (now >= run->deadline_ns)
+        return interrupt(run, CLO_LIMIT_WALL, error);
+    uint64_t cpu = clo_run_loop_cpu_ns(run);
+    uint64_t cpu_limit = run->order->limits.cpu_ms * NS_PER_MS;
+    if (cpu >= cpu_limit)
+        return interrupt(run, CLO_LIMIT_CPU, error);
+    run->cpu_armed_ns = run->cpu_elsewhere_ns;
+    return clo_vm_alarm(run->vm, run->deadline_ns - now, cpu_limit - cpu, error);
+}
+
+/* What other threads did for the run, its alarm does not count. */
+static int look_elsewhere(struct clo_run_loop *run, struct clo_error *error)
+{
+    if (run->reached || run->cpu_elsewhere_ns - run->cpu_armed_ns < CPU_NOTICE_NS)
+        return GO_ON;
+    return watch_limits(run, error);
+}
+
+/* A call that was made in the grace: its time counts once, as processor time or as a wait. */
+static void count_grace(struct clo_run_loop *run, uint64_t start, uint64_t cpu_start)
+{
+    uint64_t passed = clo_monotonic_ns() - start, cpu = clo_run_loop_cpu_ns(run) - cpu_start;
+    clo_grace_waited(&run->grace, passed > cpu ? passed - cpu : 0);
+}
+
 static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
@@ -94,13 +124,12 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                             .wait_id = control->wait_id,
                             .timeout_ns = control->timeout_ns,
                             .deadline_ns = wait_deadline(run)};
-    uint64_t before = clo_monotonic_ns();
+    uint64_t before = clo_monotonic_ns(), cpu_before = run->reached ? clo_run_loop_cpu_ns(run) : 0;
     int status = 0;
     if (call.flags & CLO_CALL_SUBMIT) {
         status = take_message(run, control, error);
         call.message = (const uint8_t *)run->runner->message.data;
         call.length = run->runner->message.length;
-        run->host_calls++;
     }
     if (!status)
         status = run->host->answer(run->host->context, &call, reply, error);
@@ -108,8 +137,9 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
         return broken_contract(run, error->message, error);
     if (status)
         return status;
-    run->cpu_elsewhere_ns += reply->cpu_ns;
-    clo_grace_waited(&run->grace, clo_monotonic_ns() - before);
+    run->cpu_elsewhere_ns = reply->cpu_ns;
+    if (run->reached)
+        count_grace(run, before, cpu_before);
     if (reply->status == CLO_CALL_REFUSED && reply->limit)
         run->refused = reply->limit;
     if (reply->status == CLO_CALL_INTERRUPTED) {
@@ -118,6 +148,8 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
         if (run->reached)
             return ended(clo_run_end_stopped(run, error));
         status = interrupt(run, CLO_LIMIT_WALL, error);
+    } else {
+        status = look_elsewhere(run, error);
     }
     write_reply(run, reply);
     return status;
@@ -250,15 +282,7 @@ static int on_kick(struct clo_run_loop *run, struct clo_error *error)
         take_last_output(run);
         return ended(clo_run_end_stopped(run, error));
     }
-    uint64_t now = clo_monotonic_ns();
-    if (now >= run->deadline_ns)
-        return interrupt(run, CLO_LIMIT_WALL, error);
-    uint64_t cpu = clo_run_loop_cpu_ns(run);
-    uint64_t cpu_limit = run->order->limits.cpu_ms * NS_PER_MS;
-    if (cpu >= cpu_limit)
-        return interrupt(run, CLO_LIMIT_CPU, error);
-    /* a tool on this thread used the time that the alarm counted, or the kick was another's */
-    return clo_vm_alarm(run->vm, run->deadline_ns - now, cpu_limit - cpu, error);
+    return watch_limits(run, error);
 }
 
 static int on_fault(struct clo_run_loop *run, const struct clo_vm_exit *exit,
@@ -299,8 +323,6 @@ static void fill_usage(struct clo_run_loop *run)
     usage->cpu_us = clo_run_loop_cpu_ns(run) / 1000;
     usage->memory_peak = clo_vm_region_size(run->vm, CLO_REGION_LINEAR) +
                          clo_vm_region_size(run->vm, CLO_REGION_HEAP);
-    usage->host_calls = run->host_calls;
-    usage->output_bytes = run->runner->output.produced;
 }
 
 int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,

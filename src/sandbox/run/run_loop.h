@@ -32,11 +32,11 @@ struct clo_run_loop {
     struct clo_run_result *result;
 
     uint64_t start_ns, deadline_ns;          /* monotonic; the end of the wall time */
-    uint64_t cpu_start_ns, cpu_elsewhere_ns; /* elsewhere: tools on this thread */
-    uint64_t host_calls;
-    enum clo_limit reached; /* the guest was interrupted because of it */
-    struct clo_grace grace; /* once it was */
-    enum clo_limit refused; /* the last host call that was refused for a limit */
+    uint64_t cpu_start_ns, cpu_elsewhere_ns; /* elsewhere: on other threads, for its calls */
+    uint64_t cpu_armed_ns;                   /* elsewhere, when the alarm was last set */
+    enum clo_limit reached;                  /* the guest was interrupted because of it */
+    struct clo_grace grace;                  /* once it was */
+    enum clo_limit refused;                  /* the last host call that was refused for a limit */
     bool memory_refused;
 };
 
@@ -46,7 +46,7 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
                        const struct clo_run_host *host, struct clo_run_result *result,
                        struct clo_error *error);
 
-uint64_t clo_run_loop_cpu_ns(const struct clo_run_loop *run); /* used by the guest so far */
+uint64_t clo_run_loop_cpu_ns(const struct clo_run_loop *run); /* used by it and for it so far */
 
 /* run_end.c: the ways in which a run ends. Each fills the result. */
 int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t length,

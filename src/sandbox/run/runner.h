@@ -24,7 +24,8 @@ int clo_runner_create(struct clo_runner **runner, const struct clo_image *image,
 void clo_runner_destroy(struct clo_runner *runner);
 
 /* Run to the end. Fills everything in *result (zeroed by the caller) but out and err, which go to
- * the host's `output`. Negative: it could not be run. */
+ * the host's `output`, and what the host counts itself: calls and output. Negative: it could not be
+ * run. */
 int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
                    const struct clo_run_host *host, struct clo_run_result *result,
                    struct clo_error *error);

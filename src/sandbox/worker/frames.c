@@ -63,7 +63,8 @@ void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_
     struct clo_call_reply_body body = {.status = reply->status,
                                        .id = reply->id,
                                        .limit = (uint32_t)reply->limit,
-                                       .cancelled = cancelled};
+                                       .cancelled = cancelled,
+                                       .cpu_ns = reply->cpu_ns};
     put_reply(frames, &body, reply->data.data, reply->data.length);
 }
 
@@ -182,6 +183,8 @@ int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream
         return status;
     if (body.stream != CLO_STDOUT && body.stream != CLO_STDERR)
         return clo_fail(error, CLO_EGUEST, "output for stream %u", body.stream);
+    if (!*length)
+        return clo_fail(error, CLO_EGUEST, "output of no bytes");
     *stream = (enum clo_stream)body.stream;
     *data = (const char *)rest;
     return 0;
@@ -222,7 +225,8 @@ int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *r
     reply->status = body.status;
     reply->id = body.id;
     reply->limit = body.limit < CLO_LIMIT_COUNT ? (enum clo_limit)body.limit : CLO_LIMIT_NONE;
-    reply->cpu_ns = 0;
+    reply->on_thread = false;
+    reply->cpu_ns = body.cpu_ns;
     reply->data.limit = CLO_MESSAGE_MAX;
     clo_buffer_reset(&reply->data);
     if (clo_buffer_append(&reply->data, rest, length))

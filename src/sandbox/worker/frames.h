@@ -31,6 +31,7 @@ struct clo_call_body { /* then the message */
 struct clo_call_reply_body { /* then the data */
     uint32_t status, id, limit;
     uint32_t cancelled; /* the run is to end */
+    uint64_t cpu_ns;    /* that the host used for the run so far */
 };
 
 struct clo_result_body { /* then type, message, traceback, result */
@@ -55,6 +56,7 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
 void clo_frame_put_output(struct clo_frame_socket *frames, enum clo_stream stream, const char *data,
                           size_t length);
 void clo_frame_put_call(struct clo_frame_socket *frames, const struct clo_call *call);
+/* reply->cpu_ns: all of the host's. */
 void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_reply *reply,
                          bool cancelled);
 void clo_frame_put_violation(struct clo_frame_socket *frames, const char *message);
@@ -73,8 +75,8 @@ int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
 /* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. */
 int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *reply,
                          bool *cancelled, struct clo_error *error);
-/* Fills what the frame holds of the result; texts are copied. *last: the worker ends after it.
- * CLO_EGUEST, CLO_ENOMEMORY. */
+/* Fills what the frame holds of the result; texts are copied, the usage is what the worker says.
+ * *last: the worker ends after it. CLO_EGUEST, CLO_ENOMEMORY. */
 int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,
                           struct clo_run_result *result, bool *last, struct clo_error *error);
 /* The status that the other end reported, with `error` filled from it. */

@@ -155,12 +155,14 @@ static void begin(struct worker *worker, unsigned layers)
     if (!status)
         clo_jail_seal(&layers); /* all that a run needs has been opened */
     worker->layers = layers;
+    if (!status) {
+        atomic_store(&running, worker->runner);
+        clo_runner_warm(worker->runner); /* before the hello: on no run's account */
+        if (clo_runner_is_broken(worker->runner))
+            leave();
+    }
     say_hello(worker, status, &error);
     if (status)
-        leave();
-    atomic_store(&running, worker->runner);
-    clo_runner_warm(worker->runner);
-    if (clo_runner_is_broken(worker->runner))
         leave();
 }
 

@@ -21,6 +21,33 @@ static void a_synchronous_call_is_answered_at_once(void **state)
     assert_int_equal(clo_host_calls_count(fixture->calls), 1);
 }
 
+static void only_a_synchronous_call_runs_on_the_thread(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, (struct clo_limits){.host_calls = 5}, NULL, -1);
+    struct clo_call call = tool_call(fixture, "nap", "ms", 1, NULL), other;
+    assert_int_equal(ask(fixture, &call), 0);
+    assert_true(fixture->reply.on_thread);
+    other = call;
+    other.timeout_ns = 1000 * MS; /* a wait with a time-out is a wait, however long */
+    assert_int_equal(ask(fixture, &other), 0);
+    assert_false(fixture->reply.on_thread);
+    other = call;
+    other.id = 2;
+    other.wait_id = 0; /* for the call that ends first: itself */
+    assert_int_equal(ask(fixture, &other), 0);
+    assert_false(fixture->reply.on_thread);
+    other = call;
+    other.message = (const uint8_t *)"\xff"; /* what cannot be read runs nothing */
+    other.length = 1;
+    assert_int_equal(ask(fixture, &other), 0);
+    assert_false(fixture->reply.on_thread);
+    call.kind = 99;
+    assert_int_equal(ask(fixture, &call), 0);
+    assert_false(fixture->reply.on_thread);
+    assert_int_equal(clo_host_calls_count(fixture->calls), 5);
+}
+
 static void what_fails_is_a_message(void **state)
 {
     struct fixture *fixture = *state;
@@ -106,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests_[] = {
         WITH_SERVICE(a_synchronous_call_is_answered_at_once),
+        WITH_SERVICE(only_a_synchronous_call_runs_on_the_thread),
         WITH_SERVICE(what_fails_is_a_message),
         WITH_SERVICE(limits_refuse_and_say_which),
         WITH_SERVICE(a_broken_contract_ends_the_run),

@@ -51,7 +51,7 @@ static void put_body(struct clo_result_body body, const char *rest, size_t lengt
 }
 
 /* A host call, and what the host says to it: the status, or -1 for a broken contract. */
-static int call(const char *message, size_t length, uint32_t id)
+static int call_for(const char *message, size_t length, uint32_t id, uint64_t timeout_ns)
 {
     struct clo_frame frame;
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
@@ -59,7 +59,7 @@ static int call(const char *message, size_t length, uint32_t id)
                              .kind = CLO_CALL_TOOL,
                              .id = id,
                              .wait_id = id,
-                             .timeout_ns = CLO_TIMEOUT_NONE,
+                             .timeout_ns = timeout_ns,
                              .deadline_ns = UINT64_MAX,
                              .message = (const uint8_t *)message,
                              .length = length};
@@ -73,6 +73,11 @@ static int call(const char *message, size_t length, uint32_t id)
     return status ? -1 : (int)reply.status;
 }
 
+static int call(const char *message, size_t length, uint32_t id)
+{
+    return call_for(message, length, id, CLO_TIMEOUT_NONE);
+}
+
 #define ADD                                                                                        \
     "\x82\x63"                                                                                     \
     "add\xa2\x61"                                                                                  \
@@ -81,6 +86,66 @@ static int call(const char *message, size_t length, uint32_t id)
 #define OPEN_FILE                                                                                  \
     "\x82\x69"                                                                                     \
     "open_file\xa0"
+
+#define NAP                                                                                        \
+    "\x82\x63"                                                                                     \
+    "nap\xa1\x62"                                                                                  \
+    "ms\x19\x07\x6c" /* ["nap", {"ms": 1900}] */
+
+static volatile uint32_t sink;
+
+static void burn(uint32_t turns)
+{
+    while (turns--)
+        sink += turns;
+}
+
+static void lie_about_usage(struct clo_usage usage)
+{
+    struct clo_run_result result = {.result = "usage", .result_length = 5, .usage = usage};
+    clo_frame_put_result(&frames, &result, false);
+    send_all();
+}
+
+static void lie_in_time(const char *lie)
+{
+    if (strcmp(lie, "naps one after another") == 0)
+        for (uint32_t id = 1;; id++)
+            call(NAP, sizeof NAP - 1, id);
+    else if (strcmp(lie, "naps that are waits") == 0)
+        for (uint32_t id = 1;; id++)
+            call_for(NAP, sizeof NAP - 1, id, UINT64_MAX - 1);
+    else if (strcmp(lie, "processor time for ever") == 0)
+        for (;;)
+            burn(1000000);
+    else if (strcmp(lie, "empty words for ever") == 0)
+        for (;;) {
+            clo_frame_put_output(&frames, CLO_STDOUT, "", 0);
+            send_all();
+        }
+    else if (strcmp(lie, "a byte at a time") == 0)
+        for (;;) { /* slowly, so that the output's limit is far: a frame is there at each look */
+            clo_frame_put_output(&frames, CLO_STDOUT, "x", 1);
+            send_all();
+            burn(20000);
+        }
+    else if (strcmp(lie, "little usage") == 0) {
+        burn(200000000);
+        lie_about_usage((struct clo_usage){0});
+    } else if (strcmp(lie, "much usage") == 0) {
+        lie_about_usage((struct clo_usage){.wall_us = UINT64_MAX,
+                                           .cpu_us = UINT64_MAX,
+                                           .memory_peak = UINT64_MAX,
+                                           .host_calls = UINT64_MAX,
+                                           .output_bytes = UINT64_MAX});
+    } else if (strcmp(lie, "a cancellation") == 0) {
+        struct clo_run_result result = {.error = {.kind = CLO_RUN_CANCELLED,
+                                                  .type = "Cancelled",
+                                                  .message = "the run was cancelled"}};
+        clo_frame_put_result(&frames, &result, false);
+        send_all();
+    }
+}
 
 static void lie_in_calls(const char *lie)
 {
@@ -185,7 +250,8 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket
         if (strncmp(code, "good", 4) == 0)
             put_result(code);
         lie_in_frames(code);
-        lie_in_calls(code); /* "silence" is neither's */
+        lie_in_calls(code); /* "silence" is nobody's */
+        lie_in_time(code);
         if (strncmp(code, "good", 4) == 0 && bootstrap->pooled)
             say_hello(0);
     }

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "cloche/sandbox.h"
 #include "processes.h"
 #include "runs.h"
@@ -24,6 +25,7 @@
 #include "sandbox_tools.h"
 
 #define WAIT_MS 60000
+#define LATE_MS 12000
 
 static uint8_t *liar;
 static size_t liar_size;
@@ -37,15 +39,22 @@ static struct clo_pool *make_pool(void)
                      1);
 }
 
-static struct clo_run_result *run(struct clo_pool *pool, const char *code, uint64_t wall_ms)
+static struct clo_run_result *run_within(struct clo_pool *pool, const char *code, uint64_t wall_ms,
+                                         uint64_t cpu_ms)
 {
-    struct clo_run order = {
-        .code = code, .code_length = strlen(code), .limits = {.wall_ms = wall_ms}};
+    struct clo_run order = {.code = code,
+                            .code_length = strlen(code),
+                            .limits = {.wall_ms = wall_ms, .cpu_ms = cpu_ms}};
     struct clo_run_result *result;
     struct clo_error error;
     if (clo_pool_run(pool, &order, WAIT_MS, &result, &error))
         fail_msg("%s: %s", code, error.message);
     return result;
+}
+
+static struct clo_run_result *run(struct clo_pool *pool, const char *code, uint64_t wall_ms)
+{
+    return run_within(pool, code, wall_ms, 0);
 }
 
 /* ---- what a worker holds ---- */
@@ -134,7 +143,7 @@ static const struct lie {
     const char *name;   /* the run's code */
     const char *reason; /* in the error; NULL: the run is answered, with `result` */
     const char *result;
-    uint64_t wall_ms;
+    uint64_t wall_ms, cpu_ms;
 } lies[] = {
     {"an unknown frame", "type", NULL, 0},
     {"a frame for workers", "type", NULL, 0},
@@ -157,11 +166,23 @@ static const struct lie {
     {"an id of zero", NULL, "refused", 0},
     {"calls beyond the limit", NULL, "5", 0},
     {"two results", NULL, "two results", 0},
+    {"naps one after another", "after its time was up", NULL, 200},
+    {"naps that are waits", "did not end in time", NULL, 200},
+    {"processor time for ever", "more processor time than its limit", NULL, 60000, 100},
+    {"empty words for ever", "output of no bytes", NULL, 0},
+    {"a byte at a time", "did not end in time", NULL, 200},
+    {"a cancellation", "it was not", NULL, 0},
 };
 
 static void check_lie(struct clo_pool *pool, const struct lie *lie, unsigned number)
 {
-    struct clo_run_result *result = run(pool, lie->name, lie->wall_ms);
+    uint64_t before = clo_monotonic_ns();
+    struct clo_run_result *result = run_within(pool, lie->name, lie->wall_ms, lie->cpu_ms);
+    uint64_t took_ms = (clo_monotonic_ns() - before) / 1000000;
+    /* the grace, a tool that outlasts the time, the grace anew, one more, and what is slow here */
+    if (took_ms > (lie->wall_ms ? lie->wall_ms : 10000) + LATE_MS)
+        fail_msg("%s: it took %llu ms", lie->name, (unsigned long long)took_ms);
+    assert_in_range(result->usage.wall_us, 0, (took_ms + 1) * 1000);
     if (lie->reason) {
         assert_int_equal(result->error.kind, CLO_RUN_WORKER);
         assert_string_equal(result->error.type, "WorkerLost");
@@ -189,6 +210,28 @@ static void whatever_it_sends_costs_its_run_only(void **state)
     struct clo_pool *pool = make_pool();
     for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++)
         check_lie(pool, &lies[i], i);
+    clo_pool_destroy(pool);
+    clo_zygote_program_replace(NULL, 0);
+}
+
+static void its_usage_is_the_hosts_own_account(void **state)
+{
+    (void)state;
+    clo_zygote_program_replace(liar, liar_size);
+    struct clo_pool *pool = make_pool();
+    struct clo_run_result *result = run(pool, "little usage", 0);
+    assert_int_equal(result->error.kind, CLO_RUN_OK);
+    assert_true(result->usage.cpu_us > 10000); /* 200 million additions take longer anywhere */
+    assert_true(result->usage.wall_us > 10000);
+    clo_run_result_free(result);
+    result = run(pool, "much usage", 0);
+    assert_int_equal(result->error.kind, CLO_RUN_OK);
+    assert_true(result->usage.cpu_us < 10000000);
+    assert_true(result->usage.wall_us < 10000000);
+    assert_true(result->usage.memory_peak <= 256ull << 20);
+    assert_int_equal(result->usage.host_calls, 0);
+    assert_int_equal(result->usage.output_bytes, 0);
+    clo_run_result_free(result);
     clo_pool_destroy(pool);
     clo_zygote_program_replace(NULL, 0);
 }
@@ -235,6 +278,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(nothing_of_the_host_is_in_its_memory),
         cmocka_unit_test(its_descriptors_are_those_it_needs),
         cmocka_unit_test(whatever_it_sends_costs_its_run_only),
+        cmocka_unit_test(its_usage_is_the_hosts_own_account),
         cmocka_unit_test(a_program_that_does_not_start_is_an_error),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
