@@ -139,9 +139,6 @@ static int map_host(struct clo_vm *vm, struct clo_error *error)
     if (!vm->memory)
         return clo_fail_errno(error, CLO_ENOMEMORY, "reserving %llu MiB for a micro-VM",
                               (unsigned long long)(vm->layout.size >> 20));
-    /* Huge pages only where growth asks for them. A kernel built without them has no use for the
-     * advice, so that its failure does not matter. */
-    (void)madvise(vm->memory, vm->layout.size, MADV_NOHUGEPAGE);
     for (unsigned i = 0; i < vm->part_count; i++) {
         const struct clo_part *part = &vm->parts[i];
         if (!part->source)
@@ -151,6 +148,10 @@ static int map_host(struct clo_vm *vm, struct clo_error *error)
                  part->source - vm->image->bytes) == MAP_FAILED)
             return clo_fail_errno(error, CLO_ENOMEMORY, "mapping %s", vm->image->path);
     }
+    /* Huge pages only where growth asks for them: one touch of another would be 2 MiB to copy back.
+     * Of all mappings, now that they are there. A kernel built without huge pages has no use for
+     * the advice, so that its failure does not matter. */
+    (void)madvise(vm->memory, vm->layout.size, MADV_NOHUGEPAGE);
     return 0;
 }
 

@@ -380,6 +380,53 @@ static void kept_memory_is_bounded(void **state)
     clo_vm_destroy(vm);
 }
 
+/* Flags that the kernel has for the mapping of an address, as smaps writes them: " rd wr mr ". */
+static void mapping_flags(const uint8_t *address, char flags[256])
+{
+    FILE *file = fopen("/proc/self/smaps", "re");
+    char line[512];
+    unsigned long from, to;
+    bool here = false;
+    assert_non_null(file);
+    flags[0] = '\0';
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+            here = (uintptr_t)address >= from && (uintptr_t)address < to;
+        else if (here && strncmp(line, "VmFlags:", 8) == 0)
+            snprintf(flags, 256, "%.255s", line + 8);
+    }
+    fclose(file);
+    assert_true(flags[0]);
+}
+
+static void what_is_tracked_by_pages_has_no_huge_ones(void **state)
+{
+    (void)state;
+    /* Even where the kernel makes huge pages of all it can ("always"): one touch would be 2 MiB to
+     * copy back. What grows by whole chunks may have them, and is given back as a whole. */
+    if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK)) {
+        printf("SKIP: this kernel has no huge pages of that kind\n");
+        return;
+    }
+    for (int image = 0; image < 2; image++) {
+        struct clo_vm *vm = vm_by(0, image);
+        char flags[256];
+        for (unsigned i = 0; i < vm->part_count; i++) {
+            mapping_flags(vm->memory + vm->parts[i].offset, flags);
+            if (!strstr(flags, " nh ") || strstr(flags, " hg "))
+                fail_msg("part %u has the flags%s", i, flags);
+        }
+        mapping_flags(vm->memory, flags);
+        assert_non_null(strstr(flags, " nh "));
+        harness_run(vm, GUEST_GROW, 0, 10 * MIB + 64 * KIB, 0);
+        harness_restore(vm);
+        harness_run(vm, GUEST_GROW, 0, GUEST_LINEAR + 64 * KIB, 0); /* within a chunk */
+        mapping_flags(clo_memory_at(vm, GUEST_LINEAR), flags);
+        assert_non_null(strstr(flags, " nh "));
+        clo_vm_destroy(vm);
+    }
+}
+
 static void many_micro_vms_side_by_side(void **state)
 {
     (void)state;
@@ -443,6 +490,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_known_pages_are_enough),
         cmocka_unit_test(a_switch_forces_the_fallback),
         cmocka_unit_test(kept_memory_is_bounded),
+        cmocka_unit_test(what_is_tracked_by_pages_has_no_huge_ones),
         cmocka_unit_test(many_micro_vms_side_by_side),
     };
     harness_begin(argc, argv);
