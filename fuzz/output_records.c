@@ -8,6 +8,7 @@
 #include "sandbox/run/output_records.h"
 
 #define LIMIT 1000u
+#define CUT_MOST 6u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,7 +38,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     clo_output_records_begin(&output, count, &total, LIMIT);
     if (clo_output_records_take(&output, area, length, &error) && !error.message[0])
         abort();
-    if (total > LIMIT || (total == LIMIT) < clo_output_records_over(&output))
+    clo_output_end(&output);
+    /* beyond the limit each stream may lack a character that was begun: nothing else is lost */
+    if (clo_output_records_over(&output) ? total > LIMIT || total + CUT_MOST < LIMIT
+                                         : total != output.produced)
         abort();
     return 0;
 }
