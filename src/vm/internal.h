@@ -38,7 +38,7 @@ struct clo_kvm {
     int fd;                   /* /dev/kvm */
     size_t run_size;          /* bytes of struct kvm_run's mapping */
     struct kvm_cpuid2 *cpuid; /* what this KVM supports */
-    uint32_t clean[1024];     /* vector state of a fresh vCPU, for KVM_SET_XSAVE */
+    uint32_t clean[1024];     /* extended state of a fresh vCPU, for KVM_SET_XSAVE */
     uint64_t cr4, xcr0;       /* what micro-VMs are given; 0: KVM cannot set XCR0 */
 };
 

@@ -214,6 +214,21 @@ static void whatever_it_sends_costs_its_run_only(void **state)
     clo_zygote_program_replace(NULL, 0);
 }
 
+static void an_honest_worker_waits_for_a_long_tool(void **state)
+{
+    (void)state;
+    /* It outlasts the wall time and all the time that the host gives a worker to end. */
+    struct clo_pool *pool = make_pool();
+    struct clo_run_result *result =
+        run(pool, "try: nap(ms=5600)\nfinally: print('back', call_tool('add', a=1, b=2))", 200);
+    assert_int_equal(result->error.kind, CLO_RUN_LIMIT);
+    assert_string_equal(result->error.limit, "wall_ms");
+    assert_string_equal(result->out, "back 3\n");
+    assert_in_range(result->usage.wall_us, 5600000, 60000000);
+    clo_run_result_free(result);
+    clo_pool_destroy(pool);
+}
+
 static void its_usage_is_the_hosts_own_account(void **state)
 {
     (void)state;
@@ -278,6 +293,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(nothing_of_the_host_is_in_its_memory),
         cmocka_unit_test(its_descriptors_are_those_it_needs),
         cmocka_unit_test(whatever_it_sends_costs_its_run_only),
+        cmocka_unit_test(an_honest_worker_waits_for_a_long_tool),
         cmocka_unit_test(its_usage_is_the_hosts_own_account),
         cmocka_unit_test(a_program_that_does_not_start_is_an_error),
     };
