@@ -31,9 +31,21 @@ static void repair(char *text)
     *to = '\0';
 }
 
+/* Take off the character at the end of a full text of which only a part had room. */
+static void drop_part(char *text, size_t length)
+{
+    size_t start = length;
+    while (start > 0 && length - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (start > 0 && !clo_text_next(text + start - 1, length - start + 1))
+        text[start - 1] = '\0';
+}
+
 static void format_text(char *text, size_t size, const char *format, va_list arguments)
 {
-    vsnprintf(text, size, format, arguments);
+    int length = vsnprintf(text, size, format, arguments);
+    if (length >= 0 && (size_t)length >= size)
+        drop_part(text, size - 1);
     repair(text);
 }
 
@@ -66,7 +78,6 @@ int clo_fail_errno(struct clo_error *error, enum clo_status code, const char *fo
     if (error) {
         size_t used = strlen(error->message);
         snprintf(error->message + used, sizeof error->message - used, ": %s", strerror(saved));
-        repair(error->message);
     }
     errno = saved;
     return code;

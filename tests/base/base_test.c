@@ -146,7 +146,7 @@ static void errors_are_cut_to_size_and_keep_errno(void **state)
 }
 
 /* A cut leaves whole characters: half of one would make a whole log line or response unwritable. */
-static void errors_are_cut_between_characters(void **state)
+static void a_cut_leaves_whole_characters(void **state)
 {
     (void)state;
     static const char *const characters[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
@@ -220,7 +220,7 @@ int main(void)
         cmocka_unit_test(an_empty_buffer_gives_an_empty_text),
         cmocka_unit_test(errors_are_cut_between_characters),
         cmocka_unit_test(errors_are_cut_to_size_and_keep_errno),
-        cmocka_unit_test(errors_are_cut_between_characters),
+        cmocka_unit_test(a_cut_leaves_whole_characters),
         cmocka_unit_test(cancellation_wakes_once_and_stays),
         cmocka_unit_test(no_token_is_never_cancelled),
     };

@@ -78,10 +78,12 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
 static int burn(void *context, const struct clo_value *arguments, struct clo_value *result,
                 struct clo_error *error)
 {
+    int64_t ms;
     (void)context;
     (void)result;
-    (void)error;
-    uint64_t ns = (uint64_t)clo_value_get(arguments, "ms")->integer * 1000000;
+    if (!clo_value_integer(clo_value_get(arguments, "ms"), &ms))
+        return clo_tool_fail(error, "ms is no integer");
+    uint64_t ns = (uint64_t)ms * 1000000;
     uint64_t start = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     while (clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - start < ns)
         ;
