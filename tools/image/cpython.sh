@@ -5,6 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/progress.sh"
 
 key=$(digest "$here/cpython.sh" "$here/libs.sh" "$here/toolchain.sh" "$recipe/Setup.local" \
+    "$recipe/wasi/include/errno.h" \
     "$work/fetch/versions.txt")
 dir=$work/cpython-$key
 if stage_ready "$dir"; then
@@ -51,7 +52,9 @@ export ac_cv_aligned_required=no
     --with-build-python="$work/toolchain/bin/python3.13" --prefix=/usr --disable-test-modules \
     --with-pymalloc --with-hash-algorithm=siphash13 --without-computed-gotos --disable-ipv6
 
-make -j"$jobs" libpython3.13.a Modules/_hacl/libHacl_Hash_SHA2.a Modules/expat/libexpat.a \
+# Compiled with Linux's error numbers; configure has seen the C library's own, whose functions alone
+# its programs are linked with.
+make -j"$jobs" EXTRA_CFLAGS="-isystem $recipe/wasi/include" libpython3.13.a Modules/_hacl/libHacl_Hash_SHA2.a Modules/expat/libexpat.a \
     Modules/_decimal/libmpdec/libmpdec.a pybuilddir.txt
 
 cp "$(cat pybuilddir.txt)"/_sysconfigdata_*.py "$dir.new/"

@@ -7,11 +7,12 @@ set -euo pipefail
 map=("$@")
 
 mapfile -t sources < <(find "$recipe" -maxdepth 1 -name '*.c' | sort)
-mapfile -t headers < <(find "$recipe" "$repo/src/abi" -maxdepth 1 -name '*.h' | sort)
+mapfile -t headers < <(find "$recipe" "$recipe/wasi" "$recipe/wasi/include" "$repo/src/abi" \
+    -maxdepth 1 -name '*.h' | sort)
 [ "${#sources[@]}" -gt 0 ] || die "guests/python has no C source" "executor.c belongs there"
 key=$({
     digest "$here"/{guest.sh,wasm.sh,translate.sh,segments.py} "${sources[@]}" "${headers[@]}" \
-        "${map[@]}"
+        "$recipe"/wasi/*.c "${map[@]}"
     readlink "$work/cpython" "$work/libs" "$work/frozen" | xargs basename -a
 } | sha256sum | cut -c1-16)
 dir=$work/guest-$key

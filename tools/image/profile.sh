@@ -14,7 +14,7 @@ mapfile -t scripts < <(find "$recipe/training" -name '*.py' | sort)
 
 key=$({
     digest "$here"/{profile.sh,trainer.c,compile.sh,wasm.sh,translate.sh,segments.py} \
-        "$recipe/training/driver.c" "${scripts[@]}"
+        "$recipe/training/driver.c" "$recipe"/wasi/{,include/}*.[ch] "${scripts[@]}"
     readlink "$work/cpython" "$work/libs" | xargs basename -a
     gcc --version | head -1
     "$here/headers.sh" "$include"

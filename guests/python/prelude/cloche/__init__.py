@@ -8,6 +8,10 @@ LimitExceeded                       raised when a limit of the run is reached; n
 All of them are builtins as well. The other modules of this package are not for programs.
 """
 
+from cloche import constants
+
+constants.install()  # before the imports below import socket
+
 from cloche.errors import LimitExceeded, TimeLimitExceeded, ToolError
 from cloche.tools import call_tool, call_tool_async
 
