@@ -17,6 +17,8 @@
 #define CALLS_MAX 64u
 #define PATIENCE_NS 200000u /* a wait for ever ends after this */
 
+static const struct clo_run with_input = {.input = "some input", .input_length = 10};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int echo(void *context, const struct clo_value *arguments, struct clo_value *result,
@@ -93,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (clo_limits_resolve(&limits, &wanted, NULL, NULL))
         abort();
     clo_host_calls_begin(calls, &limits, NULL, -1);
+    clo_host_calls_input(calls, &with_input);
     int status = 0;
     for (unsigned i = 0; i < CALLS_MAX && !status; i++) {
         size_t taken = one_call(calls, &reply, data, size, &status);

@@ -71,18 +71,44 @@ static int install_tools(const struct clo_request *request)
     return 0;
 }
 
-static int set_argv(PyObject *name)
+static int set_argv(PyObject *name, PyObject *arguments)
 {
-    PyObject *argv;
-    int error;
+    PyObject *argv = Py_BuildValue("[O]", name);
+    Py_ssize_t count = arguments != NULL ? PyList_GET_SIZE(arguments) : 0;
+    int error = argv != NULL ? 0 : -1;
 
-    if (PyUnicode_Compare(name, default_name) == 0) {
-        return 0; /* as the image has it */
+    for (Py_ssize_t i = 0; i < count && error == 0; i++) {
+        error = PyList_Append(argv, PyList_GET_ITEM(arguments, i));
     }
-    argv = Py_BuildValue("[O]", name);
-    error = argv != NULL ? PySys_SetObject("argv", argv) : -1;
+    if (error == 0) {
+        error = PySys_SetObject("argv", argv);
+    }
     Py_XDECREF(argv);
     return error;
+}
+
+/* sys.argv, __file__ and sys.stdin. Most programs find what the image has; in a session, what an
+ * earlier one was given is taken away. */
+static int set_surroundings(const struct clo_request *request)
+{
+    static int named, fed; /* is there something of this program's, or an earlier one's, own? */
+    PyObject *fresh;
+
+    if (named || request->arguments != NULL ||
+        PyUnicode_Compare(request->name, default_name) != 0) {
+        named = 1;
+        if (set_argv(request->name, request->arguments) < 0 ||
+            PyDict_SetItemString(main_globals, "__file__", request->name) < 0) {
+            return -1;
+        }
+    }
+    if (!fed && !request->has_input) {
+        return 0;
+    }
+    fed = request->has_input;
+    fresh = PyObject_CallOneArg(clo_prelude.open_input, fed ? Py_True : Py_False);
+    Py_XDECREF(fresh);
+    return fresh != NULL ? 0 : -1;
 }
 
 static PyObject *execute(PyObject *code)
@@ -93,6 +119,21 @@ static PyObject *execute(PyObject *code)
         Py_SETREF(value, PyObject_CallOneArg(clo_prelude.run_coroutine, value));
     }
     return value;
+}
+
+/* The repr of a value. One that fails is no failure of the program, which has ended well: what it
+ * raised is told in the repr's place. What interrupts from outside goes on. */
+static PyObject *repr_of(PyObject *value)
+{
+    PyObject *text = PyObject_Repr(value), *exception;
+
+    if (text != NULL || !PyErr_ExceptionMatches(PyExc_Exception)) {
+        return text;
+    }
+    exception = PyErr_GetRaisedException();
+    text = PyObject_CallFunctionObjArgs(clo_prelude.describe, value, exception, NULL);
+    Py_DECREF(exception);
+    return text;
 }
 
 /* The repr of the last expression's value, which execute() has left in the globals. */
@@ -108,7 +149,7 @@ static int take_result(struct outcome *outcome)
         Py_DECREF(value);
         return 0;
     }
-    text = PyObject_Repr(value);
+    text = repr_of(value);
     Py_DECREF(value);
     if (text != NULL && PyUnicode_GET_LENGTH(text) > RESULT_MAX) {
         start = PyUnicode_Substring(text, 0, RESULT_MAX);
@@ -130,10 +171,11 @@ static int run_program(struct clo_request *request, struct outcome *outcome)
         PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
         return -1;
     }
-    if (remember_source(request) < 0 || set_argv(request->name) < 0 || install_tools(request) < 0) {
+    if (remember_source(request) < 0 || set_surroundings(request) < 0 ||
+        install_tools(request) < 0) {
         return -1;
     }
-    code = clo_program_compile(source, request->name);
+    code = clo_program_compile(source, request->name, request->wants_result);
     if (code == NULL) {
         return -1;
     }
@@ -143,7 +185,7 @@ static int run_program(struct clo_request *request, struct outcome *outcome)
         return -1;
     }
     Py_DECREF(value);
-    return take_result(outcome);
+    return request->wants_result ? take_result(outcome) : 0;
 }
 
 /* ---- how it ended ---- */
@@ -347,10 +389,15 @@ int clo_executor_start(void)
     PyObject *run = tools != NULL ? PyImport_ImportModule("cloche.run") : NULL;
     PyObject *logging = run != NULL ? PyImport_ImportModule("logging") : NULL;
     PyObject *sources = logging != NULL ? PyImport_ImportModule("cloche.sources") : NULL;
-    PyObject *main = sources != NULL ? PyImport_AddModule("__main__") : NULL;
+    PyObject *console = sources != NULL ? PyImport_ImportModule("cloche.console") : NULL;
+    PyObject *main = console != NULL ? PyImport_AddModule("__main__") : NULL;
 
     default_name = PyUnicode_InternFromString("main.py");
     main_globals = main != NULL ? Py_XNewRef(PyModule_GetDict(main)) : NULL;
+    if (main_globals == NULL || default_name == NULL ||
+        PyDict_SetItemString(main_globals, "__file__", default_name) < 0) {
+        return -1;
+    }
     clo_prelude.tool_error = attribute(errors, "ToolError");
     clo_prelude.limit_error = attribute(errors, "LimitExceeded");
     clo_prelude.tool_type = attribute(tools, "Tool");
@@ -360,5 +407,7 @@ int clo_executor_start(void)
     clo_prelude.sources = attribute(sources, "sources");
     clo_prelude.handlers = attribute(logging, "_handlerList");
     clo_prelude.stderr_ = Py_XNewRef(PySys_GetObject("stderr"));
+    clo_prelude.open_input = attribute(console, "open_input");
+    clo_prelude.describe = attribute(run, "describe");
     return PyErr_Occurred() ? -1 : 0;
 }

@@ -45,6 +45,8 @@ struct clo_prelude {
     PyObject *sources;       /* linecache.cache: takes the program's source when it is asked */
     PyObject *handlers;      /* logging's list of weak references */
     PyObject *stderr_;       /* sys.stderr as the image has it */
+    PyObject *open_input;    /* open_input(has input): sys.stdin for a program */
+    PyObject *describe;      /* describe(value, exception): instead of a repr that raised */
 };
 extern struct clo_prelude clo_prelude;
 int clo_executor_start(void);
@@ -54,9 +56,9 @@ PyObject *clo_executor_source(PyObject *self, PyObject *name);
 /* host.c: the builtin module _cloche */
 PyObject *clo_host_module(void);
 
-/* program.c: source text to a code object that leaves the value of a final expression under this
- * name, which no program can spell */
-PyObject *clo_program_compile(const char *source, PyObject *filename);
+/* program.c: source text to a code object that, if `keep`, leaves the value of a final expression
+ * under this name, which no program can spell */
+PyObject *clo_program_compile(const char *source, PyObject *filename, int keep);
 extern PyObject *clo_program_result_name;
 
 /* immortal.c: no run counts references to the image's objects */

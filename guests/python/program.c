@@ -1,8 +1,8 @@
 /* program.c - from source text to a code object that also keeps the value of a final expression.
  *
- * A program that ends in an expression means to show its value. In the syntax tree that last
- * statement becomes an assignment to a name no program can spell; nothing else changes, so line
- * numbers and tracebacks stay as they are, and there is one code object for everything.
+ * Where somebody reads it, a program that ends in an expression shows its value. In the syntax tree
+ * that last statement becomes an assignment to a name no program can spell; nothing else changes,
+ * so line numbers and tracebacks stay as they are, and there is one code object for everything.
  */
 #define Py_BUILD_CORE 1
 #include "executor.h"
@@ -45,7 +45,7 @@ static int keep_last_value(mod_ty program, PyArena *arena)
     return 0;
 }
 
-PyObject *clo_program_compile(const char *source, PyObject *filename)
+PyObject *clo_program_compile(const char *source, PyObject *filename, int keep)
 {
     PyCompilerFlags flags = {
         .cf_flags = PyCF_SOURCE_IS_UTF8 | PyCF_IGNORE_COOKIE | PyCF_ALLOW_TOP_LEVEL_AWAIT,
@@ -69,7 +69,7 @@ PyObject *clo_program_compile(const char *source, PyObject *filename)
         return NULL;
     }
     program = _PyParser_ASTFromString(source, filename, Py_file_input, &flags, arena);
-    if (program != NULL && keep_last_value(program, arena) == 0) {
+    if (program != NULL && (!keep || keep_last_value(program, arena) == 0)) {
         code = (PyObject *)_PyAST_Compile(program, filename, &flags, -1, arena);
     }
     _PyArena_Free(arena);

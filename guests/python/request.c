@@ -5,7 +5,7 @@
 
 #include "cbor.h"
 
-enum { TEXT = 3, ARRAY = 4, MAP = 5 };
+enum { BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5 };
 
 static int malformed(const char *what)
 {
@@ -124,6 +124,46 @@ static int get_name(struct clo_request *request, struct clo_cbor_reader *reader)
     return 0;
 }
 
+static int get_flag(int *flag, struct clo_cbor_reader *reader)
+{
+    PyObject *value = clo_cbor_get(reader);
+
+    if (value == NULL) {
+        return -1;
+    }
+    *flag = value == Py_True;
+    Py_DECREF(value);
+    return 0;
+}
+
+/* What is not UTF-8 becomes lone surrogates, as in sys.argv everywhere. */
+static int get_arguments(struct clo_request *request, struct clo_cbor_reader *reader)
+{
+    uint64_t count, length;
+
+    if (request->arguments != NULL || clo_cbor_get_head(reader, ARRAY, &count) < 0) {
+        return malformed("arguments");
+    }
+    request->arguments = PyList_New(0);
+    while (request->arguments != NULL && count-- > 0) {
+        PyObject *argument;
+        int error;
+
+        if (clo_cbor_get_head(reader, BYTES, &length) < 0) {
+            return -1;
+        }
+        argument =
+            PyUnicode_DecodeUTF8((const char *)reader->at, (Py_ssize_t)length, "surrogateescape");
+        reader->at += length;
+        error = argument != NULL ? PyList_Append(request->arguments, argument) : -1;
+        Py_XDECREF(argument);
+        if (error < 0) {
+            return -1;
+        }
+    }
+    return request->arguments != NULL ? 0 : -1;
+}
+
 int clo_request_parse(struct clo_request *request, const uint8_t *data, size_t length,
                       PyObject *name)
 {
@@ -147,6 +187,12 @@ int clo_request_parse(struct clo_request *request, const uint8_t *data, size_t l
             error = get_name(request, &reader);
         } else if (key_is(key, key_length, "tools")) {
             error = get_tools(request, &reader);
+        } else if (key_is(key, key_length, "result")) {
+            error = get_flag(&request->wants_result, &reader);
+        } else if (key_is(key, key_length, "input")) {
+            error = get_flag(&request->has_input, &reader);
+        } else if (key_is(key, key_length, "arguments")) {
+            error = get_arguments(request, &reader);
         } else {
             error = clo_cbor_skip(&reader);
         }
@@ -166,5 +212,6 @@ void clo_request_clear(struct clo_request *request)
     PyMem_RawFree(request->tools);
     PyMem_RawFree(request->code);
     Py_CLEAR(request->name);
+    Py_CLEAR(request->arguments);
     memset(request, 0, sizeof *request);
 }

@@ -65,12 +65,31 @@ struct clo_sandbox_config {
     enum clo_jail jail; /* of CLO_ISOLATION_WORKER */
 };
 
+#define CLO_ARGUMENTS_MAX 4096
+#define CLO_ARGUMENT_BYTES_MAX (1u << 20)
+
 enum clo_stream { CLO_STDOUT = 1, CLO_STDERR = 2 };
 
 struct clo_run {
     const char *code; /* UTF-8 source */
     size_t code_length;
-    const char *name;         /* file name in tracebacks; NULL: "main.py" */
+    const char *name; /* __file__, sys.argv[0], the file name in tracebacks; NULL: "main.py" */
+    /* What follows the name in sys.argv; at most CLO_ARGUMENTS_MAX of them, and with their ends
+     * CLO_ARGUMENT_BYTES_MAX bytes. What is not UTF-8 becomes lone surrogates, as everywhere. */
+    const char *const *arguments;
+    size_t argument_count;
+    /* Standard input. Either bytes that the caller keeps until the run has ended, of any length (it
+     * is read piece by piece); NULL: none, and code that reads is told so. */
+    const char *input;
+    size_t input_length;
+    /* Or a function, called on the sandbox's thread whenever the code reads and has used up what
+     * came before: put 1 to `capacity` bytes into `buffer` and return how many; 0: the end;
+     * negative: nothing came within `wait_ms` (it is called again, unless the run's time is over).
+     * Called with `context`; goes before `input`. */
+    ptrdiff_t (*on_input)(void *context, char *buffer, size_t capacity, uint64_t wait_ms);
+    /* Make the repr of the last expression's value: clo_run_result.result. It costs what the repr
+     * costs, and runs code of the program. */
+    bool wants_result;
     struct clo_limits limits; /* 0: the sandbox's; a memory limit above the sandbox's is refused */
     /* Do not restore before this run: a session whose state lasts, exceptions and limits that
      * Python survived included. Where the run before was stopped from outside or ended the
@@ -119,7 +138,9 @@ struct clo_run_result {
                   a last line of the host's own, "cloche: ...", which the output limit does not
                   count */
     size_t err_length;
-    char *result; /* repr of the last expression's value; NULL: none */
+    char *result; /* repr of the last expression's value; NULL: none, or not wanted. Where the repr
+                     raises the run has still ended well, and this says what it raised:
+                     "<Odd object: its repr() raised ValueError: …>" */
     size_t result_length;
     int exit_code; /* the code's own (sys.exit, os._exit), 1 after an exception; else
                       124 wall_ms or cpu_ms, 137 memory, 1 another limit, 130 cancelled,

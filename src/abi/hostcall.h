@@ -59,8 +59,13 @@ enum clo_trap { /* Wasm core specification, section 4.4 and appendix on traps */
 
 /* kinds of call */
 enum clo_call_kind {
-    CLO_CALL_TOOL = 1, /* message: CBOR array [name, {argument: value, ...}]; reply: CBOR value */
+    CLO_CALL_TOOL = 1,  /* message: CBOR array [name, {argument: value, ...}]; reply: CBOR value */
+    CLO_CALL_INPUT = 2, /* the next bytes of standard input, where CLO_RUN_INPUT says that there is
+                           one. message: uint32_t, how many at most; reply: bytes, none at the end.
+                           Always submitted and waited for at once */
 };
+
+#define CLO_INPUT_MAX 65536u /* bytes of standard input in one reply */
 
 #define CLO_TIMEOUT_NONE UINT64_MAX
 #define CLO_WAIT_NONE UINT32_MAX /* wait_id: no call; only the time passes, replies stay queued */
@@ -128,7 +133,8 @@ struct clo_control {
 
 /* run_flags */
 #define CLO_OUTPUT_WRITE_THROUGH                                                                   \
-    1u /* flush at the end of every line, so that output is seen as it comes */
+    1u                   /* flush at the end of every line, so that output is seen as it comes */
+#define CLO_RUN_INPUT 2u /* the run has standard input */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");
 _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page");
@@ -136,9 +142,13 @@ _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page
 /* The run request, a CBOR map:
  *   "code"  text, the program                 "name"  text, the file name shown in tracebacks
  *   "tools" array of maps {"name": text, "description": text, "parameters": JSON Schema as a map}
+ *   "result" boolean: somebody reads the last expression's value (absent: nobody)
+ *   "input" boolean: there is standard input (CLO_RUN_INPUT) (absent: none)
+ *   "arguments" array of byte strings, what follows the name in sys.argv (absent: none)
  *
  * The outcome in CLO_OP_DONE, a CBOR map:
- *   "result"    text: repr of the last expression's value, or null
+ *   "result"    text: repr of the last expression's value, or null; where the repr raises, what it
+ *               raised, in angle brackets
  *   "exit_code" integer
  *   "error"     null, or a map {"type": text, "message": text, "traceback": text,
  *                               "line": integer or null}

@@ -48,7 +48,8 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
         call->failed = true;
         return;
     }
-    struct clo_run run = {.code = code, .code_length = length, .cancel = batch->cancel};
+    struct clo_run run = {
+        .code = code, .code_length = length, .wants_result = true, .cancel = batch->cancel};
     if (clo_pool_run(batch->agent->pool, &run, batch->agent->wait_ms, &result, &error)) {
         char text[EXPLANATION_MAX];
         call->output = clo_codeact_refusal(explain(&error, text));

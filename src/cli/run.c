@@ -1,10 +1,12 @@
 /* run.c - `cloche run`: one piece of code, in one sandbox, once. */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -19,15 +21,18 @@
 #define LIBRARIES_MAX 16
 
 static const char help[] =
-    "Usage: cloche run [OPTION…] FILE.py      run a file\n"
-    "       cloche run [OPTION…] -c CODE      run CODE\n"
-    "       cloche run [OPTION…] -            run standard input\n"
+    "Usage: cloche run [OPTION…] FILE.py [ARG…]      run a file\n"
+    "       cloche run [OPTION…] -c CODE [ARG…]      run CODE\n"
+    "       cloche run [OPTION…] - [ARG…]            run standard input\n"
     "\n"
     "Runs Python in a fresh micro-VM: no files of yours, no network, no processes. Prints the\n"
     "code's stdout and stderr as they come and exits with its exit code: 0 well, 1 an exception "
     "or\n"
     "another limit, 124 the time was up, 137 the memory was, 139 a fault in the guest, 126 cloche\n"
     "itself could not run it.\n"
+    "\n"
+    "The code finds the ARGs in sys.argv; options of cloche come before them. Standard input that\n"
+    "is a pipe or a file is the code's standard input, read when the code reads it.\n"
     "\n"
     "  -c CODE             the code\n"
     "  --tools LIB.so      offer the tools of this shared library to call_tool(); repeatable\n"
@@ -46,6 +51,7 @@ static const char help[] =
     "  cloche run --time 200ms -c 'while True: pass'\n"
     "  cloche run --json -c '6 * 7'\n"
     "  echo 'import sys; sys.exit(3)' | cloche run - ; echo $?\n"
+    "  cloche run -c 'import sys; print(len(sys.stdin.read()), sys.argv[1:])' x y < data.csv\n"
     "  cloche run --tools build/examples/example_tools.so -c 'print(call_tool(\"fetch_data\", "
     "table=\"users\"))'\n";
 
@@ -54,6 +60,8 @@ enum { EXIT_CLOCHE = 126 }; /* cloche could not run the code: told apart from th
 struct job {
     const char *code; /* of -c */
     const char *file; /* else this; "-" is standard input */
+    char *const *arguments;
+    size_t argument_count;
     const char *image;
     const char *libraries[LIBRARIES_MAX];
     size_t library_count;
@@ -85,7 +93,7 @@ static int parse(int argc, char **argv, struct job *job)
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    for (int option; (option = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1;) {
         struct clo_error error;
         switch (option) {
         case 'c': job->code = optarg; break;
@@ -104,13 +112,12 @@ static int parse(int argc, char **argv, struct job *job)
                 return clo_cli_usage("run", "%s", error.message);
         }
     }
-    if (optind < argc)
+    if (!job->code && optind < argc)
         job->file = argv[optind++];
-    if (optind < argc)
-        return clo_cli_usage("run", "\"%s\" is one argument too many", argv[optind]);
-    if (!job->code == !job->file)
-        return clo_cli_usage("run", job->code ? "give either -c CODE or a file, not both"
-                                              : "give a file, \"-\" or -c CODE");
+    if (!job->code && !job->file)
+        return clo_cli_usage("run", "give a file, \"-\" or -c CODE");
+    job->arguments = argv + optind;
+    job->argument_count = (size_t)(argc - optind);
     if (job->limits.wall_ms && !job->limits.cpu_ms)
         job->limits.cpu_ms = job->limits.wall_ms;
     return CLI_OK;
@@ -198,6 +205,27 @@ static void pass_on(void *context, enum clo_stream stream, const char *data, siz
     }
 }
 
+/* Standard input is the code's where it is data: a pipe, a socket or a file, and not the code. */
+static bool has_input(const struct job *job)
+{
+    struct stat stat;
+    if ((job->file && strcmp(job->file, "-") == 0) || fstat(STDIN_FILENO, &stat))
+        return false;
+    return S_ISREG(stat.st_mode) || S_ISFIFO(stat.st_mode) || S_ISSOCK(stat.st_mode);
+}
+
+static ptrdiff_t take_input(void *context, char *buffer, size_t capacity, uint64_t wait_ms)
+{
+    (void)context;
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (poll(&input, 1, (int)wait_ms) <= 0)
+        return -1;
+    ssize_t length = read(STDIN_FILENO, buffer, capacity);
+    if (length < 0 && (errno == EINTR || errno == EAGAIN))
+        return -1;
+    return length > 0 ? length : 0;
+}
+
 static int execute(const struct job *job, const struct clo_buffer *code,
                    struct clo_run_result **result, struct clo_error *error)
 {
@@ -226,6 +254,10 @@ static int execute(const struct job *job, const struct clo_buffer *code,
             .code = code->data ? code->data : "",
             .code_length = code->length,
             .name = name_of(job),
+            .arguments = (const char *const *)job->arguments,
+            .argument_count = job->argument_count,
+            .on_input = has_input(job) ? take_input : NULL,
+            .wants_result = job->json,
             .on_output = job->json ? NULL : pass_on,
         };
         status = clo_sandbox_run(sandbox, &run, result, error);

@@ -12,7 +12,8 @@
 #define RECORD_MAX (CLO_OUTPUT_AREA_SIZE - RECORD_HEADER)
 /* A record shorter than this is not worth splitting a write for: flush first. */
 #define RECORD_WORTHWHILE 512u
-#define PATIENCE_NS 20000000u /* 20 ms: what a reader does not notice */
+#define PATIENCE_NS 20000000u          /* 20 ms: what a reader does not notice */
+#define INPUT_CALL (CLO_WAIT_NONE - 1) /* an id that no program gets to by counting from 1 */
 
 _Static_assert(RECORD_MAX < (1u << 24), "a record's length has 24 bits");
 
@@ -70,6 +71,36 @@ bool clo_host_sleep(uint64_t ns)
     clo_host(CLO_OP_CALL);
     clo_clock_waited(since);
     return CLO_CONTROL->status != CLO_CALL_INTERRUPTED;
+}
+
+int64_t clo_input_read(uint8_t *out, uint64_t capacity)
+{
+    uint64_t since = clo_clock_monotonic();
+
+    if (!(CLO_CONTROL->run_flags & CLO_RUN_INPUT) || capacity == 0) {
+        return 0;
+    }
+    if (capacity > CLO_INPUT_MAX) {
+        capacity = CLO_INPUT_MAX;
+    }
+    *(clo_u32 *)(CLO_WINDOW_VA + CLO_WINDOW_CALL) = (uint32_t)capacity;
+    CLO_CONTROL->message_offset = 0;
+    CLO_CONTROL->message_length = sizeof(uint32_t);
+    CLO_CONTROL->flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT;
+    CLO_CONTROL->kind = CLO_CALL_INPUT;
+    CLO_CONTROL->call_id = CLO_CONTROL->wait_id = INPUT_CALL;
+    CLO_CONTROL->timeout_ns = CLO_TIMEOUT_NONE;
+    clo_host(CLO_OP_CALL);
+    clo_clock_waited(since);
+    if (CLO_CONTROL->status != CLO_CALL_OK) {
+        return CLO_CONTROL->status == CLO_CALL_INTERRUPTED ? 0 : -1;
+    }
+    uint64_t length = CLO_CONTROL->reply_length;
+    if (length > capacity) {
+        length = capacity;
+    }
+    memcpy(out, (const uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_REPLY), length);
+    return (int64_t)length;
 }
 
 void clo_output_write(uint32_t stream, const uint8_t *data, uint64_t length)

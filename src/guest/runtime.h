@@ -43,6 +43,10 @@ bool clo_host_sleep(uint64_t ns);
 void clo_output_write(uint32_t stream, const uint8_t *data, uint64_t length);
 void clo_output_written(void); /* after each write as the program sees it: write-through */
 
+/* Read standard input: up to `capacity` bytes, 0 at its end, -1 where the host refuses. When a
+ * limit of the run is reached meanwhile it is at its end, and the interpreter raises next. */
+int64_t clo_input_read(uint8_t *out, uint64_t capacity);
+
 _Noreturn void clo_trap(enum clo_trap trap);
 
 /* linear memory ----------------------------------------------------------------------------- */

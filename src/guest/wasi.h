@@ -20,6 +20,7 @@ enum { /* errno */
        CLO_E_EXIST = 20,
        CLO_E_FBIG = 22,
        CLO_E_INVAL = 28,
+       CLO_E_IO = 29,
        CLO_E_ISDIR = 31,
        CLO_E_LOOP = 32,
        CLO_E_MFILE = 33,

@@ -1,6 +1,7 @@
 /* wasi_io.c - data through descriptors: reads, writes, positions, listings.
  *
- * Standard output and error go to the output area, standard input is at its end from the start.
+ * Standard output and error go to the output area. Standard input comes from the host, piece by
+ * piece as it is read; a run without one is at its end from the start.
  */
 #include <string.h>
 
@@ -84,6 +85,24 @@ static uint16_t write_vectors(struct clo_node *node, uint64_t offset, uint32_t v
     return 0;
 }
 
+/* As a pipe: what there is, into the first buffers. */
+static uint16_t read_input(uint32_t vectors, uint32_t count, uint64_t *total)
+{
+    for (uint32_t i = 0; i < count && i < CLO_VECTORS_MAX; i++) {
+        struct vector vector;
+        load_vector(vectors, i, &vector);
+        int64_t got = clo_input_read(clo_linear(vector.address, vector.length), vector.length);
+        if (got < 0) {
+            return CLO_E_IO;
+        }
+        *total = (uint64_t)got;
+        if (got > 0 || vector.length > 0) {
+            break;
+        }
+    }
+    return 0;
+}
+
 uint32_t CLO_WASI(fd_read)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_t count,
                            uint32_t out)
 {
@@ -95,6 +114,8 @@ uint32_t CLO_WASI(fd_read)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_
     if (error == 0 && descriptor->kind == CLO_FD_NODE) {
         error = read_vectors(descriptor->node, descriptor->offset, vectors, count, &total);
         descriptor->offset += total;
+    } else if (error == 0 && descriptor->stream == 0) {
+        error = read_input(vectors, count, &total);
     }
     if (error == 0) {
         clo_store32(out, (uint32_t)total);

@@ -102,6 +102,7 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
     struct clo_cancel_watch watch = {.wake = kick, .context = backend->runner};
     clo_capture_begin(&here.capture, run, order->limits.output);
     clo_host_calls_begin(here.calls, &order->limits, run->cancel, -1);
+    clo_host_calls_input(here.calls, run);
     clo_cancel_add(run->cancel, &watch);
     int status = clo_runner_run(backend->runner, order, &host, result, error);
     clo_cancel_remove(run->cancel, &watch);
@@ -115,6 +116,28 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
 
 /* ---- either ---- */
 
+static int check_arguments(const struct clo_run *run, struct clo_error *error)
+{
+    size_t bytes = 0;
+    if (!run->arguments && run->argument_count)
+        return clo_fail(error, CLO_EINVALID, "arguments is NULL, but there are %zu",
+                        run->argument_count);
+    if (run->argument_count > CLO_ARGUMENTS_MAX)
+        return clo_fail(error, CLO_EINVALID, "%zu arguments; at most %d are allowed",
+                        run->argument_count, CLO_ARGUMENTS_MAX);
+    for (size_t i = 0; i < run->argument_count; i++) {
+        if (!run->arguments[i])
+            return clo_fail(error, CLO_EINVALID, "argument %zu is NULL", i);
+        bytes += strlen(run->arguments[i]) + 1;
+    }
+    if (bytes > CLO_ARGUMENT_BYTES_MAX)
+        return clo_fail(error, CLO_EINVALID,
+                        "the arguments have %zu bytes; at most %u are allowed: give the data as "
+                        "standard input",
+                        bytes, CLO_ARGUMENT_BYTES_MAX);
+    return 0;
+}
+
 /* Check a run and make the order for it. */
 static int make_order(const struct clo_backend *backend, const struct clo_run *run,
                       struct clo_order *order, struct clo_error *error)
@@ -126,13 +149,23 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
         return clo_fail(error, CLO_EINVALID, "the code is not UTF-8");
     if (run->name && !clo_utf8_strict((const uint8_t *)run->name, strlen(run->name)))
         return clo_fail(error, CLO_EINVALID, "the run's name is not UTF-8");
+    if (!run->input && run->input_length)
+        return clo_fail(error, CLO_EINVALID, "input is NULL, but its length is %zu",
+                        run->input_length);
+    int status = check_arguments(run, error);
+    if (status)
+        return status;
     if (clo_cancel_is_set(run->cancel))
         return clo_fail(error, CLO_ECANCELLED, "the run was cancelled before it began");
     *order = (struct clo_order){.code = run->code,
                                 .code_length = run->code_length,
                                 .name = run->name ? run->name : "main.py",
                                 .keep_state = run->keep_state,
-                                .write_through = run->on_output != NULL};
+                                .write_through = run->on_output != NULL,
+                                .arguments = run->arguments,
+                                .argument_count = run->argument_count,
+                                .has_input = run->input || run->on_input,
+                                .wants_result = run->wants_result};
     return clo_limits_resolve(&order->limits, &run->limits, &backend->config->limits, error);
 }
 

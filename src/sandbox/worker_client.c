@@ -513,6 +513,7 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
         return status;
     clo_capture_begin(&here.capture, run, limits->output);
     clo_host_calls_begin(client->calls, limits, run->cancel, client->frames.fd);
+    clo_host_calls_input(client->calls, run);
     here.start_ns = clo_monotonic_ns();
     here.wall_end_ns = here.start_ns + limits->wall_ms * NS_PER_MS;
     here.calls_end_ns = here.deadline_ns = end_after(here.wall_end_ns);

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import zlib
 from pathlib import Path
 
 from hypervisor import needs_hypervisor
@@ -17,7 +18,8 @@ GENEROUS = 60
 
 
 def cloche(*words, stdin=None, env=None):
-    return subprocess.run([CLOCHE, *words], input=stdin, capture_output=True, text=True,
+    source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    return subprocess.run([CLOCHE, *words], **source, capture_output=True, text=True,
                           timeout=GENEROUS, env={**os.environ, **(env or {})})
 
 
@@ -156,6 +158,77 @@ class Run(unittest.TestCase):
         self.assertEqual(cloche("run", "-c", code).stdout,
                          "True True True True True\nFalse <stdin> r True True\n")
 
+    def test_arguments_reach_the_code(self):
+        code = "import sys\nprint(sys.argv, __file__)"
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+            file.write(code)
+            file.flush()
+            for option in ([], ["--worker"]):
+                done = cloche("run", *option, file.name, "--json", "-x", "", "zwei")
+                self.assertEqual(done.stdout, f"{[file.name, '--json', '-x', '', 'zwei']} "
+                                              f"{file.name}\n")
+        self.assertEqual(cloche("run", "-c", code, "a", "--time").stdout,
+                         "['<code>', 'a', '--time'] <code>\n")
+        self.assertEqual(cloche("run", "-c", code, "--", "--time", "x").stdout,
+                         "['<code>', '--time', 'x'] <code>\n")
+        self.assertEqual(cloche("run", "-", "a", "b", stdin=code).stdout,
+                         "['<stdin>', 'a', 'b'] <stdin>\n")
+        done = subprocess.run([CLOCHE, "run", "-c", code, b"\xff"], capture_output=True,
+                              stdin=subprocess.DEVNULL, timeout=GENEROUS)
+        self.assertIn(b"udcff", done.stdout)
+        done = cloche("run", "-c", code, *["x" * 100_000] * 11)
+        self.assertEqual(done.returncode, 126)
+        self.assertIn("1100011 bytes", done.stderr)
+
+    def test_standard_input_reaches_the_code(self):
+        code = "import sys\nprint(input(), sys.stdin.read().splitlines(), sys.stdin.isatty())"
+        for option in ([], ["--worker"]):
+            done = cloche("run", *option, "-c", code, stdin="één\nb\nc\n")
+            self.assertEqual((done.stdout, done.stderr), ("één ['b', 'c'] False\n", ""))
+        with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
+            file.write("import sys\nprint(sum(map(int, sys.stdin)))")
+            file.flush()
+            done = cloche("run", file.name, stdin="".join(f"{i}\n" for i in range(200_000)))
+            self.assertEqual((done.stdout, done.stderr), ("19999900000\n", ""))
+        data = bytes(range(256)) * 1000
+        done = subprocess.run(
+            [CLOCHE, "run", "-c", "import sys, zlib\nprint(zlib.crc32(sys.stdin.buffer.read()))"],
+            input=data, capture_output=True, timeout=GENEROUS)
+        self.assertEqual(done.stdout, b"%d\n" % zlib.crc32(data))
+        done = cloche("run", "-c", "input()\ninput()", stdin="one\n")
+        self.assertIn("EOFError: EOF when reading a line", done.stderr)
+        # the code has taken standard input for itself
+        done = cloche("run", "-", stdin="input()")
+        self.assertIn("without standard input", done.stderr)
+
+    def test_input_that_nobody_reads_or_that_does_not_come_holds_up_nobody(self):
+        process = subprocess.Popen([CLOCHE, "run", "-c", "print('done')"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE)
+        self.assertEqual(process.stdout.read(), b"done\n")  # and its input is still open
+        self.assertEqual(process.wait(GENEROUS), 0)
+        process.stdin.close()
+        process.stdout.close()
+        for option in ([], ["--worker"]):
+            words = [CLOCHE, "run", *option, "--time", "300ms", "-c", "import sys\nsys.stdin.read()"]
+            process = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            text = process.stderr.read()
+            self.assertEqual(process.wait(GENEROUS), 124)
+            self.assertIn(b"TimeLimitExceeded", text)
+            self.assertIn(b"line 2", text)
+            process.stdin.close()
+            process.stderr.close()
+
+    def test_the_last_value_is_shown_only_where_somebody_reads_it(self):
+        code = "class Odd:\n    def __repr__(self):\n        raise RuntimeError('no repr')\nOdd()"
+        done = run(code)
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 0))
+        result, done = run_json(code)
+        self.assertEqual(done.returncode, 0)
+        self.assertIsNone(result["error"])
+        self.assertEqual(result["result"],
+                         "<Odd object: its repr() raised RuntimeError: no repr>")
+        self.assertEqual(run("range(3).__class__\n'x' * 10_000_000").stderr, "")
+
     def test_the_machine_has_a_name_and_no_network(self):
         code = """if True:
             import email.utils, socket, urllib.request
@@ -218,7 +291,7 @@ class Usage(unittest.TestCase):
     def test_wrong_usage_names_the_value(self):
         for words, say in (
             (["frob"], "frob"), (["run"], "-c CODE"), (["run", "--time", "soon", "-c", "1"], "soon"),
-            (["run", "--memory", "12q", "-c", "1"], "12q"), (["run", "-c", "1", "x.py"], "not both"),
+            (["run", "--memory", "12q", "-c", "1"], "12q"),
             (["image", "polish"], "polish"), (["serve"], "agent.yaml"),
             (["serve", "--port", "99999", "x.yaml"], "99999"),
         ):

@@ -59,7 +59,11 @@ static bool good_run(struct clo_sandbox *sandbox, json_t *line)
 static bool hostile_run(struct clo_sandbox *sandbox, const char *path, size_t length,
                         struct clo_limits limits, json_t *line)
 {
-    struct clo_run run = {.code = script, .code_length = length, .name = path, .limits = limits};
+    struct clo_run run = {.code = script,
+                          .code_length = length,
+                          .name = path,
+                          .limits = limits,
+                          .wants_result = true};
     struct clo_run_result *result = NULL;
     struct clo_error error;
     if (clo_sandbox_run(sandbox, &run, &result, &error)) {

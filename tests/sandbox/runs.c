@@ -58,8 +58,10 @@ struct clo_pool *runs_pool(struct clo_sandbox_config config, size_t size)
 
 void job_run(struct job *job)
 {
-    struct clo_run run = {
-        .code = job->code, .code_length = strlen(job->code), .cancel = job->cancel};
+    struct clo_run run = {.code = job->code,
+                          .code_length = strlen(job->code),
+                          .wants_result = true,
+                          .cancel = job->cancel};
     job->status = clo_pool_run(job->pool, &run, job->wait_ms, &job->result, &job->error);
 }
 

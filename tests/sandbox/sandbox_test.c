@@ -67,7 +67,7 @@ static struct clo_run_result *run_as(struct fixture *fixture, struct clo_run run
 
 static struct clo_run_result *run(struct fixture *fixture, const char *code)
 {
-    return run_as(fixture, (struct clo_run){.code = code});
+    return run_as(fixture, (struct clo_run){.code = code, .wants_result = true});
 }
 
 static void show(const char *code, const struct clo_run_result *result)
@@ -421,10 +421,13 @@ static void state_is_kept_only_when_asked(void **state)
     struct fixture *fixture = *state;
     const char *code = "secret = 41";
     struct clo_run_result *result = run(fixture, code);
-    result = run_as(fixture, (struct clo_run){.code = "secret += 1\nsecret", .keep_state = true});
+    result = run_as(
+        fixture,
+        (struct clo_run){.code = "secret += 1\nsecret", .keep_state = true, .wants_result = true});
     CHECK(result->result && strcmp(result->result, "42") == 0);
     result = run_as(fixture, (struct clo_run){.code = "1 / 0", .keep_state = true});
-    result = run_as(fixture, (struct clo_run){.code = "secret", .keep_state = true});
+    result = run_as(fixture,
+                    (struct clo_run){.code = "secret", .keep_state = true, .wants_result = true});
     CHECK(result->result && strcmp(result->result, "42") == 0);
     result = run(fixture, "secret");
     CHECK(result->error.kind == CLO_RUN_EXCEPTION && contains(result->err, "NameError"));
@@ -498,6 +501,105 @@ static void output_is_heard_as_it_comes(void **state)
     CHECK(strcmp(seen, "a\nb\nc\n") == 0); /* in the order in which they were printed */
 }
 
+static void arguments_reach_the_code(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *const arguments[] = {"one", "", "\xff two"};
+    const char *code = "import sys\nsys.argv, __file__";
+    struct clo_run order = {.code = code,
+                            .name = "x.py",
+                            .arguments = arguments,
+                            .argument_count = 3,
+                            .wants_result = true};
+    struct clo_run_result *result = run_as(fixture, order);
+    CHECK(contains(result->result, "(['x.py', 'one', '', '\\udcff two'], 'x.py')"));
+    order = (struct clo_run){.code = code, .wants_result = true};
+    order.keep_state = true; /* nothing of the last run's is left */
+    result = run_as(fixture, order);
+    CHECK(contains(result->result, "(['main.py'], 'main.py')"));
+}
+
+static void input_reaches_the_code(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t length = 300000;
+    char *input = malloc(length);
+    memset(input, 'x', length);
+    memcpy(input, "h\xc3\xa9\nsecond\n", 11);
+    const char *code =
+        "import os, sys\n"
+        "a = input(), sys.stdin.readline(), len(sys.stdin.buffer.read(5))\n"
+        "a, len(sys.stdin.read()), sys.stdin.read(), os.read(0, 1), sys.stdin.fileno()";
+    struct clo_run order = {
+        .code = code, .input = input, .input_length = length, .wants_result = true};
+    struct clo_run_result *result = run_as(fixture, order);
+    CHECK(contains(result->result, "(('h\xc3\xa9', 'second\\n', 5), "));
+    CHECK(contains(result->result, ", '', b'', 0)"));
+    code = "open(0, 'rb').read()[-3:]";
+    order.code = code;
+    result = run_as(fixture, order);
+    CHECK(contains(result->result, "b'xxx'"));
+    code = "import sys\nsys.stdin.read()";
+    order.code = code;
+    order.input_length = 0;
+    result = run_as(fixture, order);
+    CHECK(contains(result->result, "''"));
+    order.input_length = 11;
+    result = run_as(fixture, order);
+    CHECK(contains(result->result, "'h\xc3\xa9\\nsecond\\n'"));
+    order.input = "\xff";
+    order.input_length = 1;
+    result = run_as(fixture, order);
+    CHECK(result->error.type && strcmp(result->error.type, "UnicodeDecodeError") == 0);
+    result = run_as(fixture, (struct clo_run){.code = code, .keep_state = true});
+    CHECK(contains(result->error.message, "without standard input"));
+    free(input);
+}
+
+static ptrdiff_t never_input(void *context, char *buffer, size_t capacity, uint64_t wait_ms)
+{
+    (void)context, (void)buffer, (void)capacity;
+    runs_sleep((long)wait_ms);
+    return -1;
+}
+
+static void waiting_for_input_ends_with_the_run(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int way = 0; way < 3; way++) {
+        const char *code = way == 0   ? "input()"
+                           : way == 1 ? "import sys\nsys.stdin.read()"
+                                      : "open(0).read()";
+        struct clo_run_result *result = run_as(
+            fixture,
+            (struct clo_run){.code = code, .on_input = never_input, .limits = {.wall_ms = 300}});
+        CHECK(result->error.kind == CLO_RUN_LIMIT);
+        CHECK(contains(result->error.type, "TimeLimitExceeded"));
+        CHECK(contains(result->err, "TimeLimitExceeded") && contains(result->err, "line"));
+    }
+}
+
+static void the_repr_is_made_where_it_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *code = "class Odd:\n    def __repr__(self):\n        print('asked')\n"
+                       "        raise RuntimeError('no repr')\nOdd()";
+    struct clo_run_result *result = run_as(fixture, (struct clo_run){.code = code});
+    CHECK(result->error.kind == CLO_RUN_OK && result->exit_code == 0 && !result->result);
+    CHECK(strcmp(result->out, "") == 0 && strcmp(result->err, "") == 0);
+    result = run(fixture, code);
+    CHECK(result->error.kind == CLO_RUN_OK && result->exit_code == 0);
+    CHECK(strcmp(result->out, "asked\n") == 0 && strcmp(result->err, "") == 0);
+    CHECK(contains(result->result, "<Odd object: its repr() raised RuntimeError: no repr>"));
+    code = "class Odd:\n    def __repr__(self): return 5\nOdd()";
+    result = run(fixture, code);
+    CHECK(contains(result->result, "its repr() raised TypeError") && result->exit_code == 0);
+    code = "class Slow:\n    def __repr__(self):\n        while True: pass\nSlow()";
+    result = run_as(
+        fixture, (struct clo_run){.code = code, .wants_result = true, .limits = {.wall_ms = 300}});
+    CHECK(result->error.kind == CLO_RUN_LIMIT); /* what interrupts is no matter of the repr */
+}
+
 static void wrong_arguments_are_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -512,6 +614,16 @@ static void wrong_arguments_are_refused(void **state)
     char *long_code = malloc(9u << 20);
     memset(long_code, '#', 9u << 20);
     bad = (struct clo_run){.code = long_code, .code_length = 9u << 20};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
+    bad = (struct clo_run){.code = "1", .code_length = 1, .argument_count = 1};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
+    bad.arguments = (const char *const[]){NULL};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
+    long_code[(9u << 20) - 1] = '\0';
+    bad.arguments = (const char *const[]){long_code};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
+    assert_non_null(strstr(error.message, "9437184 bytes"));
+    bad = (struct clo_run){.code = "1", .code_length = 1, .input_length = 1};
     assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
     free(long_code);
     struct clo_sandbox_config config = {.image = runs_image, .limits = {.memory = 1}};
@@ -546,6 +658,10 @@ int main(int count, char **arguments)
         BOTH(nothing_a_run_does_is_seen_by_the_next),
         BOTH(faults_are_named_and_survived),
         BOTH(output_is_heard_as_it_comes),
+        BOTH(arguments_reach_the_code),
+        BOTH(input_reaches_the_code),
+        BOTH(waiting_for_input_ends_with_the_run),
+        BOTH(the_repr_is_made_where_it_is_read),
         BOTH(wrong_arguments_are_refused),
     };
     return runs_end(cmocka_run_group_tests(tests, NULL, NULL));

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@
 #include "sandbox/call/tool_call.h"
 
 #define NAP_NS 1000000000u
+#define NS_PER_MS 1000000u
+#define INPUT_WAIT_MS 100u /* between two looks at deadline and cancel */
 
 struct clo_host_calls {
     const struct clo_tool_set *tools;
@@ -23,6 +26,8 @@ struct clo_host_calls {
     struct clo_cancel *cancel;
     int abort_fd;
     uint64_t submitted;
+    const struct clo_run *run; /* where standard input comes from; NULL: there is none */
+    size_t input_taken;        /* bytes of run->input */
 };
 
 int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_set *tools,
@@ -57,6 +62,13 @@ void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits 
     calls->cancel = cancel;
     calls->abort_fd = abort_fd;
     calls->submitted = 0;
+    calls->run = NULL;
+}
+
+void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run)
+{
+    calls->run = run->input || run->on_input ? run : NULL;
+    calls->input_taken = 0;
 }
 
 uint64_t clo_host_calls_count(const struct clo_host_calls *calls)
@@ -122,6 +134,70 @@ static void submit(struct clo_host_calls *calls, const struct clo_call *call,
         clo_pending_call_drop(pending);
     clo_tool_call_message(&reply->data, error.message);
     reply->status = CLO_CALL_REFUSED;
+}
+
+/* ---- standard input ---- */
+
+static bool must_end(const struct clo_host_calls *calls, const struct clo_call *call, uint64_t now)
+{
+    struct pollfd abort = {.fd = calls->abort_fd, .events = POLLIN};
+    return now >= call->deadline_ns || clo_cancel_is_set(calls->cancel) ||
+           (calls->abort_fd >= 0 && poll(&abort, 1, 0) > 0);
+}
+
+/* Up to `wanted` bytes of the caller's function into `data`; negative: the wait must end. */
+static ptrdiff_t ask_caller(const struct clo_host_calls *calls, const struct clo_call *call,
+                            char *data, size_t wanted)
+{
+    const struct clo_run *run = calls->run;
+    for (;;) {
+        uint64_t now = clo_monotonic_ns();
+        if (must_end(calls, call, now))
+            return -1;
+        uint64_t left = (call->deadline_ns - now) / NS_PER_MS + 1;
+        ptrdiff_t length =
+            run->on_input(run->context, data, wanted, left < INPUT_WAIT_MS ? left : INPUT_WAIT_MS);
+        if (length >= 0)
+            return (size_t)length <= wanted ? length : (ptrdiff_t)wanted;
+    }
+}
+
+static void read_input(struct clo_host_calls *calls, const struct clo_call *call,
+                       struct clo_call_reply *reply, size_t wanted)
+{
+    const struct clo_run *run = calls->run;
+    char data[CLO_INPUT_MAX];
+    uint64_t before = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (run->on_input) {
+        ptrdiff_t length = ask_caller(calls, call, data, wanted);
+        if (length < 0)
+            reply->status = CLO_CALL_INTERRUPTED;
+        else
+            clo_buffer_append(&reply->data, data, (size_t)length);
+    } else {
+        size_t left = run->input_length - calls->input_taken;
+        if (wanted > left)
+            wanted = left;
+        clo_buffer_append(&reply->data, run->input + calls->input_taken, wanted);
+        calls->input_taken += wanted;
+    }
+    if (reply->data.failed) {
+        reply->status = CLO_CALL_ERROR;
+        clo_tool_call_message(&reply->data, "the host is out of memory");
+    }
+    reply->cpu_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+}
+
+/* The call asks for the next bytes of input: how many, or 0 where it is not well-formed. */
+static size_t input_wanted(const struct clo_host_calls *calls, const struct clo_call *call)
+{
+    uint32_t wanted;
+    if (call->length != sizeof wanted)
+        return 0;
+    memcpy(&wanted, call->message, sizeof wanted);
+    if (wanted > CLO_INPUT_MAX)
+        return 0;
+    return wanted < calls->limits.host_call_bytes ? wanted : calls->limits.host_call_bytes;
 }
 
 /* ---- waiting ---- */
@@ -227,8 +303,13 @@ static bool refuse(struct clo_host_calls *calls, const struct clo_call *call,
         refuse_limit(calls, reply, CLO_LIMIT_HOST_CALL_BYTES);
         return true;
     }
-    if (call->kind != CLO_CALL_TOOL) {
+    if (call->kind != CLO_CALL_TOOL && call->kind != CLO_CALL_INPUT) {
         clo_tool_call_message(&reply->data, "this host knows no such kind of call");
+        reply->status = CLO_CALL_REFUSED;
+        return true;
+    }
+    if (call->kind == CLO_CALL_INPUT && !calls->run) {
+        clo_tool_call_message(&reply->data, "this run has no standard input");
         reply->status = CLO_CALL_REFUSED;
         return true;
     }
@@ -246,6 +327,14 @@ static int serve(struct clo_host_calls *calls, const struct clo_call *call,
             return 0;
         bool synchronous = (call->flags & CLO_CALL_WAIT) && call->wait_id == call->id &&
                            call->timeout_ns == CLO_TIMEOUT_NONE;
+        if (call->kind == CLO_CALL_INPUT) {
+            size_t wanted = synchronous ? input_wanted(calls, call) : 0;
+            if (!wanted)
+                return clo_fail(error, CLO_EGUEST,
+                                "a reading of input that is not a wait for 1 to 65536 bytes");
+            read_input(calls, call, reply, wanted);
+            return 0;
+        }
         if (synchronous) {
             call_now(calls, call, reply);
             return 0;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "cloche/cancel.h"
+#include "cloche/sandbox.h"
 #include "sandbox/call/tool_threads.h"
 #include "sandbox/run/run.h"
 #include "sandbox/tool/tool_set.h"
@@ -26,6 +27,9 @@ void clo_host_calls_free(struct clo_host_calls *calls); /* waits for tools still
 /* A run begins. `cancel` (may be NULL) and readability of `abort_fd` (-1: none) end its waits. */
 void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits *limits,
                           struct clo_cancel *cancel, int abort_fd);
+
+/* Take the standard input of the run that has begun from `run`, which stays until its end. */
+void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run);
 
 /* Answer one call. 0, or CLO_EGUEST: the call breaks the contract, and the run must end. A wait
  * that is cut by deadline, cancel or abort_fd is answered with CLO_CALL_INTERRUPTED. */

@@ -66,6 +66,10 @@ struct clo_order { /* one run, with its limits resolved */
     struct clo_limits limits;
     bool keep_state;
     bool write_through; /* someone looks at the output as it comes */
+    const char *const *arguments;
+    size_t argument_count;
+    bool has_input;    /* reading it is a host call */
+    bool wants_result; /* somebody reads the last expression's value */
 };
 
 #endif

@@ -89,23 +89,42 @@ static int prepare_vm(struct clo_runner *runner, bool keep_state, struct clo_err
     return make_vm(runner, error);
 }
 
+static void encode_arguments(struct clo_buffer *request, const struct clo_order *order)
+{
+    clo_cbor_put_string(request, "arguments");
+    clo_cbor_put_list(request, order->argument_count);
+    for (size_t i = 0; i < order->argument_count; i++)
+        clo_cbor_put_bytes(request, order->arguments[i], strlen(order->arguments[i]));
+}
+
 static int encode_request(struct clo_runner *runner, const struct clo_order *order,
                           struct clo_error *error)
 {
     struct clo_buffer *request = &runner->message;
     clo_buffer_reset(request);
-    clo_cbor_put_map(request, 3);
+    clo_cbor_put_map(request,
+                     3 + order->has_input + order->wants_result + (order->argument_count > 0));
     clo_cbor_put_string(request, "code");
     clo_cbor_put_text(request, order->code, order->code_length);
     clo_cbor_put_string(request, "name");
     clo_cbor_put_string(request, order->name);
     clo_cbor_put_string(request, "tools");
     clo_buffer_append(request, runner->manifest, runner->manifest_length);
+    if (order->has_input) {
+        clo_cbor_put_string(request, "input");
+        clo_cbor_put_bool(request, true);
+    }
+    if (order->wants_result) {
+        clo_cbor_put_string(request, "result");
+        clo_cbor_put_bool(request, true);
+    }
+    if (order->argument_count)
+        encode_arguments(request, order);
     if (request->no_memory)
         return clo_fail_memory(error);
     if (request->failed)
         return clo_fail(error, CLO_EINVALID,
-                        "the code has %zu bytes; with the tools' descriptions "
+                        "the code has %zu bytes; with its arguments and the tools' descriptions "
                         "it must fit in %llu",
                         order->code_length, CLO_MESSAGE_MAX);
     return 0;
@@ -126,7 +145,8 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
     clo_vm_used_reply(vm, runner->message.length);
     memcpy(control->seed, seed, sizeof seed);
     control->request_length = (uint32_t)runner->message.length;
-    control->run_flags = order->write_through ? CLO_OUTPUT_WRITE_THROUGH : 0;
+    control->run_flags = (order->write_through ? CLO_OUTPUT_WRITE_THROUGH : 0) |
+                         (order->has_input ? CLO_RUN_INPUT : 0);
     control->ns_per_tick = clo_tsc_rate();
     control->realtime_ns = clo_clock_ns(CLOCK_REALTIME);
     control->monotonic_ns = clo_monotonic_ns();
@@ -212,7 +232,8 @@ void clo_runner_warm(struct clo_runner *runner)
         "    print(error)\n"
         "sorted(rows, key=lambda row: row['b'])[:1]\n";
     struct clo_run_host host = {.answer = refuse_all, .output = drop_output, .cancelled = never};
-    struct clo_order order = {.code = code, .code_length = sizeof code - 1, .name = "warm.py"};
+    struct clo_order order = {
+        .code = code, .code_length = sizeof code - 1, .name = "warm.py", .wants_result = true};
     struct clo_limits wanted = {.wall_ms = 5000, .memory = runner->memory};
     struct clo_run_result *result = calloc(1, sizeof *result);
     if (!result || clo_limits_resolve(&order.limits, &wanted, NULL, NULL)) {

@@ -10,6 +10,7 @@
 #ifndef CLO_SANDBOX_VALUE_CBOR_H
 #define CLO_SANDBOX_VALUE_CBOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ void clo_cbor_put_list(struct clo_buffer *buffer, size_t count);
 void clo_cbor_put_integer(struct clo_buffer *buffer, int64_t integer);
 void clo_cbor_put_text(struct clo_buffer *buffer, const char *data, size_t length);
 void clo_cbor_put_string(struct clo_buffer *buffer, const char *text);
+void clo_cbor_put_bytes(struct clo_buffer *buffer, const void *data, size_t length);
+void clo_cbor_put_bool(struct clo_buffer *buffer, bool boolean);
 void clo_cbor_put_null(struct clo_buffer *buffer);
 
 #endif

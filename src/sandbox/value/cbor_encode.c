@@ -61,13 +61,19 @@ void clo_cbor_put_null(struct clo_buffer *buffer)
     clo_buffer_append(buffer, head, cbor_encode_null(head, sizeof head));
 }
 
+void clo_cbor_put_bytes(struct clo_buffer *buffer, const void *data, size_t length)
+{
+    put_head(buffer, cbor_encode_bytestring_start, length);
+    clo_buffer_append(buffer, data, length);
+}
+
 static void put_number(struct clo_buffer *buffer, double number)
 {
     unsigned char head[HEAD_MAX];
     clo_buffer_append(buffer, head, cbor_encode_double(number, head, sizeof head));
 }
 
-static void put_bool(struct clo_buffer *buffer, bool boolean)
+void clo_cbor_put_bool(struct clo_buffer *buffer, bool boolean)
 {
     unsigned char head[HEAD_MAX];
     clo_buffer_append(buffer, head, cbor_encode_bool(boolean, head, sizeof head));
@@ -77,8 +83,7 @@ static void put_big_integer(struct clo_buffer *buffer, const struct clo_value_fi
 {
     unsigned char head[HEAD_MAX];
     clo_buffer_append(buffer, head, cbor_encode_tag(value->negative ? 3 : 2, head, sizeof head));
-    put_head(buffer, cbor_encode_bytestring_start, value->text.length);
-    clo_buffer_append(buffer, value->text.data, value->text.length);
+    clo_cbor_put_bytes(buffer, value->text.data, value->text.length);
 }
 
 static int put_checked_text(struct encoder *encoder, const char *data, size_t length)
@@ -137,7 +142,7 @@ static int encode(struct encoder *encoder, const struct clo_value *whole, int de
         return clo_fail_memory(encoder->error);
     switch (value->type) {
     case CLO_NULL: clo_cbor_put_null(encoder->buffer); return 0;
-    case CLO_BOOL: put_bool(encoder->buffer, value->boolean); return 0;
+    case CLO_BOOL: clo_cbor_put_bool(encoder->buffer, value->boolean); return 0;
     case CLO_INTEGER: clo_cbor_put_integer(encoder->buffer, value->integer); return 0;
     case CLO_BIG_INTEGER: put_big_integer(encoder->buffer, value); return 0;
     case CLO_NUMBER: put_number(encoder->buffer, value->number); return 0;

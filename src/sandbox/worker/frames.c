@@ -20,10 +20,18 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
                                 .sequence = sequence,
                                 .keep_state = order->keep_state,
                                 .write_through = order->write_through,
-                                .name_length = (uint16_t)name};
-    clo_frame_socket_begin(frames, CLO_FRAME_RUN, sizeof body + name + order->code_length);
+                                .has_input = order->has_input,
+                                .wants_result = order->wants_result,
+                                .argument_count = (uint32_t)order->argument_count,
+                                .name_length = (uint32_t)name};
+    for (size_t i = 0; i < order->argument_count; i++)
+        body.argument_bytes += (uint32_t)strlen(order->arguments[i]) + 1;
+    clo_frame_socket_begin(frames, CLO_FRAME_RUN,
+                           sizeof body + name + body.argument_bytes + order->code_length);
     clo_frame_socket_put(frames, &body, sizeof body);
     clo_frame_socket_put(frames, order->name, name);
+    for (size_t i = 0; i < order->argument_count; i++)
+        clo_frame_socket_put(frames, order->arguments[i], strlen(order->arguments[i]) + 1);
     clo_frame_socket_put(frames, order->code, order->code_length);
 }
 
@@ -149,10 +157,25 @@ static int split(const struct clo_frame *frame, void *body, size_t size, const u
     return 0;
 }
 
+/* Find `count` strings in `length` bytes that they fill. */
+static int find_arguments(const char *at, size_t length, size_t count, const char **arguments)
+{
+    const char *end = at + length;
+    for (size_t i = 0; i < count; i++) {
+        const char *zero = memchr(at, '\0', (size_t)(end - at));
+        if (!zero)
+            return CLO_EGUEST;
+        arguments[i] = at;
+        at = zero + 1;
+    }
+    return at == end ? 0 : CLO_EGUEST;
+}
+
 int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, uint32_t *sequence,
                        struct clo_error *error)
 {
     static char name[NAME_MAX_BYTES + 1]; /* a worker reads one run at a time */
+    static const char *arguments[CLO_ARGUMENTS_MAX];
     struct clo_run_body body;
     const uint8_t *rest;
     size_t length;
@@ -163,12 +186,22 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
         return clo_fail(error, CLO_EGUEST, "a run's name of %u bytes", body.name_length);
     memcpy(name, rest, body.name_length);
     name[body.name_length] = '\0';
-    *order = (struct clo_order){.code = (const char *)rest + body.name_length,
-                                .code_length = length - body.name_length,
+    const char *after = (const char *)rest + body.name_length;
+    length -= body.name_length;
+    if (body.argument_count > CLO_ARGUMENTS_MAX || body.argument_bytes > length ||
+        find_arguments(after, body.argument_bytes, body.argument_count, arguments))
+        return clo_fail(error, CLO_EGUEST, "%u arguments of a run in %u bytes", body.argument_count,
+                        body.argument_bytes);
+    *order = (struct clo_order){.code = after + body.argument_bytes,
+                                .code_length = length - body.argument_bytes,
                                 .name = name,
                                 .limits = body.limits,
                                 .keep_state = body.keep_state != 0,
-                                .write_through = body.write_through != 0};
+                                .write_through = body.write_through != 0,
+                                .arguments = arguments,
+                                .argument_count = body.argument_count,
+                                .has_input = body.has_input != 0,
+                                .wants_result = body.wants_result != 0};
     *sequence = body.sequence;
     return 0;
 }

@@ -10,11 +10,13 @@
      1u << CLO_FRAME_RESULT | 1u << CLO_FRAME_FAILED)
 #define CLO_TO_WORKER (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY)
 
-struct clo_run_body { /* then the name, then the code */
+struct clo_run_body { /* then the name, then each argument and its NUL, then the code */
     struct clo_limits limits;
     uint32_t sequence; /* of the run; a cancellation names it */
-    uint8_t keep_state, write_through;
-    uint16_t name_length;
+    uint8_t keep_state, write_through, has_input, wants_result;
+    uint32_t argument_count, argument_bytes;
+    uint32_t name_length;
+    uint32_t reserved;
 };
 
 struct clo_output_body { /* then the bytes */
@@ -65,7 +67,8 @@ void clo_frame_put_result(struct clo_frame_socket *frames, const struct clo_run_
 void clo_frame_put_status(struct clo_frame_socket *frames, enum clo_frame_type type, int status,
                           unsigned layers, const struct clo_error *error);
 
-/* Read a body; what they point to is the frame's. CLO_EGUEST: it is not well-formed. */
+/* Read a body; what they point to is the frame's (of a run its arguments and code; what points to
+ * the arguments lasts until the next is read). CLO_EGUEST: it is not well-formed. */
 int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, uint32_t *sequence,
                        struct clo_error *error);
 int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream, const char **data,

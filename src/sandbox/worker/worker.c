@@ -115,17 +115,16 @@ static void run(struct worker *worker, const struct clo_frame *frame)
         .answer = answer, .output = output, .cancelled = cancelled, .context = worker};
     struct clo_run_result *result = calloc(1, sizeof *result);
     worker->cancelled = false;
-    int status = clo_frame_read_run(frame, &order, &worker->sequence, &error);
-    if (!status && !result)
-        status = clo_fail_memory(&error);
-    char *code = status ? NULL : malloc(order.code_length + 1); /* the frame's room is reused */
-    if (!status && !code)
-        status = clo_fail_memory(&error);
+    struct clo_frame own = *frame;
+    uint8_t *copy = malloc(frame->length + 1); /* the frame's room is reused */
+    int status = copy && result ? 0 : clo_fail_memory(&error);
     if (!status) {
-        __builtin_memcpy(code, order.code, order.code_length);
-        order.code = code;
-        status = clo_runner_run(worker->runner, &order, &host, result, &error);
+        __builtin_memcpy(copy, frame->data, frame->length);
+        own.data = copy;
+        status = clo_frame_read_run(&own, &order, &worker->sequence, &error);
     }
+    if (!status)
+        status = clo_runner_run(worker->runner, &order, &host, result, &error);
     bool last = clo_runner_is_broken(worker->runner);
     if (status)
         clo_frame_put_status(&worker->frames, CLO_FRAME_FAILED, status, 0, &error);
@@ -133,7 +132,7 @@ static void run(struct worker *worker, const struct clo_frame *frame)
         clo_frame_put_result(&worker->frames, result, last);
     send_all(worker);
     clo_run_result_free(result);
-    free(code);
+    free(copy);
     if (last)
         leave();
     if (worker->bootstrap->pooled)

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "host_calls_fixture.h"
 
 static void a_synchronous_call_is_answered_at_once(void **state)
@@ -46,6 +47,101 @@ static void only_a_synchronous_call_runs_on_the_thread(void **state)
     assert_int_equal(ask(fixture, &call), 0);
     assert_false(fixture->reply.on_thread);
     assert_int_equal(clo_host_calls_count(fixture->calls), 5);
+}
+
+static struct clo_call input_call(const uint32_t *wanted)
+{
+    return (struct clo_call){.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT,
+                             .kind = CLO_CALL_INPUT,
+                             .id = 9,
+                             .wait_id = 9,
+                             .timeout_ns = CLO_TIMEOUT_NONE,
+                             .deadline_ns = UINT64_MAX,
+                             .message = (const uint8_t *)wanted,
+                             .length = sizeof *wanted};
+}
+
+static void expect_input(struct fixture *fixture, uint32_t wanted, const char *bytes)
+{
+    struct clo_call call = input_call(&wanted);
+    assert_int_equal(ask(fixture, &call), 0);
+    assert_int_equal(fixture->reply.status, CLO_CALL_OK);
+    assert_int_equal(fixture->reply.data.length, strlen(bytes));
+    assert_memory_equal(fixture->reply.data.data, bytes, strlen(bytes));
+}
+
+static void input_is_read_piece_by_piece(void **state)
+{
+    struct fixture *fixture = *state;
+    struct clo_run run = {.input = "hello world", .input_length = 11};
+    begin(fixture, (struct clo_limits){.host_call_bytes = 7}, NULL, -1);
+    clo_host_calls_input(fixture->calls, &run);
+    expect_input(fixture, 3, "hel");
+    expect_input(fixture, 60, "lo worl"); /* the limit on one message */
+    expect_input(fixture, 60, "d");
+    expect_input(fixture, 60, "");
+    expect_input(fixture, 60, "");
+    assert_int_equal(clo_host_calls_count(fixture->calls), 5);
+}
+
+static ptrdiff_t slow_input(void *context, char *buffer, size_t capacity, uint64_t wait_ms)
+{
+    int *asked = context;
+    assert_true(capacity == CLO_INPUT_MAX && wait_ms > 0 && wait_ms <= 1000);
+    if (++*asked % 3)
+        return -1;
+    memset(buffer, 'x', 2);
+    return 2;
+}
+
+static void input_of_a_function_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    int asked = 0;
+    struct clo_run run = {.on_input = slow_input, .context = &asked};
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    clo_host_calls_input(fixture->calls, &run);
+    expect_input(fixture, CLO_INPUT_MAX, "xx");
+    expect_input(fixture, CLO_INPUT_MAX, "xx");
+    assert_int_equal(asked, 6);
+    uint32_t wanted = CLO_INPUT_MAX;
+    struct clo_call call = input_call(&wanted);
+    call.deadline_ns = clo_monotonic_ns() - 1;
+    assert_int_equal(ask(fixture, &call), 0);
+    assert_int_equal(fixture->reply.status, CLO_CALL_INTERRUPTED);
+    assert_int_equal(asked, 6);
+}
+
+static void input_that_cannot_be_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct clo_run none = {.code = ""}, run = {.input = "x", .input_length = 1};
+    uint32_t wanted = 5;
+    struct clo_call call = input_call(&wanted);
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    assert_int_equal(ask(fixture, &call), 0);
+    expect_message(fixture, CLO_CALL_REFUSED, "no standard input");
+    clo_host_calls_input(fixture->calls, &none);
+    assert_int_equal(ask(fixture, &call), 0);
+    expect_message(fixture, CLO_CALL_REFUSED, "no standard input");
+    clo_host_calls_input(fixture->calls, &run);
+    call.length = 3;
+    assert_int_equal(ask(fixture, &call), CLO_EGUEST);
+    call = input_call(&wanted);
+    call.flags = CLO_CALL_SUBMIT;
+    assert_int_equal(ask(fixture, &call), CLO_EGUEST);
+    wanted = CLO_INPUT_MAX + 1;
+    call = input_call(&wanted);
+    assert_int_equal(ask(fixture, &call), CLO_EGUEST);
+    wanted = 0;
+    assert_int_equal(ask(fixture, &call), CLO_EGUEST);
+    begin(fixture, (struct clo_limits){.host_calls = 1}, NULL, -1);
+    clo_host_calls_input(fixture->calls, &run);
+    expect_input(fixture, 5, "x");
+    wanted = 5;
+    call = input_call(&wanted);
+    assert_int_equal(ask(fixture, &call), 0);
+    expect_message(fixture, CLO_CALL_REFUSED, "host calls reached");
 }
 
 static void what_fails_is_a_message(void **state)
@@ -135,6 +231,9 @@ int main(void)
         WITH_SERVICE(a_synchronous_call_is_answered_at_once),
         WITH_SERVICE(only_a_synchronous_call_runs_on_the_thread),
         WITH_SERVICE(what_fails_is_a_message),
+        WITH_SERVICE(input_is_read_piece_by_piece),
+        WITH_SERVICE(input_of_a_function_is_waited_for),
+        WITH_SERVICE(input_that_cannot_be_is_refused),
         WITH_SERVICE(limits_refuse_and_say_which),
         WITH_SERVICE(a_broken_contract_ends_the_run),
     };

@@ -66,7 +66,11 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
                               .code_length = 8,
                               .name = "x.py",
                               .limits = {.wall_ms = 5, .memory = 7},
-                              .keep_state = true};
+                              .keep_state = true,
+                              .arguments = (const char *const[]){"a", "", "\xff b"},
+                              .argument_count = 3,
+                              .has_input = true,
+                              .wants_result = true};
     struct clo_order got;
     uint32_t sequence;
     clo_frame_put_run(&pair->host, &order, 77);
@@ -78,7 +82,11 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     assert_int_equal(got.code_length, 8);
     assert_memory_equal(got.code, "print(1)", 8);
     assert_int_equal(got.limits.memory, 7);
-    assert_true(got.keep_state && !got.write_through);
+    assert_true(got.keep_state && !got.write_through && got.has_input && got.wants_result);
+    assert_int_equal(got.argument_count, 3);
+    assert_string_equal(got.arguments[0], "a");
+    assert_string_equal(got.arguments[1], "");
+    assert_string_equal(got.arguments[2], "\xff b");
 
     struct clo_run_result *result = calloc(1, sizeof *result), *back = calloc(1, sizeof *back);
     struct clo_limits limits = {.wall_ms = 200};
@@ -244,6 +252,21 @@ static void bodies_are_not_trusted(void **state)
     struct clo_order order;
     uint32_t sequence;
     assert_int_equal(clo_frame_read_run(&frame, &order, &sequence, NULL), CLO_EGUEST);
+    static const struct clo_run_body wrong[] = {
+        {.argument_count = 2, .argument_bytes = 3},
+        {.argument_count = 1, .argument_bytes = 4},
+        {.argument_count = 1, .argument_bytes = 99},
+        {.argument_count = 3, .argument_bytes = 4},
+        {.argument_count = 1},
+        {.argument_bytes = 4},
+        {.argument_count = UINT32_MAX, .argument_bytes = 4}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint8_t bytes[sizeof *wrong + 8] = {0};
+        memcpy(bytes, &wrong[i], sizeof *wrong);
+        memcpy(bytes + sizeof *wrong, "x\0y\0code", 8);
+        frame = (struct clo_frame){CLO_FRAME_RUN, bytes, sizeof bytes};
+        assert_int_equal(clo_frame_read_run(&frame, &order, &sequence, NULL), CLO_EGUEST);
+    }
     struct clo_failed_body failed = {.status = -1, .message_length = 5};
     frame = (struct clo_frame){CLO_FRAME_FAILED, (const uint8_t *)&failed, sizeof failed};
     unsigned layers;

@@ -7,6 +7,7 @@ import traceback
 
 _TRACEBACK_MAX = 65536  # characters; the middle of a longer one is left out
 _MESSAGE_MAX = 16384
+_REASON_MAX = 1024
 _OWN_FRAMES = sys._getframe().f_code.co_filename.partition("cloche")[0] + "cloche"
 
 
@@ -23,6 +24,16 @@ def finish():
         handler = reference()
         if handler is not None:
             handler.flush()
+
+
+def describe(value, exception):
+    """What is told of a value whose repr() has raised."""
+    try:
+        reason = _cut(_safe_str(exception), _REASON_MAX)
+        return (f"<{_type_name(type(value))} object: its repr() raised "
+                f"{_type_name(type(exception))}{': ' if reason else ''}{reason}>")
+    except Exception:  # the classes may be anything
+        return "<an object: its repr() raised an exception>"
 
 
 def report(exception, name):

@@ -77,7 +77,7 @@ print(asyncio.run(main()))
 
 
 def _request(code):
-    return _cloche.dumps({"code": code, "name": "main.py", "tools": []})
+    return _cloche.dumps({"code": code, "name": "main.py", "tools": [], "result": True})
 
 
 def _import_all():
