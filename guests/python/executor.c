@@ -390,7 +390,8 @@ int clo_executor_start(void)
     PyObject *logging = run != NULL ? PyImport_ImportModule("logging") : NULL;
     PyObject *sources = logging != NULL ? PyImport_ImportModule("cloche.sources") : NULL;
     PyObject *console = sources != NULL ? PyImport_ImportModule("cloche.console") : NULL;
-    PyObject *main = console != NULL ? PyImport_AddModule("__main__") : NULL;
+    PyObject *threads = console != NULL ? PyImport_ImportModule("cloche.threads") : NULL;
+    PyObject *main = threads != NULL ? PyImport_AddModule("__main__") : NULL;
 
     default_name = PyUnicode_InternFromString("main.py");
     main_globals = main != NULL ? Py_XNewRef(PyModule_GetDict(main)) : NULL;
@@ -409,5 +410,7 @@ int clo_executor_start(void)
     clo_prelude.stderr_ = Py_XNewRef(PySys_GetObject("stderr"));
     clo_prelude.open_input = attribute(console, "open_input");
     clo_prelude.describe = attribute(run, "describe");
+    clo_prelude.wait = attribute(threads, "wait");
+    clo_locks_start();
     return PyErr_Occurred() ? -1 : 0;
 }

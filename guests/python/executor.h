@@ -47,6 +47,7 @@ struct clo_prelude {
     PyObject *stderr_;       /* sys.stderr as the image has it */
     PyObject *open_input;    /* open_input(has input): sys.stdin for a program */
     PyObject *describe;      /* describe(value, exception): instead of a repr that raised */
+    PyObject *wait;          /* wait(seconds or None): the only thread meets a lock that is taken */
 };
 extern struct clo_prelude clo_prelude;
 int clo_executor_start(void);
@@ -60,6 +61,9 @@ PyObject *clo_host_module(void);
  * under this name, which no program can spell */
 PyObject *clo_program_compile(const char *source, PyObject *filename, int keep);
 extern PyObject *clo_program_result_name;
+
+/* locks.c: a lock that is taken makes nobody hang */
+void clo_locks_start(void);
 
 /* immortal.c: no run counts references to the image's objects */
 int clo_immortal_make_all(void);

@@ -9,6 +9,7 @@
  *   process_time_ns()                 processor time of the run
  *   source(name)                      the text of the program that runs under this name, or None
  *   rehearse(bytes)                   run a request while the image is built (executor.c)
+ *   swap_locals(None or the last)     a new thread's place for threading.local; returns the last
  *
  * A call that a limit of the run interrupts raises what the host has left for the interpreter.
  */
@@ -274,6 +275,34 @@ static PyObject *host_reason(PyObject *self, PyObject *unused)
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)length, "replace");
 }
 
+static PyObject *swap(PyObject **place, PyObject *with)
+{
+    PyObject *last = *place;
+
+    *place = with == NULL || with == Py_None ? NULL : Py_NewRef(with);
+    return last != NULL ? last : Py_NewRef(Py_None);
+}
+
+/* What the interpreter keeps for a thread: a dict, and two objects that threading.local knows the
+ * thread by; it makes them when it needs them. */
+static PyObject *host_swap_locals(PyObject *self, PyObject *locals)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    PyObject *dict = NULL, *key = NULL, *sentinel = NULL;
+
+    (void)self;
+    if (locals != Py_None &&
+        (!PyTuple_Check(locals) || !PyArg_ParseTuple(locals, "OOO", &dict, &key, &sentinel) ||
+         (dict != Py_None && !PyDict_CheckExact(dict)))) {
+        PyErr_SetString(PyExc_TypeError, "swap_locals(None, or what it has returned)");
+        return NULL;
+    }
+    dict = swap(&thread->dict, dict);
+    key = swap(&thread->threading_local_key, key);
+    sentinel = swap(&thread->threading_local_sentinel, sentinel);
+    return Py_BuildValue("NNN", dict, key, sentinel);
+}
+
 PyDoc_STRVAR(call_tool_doc,
              "call_tool(name, /, **arguments)\n--\n\n"
              "Call a tool of the host and return its answer. Raises ToolError when it fails.");
@@ -290,6 +319,7 @@ static PyMethodDef functions[] = {
     {"process_time_ns", host_process_time_ns, METH_NOARGS, NULL},
     {"source", clo_executor_source, METH_O, NULL},
     {"rehearse", clo_executor_rehearse, METH_O, NULL},
+    {"swap_locals", host_swap_locals, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 

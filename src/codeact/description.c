@@ -96,7 +96,7 @@ static void write_head(struct clo_buffer *out, const struct clo_codeact_config *
         "Run Python in a sealed sandbox and read what comes out.\n"
         "\n"
         "- The interpreter is %s with the complete standard library. There are no other packages, "
-        "no network, no subprocesses and no threads; input() fails. /tmp can be written.\n"
+        "no network, no subprocesses and no parallel threads; input() fails. /tmp can be written.\n"
         "- Back come stdout, stderr and the value of the last expression, so printing is not "
         "needed for a single value. Of long output the first and last parts are shown, %s in all: "
         "print summaries, not bulk.\n"

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+import textwrap
 import time
 import unittest
 import zlib
@@ -228,6 +229,89 @@ class Run(unittest.TestCase):
         self.assertEqual(result["result"],
                          "<Odd object: its repr() raised RuntimeError: no repr>")
         self.assertEqual(run("range(3).__class__\n'x' * 10_000_000").stderr, "")
+
+    def test_a_program_that_awaits_may_run_loops_of_its_own(self):
+        code = textwrap.dedent('''
+            import asyncio
+            async def answer(n):
+                await asyncio.sleep(0.01)
+                return n
+            print(asyncio.run(answer(1)))
+            background = asyncio.create_task(answer(5))
+            print(await answer(2))
+            print(asyncio.run(answer(3)), asyncio.new_event_loop().run_until_complete(answer(4)))
+            print(asyncio.get_event_loop().run_until_complete(answer(6)))
+            print(await background, asyncio.get_running_loop().is_running())
+            with asyncio.Runner() as runner:
+                print(runner.run(answer(7)), runner.run(answer(8)))
+            async def wrong():
+                asyncio.run(answer(9))
+            try:
+                asyncio.run(wrong())
+            except RuntimeError as error:
+                print(error)
+            ''')
+        done = run(code)
+        self.assertEqual(done.stdout, "1\n2\n3 4\n6\n5 True\n7 8\nasyncio.run() cannot be called "
+                                      "from a running event loop\n")
+
+    def test_tools_answer_loops_beside_that_of_the_program(self):
+        code = textwrap.dedent('''
+            import asyncio
+            first = asyncio.create_task(call_tool_async("compute", operation="add", a=1, b=2))
+            await asyncio.sleep(0)
+            async def main():
+                return await asyncio.gather(*(
+                    call_tool_async("compute", operation="add", a=i, b=i) for i in range(3)))
+            print(asyncio.run(main()))
+            await asyncio.sleep(0.05)
+            print(asyncio.run(main()), await first)
+            ''')
+        done = run(code, "--tools", TOOLS)
+        self.assertEqual((done.stdout, done.stderr), ("[0.0, 2.0, 4.0]\n[0.0, 2.0, 4.0] 3.0\n", ""))
+
+    def test_what_a_thread_would_wait_for_in_vain_is_told(self):
+        code = textwrap.dedent('''
+            import queue, threading
+            lock = threading.Lock()
+            lock.acquire()
+            waits = [lock.acquire, queue.Queue().get, queue.SimpleQueue().get,
+                     threading.Event().wait, threading.Barrier(2).wait,
+                     threading.Semaphore(0).acquire, queue.Queue(1).join]
+            full = queue.Queue(1)
+            full.put(1)
+            waits.append(lambda: full.put(2))
+            condition = threading.Condition()
+            def wait():
+                with condition:
+                    condition.wait()
+            waits.append(wait)
+            waits[6].__self__.put(1)
+            told = []
+            threading.excepthook = lambda args: told.append(args.exc_type)
+            for wait in waits:
+                thread = threading.Thread(target=wait)
+                thread.start()
+                thread.join()
+                try:
+                    wait()
+                except RuntimeError as error:
+                    told.append("would wait for ever" in str(error))
+            print(len(waits), told.count(RuntimeError), told.count(True))
+            with lock:
+                pass
+            ''')
+        done = run(code, "--time", "10s")
+        self.assertEqual(done.stdout, "9 9 9\n")
+        self.assertIn("would wait for ever", done.stderr)
+        self.assertEqual(done.returncode, 1)
+
+    def test_a_limit_in_a_thread_ends_the_run(self):
+        code = "import threading\ndef f():\n    while True: pass\n" \
+               "threading.Thread(target=f).start()\nprint('after')"
+        done = run(code, "--time", "300ms")
+        self.assertEqual((done.returncode, done.stdout), (124, ""))
+        self.assertIn("while True: pass", done.stderr)
 
     def test_the_machine_has_a_name_and_no_network(self):
         code = """if True:

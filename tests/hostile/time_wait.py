@@ -1,5 +1,5 @@
 """Wait for descriptors, events, locks and queues that nothing will ever change."""
-# expect: kind=limit limit=wall_ms|cpu_ms
+# expect: kind=limit limit=wall_ms|cpu_ms stdout=refused 3
 # limits: --time 500ms --memory 64MiB
 import queue
 import select
@@ -19,6 +19,11 @@ except RuntimeError:
 lock = _thread.allocate_lock()
 lock.acquire()
 lock.acquire(timeout=0.01)
-lock.acquire()
-queue.Queue().get()
-threading.Barrier(2).wait()
+refused = 0
+for wait in lock.acquire, queue.Queue().get, threading.Barrier(2).wait:
+    try:
+        wait()
+    except RuntimeError:
+        refused += 1
+print("refused", refused)
+lock.acquire(timeout=1000)

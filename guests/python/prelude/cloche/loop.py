@@ -5,12 +5,18 @@ beside what asyncio's own base class does. While it waits the processor is free.
 """
 
 import asyncio
+import contextlib
+import functools
 from asyncio import base_events, events
 from types import TracebackType
 
 import _cloche
 
 from cloche.errors import LimitExceeded, ToolError
+from cloche.threads import apart
+
+_futures = {}  # of calls of tools that are not answered: id -> future, of any loop
+_program_loop = None  # of a program that awaits at its top level
 
 # A look at the host is an exit from the micro-VM. While tasks are ready to run, one in this many
 # turns of the loop looks for answers.
@@ -23,7 +29,7 @@ class Loop(base_events.BaseEventLoop):
     def __init__(self):
         super().__init__()
         self._selector = self
-        self._calls = {}  # id -> future
+        self._calls = set()  # ids of its own in _futures
         self._turns = 0
         self._main = None  # the task that run_until_complete waits for
 
@@ -46,8 +52,11 @@ class Loop(base_events.BaseEventLoop):
 
     def _process_events(self, answers):
         for call, succeeded, value in answers:
-            future = self._calls.pop(call, None)
-            if future is None or future.done():
+            future = _futures.pop(call, None)
+            if future is None:
+                continue
+            future.get_loop()._calls.discard(call)
+            if future.done():
                 continue  # nobody waits any more
             if succeeded:
                 future.set_result(value)
@@ -57,30 +66,41 @@ class Loop(base_events.BaseEventLoop):
     def _write_to_self(self):
         pass  # there is no other thread that could have to wake the loop
 
+    def run_forever(self):
+        with _beside_program_loop():
+            super().run_forever()
+
     def run_until_complete(self, future):
+        if self is _program_loop and self.is_running() and asyncio.iscoroutine(future):
+            return asyncio.run(future)
         self._main = asyncio.ensure_future(future, loop=self)
         if self._main is not future:
             self._main._log_destroy_pending = False
-        return super().run_until_complete(self._main)
+        with _beside_program_loop():
+            return super().run_until_complete(self._main)
 
     def close(self):
         if not self.is_running():
+            for call in self._calls:
+                _futures.pop(call, None)
             self._calls.clear()
         super().close()
 
     def call_tool(self, name, arguments):
         """Start a call of a tool; the future gets its answer."""
         future = self.create_future()
-        self._calls[_cloche.submit(name, arguments)] = future
+        call = _cloche.submit(name, arguments)
+        self._calls.add(call)
+        _futures[call] = future
         return future
 
-    # Threads do not exist: what would run in one runs here and now.
+    # What would run in another thread runs here and now.
 
     def run_in_executor(self, executor, func, *args):
         self._check_closed()
         future = self.create_future()
         try:
-            future.set_result(func(*args))
+            future.set_result(apart(func, *args))
         except StopIteration as error:
             raised = RuntimeError("function raised StopIteration")
             raised.__cause__ = error
@@ -139,7 +159,31 @@ class Policy(events.BaseDefaultEventLoopPolicy):
     _loop_factory = Loop
 
 
+@contextlib.contextmanager
+def _beside_program_loop():
+    """Let a program that awaits at its top level also run loops of its own, as others do: the
+    loop that runs the program stands still meanwhile, as the program does."""
+    aside = _program_loop is not None and events._get_running_loop() is _program_loop
+    if aside:
+        events._set_running_loop(None)
+    try:
+        yield
+    finally:
+        if aside:
+            events._set_running_loop(_program_loop)
+
+
+def _beside(function):
+    @functools.wraps(function)
+    def call(*args, **options):
+        with _beside_program_loop():
+            return function(*args, **options)
+    return call
+
+
 def install():
+    asyncio.Runner.run = _beside(asyncio.Runner.run)
+    asyncio.run = asyncio.runners.run = _beside(asyncio.run)
     # programs reset the policy, or ask for the default one by name: theirs is ours
     asyncio.DefaultEventLoopPolicy._loop_factory = Loop
     asyncio.set_event_loop_policy(Policy())
@@ -148,8 +192,13 @@ def install():
 
 def run(coroutine):
     """Run the coroutine of a program that awaits at its top level."""
+    global _program_loop
     with asyncio.Runner(loop_factory=Loop) as runner:
-        return runner.run(_only_value(coroutine))
+        _program_loop = runner.get_loop()
+        try:
+            return runner.run(_only_value(coroutine))
+        finally:
+            _program_loop = None
 
 
 async def _only_value(coroutine):

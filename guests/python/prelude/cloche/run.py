@@ -5,6 +5,8 @@ import logging
 import sys
 import traceback
 
+from cloche import threads
+
 _TRACEBACK_MAX = 65536  # characters; the middle of a longer one is left out
 _MESSAGE_MAX = 16384
 _REASON_MAX = 1024
@@ -18,7 +20,8 @@ def run_coroutine(coroutine):
 
 
 def finish():
-    """The callbacks of atexit, and what logging's handlers hold back."""
+    """Timers that still run, the callbacks of atexit, and what logging's handlers hold back."""
+    threads.finish()
     atexit._run_exitfuncs()
     for reference in list(logging._handlerList):
         handler = reference()

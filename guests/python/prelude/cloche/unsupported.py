@@ -1,30 +1,20 @@
-"""What a process has and a sandbox has not: threads, processes, sockets.
+"""What a process has and a sandbox has not: processes, sockets.
 
-Each ends in an error that says so, with what to do instead. Thread pools work: what is handed to
-one runs at once, in the caller's only thread.
+Each ends in an error that says so, with what to do instead.
 """
 
-import concurrent.futures.thread
 import errno
 import http.client
 import os
-import queue
 import socket
 import subprocess
-import threading
 import urllib.error
 import urllib.request
 
-_NO_THREADS = ("there are no threads in this sandbox: call the function directly, or use asyncio "
-               "with call_tool_async to wait for several tools at once")
 _NO_PROCESSES = ("there are no processes in this sandbox: do the work in Python, or call a tool")
 _NO_NETWORK = "there is no network in this sandbox: call a tool to reach other machines"
 _HOST_NAME = "localhost"  # for message ids, mailboxes, log records and file: URLs
 _ADDRESS = "127.0.0.1"
-
-
-def _no_thread(*args, **options):
-    raise RuntimeError(_NO_THREADS)
 
 
 def _no_process(*args, **options):
@@ -47,17 +37,6 @@ def _resolve(name):
 
 def _resolve_all(name):
     return name, [], [_resolve(name)]
-
-
-def _run_queue(pool):
-    """Take the place of ThreadPoolExecutor's method that starts a thread for what is queued."""
-    while True:
-        try:
-            item = pool._work_queue.get_nowait()
-        except queue.Empty:
-            return
-        if item is not None:
-            item.run()
 
 
 class _Popen(subprocess.Popen):
@@ -92,8 +71,6 @@ class _HTTPSHandler(urllib.request.AbstractHTTPHandler):
 
 
 def install():
-    threading._start_joinable_thread = _no_thread
-    concurrent.futures.thread.ThreadPoolExecutor._adjust_thread_count = _run_queue
     _Popen.__name__ = _Popen.__qualname__ = "Popen"
     _Popen.__module__ = "subprocess"
     subprocess.Popen = _Popen

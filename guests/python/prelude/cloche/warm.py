@@ -13,7 +13,7 @@ import tempfile
 
 import _cloche
 
-from cloche import builtins, console, loop, patches, unsupported
+from cloche import builtins, console, loop, patches, unsupported, threads
 
 MODULES = """
 abc argparse array ast asyncio atexit base64 binascii bisect builtins bz2 calendar cmath codecs
@@ -117,6 +117,7 @@ def warm():
     tempfile.tempdir = "/tmp"
     console.install()
     unsupported.install()
+    threads.install()
     loop.install()
     patches.install()
     builtins.install()
