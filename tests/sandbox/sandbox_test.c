@@ -556,6 +556,25 @@ static void input_reaches_the_code(void **state)
     free(input);
 }
 
+static void each_piece_of_input_is_a_host_call(void **state)
+{
+    struct fixture *fixture = *state;
+    char *input = calloc(1, 300000);
+    const char *code = "import sys\nprint(len(sys.stdin.buffer.read(100)))\nsys.stdin.read()";
+    struct clo_run_result *result = run_as(fixture, (struct clo_run){.code = code,
+                                                                     .input = input,
+                                                                     .input_length = 300000,
+                                                                     .limits = {.host_calls = 3}});
+    CHECK(result->error.kind == CLO_RUN_LIMIT && strcmp(result->error.limit, "host_calls") == 0);
+    CHECK(strcmp(result->error.type, "HostCallLimitExceeded") == 0);
+    CHECK(strcmp(result->out, "100\n") == 0 && contains(result->err, "line 3"));
+    result =
+        run_as(fixture, (struct clo_run){.code = code, .input = input, .input_length = 300000});
+    CHECK(result->error.kind == CLO_RUN_OK);
+    CHECK(result->usage.host_calls >= 5 && result->usage.host_calls < 100);
+    free(input);
+}
+
 static ptrdiff_t never_input(void *context, char *buffer, size_t capacity, uint64_t wait_ms)
 {
     (void)context, (void)buffer, (void)capacity;
@@ -660,6 +679,7 @@ int main(int count, char **arguments)
         BOTH(output_is_heard_as_it_comes),
         BOTH(arguments_reach_the_code),
         BOTH(input_reaches_the_code),
+        BOTH(each_piece_of_input_is_a_host_call),
         BOTH(waiting_for_input_ends_with_the_run),
         BOTH(the_repr_is_made_where_it_is_read),
         BOTH(wrong_arguments_are_refused),

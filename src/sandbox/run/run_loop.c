@@ -140,14 +140,20 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
     run->cpu_elsewhere_ns = reply->cpu_ns;
     if (run->reached)
         count_grace(run, before, cpu_before);
-    if (reply->status == CLO_CALL_REFUSED && reply->limit)
+    enum clo_limit limit = CLO_LIMIT_WALL;
+    if (reply->status == CLO_CALL_REFUSED && reply->limit) {
         run->refused = reply->limit;
+        if (call.kind == CLO_CALL_INPUT) { /* who reads a file takes no message: Python raises */
+            reply->status = CLO_CALL_INTERRUPTED;
+            limit = reply->limit;
+        }
+    }
     if (reply->status == CLO_CALL_INTERRUPTED) {
         if (run->host->cancelled(run->host->context))
             return ended(clo_run_end_cancelled(run, error));
         if (run->reached)
             return ended(clo_run_end_stopped(run, error));
-        status = interrupt(run, CLO_LIMIT_WALL, error);
+        status = interrupt(run, limit, error);
     } else {
         status = look_elsewhere(run, error);
     }
