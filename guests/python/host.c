@@ -9,6 +9,7 @@
  *   process_time_ns()                 processor time of the run
  *   source(name)                      the text of the program that runs under this name, or None
  *   rehearse(bytes)                   run a request while the image is built (executor.c)
+ *   unraisable(exception, function)   tell of what has ended a thread that _thread started
  *   swap_locals(None or the last)     a new thread's place for threading.local; returns the last
  *
  * A call that a limit of the run interrupts raises what the host has left for the interpreter.
@@ -275,6 +276,18 @@ static PyObject *host_reason(PyObject *self, PyObject *unused)
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)length, "replace");
 }
 
+static PyObject *host_unraisable(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    (void)self;
+    if (count != 2 || !PyExceptionInstance_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "unraisable(exception, function)");
+        return NULL;
+    }
+    PyErr_SetRaisedException(Py_NewRef(args[0]));
+    PyErr_FormatUnraisable("Exception ignored in thread started by %R", args[1]);
+    Py_RETURN_NONE;
+}
+
 static PyObject *swap(PyObject **place, PyObject *with)
 {
     PyObject *last = *place;
@@ -319,6 +332,7 @@ static PyMethodDef functions[] = {
     {"process_time_ns", host_process_time_ns, METH_NOARGS, NULL},
     {"source", clo_executor_source, METH_O, NULL},
     {"rehearse", clo_executor_rehearse, METH_O, NULL},
+    {"unraisable", (PyCFunction)(void (*)(void))host_unraisable, METH_FASTCALL, NULL},
     {"swap_locals", host_swap_locals, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

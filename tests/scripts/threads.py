@@ -94,6 +94,26 @@ thread.start()
 thread.join()
 print("sys.exit ends a thread only")
 
+import _thread
+sys.unraisablehook = lambda args: caught.append(
+    (args.exc_type.__name__, args.err_msg.split(" at ")[0], args.object))
+raw = _thread.allocate_lock()
+raw.acquire()
+
+
+def fail_and_tell():
+    try:
+        fail()
+    finally:
+        raw.release()
+
+
+_thread.start_new_thread(fail_and_tell, ())
+raw.acquire()
+time.sleep(0.1)
+print(caught[1:])
+sys.unraisablehook = sys.__unraisablehook__
+
 
 # subclasses, queues filled before, events set before
 class Sum(threading.Thread):

@@ -68,11 +68,12 @@ def apart(function, *arguments):
 
 
 def wait(seconds):
-    """The program wants a lock that is taken. True: a timer has run, and may have given it back."""
+    """The program wants a lock that is taken. True: a timer has run, and may have given it back;
+    False: the time is over; a text: that will never be, and why."""
     if _timers and _run_next_timer(seconds):
         return True
     if seconds is None:
-        raise RuntimeError(_DEADLOCK)
+        return _DEADLOCK
     _sleep(min(seconds, _LONG))
     return False
 
@@ -95,8 +96,12 @@ class _Handle:
     def join(self, timeout=None):
         until = None if timeout is None or timeout < 0 else time.monotonic() + timeout
         while not self._done:
-            if not wait(None if until is None else max(0, until - time.monotonic())):
+            left = None if until is None else max(0, until - time.monotonic())
+            ran = wait(left)
+            if not ran:
                 return
+            if ran is not True:
+                raise RuntimeError(ran)
 
 
 def _run_thread(function, handle=None, daemon=True):
@@ -134,9 +139,10 @@ def _start_new_thread(function, args, kwargs={}, /):
         if isinstance(error, LimitExceeded):
             raise
     except BaseException as error:
-        sys.unraisablehook(sys.UnraisableHookArgs((
-            type(error), error, error.__traceback__, "Exception ignored in thread started by",
-            function)))
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_globals is globals():
+            frames = frames.tb_next
+        _cloche.unraisable(error.with_traceback(frames), function)
     return own.ident
 
 
