@@ -494,10 +494,14 @@ static int send_run(struct client_run *run, const struct clo_order *order, struc
 
 static int check_size(const struct clo_order *order, struct clo_error *error)
 {
-    if (order->code_length <= CLO_MESSAGE_MAX)
+    size_t arguments = 0;
+    for (size_t i = 0; i < order->argument_count; i++)
+        arguments += strlen(order->arguments[i]) + 1;
+    if (order->code_length <= CLO_MESSAGE_MAX && arguments <= CLO_MESSAGE_MAX - order->code_length)
         return 0;
-    return clo_fail(error, CLO_EINVALID, "the code has %zu bytes; at most %llu are allowed",
-                    order->code_length, CLO_MESSAGE_MAX);
+    return clo_fail(error, CLO_EINVALID,
+                    "the code has %zu bytes and its arguments %zu; at most %llu are allowed",
+                    order->code_length, arguments, CLO_MESSAGE_MAX);
 }
 
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,

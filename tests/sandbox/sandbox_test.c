@@ -642,6 +642,9 @@ static void wrong_arguments_are_refused(void **state)
     bad.arguments = (const char *const[]){long_code};
     assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "9437184 bytes"));
+    bad = (struct clo_run){.code = long_code, .code_length = 8u << 20, .argument_count = 1};
+    bad.arguments = (const char *const[]){long_code + (8u << 20) + 1};
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
     bad = (struct clo_run){.code = "1", .code_length = 1, .input_length = 1};
     assert_int_equal(clo_sandbox_run(fixture->sandbox, &bad, &result, &error), CLO_EINVALID);
     free(long_code);

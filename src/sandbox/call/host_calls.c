@@ -363,4 +363,5 @@ int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *cal
 void clo_host_calls_end(struct clo_host_calls *calls)
 {
     clo_pending_calls_end(calls->pending_calls);
+    calls->run = NULL;
 }
