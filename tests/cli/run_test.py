@@ -313,6 +313,12 @@ class Run(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (124, ""))
         self.assertIn("while True: pass", done.stderr)
 
+    def test_a_limit_waits_for_no_timer(self):
+        result, done = run_json("import threading\nthreading.Timer(100, print).start()\n"
+                                "while True: pass", "--time", "300ms")
+        self.assertEqual(done.returncode, 124)
+        self.assertIn("while True", result["error"]["traceback"] or "")
+
     def test_the_machine_has_a_name_and_no_network(self):
         code = """if True:
             import email.utils, socket, urllib.request

@@ -5,6 +5,8 @@ import logging
 import sys
 import traceback
 
+import _cloche
+
 from cloche import threads
 
 _TRACEBACK_MAX = 65536  # characters; the middle of a longer one is left out
@@ -21,7 +23,8 @@ def run_coroutine(coroutine):
 
 def finish():
     """Timers that still run, the callbacks of atexit, and what logging's handlers hold back."""
-    threads.finish()
+    if not _cloche.reason():  # a limit of the run waits for nothing
+        threads.finish()
     atexit._run_exitfuncs()
     for reference in list(logging._handlerList):
         handler = reference()
