@@ -7,7 +7,7 @@
 #include "agent/internal.h"
 #include "base/buffer.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/utf8.h"
 #include "codeact/codeact.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/limits.h"
@@ -34,7 +34,7 @@ static int take_text(char **copy, const char *what, const char *text, size_t mos
                         "the agent's %s is %zu bytes long; at most %zu are "
                         "allowed",
                         what, length, most);
-    if (!clo_text_valid(text, length))
+    if (!clo_utf8_strict(text, length))
         return clo_fail(error, CLO_EINVALID, "the agent's %s is not UTF-8", what);
     *copy = strdup(text);
     return *copy ? 0 : clo_fail_memory(error);

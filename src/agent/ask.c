@@ -6,7 +6,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "base/text.h"
+#include "base/utf8.h"
 
 #define ANSWER_MAX CLO_MODEL_REPLY_MAX
 
@@ -51,7 +51,7 @@ int clo_agent_ask(struct clo_agent *agent, const char *question, struct clo_canc
                   char **answer, struct clo_error *error)
 {
     *answer = NULL;
-    if (!*question || !clo_text_valid(question, strlen(question)))
+    if (!*question || !clo_utf8_strict(question, strlen(question)))
         return clo_fail(error, CLO_EINVALID, "the question is %s",
                         *question ? "not UTF-8" : "empty");
     json_t *input = json_pack("[{s:s, s:s, s:[{s:s, s:s}]}]", "type", "message", "role", "user",

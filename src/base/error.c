@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/utf8.h"
 
 #undef clo_fail
 #undef clo_fail_errno
@@ -17,9 +17,10 @@
 static void repair(char *text)
 {
     char *to = text;
+    uint32_t point;
     for (size_t left = strlen(text), size; left; text += size, left -= size) {
-        size = clo_text_next(text, left);
-        if (size) {
+        size = clo_utf8_next((const uint8_t *)text, left, &point);
+        if (size && !clo_utf8_is_surrogate(point)) {
             memmove(to, text, size);
             to += size;
             continue;
@@ -31,21 +32,11 @@ static void repair(char *text)
     *to = '\0';
 }
 
-/* Take off the character at the end of a full text of which only a part had room. */
-static void drop_part(char *text, size_t length)
-{
-    size_t start = length;
-    while (start > 0 && length - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start > 0 && !clo_text_next(text + start - 1, length - start + 1))
-        text[start - 1] = '\0';
-}
-
 static void format_text(char *text, size_t size, const char *format, va_list arguments)
 {
     int length = vsnprintf(text, size, format, arguments);
     if (length >= 0 && (size_t)length >= size)
-        drop_part(text, size - 1);
+        text[clo_utf8_cut(text, size - 1)] = '\0';
     repair(text);
 }
 

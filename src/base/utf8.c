@@ -46,28 +46,29 @@ static bool check(const uint8_t *data, size_t length, bool surrogates)
         }
         uint32_t point;
         size_t used = clo_utf8_next(data + at, length - at, &point);
-        if (!used || (!surrogates && point >= 0xd800 && point <= 0xdfff))
+        if (!used || (!surrogates && clo_utf8_is_surrogate(point)))
             return false;
         at += used;
     }
     return true;
 }
 
-bool clo_utf8_valid(const uint8_t *data, size_t length)
+bool clo_utf8_valid(const void *data, size_t length)
 {
     return check(data, length, true);
 }
 
-bool clo_utf8_strict(const uint8_t *data, size_t length)
+bool clo_utf8_strict(const void *data, size_t length)
 {
     return check(data, length, false);
 }
 
-size_t clo_utf8_count(const uint8_t *data, size_t length)
+size_t clo_utf8_count(const void *data, size_t length)
 {
+    const uint8_t *bytes = data;
     size_t count = 0;
     for (size_t i = 0; i < length; i++)
-        count += !is_tail(data[i]);
+        count += !is_tail(bytes[i]);
     return count;
 }
 

@@ -1,4 +1,5 @@
-/* base/utf8.h - the text that Python strings become: UTF-8 plus lone surrogates. */
+/* base/utf8.h - the one decoder of UTF-8 (RFC 3629), with the lone surrogates that Python strings
+ * may hold. What makes text fit for people is in base/text.h. */
 #ifndef CLO_BASE_UTF8_H
 #define CLO_BASE_UTF8_H
 
@@ -11,12 +12,17 @@
  * and what lies beyond U+10FFFF are not. */
 size_t clo_utf8_next(const uint8_t *data, size_t length, uint32_t *point);
 
-bool clo_utf8_valid(const uint8_t *data, size_t length);
+bool clo_utf8_valid(const void *data, size_t length);
 
 /* Without surrogates: what JSON, PCRE2 and the rest of the world call UTF-8. */
-bool clo_utf8_strict(const uint8_t *data, size_t length);
+bool clo_utf8_strict(const void *data, size_t length);
 
-size_t clo_utf8_count(const uint8_t *data, size_t length); /* code points; valid text only */
+size_t clo_utf8_count(const void *data, size_t length); /* code points; valid text only */
+
+static inline bool clo_utf8_is_surrogate(uint32_t point)
+{
+    return point >= 0xd800 && point <= 0xdfff;
+}
 
 /* Replace lone surrogates by U+FFFD, which is as long. Valid text only. */
 void clo_utf8_repair(char *data, size_t length);

@@ -5,36 +5,19 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/text.h"
 
 /* Guest text may hold what JSON strings may not (lone surrogates, stray bytes): each such byte
  * becomes U+FFFD, so that the document is always valid. */
 static json_t *text(const char *data, size_t length)
 {
-    static const char unknown[3] = {'\xEF', '\xBF', '\xBD'}; /* UTF-8 of U+FFFD */
     json_t *string = json_stringn(data ? data : "", data ? length : 0);
     if (string || !data)
         return string;
-    char *clean = malloc(length * sizeof unknown + 1);
-    if (!clean)
-        return NULL;
-    size_t used = 0;
-    for (size_t i = 0; i < length;) {
-        size_t step = 1;
-        while (step < 4 && i + step < length && ((unsigned char)data[i + step] & 0xC0) == 0x80)
-            step++;
-        json_t *piece = json_stringn(data + i, step);
-        if (piece) {
-            memcpy(clean + used, data + i, step);
-            used += step;
-        } else {
-            for (size_t bad = 0; bad < step; bad++, used += sizeof unknown)
-                memcpy(clean + used, unknown, sizeof unknown);
-        }
-        json_decref(piece);
-        i += step;
-    }
-    string = json_stringn(clean, used);
-    free(clean);
+    struct clo_buffer mended = CLO_BUFFER(SIZE_MAX);
+    if (clo_text_mend(&mended, data, length) == 0)
+        string = json_stringn(mended.data, mended.length);
+    clo_buffer_free(&mended);
     return string;
 }
 

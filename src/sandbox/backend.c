@@ -145,9 +145,9 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
     if (!run->code && run->code_length)
         return clo_fail(error, CLO_EINVALID, "code is NULL, but its length is %zu",
                         run->code_length);
-    if (!clo_utf8_strict((const uint8_t *)run->code, run->code_length))
+    if (!clo_utf8_strict(run->code, run->code_length))
         return clo_fail(error, CLO_EINVALID, "the code is not UTF-8");
-    if (run->name && !clo_utf8_strict((const uint8_t *)run->name, strlen(run->name)))
+    if (run->name && !clo_utf8_strict(run->name, strlen(run->name)))
         return clo_fail(error, CLO_EINVALID, "the run's name is not UTF-8");
     if (!run->input && run->input_length)
         return clo_fail(error, CLO_EINVALID, "input is NULL, but its length is %zu",

@@ -14,7 +14,7 @@
 #include "base/buffer.h"
 #include "base/cancel.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/utf8.h"
 
 static void buffer_keeps_its_ceiling(void **state)
 {
@@ -159,12 +159,12 @@ static void a_cut_leaves_whole_characters(void **state)
                 memcpy(big + at, characters[i], size + 1);
             clo_fail(&error, CLO_EINVALID, "%s", big);
             clo_hint(&error, CLO_EINVALID, "%s", big);
-            assert_true(clo_text_valid(error.message, strlen(error.message)));
-            assert_true(clo_text_valid(error.hint, strlen(error.hint)));
+            assert_true(clo_utf8_strict(error.message, strlen(error.message)));
+            assert_true(clo_utf8_strict(error.hint, strlen(error.hint)));
             assert_int_equal(strlen(error.message), before + (most - before) / size * size);
             errno = ENOENT;
             clo_fail_errno(&error, CLO_EINVALID, "%s", big);
-            assert_true(clo_text_valid(error.message, strlen(error.message)));
+            assert_true(clo_utf8_strict(error.message, strlen(error.message)));
         }
 }
 

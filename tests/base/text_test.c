@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 static const struct {
     const char *text;
@@ -41,9 +42,21 @@ static void bad_bytes_are_replaced(void **state)
         struct clo_buffer out = CLO_BUFFER(100);
         clo_text_clean(&out, dirty[i].text, dirty[i].length);
         assert_string_equal(out.data, dirty[i].clean);
-        assert_true(clo_text_valid(out.data, out.length));
+        assert_true(clo_utf8_strict(out.data, out.length));
         clo_buffer_free(&out);
     }
+}
+
+static void mending_keeps_what_is_text(void **state)
+{
+    (void)state;
+    static const char damaged[] = "a\x80\0\xed\xa0\x80z";
+    static const char mended[] = "a\xef\xbf\xbd\0\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz";
+    struct clo_buffer out = CLO_BUFFER(100);
+    assert_int_equal(clo_text_mend(&out, damaged, sizeof damaged - 1), 0);
+    assert_int_equal(out.length, sizeof mended - 1);
+    assert_memory_equal(out.data, mended, out.length);
+    clo_buffer_free(&out);
 }
 
 static void every_byte_pair_becomes_valid(void **state)
@@ -68,7 +81,7 @@ static void cuts_split_no_character(void **state)
     for (size_t most = 0; most <= length + 2; most++) {
         size_t head = clo_text_head(text, length, most), tail = clo_text_tail(text, length, most);
         assert_true(head <= most && length - tail <= most);
-        assert_true(clo_text_valid(text, head) && clo_text_valid(text + tail, length - tail));
+        assert_true(clo_utf8_strict(text, head) && clo_utf8_strict(text + tail, length - tail));
         assert_true(most < length || (head == length && tail == 0));
     }
     assert_int_equal(clo_text_head(text, length, 5), 3);
@@ -113,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_bytes_are_replaced),
+        cmocka_unit_test(mending_keeps_what_is_text),
         cmocka_unit_test(every_byte_pair_becomes_valid),
         cmocka_unit_test(cuts_split_no_character),
         cmocka_unit_test(lone_surrogate_escapes_are_mended),

@@ -50,6 +50,10 @@ class Run(unittest.TestCase):
         self.assertIn("line 4", done.stderr)
         self.assertEqual(cloche("run", "-", stdin="print('in')").stdout, "in\n")
 
+    def test_json_replaces_stray_bytes_and_nothing_beside_them(self):
+        result, _ = run_json(r'import sys; sys.stdout.buffer.write(b"a\x80b\xc3\xa9\xffz\0\xed\xa0\x80")')
+        self.assertEqual(result["stdout"], "a\ufffdb\u00e9\ufffdz\0\ufffd\ufffd\ufffd")
+
     def test_exit_codes(self):
         self.assertEqual(run("import sys; sys.exit(3)").returncode, 3)
         self.assertEqual(run("import sys; sys.exit()").returncode, 0)

@@ -12,7 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
-#include "base/text.h"
+#include "base/utf8.h"
 #include "codeact/codeact.h"
 #include "codeact/signature.h"
 #include "model/run_report.h"
@@ -228,7 +228,7 @@ static void long_output_is_cut_in_the_middle(void **state)
             assert_non_null(text);
             const char *shown;
             size_t length, left, all;
-            assert_true(clo_text_valid(text, strlen(text)));
+            assert_true(clo_utf8_strict(text, strlen(text)));
             assert_true(clo_run_report_read(text, strlen(text), "stdout", &shown, &length));
             const char *note = strstr(shown, "\n[... ");
             assert_int_equal(

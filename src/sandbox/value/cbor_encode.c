@@ -88,7 +88,7 @@ static void put_big_integer(struct clo_buffer *buffer, const struct clo_value_fi
 
 static int put_checked_text(struct encoder *encoder, const char *data, size_t length)
 {
-    if (!clo_utf8_valid((const uint8_t *)data, length))
+    if (!clo_utf8_valid(data, length))
         return clo_fail(encoder->error, CLO_EINVALID, "a text of %zu bytes is not UTF-8", length);
     clo_cbor_put_text(encoder->buffer, data, length);
     return 0;

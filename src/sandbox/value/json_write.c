@@ -74,7 +74,7 @@ static void put_character(struct clo_buffer *buffer, const uint8_t *data, size_t
     const char *escape = point ? strchr(escapes, point < 128 ? (int)point : 1) : NULL;
     if (escape)
         clo_buffer_format(buffer, "\\%c", letters[escape - escapes]);
-    else if (point < 0x20 || point == 0x7f || (point >= 0xd800 && point <= 0xdfff))
+    else if (point < 0x20 || point == 0x7f || clo_utf8_is_surrogate(point))
         clo_buffer_format(buffer, "\\u%04x", point);
     else
         clo_buffer_append(buffer, data, used);

@@ -15,7 +15,7 @@ static void brief_text(char *text, const struct clo_value_fields *value)
     bool cut = shown > TEXT_SHOWN;
     if (cut)
         shown = clo_utf8_cut(value->text.data, TEXT_SHOWN);
-    if (!clo_utf8_strict((const uint8_t *)value->text.data, shown)) {
+    if (!clo_utf8_strict(value->text.data, shown)) {
         snprintf(text, CLO_VALUE_PREVIEW_MAX, "text of %zu bytes with lone surrogates",
                  value->text.length);
         return;

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "model/client.h"
 
 /* An event that waits, with its own copy of what it says. */
@@ -50,10 +51,12 @@ void clo_output_filter_label(char label[CLO_AUDIENCE_LABEL_MAX + 1], const char 
         memcpy(label, "agent_", 6);
         length = 6;
     }
-    for (; *name && length < CLO_AUDIENCE_LABEL_MAX; name++) {
+    for (size_t character; *name && length < CLO_AUDIENCE_LABEL_MAX; name += character) {
         bool good = is_letter(*name) || (*name >= '0' && *name <= '9') || *name == '-';
-        if (((unsigned char)*name & 0xc0) != 0x80) /* one for each character, not byte */
-            label[length++] = good ? *name : '_';
+        label[length++] = good ? *name : '_';
+        character = clo_text_next(name, strnlen(name, 4));
+        if (!character)
+            character = 1;
     }
     label[length] = '\0';
 }

@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "serve/protocol/field.h"
 
 static const struct clo_field fields[] = {
@@ -93,10 +94,7 @@ static int check_fields(const json_t *body, struct clo_problem *problem)
 
 static size_t characters(const char *text)
 {
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
+    return clo_utf8_count(text, strlen(text));
 }
 
 static int check_metadata(const json_t *body, struct clo_problem *problem)

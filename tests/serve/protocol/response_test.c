@@ -181,6 +181,7 @@ static void a_message_that_is_cut_stays_valid(void **state)
     const char *message =
         json_string_value(json_object_get(json_object_get(body, "error"), "message"));
     assert_true(strlen(message) > 700);
+    assert_memory_equal(message, text, 700);
     json_decref(body);
 }
 
