@@ -42,14 +42,14 @@ static void report(const char *name, double *of)
 
 static void run(struct clo_vm *vm)
 {
-    size_t length;
-    const uint8_t *request = clo_image_request(0, &length);
+    static struct clo_buffer request = CLO_BUFFER(CLO_MESSAGE_MAX);
     struct clo_control *control = clo_vm_control(vm);
     struct clo_vm_exit exit_;
     struct clo_error error;
-    memcpy(clo_vm_reply_area(vm), request, length);
-    clo_vm_used_reply(vm, length);
-    control->request_length = (uint32_t)length;
+    clo_image_request(&request, 0);
+    memcpy(clo_vm_reply_area(vm), request.data, request.length);
+    clo_vm_used_reply(vm, request.length);
+    control->request_length = (uint32_t)request.length;
     control->memory_limit = vm->config.memory_limit;
     control->ns_per_tick = 1ull << 30; /* some clock that runs */
     clo_vm_start(vm);

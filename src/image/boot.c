@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "sandbox/run/output_records.h"
 #include "vm/internal.h"
 
 #define BOOT_REALTIME_NS (1700000000ull * 1000000000ull)
@@ -22,13 +23,14 @@ struct session {
     const char *path;        /* of the guest, for messages */
     bool request;            /* this is a run, not the start */
     struct clo_control seen; /* copy of what the guest wrote for the current host call */
-    struct clo_buffer out;   /* what it printed on stdout so far */
-    struct clo_buffer said;  /* on both streams: shown when it fails */
+    struct clo_output_records output;
+    struct clo_buffer out;  /* what it printed on stdout so far */
+    struct clo_buffer said; /* on both streams: shown when it fails */
     struct clo_boot *boot;
     struct clo_error *error;
 };
 
-static void prepare(struct session *session, const uint8_t *request, size_t length)
+static void prepare(struct session *session, const struct clo_buffer *request)
 {
     struct clo_control *control = clo_vm_control(session->vm);
     memset(control, 0, sizeof *control);
@@ -36,40 +38,27 @@ static void prepare(struct session *session, const uint8_t *request, size_t leng
     control->monotonic_ns = BOOT_MONOTONIC_NS;
     control->memory_limit = session->vm->config.memory_limit;
     memset(control->seed, BOOT_SEED, sizeof control->seed);
-    if (request)
-        memcpy(clo_vm_reply_area(session->vm), request, length);
-    control->request_length = (uint32_t)length;
-    clo_vm_used_reply(session->vm, length);
+    if (!request)
+        return;
+    memcpy(clo_vm_reply_area(session->vm), request->data, request->length);
+    control->request_length = (uint32_t)request->length;
+    clo_vm_used_reply(session->vm, request->length);
+}
+
+static void keep_output(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    struct session *session = context;
+    clo_buffer_append(&session->said, data, length);
+    if (stream == CLO_STDOUT)
+        clo_buffer_append(&session->out, data, length);
 }
 
 static int take_output(struct session *session)
 {
-    uint32_t left = session->seen.output_length;
-    const uint8_t *area = clo_vm_output_area(session->vm);
-    if (left > CLO_OUTPUT_AREA_SIZE)
-        return clo_fail(session->error, CLO_EGUEST,
-                        "guest %s: %u bytes of output do not fit its "
-                        "area",
-                        session->path, left);
-    while (left) {
-        uint32_t head;
-        if (left < sizeof head)
-            break;
-        memcpy(&head, area, sizeof head);
-        uint32_t length = head & 0xffffff, stream = head >> 24;
-        area += sizeof head;
-        left -= sizeof head;
-        if (length > left || (stream != 1 && stream != 2))
-            break;
-        clo_buffer_append(&session->said, area, length);
-        if (stream == 1)
-            clo_buffer_append(&session->out, area, length);
-        area += length;
-        left -= length;
-    }
-    if (left)
-        return clo_fail(session->error, CLO_EGUEST, "guest %s: its output is malformed",
-                        session->path);
+    struct clo_error why;
+    if (clo_output_records_take(&session->output, clo_vm_output_area(session->vm),
+                                session->seen.output_length, &why))
+        return clo_fail(session->error, CLO_EGUEST, "guest %s: %s", session->path, why.message);
     return 0;
 }
 
@@ -199,8 +188,8 @@ static int serve(struct session *session)
     }
 }
 
-int clo_image_boot(struct clo_vm *vm, const char *path, const uint8_t *request,
-                   size_t request_length, struct clo_boot *boot, struct clo_error *error)
+int clo_image_boot(struct clo_vm *vm, const char *path, const struct clo_buffer *request,
+                   struct clo_boot *boot, struct clo_error *error)
 {
     struct session session = {.vm = vm,
                               .path = path,
@@ -209,7 +198,8 @@ int clo_image_boot(struct clo_vm *vm, const char *path, const uint8_t *request,
                               .error = error,
                               .out = CLO_BUFFER(BOOT_OUTPUT_MAX),
                               .said = CLO_BUFFER(BOOT_OUTPUT_MAX)};
-    prepare(&session, request, request_length);
+    clo_output_records_begin(&session.output, keep_output, &session, BOOT_OUTPUT_MAX);
+    prepare(&session, request);
     clo_vm_start(vm);
     int status = clo_vm_alarm(vm, BOOT_WALL_NS, 0, error);
     if (!status)

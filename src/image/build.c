@@ -159,7 +159,7 @@ static int boot_and_save(struct build *build, const char *inputs)
         return status;
     status = clo_vm_create(&vm, guest, &config, build->error);
     if (!status)
-        status = clo_image_boot(vm, build->elf, NULL, 0, &boot, build->error);
+        status = clo_image_boot(vm, build->elf, NULL, &boot, build->error);
     if (status)
         goto out;
 
@@ -223,16 +223,18 @@ static int record(struct build *build, const struct clo_image *image, uint32_t *
     int status = clo_vm_create(&vm, image, &config, build->error);
     if (status)
         return status;
-    const uint8_t *request;
-    size_t length;
-    for (size_t i = 0; !status && (request = clo_image_request(i, &length)); i++) {
-        status = clo_image_boot(vm, build->elf, request, length, NULL, build->error);
-        if (!status && vm->pagemap >= 0 && !clo_image_request(i + 1, &length) &&
-            collect(vm, hot, count) < 0)
+    struct clo_buffer request = CLO_BUFFER(CLO_MESSAGE_MAX);
+    bool more = clo_image_request(&request, 0);
+    for (size_t i = 1; !status && more; i++) {
+        status = request.failed ? clo_fail_memory(build->error)
+                                : clo_image_boot(vm, build->elf, &request, NULL, build->error);
+        more = clo_image_request(&request, i);
+        if (!status && vm->pagemap >= 0 && !more && collect(vm, hot, count) < 0)
             status = clo_fail_errno(build->error, CLO_ESYSTEM, "scanning a guest's memory");
         if (!status)
             status = clo_vm_restore(vm, NULL, build->error);
     }
+    clo_buffer_free(&request);
     if (!status && vm->pagemap < 0)
         fprintf(stderr, "image: /proc/self/pagemap cannot be read: the image gets no hot list, its "
                         "first runs take longer\n");

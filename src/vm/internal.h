@@ -30,6 +30,7 @@
 #include <time.h>
 
 #include "abi/image.h"
+#include "base/buffer.h"
 #include "vm/vm.h"
 
 /* ---- the host ---- */
@@ -93,11 +94,11 @@ struct clo_boot {
     struct clo_interrupt_store interrupts[CLO_INTERRUPT_STORES_MAX];
     char runtime[64]; /* from a line "runtime: ..." on stdout, else "unknown" */
 };
-int clo_image_boot(struct clo_vm *vm, const char *path, const uint8_t *request,
-                   size_t request_length, struct clo_boot *boot, struct clo_error *error);
+int clo_image_boot(struct clo_vm *vm, const char *path, const struct clo_buffer *request,
+                   struct clo_boot *boot, struct clo_error *error);
 
-/* warm_requests.c: run requests of typical small programs. NULL behind the last. */
-const uint8_t *clo_image_request(size_t index, size_t *length);
+/* warm_requests.c: write the run request of a typical small program. False: there is no more. */
+bool clo_image_request(struct clo_buffer *request, size_t index);
 
 /* ---- memory ---- */
 

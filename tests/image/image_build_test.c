@@ -214,12 +214,27 @@ static void no_code(uint8_t *elf)
 {
     ((Elf64_Ehdr *)elf)->e_entry = CLO_IMAGE_VA - 4096;
 }
-static void faulting(uint8_t *elf)
+static uint8_t *first_instruction(uint8_t *elf)
 {
     Elf64_Phdr *code = program(elf, PF_X);
-    uint64_t at = ((Elf64_Ehdr *)elf)->e_entry - code->p_vaddr + code->p_offset;
-    elf[at] = 0x0f; /* ud2 */
-    elf[at + 1] = 0x0b;
+    return elf + ((Elf64_Ehdr *)elf)->e_entry - code->p_vaddr + code->p_offset;
+}
+static void faulting(uint8_t *elf)
+{
+    uint8_t *at = first_instruction(elf);
+    at[0] = 0x0f; /* ud2 */
+    at[1] = 0x0b;
+}
+static void printing_to_stream_7(uint8_t *elf)
+{
+    static const char code[] =
+        "\x48\xb8\x00\x10\x00\x00\x05\0\0\0" /* mov $the output area, %rax */
+        "\xc7\x00\x00\x00\x00\x07"           /* movl $a record's header, (%rax) */
+        "\x48\xb8\x00\x00\x00\x00\x05\0\0\0" /* mov $the control page, %rax */
+        "\xc7\x00\x02\x00\x00\x00"           /* its op: FLUSH */
+        "\xc7\x40\x04\x04\x00\x00\x00"       /* its output_length: 4 */
+        "\xe6\x10";                          /* out %al to the port of calls */
+    memcpy(first_instruction(elf), code, sizeof code - 1);
 }
 
 static void wrong_guests_are_refused_with_a_reason(void **state)
@@ -244,6 +259,7 @@ static void wrong_guests_are_refused_with_a_reason(void **state)
         {dynamic, CLO_EINVALID, "dynamically"},
         {no_code, CLO_EIMAGE, "not in code"},
         {faulting, CLO_EGUEST, "CPU exception 6"},
+        {printing_to_stream_7, CLO_EGUEST, "an output record for stream 7"},
     };
     size_t size;
     uint8_t *good = read_all(harness_elf, &size), *bytes = malloc(size);
