@@ -12,6 +12,8 @@
 #include <Python.h>
 #include <stdint.h>
 
+#include "abi/cbor.h"
+
 #define CLO_CBOR_DEPTH_MAX 128 /* nesting, as on the host (cloche/value.h) */
 
 struct clo_cbor_writer {
@@ -22,7 +24,7 @@ struct clo_cbor_writer {
 
 void clo_cbor_start(struct clo_cbor_writer *writer);
 void clo_cbor_clear(struct clo_cbor_writer *writer);
-int clo_cbor_put_head(struct clo_cbor_writer *writer, unsigned major, uint64_t value);
+int clo_cbor_put_head(struct clo_cbor_writer *writer, unsigned major, uint64_t argument);
 int clo_cbor_put_text(struct clo_cbor_writer *writer, PyObject *text);
 int clo_cbor_put_literal(struct clo_cbor_writer *writer, const char *text);
 

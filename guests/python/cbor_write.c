@@ -5,8 +5,6 @@
 
 #include "executor.h"
 
-enum { UNSIGNED = 0, NEGATIVE = 1, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5, TAG = 6, SIMPLE = 7 };
-
 /* The way from the outermost value to the one at hand, for error messages. */
 struct path {
     const struct path *outer;
@@ -71,34 +69,11 @@ static int put_bytes(struct clo_cbor_writer *writer, const void *data, size_t le
     return 0;
 }
 
-static int put_big_endian(struct clo_cbor_writer *writer, uint8_t first, uint64_t value, int size)
+int clo_cbor_put_head(struct clo_cbor_writer *writer, unsigned major, uint64_t argument)
 {
-    uint8_t bytes[9] = {first};
+    uint8_t head[CLO_CBOR_HEAD_MAX];
 
-    for (int i = size; i > 0; i--) {
-        bytes[i] = (uint8_t)value;
-        value >>= 8;
-    }
-    return put_bytes(writer, bytes, (size_t)size + 1);
-}
-
-int clo_cbor_put_head(struct clo_cbor_writer *writer, unsigned major, uint64_t value)
-{
-    uint8_t first = (uint8_t)(major << 5);
-
-    if (value < 24) {
-        return put_big_endian(writer, first | (uint8_t)value, 0, 0);
-    }
-    if (value <= UINT8_MAX) {
-        return put_big_endian(writer, first | 24, value, 1);
-    }
-    if (value <= UINT16_MAX) {
-        return put_big_endian(writer, first | 25, value, 2);
-    }
-    if (value <= UINT32_MAX) {
-        return put_big_endian(writer, first | 26, value, 4);
-    }
-    return put_big_endian(writer, first | 27, value, 8);
+    return put_bytes(writer, head, clo_cbor_head_write(head, major, argument));
 }
 
 static int put_string(struct clo_cbor_writer *writer, unsigned major, const void *data,
@@ -112,7 +87,7 @@ static int put_string(struct clo_cbor_writer *writer, unsigned major, const void
 
 int clo_cbor_put_literal(struct clo_cbor_writer *writer, const char *text)
 {
-    return put_string(writer, TEXT, text, strlen(text));
+    return put_string(writer, CLO_CBOR_TEXT, text, strlen(text));
 }
 
 int clo_cbor_put_text(struct clo_cbor_writer *writer, PyObject *text)
@@ -121,24 +96,24 @@ int clo_cbor_put_text(struct clo_cbor_writer *writer, PyObject *text)
     int error;
 
     if (PyUnicode_IS_COMPACT_ASCII(text)) {
-        return put_string(writer, TEXT, PyUnicode_1BYTE_DATA(text),
+        return put_string(writer, CLO_CBOR_TEXT, PyUnicode_1BYTE_DATA(text),
                           (size_t)PyUnicode_GET_LENGTH(text));
     }
     encoded = PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
     if (encoded == NULL) {
         return -1;
     }
-    error = put_string(writer, TEXT, PyBytes_AS_STRING(encoded), (size_t)PyBytes_GET_SIZE(encoded));
+    error = put_string(writer, CLO_CBOR_TEXT, PyBytes_AS_STRING(encoded),
+                       (size_t)PyBytes_GET_SIZE(encoded));
     Py_DECREF(encoded);
     return error;
 }
 
 static int put_float(struct clo_cbor_writer *writer, double value)
 {
-    uint64_t bits;
+    uint8_t head[CLO_CBOR_HEAD_MAX];
 
-    memcpy(&bits, &value, sizeof bits);
-    return put_big_endian(writer, SIMPLE << 5 | 27, bits, 8);
+    return put_bytes(writer, head, clo_cbor_number_write(head, value));
 }
 
 /* Beyond 64 bits: tag 2 and the magnitude, or for n < 0 tag 3 and the magnitude of -1 - n. */
@@ -154,7 +129,9 @@ static int put_big_integer(struct clo_cbor_writer *writer, PyObject *value, int 
     }
     size = PyLong_AsNativeBytes(magnitude, NULL, 0,
                                 Py_ASNATIVEBYTES_BIG_ENDIAN | Py_ASNATIVEBYTES_UNSIGNED_BUFFER);
-    if (size < 0 || clo_cbor_put_head(writer, TAG, negative ? 3 : 2) < 0) {
+    if (size < 0 ||
+        clo_cbor_put_head(writer, CLO_CBOR_TAG,
+                          negative ? CLO_CBOR_TAG_NEGATIVE : CLO_CBOR_TAG_POSITIVE) < 0) {
         goto out;
     }
     bytes = PyMem_RawMalloc((size_t)size);
@@ -168,7 +145,7 @@ static int put_big_integer(struct clo_cbor_writer *writer, PyObject *value, int 
         while (zeros < size - 1 && bytes[zeros] == 0) {
             zeros++;
         }
-        error = put_string(writer, BYTES, bytes + zeros, (size_t)(size - zeros));
+        error = put_string(writer, CLO_CBOR_BYTES, bytes + zeros, (size_t)(size - zeros));
     }
     PyMem_RawFree(bytes);
 out:
@@ -186,13 +163,13 @@ static int put_integer(struct clo_cbor_writer *writer, PyObject *value)
         if (small == -1 && PyErr_Occurred()) {
             return -1;
         }
-        return small < 0 ? clo_cbor_put_head(writer, NEGATIVE, (uint64_t)(-1 - small))
-                         : clo_cbor_put_head(writer, UNSIGNED, (uint64_t)small);
+        return small < 0 ? clo_cbor_put_head(writer, CLO_CBOR_NEGATIVE, (uint64_t)(-1 - small))
+                         : clo_cbor_put_head(writer, CLO_CBOR_UNSIGNED, (uint64_t)small);
     }
     if (overflow > 0) {
         large = PyLong_AsUnsignedLongLong(value);
         if (!PyErr_Occurred()) {
-            return clo_cbor_put_head(writer, UNSIGNED, large);
+            return clo_cbor_put_head(writer, CLO_CBOR_UNSIGNED, large);
         }
         PyErr_Clear();
     }
@@ -207,7 +184,7 @@ static int put_buffer(struct clo_cbor_writer *writer, PyObject *value)
     if (PyObject_GetBuffer(value, &view, PyBUF_SIMPLE) < 0) {
         return -1;
     }
-    error = put_string(writer, BYTES, view.buf, (size_t)view.len);
+    error = put_string(writer, CLO_CBOR_BYTES, view.buf, (size_t)view.len);
     PyBuffer_Release(&view);
     return error;
 }
@@ -255,7 +232,7 @@ static int put_sequence(struct clo_cbor_writer *writer, PyObject *value, const s
 {
     struct path inner = {.outer = path};
 
-    if (clo_cbor_put_head(writer, ARRAY, (uint64_t)PySequence_Fast_GET_SIZE(value)) < 0) {
+    if (clo_cbor_put_head(writer, CLO_CBOR_ARRAY, (uint64_t)PySequence_Fast_GET_SIZE(value)) < 0) {
         return -1;
     }
     for (; inner.index < PySequence_Fast_GET_SIZE(value); inner.index++) {
@@ -274,7 +251,7 @@ static int put_dict(struct clo_cbor_writer *writer, PyObject *value, const struc
     PyObject *key, *item;
     Py_ssize_t position = 0;
 
-    if (clo_cbor_put_head(writer, MAP, (uint64_t)PyDict_GET_SIZE(value)) < 0) {
+    if (clo_cbor_put_head(writer, CLO_CBOR_MAP, (uint64_t)PyDict_GET_SIZE(value)) < 0) {
         return -1;
     }
     while (PyDict_Next(value, &position, &key, &item)) {
@@ -300,10 +277,11 @@ static int put_value(struct clo_cbor_writer *writer, PyObject *value, const stru
         return -1;
     }
     if (value == Py_None) {
-        return clo_cbor_put_head(writer, SIMPLE, 22);
+        return clo_cbor_put_head(writer, CLO_CBOR_SIMPLE, CLO_CBOR_NULL);
     }
     if (PyBool_Check(value)) {
-        return clo_cbor_put_head(writer, SIMPLE, value == Py_True ? 21 : 20);
+        return clo_cbor_put_head(writer, CLO_CBOR_SIMPLE,
+                                 value == Py_True ? CLO_CBOR_TRUE : CLO_CBOR_FALSE);
     }
     if (PyUnicode_Check(value)) {
         return clo_cbor_put_text(writer, value);

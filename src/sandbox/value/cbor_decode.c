@@ -1,39 +1,16 @@
-/* cbor_decode.c - from hostile bytes to a value.
- *
- * libcbor's streaming decoder reads one head at a time and allocates nothing; what it reports is
- * put into a struct head here, and the tree is built without recursion. All ceilings are checked
- * before memory is taken.
- */
-#include <cbor.h>
+/* cbor_decode.c - from hostile bytes to a value. The tree is built without recursion, and all
+ * ceilings are checked before memory is taken. */
 #include <string.h>
 
+#include "abi/cbor.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "sandbox/value/cbor.h"
 #include "sandbox/value/value.h"
 
-enum head_kind {
-    HEAD_NONE,
-    HEAD_UNSIGNED,
-    HEAD_NEGATIVE, /* the value is -1 - integer */
-    HEAD_NUMBER,
-    HEAD_BOOL,
-    HEAD_NULL,
-    HEAD_TEXT,
-    HEAD_BYTES,
-    HEAD_LIST,
-    HEAD_MAP,
-    HEAD_TAG,
-    HEAD_INDEFINITE,
-    HEAD_UNDEFINED,
-};
-
-struct head {
-    enum head_kind kind;
-    uint64_t integer; /* also the count of a list or map, the number of a tag */
-    double number;
-    const uint8_t *data;
-    size_t length;
+struct item {
+    struct clo_cbor_head head;
+    const uint8_t *data; /* of a text or byte string: head.argument bytes */
 };
 
 struct level {
@@ -51,120 +28,74 @@ struct decoder {
     struct clo_error *error;
 };
 
-#define ON_INTEGER(name, type, what)                                                               \
-    static void name(void *context, type integer)                                                  \
-    {                                                                                              \
-        *(struct head *)context = (struct head){.kind = (what), .integer = integer};               \
-    }
-#define ON_NUMBER(name, type)                                                                      \
-    static void name(void *context, type number)                                                   \
-    {                                                                                              \
-        *(struct head *)context = (struct head){.kind = HEAD_NUMBER, .number = (double)number};    \
-    }
-#define ON_STRING(name, what)                                                                      \
-    static void name(void *context, cbor_data data, size_t length)                                 \
-    {                                                                                              \
-        *(struct head *)context = (struct head){.kind = (what), .data = data, .length = length};   \
-    }
-#define ON_SIMPLE(name, what)                                                                      \
-    static void name(void *context)                                                                \
-    {                                                                                              \
-        *(struct head *)context = (struct head){.kind = (what)};                                   \
-    }
-
-ON_INTEGER(on_uint8, uint8_t, HEAD_UNSIGNED)
-ON_INTEGER(on_uint16, uint16_t, HEAD_UNSIGNED)
-ON_INTEGER(on_uint32, uint32_t, HEAD_UNSIGNED)
-ON_INTEGER(on_uint64, uint64_t, HEAD_UNSIGNED)
-ON_INTEGER(on_negative8, uint8_t, HEAD_NEGATIVE)
-ON_INTEGER(on_negative16, uint16_t, HEAD_NEGATIVE)
-ON_INTEGER(on_negative32, uint32_t, HEAD_NEGATIVE)
-ON_INTEGER(on_negative64, uint64_t, HEAD_NEGATIVE)
-ON_INTEGER(on_tag, uint64_t, HEAD_TAG)
-ON_INTEGER(on_list, size_t, HEAD_LIST)
-ON_INTEGER(on_map, size_t, HEAD_MAP)
-ON_INTEGER(on_bool, bool, HEAD_BOOL)
-ON_NUMBER(on_float, float)
-ON_NUMBER(on_double, double)
-ON_STRING(on_text, HEAD_TEXT)
-ON_STRING(on_bytes, HEAD_BYTES)
-ON_SIMPLE(on_null, HEAD_NULL)
-ON_SIMPLE(on_undefined, HEAD_UNDEFINED)
-ON_SIMPLE(on_indefinite, HEAD_INDEFINITE)
-
-static const struct cbor_callbacks callbacks = {
-    .uint8 = on_uint8,
-    .uint16 = on_uint16,
-    .uint32 = on_uint32,
-    .uint64 = on_uint64,
-    .negint8 = on_negative8,
-    .negint16 = on_negative16,
-    .negint32 = on_negative32,
-    .negint64 = on_negative64,
-    .byte_string = on_bytes,
-    .byte_string_start = on_indefinite,
-    .string = on_text,
-    .string_start = on_indefinite,
-    .array_start = on_list,
-    .indef_array_start = on_indefinite,
-    .map_start = on_map,
-    .indef_map_start = on_indefinite,
-    .tag = on_tag,
-    .float2 = on_float,
-    .float4 = on_float,
-    .float8 = on_double,
-    .undefined = on_undefined,
-    .null = on_null,
-    .boolean = on_bool,
-    .indef_break = on_indefinite,
-};
-
-static int next_head(struct decoder *decoder, struct head *head)
+/* Is this the head of anything? Simple values without a meaning are not, nor is an integer or a tag
+ * of indefinite length. */
+static bool means_something(const struct clo_cbor_head *head)
 {
+    if (head->info == CLO_CBOR_INDEFINITE)
+        return head->major >= CLO_CBOR_BYTES && head->major != CLO_CBOR_TAG;
+    if (head->major == CLO_CBOR_SIMPLE && (head->info < CLO_CBOR_FALSE || head->info == 24))
+        return false;
+    return head->info < 28;
+}
+
+static int cut_off(struct decoder *decoder)
+{
+    return clo_fail(decoder->error, CLO_EINVALID, "CBOR is cut off at byte %zu", decoder->at);
+}
+
+static int next_item(struct decoder *decoder, struct item *item)
+{
+    const uint8_t *start = decoder->data + decoder->at;
     size_t left = decoder->length - decoder->at;
-    *head = (struct head){0};
+    struct clo_cbor_head *head = &item->head;
     if (!left)
         return clo_fail(decoder->error, CLO_EINVALID, "CBOR ends at byte %zu in mid-value",
                         decoder->at);
-    struct cbor_decoder_result result =
-        cbor_stream_decode(decoder->data + decoder->at, left, &callbacks, head);
-    if (result.status == CBOR_DECODER_NEDATA)
-        return clo_fail(decoder->error, CLO_EINVALID, "CBOR is cut off at byte %zu", decoder->at);
-    if (result.status != CBOR_DECODER_FINISHED || head->kind == HEAD_NONE || !result.read ||
-        result.read > left)
+    size_t used = clo_cbor_head_read(head, start, left);
+    if (!means_something(head))
         return clo_fail(decoder->error, CLO_EINVALID, "byte 0x%02x at %zu begins no CBOR value",
-                        decoder->data[decoder->at], decoder->at);
-    if (head->kind == HEAD_INDEFINITE)
+                        start[0], decoder->at);
+    if (!used)
+        return cut_off(decoder);
+    if (head->info == CLO_CBOR_INDEFINITE)
         return clo_fail(decoder->error, CLO_EINVALID,
                         "CBOR of indefinite length at byte %zu; only definite lengths are allowed",
                         decoder->at);
-    if (head->kind == HEAD_UNDEFINED)
+    if (head->major == CLO_CBOR_SIMPLE && head->info == CLO_CBOR_UNDEFINED)
         return clo_fail(decoder->error, CLO_EINVALID, "CBOR undefined at byte %zu", decoder->at);
-    decoder->at += result.read;
+    item->data = start + used;
+    if (head->major == CLO_CBOR_BYTES || head->major == CLO_CBOR_TEXT) {
+        if (head->argument > left - used)
+            return cut_off(decoder);
+        used += head->argument;
+    }
+    decoder->at += used;
     return 0;
 }
 
-static int put_text(struct decoder *decoder, struct clo_value *value, const struct head *head)
+static int put_text(struct decoder *decoder, struct clo_value *value, const struct item *item)
 {
-    if (!clo_utf8_valid(head->data, head->length))
+    if (!clo_utf8_valid(item->data, item->head.argument))
         return clo_fail(decoder->error, CLO_EINVALID, "text before byte %zu is not UTF-8",
                         decoder->at);
-    if (clo_value_set_text_n(value, (const char *)head->data, head->length))
+    if (clo_value_set_text_n(value, (const char *)item->data, item->head.argument))
         return clo_fail_memory(decoder->error);
     return 0;
 }
 
-static int put_integer(struct decoder *decoder, struct clo_value *value, const struct head *head)
+static int put_integer(struct decoder *decoder, struct clo_value *value,
+                       const struct clo_cbor_head *head)
 {
-    bool negative = head->kind == HEAD_NEGATIVE;
-    if (head->integer <= INT64_MAX) {
-        int64_t integer = (int64_t)head->integer;
+    bool negative = head->major == CLO_CBOR_NEGATIVE;
+    if (head->argument <= INT64_MAX) {
+        int64_t integer = (int64_t)head->argument;
         clo_value_set_integer(value, negative ? -1 - integer : integer);
         return 0;
     }
     uint8_t bytes[8];
     for (int i = 0; i < 8; i++)
-        bytes[i] = (uint8_t)(head->integer >> (56 - 8 * i));
+        bytes[i] = (uint8_t)(head->argument >> (56 - 8 * i));
     if (clo_value_set_magnitude(value, negative, bytes, sizeof bytes))
         return clo_fail_memory(decoder->error);
     return 0;
@@ -173,89 +104,98 @@ static int put_integer(struct decoder *decoder, struct clo_value *value, const s
 /* RFC 8949, section 3.4.3: tag 2 is an unsigned, tag 3 a negative integer of any size. */
 static int put_tagged(struct decoder *decoder, struct clo_value *value, uint64_t tag)
 {
-    if (tag != 2 && tag != 3)
+    if (tag != CLO_CBOR_TAG_POSITIVE && tag != CLO_CBOR_TAG_NEGATIVE)
         return clo_fail(decoder->error, CLO_EINVALID,
                         "CBOR tag %llu before byte %zu; only 2 and "
                         "3 (integers) are allowed",
                         (unsigned long long)tag, decoder->at);
-    struct head head;
-    int status = next_head(decoder, &head);
+    struct item item;
+    int status = next_item(decoder, &item);
     if (status)
         return status;
-    if (head.kind != HEAD_BYTES)
+    if (item.head.major != CLO_CBOR_BYTES)
         return clo_fail(decoder->error, CLO_EINVALID,
                         "CBOR integer (tag %llu) before byte %zu is "
                         "no byte string",
                         (unsigned long long)tag, decoder->at);
-    if (clo_value_set_magnitude(value, tag == 3, head.data, head.length))
+    if (clo_value_set_magnitude(value, tag == CLO_CBOR_TAG_NEGATIVE, item.data, item.head.argument))
         return clo_fail_memory(decoder->error);
     return 0;
 }
 
-static int open_container(struct decoder *decoder, struct clo_value *value, const struct head *head)
+static int open_container(struct decoder *decoder, struct clo_value *value,
+                          const struct clo_cbor_head *head)
 {
-    uint64_t least = head->kind == HEAD_MAP ? 2 : 1; /* bytes that an element takes */
+    uint64_t least = head->major == CLO_CBOR_MAP ? 2 : 1; /* bytes that an element takes */
     uint64_t left = decoder->length - decoder->at;
-    if (head->integer > left / least)
+    if (head->argument > left / least)
         return clo_fail(decoder->error, CLO_EINVALID,
                         "CBOR container before byte %zu claims %llu "
                         "elements, but only %llu bytes follow",
-                        decoder->at, (unsigned long long)head->integer, (unsigned long long)left);
-    if (head->integer > CLO_VALUE_NODES_MAX - decoder->nodes ||
-        decoder->missing > CLO_VALUE_NODES_MAX - decoder->nodes - head->integer)
+                        decoder->at, (unsigned long long)head->argument, (unsigned long long)left);
+    if (head->argument > CLO_VALUE_NODES_MAX - decoder->nodes ||
+        decoder->missing > CLO_VALUE_NODES_MAX - decoder->nodes - head->argument)
         return clo_fail(decoder->error, CLO_ELIMIT, "a value has more than %u parts",
                         CLO_VALUE_NODES_MAX);
     if (decoder->depth == CLO_VALUE_DEPTH_MAX)
         return clo_fail(decoder->error, CLO_ELIMIT, "a value is nested more than %d levels deep",
                         CLO_VALUE_DEPTH_MAX);
-    if (head->kind == HEAD_MAP)
+    if (head->major == CLO_CBOR_MAP)
         clo_value_set_map(value);
     else
         clo_value_set_list(value);
-    if (clo_value_reserve(value, head->integer))
+    if (clo_value_reserve(value, head->argument))
         return clo_fail_memory(decoder->error);
-    decoder->missing += head->integer;
-    decoder->levels[decoder->depth++] = (struct level){value, head->integer};
+    decoder->missing += head->argument;
+    decoder->levels[decoder->depth++] = (struct level){value, head->argument};
+    return 0;
+}
+
+static int put_simple(struct clo_value *value, const struct clo_cbor_head *head)
+{
+    if (head->info >= CLO_CBOR_FLOAT16)
+        clo_value_set_number(value, clo_cbor_number(head));
+    else if (head->info != CLO_CBOR_NULL)
+        clo_value_set_bool(value, head->info == CLO_CBOR_TRUE);
     return 0;
 }
 
 static int decode_one(struct decoder *decoder, struct clo_value *value)
 {
-    struct head head;
-    int status = next_head(decoder, &head);
+    struct item item;
+    int status = next_item(decoder, &item);
     if (status)
         return status;
     if (decoder->nodes++ == CLO_VALUE_NODES_MAX)
         return clo_fail(decoder->error, CLO_ELIMIT, "a value has more than %u parts",
                         CLO_VALUE_NODES_MAX);
-    switch (head.kind) {
-    case HEAD_UNSIGNED:
-    case HEAD_NEGATIVE: return put_integer(decoder, value, &head);
-    case HEAD_NUMBER: clo_value_set_number(value, head.number); return 0;
-    case HEAD_BOOL: clo_value_set_bool(value, head.integer != 0); return 0;
-    case HEAD_TEXT: return put_text(decoder, value, &head);
-    case HEAD_BYTES:
-        if (clo_value_set_bytes(value, head.data, head.length))
+    switch ((enum clo_cbor_major)item.head.major) {
+    case CLO_CBOR_UNSIGNED:
+    case CLO_CBOR_NEGATIVE: return put_integer(decoder, value, &item.head);
+    case CLO_CBOR_TEXT: return put_text(decoder, value, &item);
+    case CLO_CBOR_BYTES:
+        if (clo_value_set_bytes(value, item.data, item.head.argument))
             return clo_fail_memory(decoder->error);
         return 0;
-    case HEAD_TAG: return put_tagged(decoder, value, head.integer);
-    case HEAD_LIST:
-    case HEAD_MAP: return open_container(decoder, value, &head);
-    default: return 0; /* null */
+    case CLO_CBOR_TAG: return put_tagged(decoder, value, item.head.argument);
+    case CLO_CBOR_ARRAY:
+    case CLO_CBOR_MAP: return open_container(decoder, value, &item.head);
+    case CLO_CBOR_SIMPLE: break;
     }
+    return put_simple(value, &item.head);
 }
 
 static struct clo_value *next_member(struct decoder *decoder, struct clo_value *map)
 {
-    struct head key;
-    if (next_head(decoder, &key))
+    struct item key;
+    if (next_item(decoder, &key))
         return NULL;
-    if (key.kind != HEAD_TEXT || !clo_utf8_valid(key.data, key.length)) {
+    if (key.head.major != CLO_CBOR_TEXT || !clo_utf8_valid(key.data, key.head.argument)) {
         clo_fail(decoder->error, CLO_EINVALID, "a map key before byte %zu is not text",
                  decoder->at);
         return NULL;
     }
-    struct clo_value *value = clo_value_add(map, (const char *)key.data, key.length);
+    struct clo_value *value = clo_value_add(map, (const char *)key.data, key.head.argument);
     if (!value)
         clo_fail_memory(decoder->error);
     return value;

@@ -3,15 +3,13 @@
  * Values come from tools, which may build anything: depth and node ceilings hold here too, so that
  * what is sent can be read again.
  */
-#include <cbor.h>
 #include <string.h>
 
+#include "abi/cbor.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "sandbox/value/cbor.h"
 #include "sandbox/value/value.h"
-
-#define HEAD_MAX 9 /* bytes of the longest CBOR head */
 
 struct encoder {
     struct clo_buffer *buffer;
@@ -19,70 +17,71 @@ struct encoder {
     size_t nodes;
 };
 
-static void put_head(struct clo_buffer *buffer, size_t (*encode)(size_t, unsigned char *, size_t),
-                     size_t count)
+static void put_head(struct clo_buffer *buffer, enum clo_cbor_major major, uint64_t argument)
 {
-    unsigned char head[HEAD_MAX];
-    clo_buffer_append(buffer, head, encode(count, head, sizeof head));
+    uint8_t head[CLO_CBOR_HEAD_MAX];
+    clo_buffer_append(buffer, head, clo_cbor_head_write(head, major, argument));
+}
+
+static void put_string(struct clo_buffer *buffer, enum clo_cbor_major major, const char *data,
+                       size_t length)
+{
+    put_head(buffer, major, length);
+    clo_buffer_append(buffer, data, length);
 }
 
 void clo_cbor_put_map(struct clo_buffer *buffer, size_t count)
 {
-    put_head(buffer, cbor_encode_map_start, count);
+    put_head(buffer, CLO_CBOR_MAP, count);
 }
 
 void clo_cbor_put_list(struct clo_buffer *buffer, size_t count)
 {
-    put_head(buffer, cbor_encode_array_start, count);
+    put_head(buffer, CLO_CBOR_ARRAY, count);
 }
 
 void clo_cbor_put_integer(struct clo_buffer *buffer, int64_t integer)
 {
-    unsigned char head[HEAD_MAX];
-    size_t used = integer < 0 ? cbor_encode_negint((uint64_t)(-1 - integer), head, sizeof head)
-                              : cbor_encode_uint((uint64_t)integer, head, sizeof head);
-    clo_buffer_append(buffer, head, used);
+    if (integer < 0)
+        put_head(buffer, CLO_CBOR_NEGATIVE, (uint64_t)(-1 - integer));
+    else
+        put_head(buffer, CLO_CBOR_UNSIGNED, (uint64_t)integer);
 }
 
 void clo_cbor_put_text(struct clo_buffer *buffer, const char *data, size_t length)
 {
-    put_head(buffer, cbor_encode_string_start, length);
-    clo_buffer_append(buffer, data, length);
+    put_string(buffer, CLO_CBOR_TEXT, data, length);
 }
 
 void clo_cbor_put_string(struct clo_buffer *buffer, const char *text)
 {
-    clo_cbor_put_text(buffer, text, strlen(text));
+    put_string(buffer, CLO_CBOR_TEXT, text, strlen(text));
 }
 
 void clo_cbor_put_null(struct clo_buffer *buffer)
 {
-    unsigned char head[HEAD_MAX];
-    clo_buffer_append(buffer, head, cbor_encode_null(head, sizeof head));
+    put_head(buffer, CLO_CBOR_SIMPLE, CLO_CBOR_NULL);
 }
 
 void clo_cbor_put_bytes(struct clo_buffer *buffer, const void *data, size_t length)
 {
-    put_head(buffer, cbor_encode_bytestring_start, length);
-    clo_buffer_append(buffer, data, length);
+    put_string(buffer, CLO_CBOR_BYTES, data, length);
 }
 
 static void put_number(struct clo_buffer *buffer, double number)
 {
-    unsigned char head[HEAD_MAX];
-    clo_buffer_append(buffer, head, cbor_encode_double(number, head, sizeof head));
+    uint8_t head[CLO_CBOR_HEAD_MAX];
+    clo_buffer_append(buffer, head, clo_cbor_number_write(head, number));
 }
 
 void clo_cbor_put_bool(struct clo_buffer *buffer, bool boolean)
 {
-    unsigned char head[HEAD_MAX];
-    clo_buffer_append(buffer, head, cbor_encode_bool(boolean, head, sizeof head));
+    put_head(buffer, CLO_CBOR_SIMPLE, boolean ? CLO_CBOR_TRUE : CLO_CBOR_FALSE);
 }
 
 static void put_big_integer(struct clo_buffer *buffer, const struct clo_value_fields *value)
 {
-    unsigned char head[HEAD_MAX];
-    clo_buffer_append(buffer, head, cbor_encode_tag(value->negative ? 3 : 2, head, sizeof head));
+    put_head(buffer, CLO_CBOR_TAG, value->negative ? CLO_CBOR_TAG_NEGATIVE : CLO_CBOR_TAG_POSITIVE);
     clo_cbor_put_bytes(buffer, value->text.data, value->text.length);
 }
 
@@ -148,8 +147,7 @@ static int encode(struct encoder *encoder, const struct clo_value *whole, int de
     case CLO_NUMBER: put_number(encoder->buffer, value->number); return 0;
     case CLO_TEXT: return put_checked_text(encoder, value->text.data, value->text.length);
     case CLO_BYTES:
-        put_head(encoder->buffer, cbor_encode_bytestring_start, value->text.length);
-        clo_buffer_append(encoder->buffer, value->text.data, value->text.length);
+        put_string(encoder->buffer, CLO_CBOR_BYTES, value->text.data, value->text.length);
         return 0;
     case CLO_LIST: return encode_list(encoder, value, depth);
     case CLO_MAP: return encode_map(encoder, value, depth);
