@@ -44,6 +44,17 @@ struct clo_limits {
     uint64_t host_call_bytes; /* [8 MiB, also the most] one message of a host call */
 };
 
+/* Which of them, as errors say it. */
+enum clo_limit {
+    CLO_LIMIT_NONE = 0,
+    CLO_LIMIT_WALL,
+    CLO_LIMIT_CPU,
+    CLO_LIMIT_MEMORY,
+    CLO_LIMIT_OUTPUT,
+    CLO_LIMIT_HOST_CALLS,
+    CLO_LIMIT_HOST_CALL_BYTES,
+};
+
 enum clo_isolation {
     CLO_ISOLATION_THREAD = 0, /* the micro-VM lives in this process */
     CLO_ISOLATION_WORKER = 1, /* in a worker process of its own */
@@ -116,9 +127,9 @@ struct clo_run_error {
     enum clo_run_error_kind kind;
     char *type; /* "ZeroDivisionError", "TimeLimitExceeded", "StackOverflow" …; UTF-8 */
     char *message;
-    char *traceback;   /* with the user's source lines; may be NULL */
-    int line;          /* in the user's code; 0: not known */
-    const char *limit; /* "wall_ms", "cpu_ms", "memory", "output", "host_calls" …; else NULL */
+    char *traceback;      /* with the user's source lines; may be NULL */
+    int line;             /* in the user's code; 0: not known */
+    enum clo_limit limit; /* of CLO_RUN_LIMIT, and its value; else CLO_LIMIT_NONE */
     uint64_t limit_value;
 };
 
@@ -153,6 +164,9 @@ struct clo_sandbox;
 struct clo_pool;
 
 CLO_API const char *clo_run_error_name(enum clo_run_error_kind kind);
+
+/* The name of its field in struct clo_limits: "wall_ms", "memory" …; NULL: none. */
+CLO_API const char *clo_limit_name(enum clo_limit limit);
 
 /* One ceiling on the guest memory of all sandboxes and pools of the process together, in bytes.
  * Memory is reserved: a run in a pool counts its memory limit from before it starts until its

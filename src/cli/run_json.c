@@ -36,7 +36,7 @@ static json_t *error_object(const struct clo_run_error *error)
     clo_json_put(&object, "message", text_or_null(error->message));
     clo_json_put(&object, "traceback", text_or_null(error->traceback));
     clo_json_put(&object, "line", error->line ? json_integer(error->line) : json_null());
-    clo_json_put(&object, "limit", text_or_null(error->limit));
+    clo_json_put(&object, "limit", text_or_null(clo_limit_name(error->limit)));
     clo_json_put(&object, "limit_value",
                  error->limit ? json_integer((json_int_t)error->limit_value) : json_null());
     return object;

@@ -92,7 +92,7 @@ static void write_error(struct clo_buffer *out, const struct clo_run_result *res
         clo_buffer_text(out, ": ");
         clo_text_clean(out, message, strlen(message));
         if (error->limit)
-            clo_buffer_format(out, " (limit %s: %llu)", error->limit,
+            clo_buffer_format(out, " (limit %s: %llu)", clo_limit_name(error->limit),
                               (unsigned long long)error->limit_value);
         clo_buffer_text(out, "\n");
     }

@@ -73,7 +73,7 @@ static bool hostile_run(struct clo_sandbox *sandbox, const char *path, size_t le
     json_object_set_new(line, "kind", json_string(clo_run_error_name(result->error.kind)));
     json_object_set_new(line, "type", text(result->error.type));
     json_object_set_new(line, "message", text(result->error.message));
-    json_object_set_new(line, "limit", text(result->error.limit));
+    json_object_set_new(line, "limit", text(clo_limit_name(result->error.limit)));
     json_object_set_new(line, "stdout", text(result->out_length < 1000 ? result->out : NULL));
     json_object_set_new(line, "exit_code", json_integer(result->exit_code));
     json_object_set_new(line, "wall_us", json_integer((json_int_t)result->usage.wall_us));

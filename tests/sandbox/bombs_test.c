@@ -187,8 +187,7 @@ static bool is_refused_with_reason(const struct job *job)
 /* How did a bomb end? Counts the ways; anything else is a failure. */
 static void check_bomb(struct job *job, size_t *limited, size_t *refused)
 {
-    if (job->status == 0 && job->result->error.limit &&
-        strcmp(job->result->error.limit, "memory") == 0) {
+    if (job->status == 0 && job->result->error.limit == CLO_LIMIT_MEMORY) {
         assert_int_equal(job->result->exit_code, 137);
         ++*limited;
     } else if (is_refused_with_reason(job)) {
@@ -196,7 +195,8 @@ static void check_bomb(struct job *job, size_t *limited, size_t *refused)
     } else {
         fail_msg("%s: status %d, %s, limit %s, %s", job->code, job->status,
                  job->status ? job->error.message : clo_run_error_name(job->result->error.kind),
-                 job->result && job->result->error.limit ? job->result->error.limit : "none",
+                 job->result && job->result->error.limit ? clo_limit_name(job->result->error.limit)
+                                                         : "none",
                  job->result ? job->result->err : "");
     }
     clo_run_result_free(job->result);

@@ -138,14 +138,15 @@ static void runs_give_what_the_table_says(void **state)
 static const struct {
     const char *code;
     struct clo_limits limits;
-    const char *limit, *type, *message;
+    enum clo_limit limit;
+    const char *type, *message;
     int exit_code;
     const char *err; /* in stderr */
     int line;        /* -1: not looked at */
 } limit_cases[] = {
     {"print('a')\nwhile True:\n    pass",
      {.wall_ms = 200},
-     "wall_ms",
+     CLO_LIMIT_WALL,
      "TimeLimitExceeded",
      "wall time limit of 200 ms reached",
      124,
@@ -171,7 +172,7 @@ static const struct {
      -1},
     {"print('a')\nwhile True: pass",
      {.cpu_ms = 150},
-     "cpu_ms",
+     CLO_LIMIT_CPU,
      "CpuLimitExceeded",
      "CPU time limit of 150 ms reached",
      124,
@@ -179,7 +180,7 @@ static const struct {
      2},
     {"print('a')\nimport time\ntime.sleep(60)",
      {.wall_ms = 150},
-     "wall_ms",
+     CLO_LIMIT_WALL,
      "TimeLimitExceeded",
      "150 ms",
      124,
@@ -187,7 +188,7 @@ static const struct {
      3},
     {"print('a')\nwhile True:\n  try:\n    while True: pass\n  except BaseException: pass",
      {.wall_ms = 150},
-     "wall_ms",
+     CLO_LIMIT_WALL,
      "TimeLimitExceeded",
      "150 ms",
      124,
@@ -195,7 +196,7 @@ static const struct {
      0},
     {"print('a')\n10 ** 10 ** 8",
      {.wall_ms = 150},
-     "wall_ms",
+     CLO_LIMIT_WALL,
      "TimeLimitExceeded",
      "150 ms",
      124,
@@ -203,7 +204,7 @@ static const struct {
      -1},
     {"print('a')\ntry:\n  while True: pass\nexcept BaseException: print('caught')",
      {.wall_ms = 150},
-     "wall_ms",
+     CLO_LIMIT_WALL,
      "TimeLimitExceeded",
      "150 ms",
      124,
@@ -211,7 +212,7 @@ static const struct {
      0},
     {"print('a')\nx = []\nwhile True: x.append(bytes(1 << 20))",
      {.memory = 64 << 20},
-     "memory",
+     CLO_LIMIT_MEMORY,
      "MemoryError",
      "memory limit of 67108864 bytes",
      137,
@@ -219,7 +220,7 @@ static const struct {
      3},
     {"print('a')\nwhile True: print('x' * 100)",
      {.output = 5000},
-     "output",
+     CLO_LIMIT_OUTPUT,
      "OutputLimitExceeded",
      "output limit of 5000 bytes",
      1,
@@ -227,7 +228,7 @@ static const struct {
      -1},
     {"print('a')\nwhile True: call_tool('add', a=1, b=2)",
      {.host_calls = 50},
-     "host_calls",
+     CLO_LIMIT_HOST_CALLS,
      "HostCallLimitExceeded",
      "limit of 50 host calls",
      1,
@@ -235,7 +236,7 @@ static const struct {
      2},
     {"print('a')\ncall_tool('echo', value='x' * 5000)",
      {.host_call_bytes = 1000},
-     "host_call_bytes",
+     CLO_LIMIT_HOST_CALL_BYTES,
      "HostCallTooLarge",
      "limit of 1000 bytes",
      1,
@@ -254,7 +255,7 @@ static void each_limit_ends_a_run_and_says_so(void **state)
             run_as(fixture, (struct clo_run){.code = code, .limits = limit_cases[i].limits});
         uint64_t took = clo_monotonic_ns() - before;
         CHECK(result->error.kind == CLO_RUN_LIMIT);
-        CHECK(strcmp(result->error.limit, limit_cases[i].limit) == 0);
+        CHECK(result->error.limit == limit_cases[i].limit);
         CHECK(strcmp(result->error.type, limit_cases[i].type) == 0);
         CHECK(contains(result->error.message, limit_cases[i].message));
         CHECK(result->exit_code == limit_cases[i].exit_code);

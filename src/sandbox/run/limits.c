@@ -98,7 +98,7 @@ int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wante
 
 const char *clo_limit_name(enum clo_limit limit)
 {
-    return rows[limit].name;
+    return (unsigned)limit < CLO_LIMIT_COUNT ? rows[limit].name : NULL;
 }
 
 const char *clo_limit_type(enum clo_limit limit)

@@ -11,23 +11,13 @@
 #define CLO_OUTPUT_MAX (256ull << 20)
 #define CLO_HOST_CALLS_MAX 1000000000ull
 
-enum clo_limit { /* crosses from a worker to its host: keep the numbers */
-                 CLO_LIMIT_NONE = 0,
-                 CLO_LIMIT_WALL,
-                 CLO_LIMIT_CPU,
-                 CLO_LIMIT_MEMORY,
-                 CLO_LIMIT_OUTPUT,
-                 CLO_LIMIT_HOST_CALLS,
-                 CLO_LIMIT_HOST_CALL_BYTES,
-                 CLO_LIMIT_COUNT
-};
+#define CLO_LIMIT_COUNT (CLO_LIMIT_HOST_CALL_BYTES + 1)
 
 /* Fill what `wanted` leaves 0 from `fallback` (NULL: the library's defaults) and check the ranges.
  * Memory is rounded up to 2 MiB. CLO_EINVALID names the limit and its range. */
 int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wanted,
                        const struct clo_limits *fallback, struct clo_error *error);
 
-const char *clo_limit_name(enum clo_limit limit); /* "wall_ms"; NULL for none */
 const char *clo_limit_type(enum clo_limit limit); /* "TimeLimitExceeded" */
 uint64_t clo_limit_value(const struct clo_limits *limits, enum clo_limit limit);
 int clo_limit_exit_code(enum clo_limit limit);

@@ -18,7 +18,7 @@ static int set_limit(struct clo_run_loop *run, enum clo_limit limit, struct clo_
     clo_limit_text(text, limit, value);
     if (clo_result_set_error(result, CLO_RUN_LIMIT, clo_limit_type(limit), text))
         return clo_fail_memory(error);
-    result->error.limit = clo_limit_name(limit);
+    result->error.limit = limit;
     result->error.limit_value = value;
     result->exit_code = clo_limit_exit_code(limit);
     return 0;

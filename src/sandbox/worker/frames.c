@@ -82,15 +82,6 @@ void clo_frame_put_violation(struct clo_frame_socket *frames, const char *messag
     put_reply(frames, &body, message, strlen(message));
 }
 
-static enum clo_limit limit_by_name(const char *name)
-{
-    for (int i = 1; name && i < CLO_LIMIT_COUNT; i++) {
-        if (strcmp(clo_limit_name((enum clo_limit)i), name) == 0)
-            return (enum clo_limit)i;
-    }
-    return CLO_LIMIT_NONE;
-}
-
 static uint32_t length_of(const char *text)
 {
     return text ? (uint32_t)strlen(text) : 0;
@@ -105,7 +96,7 @@ void clo_frame_put_result(struct clo_frame_socket *frames, const struct clo_run_
         .kind = error->kind,
         .exit_code = result->exit_code,
         .line = error->line,
-        .limit = limit_by_name(error->limit),
+        .limit = error->limit,
         .has = (error->traceback ? CLO_HAS_TRACEBACK : 0) | (result->result ? CLO_HAS_RESULT : 0),
         .last = last,
         .type_length = length_of(error->type),
@@ -334,9 +325,9 @@ int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits
                    : clo_fail(error, CLO_EGUEST, "a result that is not well-formed");
     result->error.kind = (enum clo_run_error_kind)body.kind;
     result->error.line = body.line > 0 ? body.line : 0;
-    result->error.limit = clo_limit_name((enum clo_limit)body.limit);
+    result->error.limit = (enum clo_limit)body.limit;
     if (body.limit)
-        result->error.limit_value = clo_limit_value(limits, (enum clo_limit)body.limit);
+        result->error.limit_value = clo_limit_value(limits, result->error.limit);
     result->exit_code = body.exit_code;
     result->usage = body.usage;
     return 0;

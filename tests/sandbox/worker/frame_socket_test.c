@@ -92,7 +92,7 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     struct clo_limits limits = {.wall_ms = 200};
     bool last;
     assert_int_equal(clo_result_set_error(result, CLO_RUN_LIMIT, "TimeLimitExceeded", "late"), 0);
-    result->error.limit = "wall_ms";
+    result->error.limit = CLO_LIMIT_WALL;
     result->error.line = 3;
     result->error.traceback = strdup("Traceback");
     result->result = strdup("42");
@@ -108,7 +108,7 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     assert_string_equal(back->error.type, "TimeLimitExceeded");
     assert_string_equal(back->error.message, "late");
     assert_string_equal(back->error.traceback, "Traceback");
-    assert_string_equal(back->error.limit, "wall_ms");
+    assert_int_equal(back->error.limit, CLO_LIMIT_WALL);
     assert_int_equal(back->error.limit_value, 200);
     assert_int_equal(back->error.line, 3);
     assert_string_equal(back->result, "42");
