@@ -268,6 +268,32 @@ static void each_limit_ends_a_run_and_says_so(void **state)
     }
 }
 
+#define REFUSED                                                                                    \
+    "try:\n    call_tool('echo', value='x' * 5000)\nexcept ToolError as e:\n    error = e\n"
+
+static void a_refused_call_is_the_end_only_if_its_error_was(void **state)
+{
+    static const struct {
+        const char *code, *type;
+        enum clo_run_error_kind kind;
+    } ends[] = {
+        {REFUSED "raise error", "HostCallTooLarge", CLO_RUN_LIMIT},
+        {REFUSED "call_tool('add', a=1, b=2)\nraise error", "HostCallTooLarge", CLO_RUN_LIMIT},
+        {REFUSED "raise ValueError(str(error))", "ValueError", CLO_RUN_EXCEPTION},
+        {REFUSED "call_tool('fail')", "ToolError", CLO_RUN_EXCEPTION},
+        {REFUSED "await call_tool_async('fail')", "ToolError", CLO_RUN_EXCEPTION},
+        {REFUSED "call_tool('none', text=str(error))", "ToolError", CLO_RUN_EXCEPTION},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const char *code = ends[i].code;
+        struct clo_run_result *result =
+            run_as(fixture, (struct clo_run){.code = code, .limits = {.host_call_bytes = 1000}});
+        CHECK(result->error.kind == ends[i].kind);
+        CHECK(strcmp(result->error.type, ends[i].type) == 0);
+    }
+}
+
 static void output_is_cut_exactly_at_its_limit(void **state)
 {
     struct fixture *fixture = *state;
@@ -671,6 +697,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         BOTH(runs_give_what_the_table_says),
         BOTH(each_limit_ends_a_run_and_says_so),
+        BOTH(a_refused_call_is_the_end_only_if_its_error_was),
         BOTH(output_is_cut_exactly_at_its_limit),
         BOTH(what_a_run_used_is_told),
         BOTH(values_keep_their_types_both_ways),

@@ -30,14 +30,13 @@ static void note(struct clo_run_loop *run)
     clo_output_records_note(&run->runner->output, run->result->error.message);
 }
 
-/* Did the uncaught exception come of a host call that was refused for a limit? */
-static bool is_refusal(const struct clo_run_loop *run, const char *message)
+/* The limit that an uncaught exception comes of. A limit on calls is a ToolError in Python, as every
+ * call that fails: it is that one if no other has failed since. */
+static enum clo_limit limit_behind(const struct clo_run_loop *run, const char *type)
 {
-    char text[CLO_LIMIT_TEXT_MAX];
-    if (!run->refused)
-        return false;
-    clo_limit_text(text, run->refused, clo_limit_value(&run->order->limits, run->refused));
-    return strstr(message, text) != NULL;
+    if (run->memory_refused && strcmp(type, "MemoryError") == 0)
+        return CLO_LIMIT_MEMORY;
+    return strcmp(type, "ToolError") == 0 ? run->refused : CLO_LIMIT_NONE;
 }
 
 int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t length,
@@ -55,13 +54,8 @@ int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t le
             note(run);
         return status;
     }
-    if (!raised)
-        return 0;
-    if (run->memory_refused && strcmp(result->error.type, "MemoryError") == 0)
-        return set_limit(run, CLO_LIMIT_MEMORY, error);
-    if (is_refusal(run, result->error.message))
-        return set_limit(run, run->refused, error);
-    return 0;
+    enum clo_limit limit = raised ? limit_behind(run, result->error.type) : CLO_LIMIT_NONE;
+    return limit ? set_limit(run, limit, error) : 0;
 }
 
 int clo_run_end_exit(struct clo_run_loop *run, uint64_t code, struct clo_error *error)

@@ -141,9 +141,10 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
     if (run->reached)
         count_grace(run, before, cpu_before);
     enum clo_limit limit = CLO_LIMIT_WALL;
-    if (reply->status == CLO_CALL_REFUSED && reply->limit) {
+    if (reply->status == CLO_CALL_REFUSED || reply->status == CLO_CALL_ERROR) {
         run->refused = reply->limit;
-        if (call.kind == CLO_CALL_INPUT) { /* who reads a file takes no message: Python raises */
+        if (call.kind == CLO_CALL_INPUT &&
+            reply->limit) { /* who reads a file takes no message: Python raises */
             reply->status = CLO_CALL_INTERRUPTED;
             limit = reply->limit;
         }

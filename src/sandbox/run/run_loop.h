@@ -36,7 +36,7 @@ struct clo_run_loop {
     uint64_t cpu_armed_ns;                   /* elsewhere, when the alarm was last set */
     enum clo_limit reached;                  /* the guest was interrupted because of it */
     struct clo_grace grace;                  /* once it was */
-    enum clo_limit refused;                  /* the last host call that was refused for a limit */
+    enum clo_limit refused; /* why the last call that failed did: the limit, or none */
     bool memory_refused;
 };
 
