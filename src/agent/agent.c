@@ -155,11 +155,6 @@ const char *clo_agent_name(const struct clo_agent *agent)
     return agent->name;
 }
 
-const char *clo_agent_instructions(const struct clo_agent *agent)
-{
-    return agent->instructions;
-}
-
 const char *clo_agent_model_name(const struct clo_agent *agent)
 {
     return clo_model_name(agent->model);

@@ -53,7 +53,6 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
 void clo_turn_result_clear(struct clo_turn_result *result);
 
 const char *clo_agent_name(const struct clo_agent *agent);
-const char *clo_agent_instructions(const struct clo_agent *agent); /* may be NULL */
 const char *clo_agent_model_name(const struct clo_agent *agent);
 const char *clo_agent_model_description(const struct clo_agent *agent);
 

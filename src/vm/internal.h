@@ -257,9 +257,6 @@ void clo_state_start(struct clo_vm *vm); /* by KVM_CAP_SYNC_REGS */
 int clo_state_clean_vectors(struct clo_vm *vm, struct clo_error *error);
 int clo_state_is_supervisor(struct clo_vm *vm, uint64_t *fault_address, struct clo_error *error);
 
-/* state_compare.c: words of the two vCPUs' state that differ; says which on stderr */
-size_t clo_state_compare(struct clo_vm *vm, struct clo_vm *fresh);
-
 /* cpu.c: does this processor have what an image was compiled for? */
 bool clo_cpu_has(const char *level);
 

@@ -98,10 +98,6 @@ void clo_vm_used_reply(struct clo_vm *vm, size_t length);
 /* Make the image's interrupt stores in linear memory (hostcall.h). False: the image has none. */
 bool clo_vm_interrupt(struct clo_vm *vm);
 
-/* For tests: compare everything with a fresh micro-VM of the same image; the number of pages and
- * state words that differ, 0 when clean. Says where on stderr. */
-size_t clo_vm_compare(struct clo_vm *vm);
-
 /* Is there a usable hypervisor? 0, or CLO_ENOHYPERVISOR with reason and remedy. Opens /dev/kvm,
  * creates and drops an empty VM. */
 int clo_kvm_probe(struct clo_error *error);

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "agent/agent.h"
+#include "agent/internal.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "cloche/serve.h"
@@ -516,7 +516,7 @@ static void a_file_makes_an_agent(void **state)
     assert_int_equal(serve_config.keepalive_ms, 60000);
     assert_int_equal(serve_config.items, CLO_SERVE_ITEMS_ANSWER);
     assert_string_equal(clo_agent_name(agent), "whole");
-    assert_string_equal(clo_agent_instructions(agent), "Be brief.");
+    assert_string_equal(agent->instructions, "Be brief.");
     assert_int_equal(clo_agent_ask(agent, "hello", NULL, &answer, &error), 0);
     assert_string_equal(answer, "played");
     free(answer);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "vm/internal.h"
+#include "harness.h"
 
 static const uint8_t zeros[CLO_PAGE_SIZE];
 

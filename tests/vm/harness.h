@@ -43,6 +43,13 @@ struct clo_vm_exit harness_go(struct clo_vm *vm);
 uint64_t harness_run(struct clo_vm *vm, uint32_t op, uint64_t a, uint64_t b, uint64_t c);
 void harness_restore(struct clo_vm *vm);
 
+/* compare.c: compare everything with a fresh micro-VM of the same image; the number of pages and
+ * state words that differ, 0 when clean. Says where on stderr. */
+size_t clo_vm_compare(struct clo_vm *vm);
+
+/* state_compare.c: words of the two vCPUs' state that differ; says which on stderr. */
+size_t clo_state_compare(struct clo_vm *vm, struct clo_vm *fresh);
+
 /* Expect a fault; returns it. */
 struct clo_vm_exit harness_fault(struct clo_vm *vm, uint32_t op, uint64_t a, uint64_t b);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "vm/internal.h"
+#include "harness.h"
 
 /* Offsets in the XSAVE area: AMD APM volume 2, section 11.5. Those of the components from the third
  * on come from CPUID 0xd. */

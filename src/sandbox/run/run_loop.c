@@ -14,7 +14,8 @@
 /* What an exit leads to: go on (0), the run has ended (1), or a negative status. */
 enum { GO_ON = 0, ENDED = 1 };
 
-uint64_t clo_run_loop_cpu_ns(const struct clo_run_loop *run)
+/* Processor time that was used by the guest and for it so far. */
+static uint64_t cpu_ns(const struct clo_run_loop *run)
 {
     return clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - run->cpu_start_ns + run->cpu_elsewhere_ns;
 }
@@ -31,7 +32,7 @@ static int broken_contract(struct clo_run_loop *run, const char *reason, struct 
 
 static struct clo_grace_left grace_left(const struct clo_run_loop *run)
 {
-    return clo_grace_left(&run->grace, clo_monotonic_ns(), clo_run_loop_cpu_ns(run));
+    return clo_grace_left(&run->grace, clo_monotonic_ns(), cpu_ns(run));
 }
 
 /* A limit is reached: let Python raise, and stop it if it has not ended when the grace is over. */
@@ -45,7 +46,7 @@ static int interrupt(struct clo_run_loop *run, enum clo_limit limit, struct clo_
              clo_limit_type(limit), text);
     if (!clo_vm_interrupt(run->vm))
         return ended(clo_run_end_stopped(run, error));
-    clo_grace_begin(&run->grace, &run->order->limits, clo_monotonic_ns(), clo_run_loop_cpu_ns(run));
+    clo_grace_begin(&run->grace, &run->order->limits, clo_monotonic_ns(), cpu_ns(run));
     struct clo_grace_left left = grace_left(run);
     return clo_vm_alarm(run->vm, left.wall_ns, left.cpu_ns, error);
 }
@@ -91,7 +92,7 @@ static int watch_limits(struct clo_run_loop *run, struct clo_error *error)
     uint64_t now = clo_monotonic_ns();
     if (now >= run->deadline_ns)
         return interrupt(run, CLO_LIMIT_WALL, error);
-    uint64_t cpu = clo_run_loop_cpu_ns(run);
+    uint64_t cpu = cpu_ns(run);
     uint64_t cpu_limit = run->order->limits.cpu_ms * NS_PER_MS;
     if (cpu >= cpu_limit)
         return interrupt(run, CLO_LIMIT_CPU, error);
@@ -110,7 +111,7 @@ static int look_elsewhere(struct clo_run_loop *run, struct clo_error *error)
 /* A call that was made in the grace: its time counts once, as processor time or as a wait. */
 static void count_grace(struct clo_run_loop *run, uint64_t start, uint64_t cpu_start)
 {
-    uint64_t passed = clo_monotonic_ns() - start, cpu = clo_run_loop_cpu_ns(run) - cpu_start;
+    uint64_t passed = clo_monotonic_ns() - start, cpu = cpu_ns(run) - cpu_start;
     clo_grace_waited(&run->grace, passed > cpu ? passed - cpu : 0);
 }
 
@@ -124,7 +125,7 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                             .wait_id = control->wait_id,
                             .timeout_ns = control->timeout_ns,
                             .deadline_ns = wait_deadline(run)};
-    uint64_t before = clo_monotonic_ns(), cpu_before = run->reached ? clo_run_loop_cpu_ns(run) : 0;
+    uint64_t before = clo_monotonic_ns(), cpu_before = run->reached ? cpu_ns(run) : 0;
     int status = 0;
     if (call.flags & CLO_CALL_SUBMIT) {
         status = take_message(run, control, error);
@@ -327,7 +328,7 @@ static void fill_usage(struct clo_run_loop *run)
 {
     struct clo_usage *usage = &run->result->usage;
     usage->wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
-    usage->cpu_us = clo_run_loop_cpu_ns(run) / 1000;
+    usage->cpu_us = cpu_ns(run) / 1000;
     usage->memory_peak = clo_vm_region_size(run->vm, CLO_REGION_LINEAR) +
                          clo_vm_region_size(run->vm, CLO_REGION_HEAP);
 }

@@ -46,8 +46,6 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
                        const struct clo_run_host *host, struct clo_run_result *result,
                        struct clo_error *error);
 
-uint64_t clo_run_loop_cpu_ns(const struct clo_run_loop *run); /* used by it and for it so far */
-
 /* run_end.c: the ways in which a run ends. Each fills the result. */
 int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t length,
                      struct clo_error *error);

@@ -34,6 +34,5 @@ void clo_cbor_put_text(struct clo_buffer *buffer, const char *data, size_t lengt
 void clo_cbor_put_string(struct clo_buffer *buffer, const char *text);
 void clo_cbor_put_bytes(struct clo_buffer *buffer, const void *data, size_t length);
 void clo_cbor_put_bool(struct clo_buffer *buffer, bool boolean);
-void clo_cbor_put_null(struct clo_buffer *buffer);
 
 #endif

@@ -58,11 +58,6 @@ void clo_cbor_put_string(struct clo_buffer *buffer, const char *text)
     put_string(buffer, CLO_CBOR_TEXT, text, strlen(text));
 }
 
-void clo_cbor_put_null(struct clo_buffer *buffer)
-{
-    put_head(buffer, CLO_CBOR_SIMPLE, CLO_CBOR_NULL);
-}
-
 void clo_cbor_put_bytes(struct clo_buffer *buffer, const void *data, size_t length)
 {
     put_string(buffer, CLO_CBOR_BYTES, data, length);
@@ -140,7 +135,7 @@ static int encode(struct encoder *encoder, const struct clo_value *whole, int de
     if (container && value->incomplete)
         return clo_fail_memory(encoder->error);
     switch (value->type) {
-    case CLO_NULL: clo_cbor_put_null(encoder->buffer); return 0;
+    case CLO_NULL: put_head(encoder->buffer, CLO_CBOR_SIMPLE, CLO_CBOR_NULL); return 0;
     case CLO_BOOL: clo_cbor_put_bool(encoder->buffer, value->boolean); return 0;
     case CLO_INTEGER: clo_cbor_put_integer(encoder->buffer, value->integer); return 0;
     case CLO_BIG_INTEGER: put_big_integer(encoder->buffer, value); return 0;

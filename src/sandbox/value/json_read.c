@@ -62,7 +62,7 @@ static int copy(struct clo_value *value, const json_t *json, int depth, size_t *
     return clo_fail(error, CLO_EINTERNAL, "unknown JSON type %d", json_typeof(json));
 }
 
-int clo_value_from_json(struct clo_value *value, const json_t *json, struct clo_error *error)
+static int from_json(struct clo_value *value, const json_t *json, struct clo_error *error)
 {
     size_t nodes = 0;
     *value = (struct clo_value){0};
@@ -90,7 +90,7 @@ int clo_value_parse_json(struct clo_value *value, const char *text, size_t lengt
         return clo_fail(error, CLO_EINVALID, "JSON, line %d, column %d: %s", problem.line,
                         problem.column, problem.text);
     }
-    int status = clo_value_from_json(value, json, error);
+    int status = from_json(value, json, error);
     json_decref(json);
     return status;
 }

@@ -34,7 +34,7 @@ int clo_problem_internal(struct clo_problem *problem)
                            "The server failed to handle the request; its log says why.");
 }
 
-const char *clo_problem_type(unsigned status)
+static const char *type_of(unsigned status)
 {
     switch (status) {
     case 401: return "authentication_error";
@@ -58,6 +58,6 @@ json_t *clo_problem_json(const struct clo_problem *problem)
     json_t *code = problem->code[0] ? json_string(problem->code) : json_null();
     json_t *param = problem->param[0] ? lenient_string(problem->param) : json_null();
     return json_pack("{s:{s:o, s:s, s:o, s:o}}", "error", "message",
-                     lenient_string(problem->message), "type", clo_problem_type(problem->status),
-                     "code", code, "param", param);
+                     lenient_string(problem->message), "type", type_of(problem->status), "code",
+                     code, "param", param);
 }

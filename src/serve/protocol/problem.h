@@ -25,8 +25,6 @@ int clo_problem_response_missing(struct clo_problem *problem, const char *id);
 int clo_problem_internal(
     struct clo_problem *problem); /* 500 without details, which belong in the log */
 
-const char *clo_problem_type(unsigned status);
-
 /* The body; NULL when out of memory. */
 json_t *clo_problem_json(const struct clo_problem *problem);
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "json_write.h"
 #include "sandbox/tool/schema.h"
 #include "sandbox/value/value.h"
 #include "sandbox/value/value_json.h"

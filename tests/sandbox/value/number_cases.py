@@ -213,10 +213,8 @@ def say_one(number):
     say("whole", None if integer is None else coded(integer), value)
     finite = isinstance(number, int) or math.isfinite(number)
     say("write", repr(number) if finite else None, value)
-    again = value if in_json(number) else None
-    say("tree", again, value)
     if finite:
-        say("read", again, repr(number))
+        say("read", value if in_json(number) else None, repr(number))
 
 
 def in_json(number):

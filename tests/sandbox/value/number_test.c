@@ -16,6 +16,7 @@
 
 #include "base/quantity.h"
 #include "base/yaml.h"
+#include "json_write.h"
 #include "sandbox/tool/schema.h"
 #include "sandbox/value/cbor.h"
 #include "sandbox/value/value_compare.h"
@@ -178,20 +179,6 @@ static void read_json(char **arguments, char *out)
     clo_value_clear(&value);
 }
 
-static void tree(char **arguments, char *out)
-{
-    struct clo_value value, again;
-    json_t *json;
-    take(&value, arguments[0]);
-    if (clo_value_to_json(&json, &value, NULL) == 0) {
-        assert_int_equal(clo_value_from_json(&again, json, NULL), 0);
-        give(out, &again);
-        clo_value_clear(&again);
-        json_decref(json);
-    }
-    clo_value_clear(&value);
-}
-
 static bool is_nan(const struct clo_value *value)
 {
     double number = 0;
@@ -281,10 +268,10 @@ static const struct operation {
     const char *name;
     void (*run)(char **arguments, char *out);
 } operations[] = {
-    {"cbor", cbor},       {"number", number}, {"integer", integer},   {"whole", whole},
-    {"check", check_one}, {"schema", schema}, {"write", write_json},  {"read", read_json},
-    {"tree", tree},       {"order", order},   {"equal", equal},       {"multiple", multiple},
-    {"size", size},       {"count", count},   {"duration", duration}, {"field", field},
+    {"cbor", cbor},       {"number", number},     {"integer", integer},   {"whole", whole},
+    {"check", check_one}, {"schema", schema},     {"write", write_json},  {"read", read_json},
+    {"order", order},     {"equal", equal},       {"multiple", multiple}, {"size", size},
+    {"count", count},     {"duration", duration}, {"field", field},
 };
 #define OPERATIONS (sizeof operations / sizeof *operations)
 

@@ -1,8 +1,7 @@
-/* json_write.c - from a value to JSON text or to jansson's tree.
- *
- * Text is written here rather than by jansson because jansson holds neither big integers nor lone
- * surrogates.
- */
+/* json_write.c - from a value to JSON text: not by jansson, which holds neither big integers nor lone
+ * surrogates. */
+#include "json_write.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,91 +184,5 @@ int clo_value_write_json(struct clo_buffer *buffer, const struct clo_value *valu
     if (!status && buffer->failed)
         status =
             clo_fail(error, CLO_ELIMIT, "a value is larger than %zu bytes as JSON", buffer->limit);
-    return status;
-}
-
-static int make(json_t **json, const struct clo_value *whole, const struct place *place,
-                struct clo_error *error);
-
-static int make_list(json_t **json, const struct clo_value_fields *value, const struct place *place,
-                     struct clo_error *error)
-{
-    int status = check_container(value, place, error);
-    *json = json_array();
-    for (size_t i = 0; i < value->list.count && !status; i++) {
-        struct place below = {.parent = place, .index = i, .depth = place->depth + 1};
-        json_t *item = NULL;
-        status = make(&item, &value->list.items[i], &below, error);
-        if (status)
-            json_decref(item); /* what there is of it */
-        else if (json_array_append_new(*json, item))
-            status = clo_fail_memory(error);
-    }
-    return status;
-}
-
-static int make_map(json_t **json, const struct clo_value_fields *value, const struct place *place,
-                    struct clo_error *error)
-{
-    int status = check_container(value, place, error);
-    *json = json_object();
-    for (size_t i = 0; i < value->map.count && !status; i++) {
-        const struct clo_member *member = &value->map.members[i];
-        struct place below = {.parent = place, .name = member->name, .depth = place->depth + 1};
-        if (memchr(member->name, 0, member->name_length) ||
-            !clo_utf8_strict((const uint8_t *)member->name, member->name_length))
-            return refuse(&below, "under a name with a NUL or a lone surrogate", error);
-        json_t *item = NULL;
-        status = make(&item, &member->value, &below, error);
-        if (status)
-            json_decref(item);
-        else if (json_object_set_new(*json, member->name, item))
-            status = clo_fail_memory(error);
-    }
-    return status;
-}
-
-static int make_text(json_t **json, const struct clo_value_fields *value, const struct place *place,
-                     struct clo_error *error)
-{
-    if (!clo_utf8_strict((const uint8_t *)value->text.data, value->text.length))
-        return refuse(place, "text with a lone surrogate", error);
-    *json = json_stringn(value->text.data, value->text.length);
-    return 0;
-}
-
-static int make(json_t **json, const struct clo_value *whole, const struct place *place,
-                struct clo_error *error)
-{
-    const struct clo_value_fields *value = clo_value_fields(whole);
-    int status = 0;
-    switch (value->type) {
-    case CLO_NULL: *json = json_null(); break;
-    case CLO_BOOL: *json = json_boolean(value->boolean); break;
-    case CLO_INTEGER: *json = json_integer(value->integer); break;
-    case CLO_BIG_INTEGER: return refuse(place, "an integer beyond 64 bits", error);
-    case CLO_NUMBER:
-        if (isnan(value->number) || isinf(value->number))
-            return refuse_number(place, value->number, error);
-        *json = json_real(value->number);
-        break;
-    case CLO_TEXT: status = make_text(json, value, place, error); break;
-    case CLO_BYTES: return refuse(place, "bytes", error);
-    case CLO_LIST: status = make_list(json, value, place, error); break;
-    case CLO_MAP: status = make_map(json, value, place, error); break;
-    }
-    if (!status && !*json)
-        status = clo_fail_memory(error);
-    return status;
-}
-
-int clo_value_to_json(json_t **json, const struct clo_value *value, struct clo_error *error)
-{
-    *json = NULL;
-    int status = make(json, value, &(struct place){.depth = 1}, error);
-    if (status) {
-        json_decref(*json);
-        *json = NULL;
-    }
     return status;
 }
