@@ -53,14 +53,14 @@ enum clo_trap { /* Wasm core specification, section 4.4 and appendix on traps */
 
 /* flags of CLO_OP_CALL */
 #define CLO_CALL_SUBMIT 1u /* start the call whose message is in the call area */
-#define CLO_CALL_WAIT                                                                              \
-    2u /* wait for wait_id (0: whichever ends first; CLO_WAIT_NONE: nothing, a                     \
-          sleep) for timeout_ns at most */
+/* Wait for wait_id (0: whichever ends first; CLO_WAIT_NONE: nothing, a sleep), for timeout_ns at
+ * most. */
+#define CLO_CALL_WAIT 2u
 
 /* kinds of call */
 enum clo_call_kind {
     CLO_CALL_TOOL = 1,  /* message: CBOR array [name, {argument: value, ...}]; reply: CBOR value */
-    CLO_CALL_INPUT = 2, /* the next bytes of standard input, where CLO_RUN_INPUT says that there is
+    CLO_CALL_INPUT = 2, /* the next bytes of standard input, where CLO_INPUT_PRESENT says that there is
                            one. message: uint32_t, how many at most; reply: bytes, none at the end.
                            Always submitted and waited for at once */
 };
@@ -122,7 +122,7 @@ struct clo_control {
 
     /* host to guest: set before the run starts */
     uint32_t request_length; /* bytes of the run request (CBOR) at the start of the reply area */
-    uint32_t run_flags;      /* CLO_RUN_* */
+    uint32_t run_flags;      /* CLO_OUTPUT_WRITE_THROUGH or 0 */
     uint64_t realtime_ns;    /* clocks at the start of the run */
     uint64_t monotonic_ns;
     uint64_t ns_per_tick;  /* of the time-stamp counter, 32.32 fixed point */
@@ -132,9 +132,8 @@ struct clo_control {
 };
 
 /* run_flags */
-#define CLO_OUTPUT_WRITE_THROUGH                                                                   \
-    1u                   /* flush at the end of every line, so that output is seen as it comes */
-#define CLO_RUN_INPUT 2u /* the run has standard input */
+#define CLO_OUTPUT_WRITE_THROUGH 1u /* flush at the end of every line, so that it is seen as it comes */
+#define CLO_INPUT_PRESENT 2u        /* the run has standard input */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");
 _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page");
@@ -143,7 +142,7 @@ _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page
  *   "code"  text, the program                 "name"  text, the file name shown in tracebacks
  *   "tools" array of maps {"name": text, "description": text, "parameters": JSON Schema as a map}
  *   "result" boolean: somebody reads the last expression's value (absent: nobody)
- *   "input" boolean: there is standard input (CLO_RUN_INPUT) (absent: none)
+ *   "input" boolean: there is standard input (CLO_INPUT_PRESENT) (absent: none)
  *   "arguments" array of byte strings, what follows the name in sys.argv (absent: none)
  *
  * The outcome in CLO_OP_DONE, a CBOR map:

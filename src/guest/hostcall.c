@@ -77,7 +77,7 @@ int64_t clo_input_read(uint8_t *out, uint64_t capacity)
 {
     uint64_t since = clo_clock_monotonic();
 
-    if (!(CLO_CONTROL->run_flags & CLO_RUN_INPUT) || capacity == 0) {
+    if (!(CLO_CONTROL->run_flags & CLO_INPUT_PRESENT) || capacity == 0) {
         return 0;
     }
     if (capacity > CLO_INPUT_MAX) {

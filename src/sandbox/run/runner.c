@@ -146,7 +146,7 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
     memcpy(control->seed, seed, sizeof seed);
     control->request_length = (uint32_t)runner->message.length;
     control->run_flags = (order->write_through ? CLO_OUTPUT_WRITE_THROUGH : 0) |
-                         (order->has_input ? CLO_RUN_INPUT : 0);
+                         (order->has_input ? CLO_INPUT_PRESENT : 0);
     control->ns_per_tick = clo_tsc_rate();
     control->realtime_ns = clo_clock_ns(CLOCK_REALTIME);
     control->monotonic_ns = clo_monotonic_ns();

@@ -37,7 +37,7 @@ struct clo_gate {
 
 struct clo_tool_set {
     size_t count;
-    struct clo_buffer descriptor;
+    struct clo_buffer manifest;
     struct clo_tool_entry entries[];
 };
 
@@ -165,7 +165,7 @@ static int copy_entry(struct clo_tool_entry *entry, const struct clo_tool *tool,
 
 static int encode_manifest(struct clo_tool_set *tools, struct clo_error *error)
 {
-    struct clo_buffer *buffer = &tools->descriptor;
+    struct clo_buffer *buffer = &tools->manifest;
     *buffer = CLO_BUFFER(MANIFEST_MAX);
     clo_cbor_put_list(buffer, tools->count);
     for (size_t i = 0; i < tools->count; i++) {
@@ -246,14 +246,14 @@ void clo_tool_set_free(struct clo_tool_set *tools)
         }
         clo_schema_free(entry->schema);
     }
-    clo_buffer_free(&tools->descriptor);
+    clo_buffer_free(&tools->manifest);
     free(tools);
 }
 
 const char *clo_tool_set_manifest(const struct clo_tool_set *tools, size_t *length)
 {
-    *length = tools->descriptor.length;
-    return tools->descriptor.data;
+    *length = tools->manifest.length;
+    return tools->manifest.data;
 }
 
 const struct clo_tool_entry *clo_tool_set_find(const struct clo_tool_set *tools,
