@@ -122,7 +122,7 @@ struct clo_control {
 
     /* host to guest: set before the run starts */
     uint32_t request_length; /* bytes of the run request (CBOR) at the start of the reply area */
-    uint32_t run_flags;      /* CLO_OUTPUT_WRITE_THROUGH or 0 */
+    uint32_t run_flags;      /* CLO_OUTPUT_WRITE_THROUGH, CLO_INPUT_PRESENT */
     uint64_t realtime_ns;    /* clocks at the start of the run */
     uint64_t monotonic_ns;
     uint64_t ns_per_tick;  /* of the time-stamp counter, 32.32 fixed point */

@@ -113,9 +113,9 @@ static void errors_are_cut_between_characters(void **state)
                 strcat(text, characters[j]);
             clo_fail(&error, CLO_EINVALID, "%s", text);
             clo_hint(&error, CLO_EINVALID, "%s", text);
-            assert_true(clo_text_valid(error.message, strlen(error.message)));
+            assert_true(clo_utf8_strict(error.message, strlen(error.message)));
             assert_true(strlen(error.message) + 4 >= sizeof error.message);
-            assert_true(clo_text_valid(error.hint, strlen(error.hint)));
+            assert_true(clo_utf8_strict(error.hint, strlen(error.hint)));
             assert_true(strlen(error.hint) + 4 >= sizeof error.hint);
         }
     }

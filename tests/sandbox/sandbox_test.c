@@ -155,7 +155,7 @@ static const struct {
     /* what the host does for the code is on its account, on the run's thread and on others */
     {"print('a')\nwhile True: burn(ms=10)",
      {.cpu_ms = 300},
-     "cpu_ms",
+     CLO_LIMIT_CPU,
      "CpuLimitExceeded",
      "CPU time limit of 300 ms reached",
      124,
@@ -164,7 +164,7 @@ static const struct {
     {"import asyncio\nprint('a')\nwhile True:\n"
      "    await asyncio.gather(*[call_tool_async('burn', ms=10) for _ in range(4)])",
      {.cpu_ms = 300},
-     "cpu_ms",
+     CLO_LIMIT_CPU,
      "CpuLimitExceeded",
      "CPU time limit of 300 ms reached",
      124,
@@ -592,7 +592,7 @@ static void each_piece_of_input_is_a_host_call(void **state)
                                                                      .input = input,
                                                                      .input_length = 300000,
                                                                      .limits = {.host_calls = 3}});
-    CHECK(result->error.kind == CLO_RUN_LIMIT && strcmp(result->error.limit, "host_calls") == 0);
+    CHECK(result->error.kind == CLO_RUN_LIMIT && result->error.limit == CLO_LIMIT_HOST_CALLS);
     CHECK(strcmp(result->error.type, "HostCallLimitExceeded") == 0);
     CHECK(strcmp(result->out, "100\n") == 0 && contains(result->err, "line 3"));
     result =
