@@ -1,5 +1,4 @@
 /* calls.c - a batch of execute_code calls, carried out by several threads at once. */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "agent/internal.h"
 #include "base/error.h"
+#include "base/sync.h"
 #include "codeact/codeact.h"
 
 #define EXPLANATION_MAX (sizeof((struct clo_error *)0)->message + 128)
@@ -92,7 +92,7 @@ void clo_calls_run(struct clo_agent *agent, struct clo_cancel *cancel, struct cl
     if (wanted > CLO_AGENT_BATCH_THREADS)
         wanted = CLO_AGENT_BATCH_THREADS;
     /* this thread works too; where no further one can be had, it does the work of all */
-    while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, &batch) == 0)
+    while (started + 1 < wanted && clo_thread_start(&threads[started], work, &batch) == 0)
         started++;
     work(&batch);
     for (size_t i = 0; i < started; i++)

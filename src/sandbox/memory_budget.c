@@ -1,9 +1,7 @@
 /* memory_budget.c - the account of what all sandboxes may use, and the queue for it. */
 #include "sandbox/memory_budget.h"
 
-#include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
@@ -11,6 +9,7 @@
 #include "base/error.h"
 #include "base/memory_limit.h"
 #include "base/quantity.h"
+#include "base/sync.h"
 #include "sandbox/run/limits.h"
 
 #define MIB (1ull << 20)
@@ -306,8 +305,6 @@ static void wake_waiter(void *context)
 static int wait_in_turn(struct waiter *self, uint64_t deadline_ns, uint64_t wait_ms,
                         struct clo_cancel *cancel, struct clo_error *error)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
-                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
     int status = 0;
     enqueue(self);
     advance();
@@ -319,7 +316,7 @@ static int wait_in_turn(struct waiter *self, uint64_t deadline_ns, uint64_t wait
         else if (clo_monotonic_ns() >= deadline_ns)
             status = fail_busy("this run", self->bytes, wait_ms, error);
         else
-            pthread_cond_timedwait(&self->change, &account.lock, &until);
+            clo_wait_until(&self->change, &account.lock, deadline_ns);
     }
     if (!self->granted)
         dequeue(self);
@@ -332,11 +329,7 @@ int clo_memory_budget_await(struct clo_memory_budget_pool *pool, uint64_t bytes,
 {
     struct waiter self = {.pool = pool, .bytes = bytes};
     struct clo_cancel_watch watch = {.wake = wake_waiter, .context = &self};
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self.change, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&self.change, NULL);
     clo_cancel_add(cancel, &watch); /* its lock is not taken under ours: wake takes ours */
     enter();
     int status = wait_in_turn(&self, deadline_ns, wait_ms, cancel, error);

@@ -10,21 +10,18 @@
  * lets run at once.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/sync.h"
 #include "sandbox/backend.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/worker/jail.h"
 
 #define POOL_SIZE_MAX 1024
-#define NS_PER_MS 1000000ull
 
 struct request { /* on the stack of the caller, who waits for it */
     const struct clo_run *run;
@@ -63,15 +60,6 @@ struct birth { /* handed to a member's thread */
     struct clo_pool *pool;
     size_t place;
 };
-
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
 
 /* ---- the queue; all with the lock held ---- */
 
@@ -234,17 +222,13 @@ static size_t find_place(struct clo_pool *pool)
 
 static int start_thread(struct clo_pool *pool, struct clo_error *error)
 {
-    sigset_t all, before;
     struct birth *birth = malloc(sizeof *birth);
     if (!birth)
         return clo_fail_memory(error);
     size_t place = find_place(pool); /* the thread frees its birth as soon as it lives */
     birth->pool = pool;
     birth->place = place;
-    sigfillset(&all); /* the program's signals are for the program's own threads */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&pool->threads[place], NULL, live, birth);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int failed = clo_thread_start(&pool->threads[place], live, birth);
     if (failed) {
         if (place < pool->thread_count) { /* an emptied place in the middle: close the gap */
             pool->threads[place] = pool->threads[--pool->thread_count];
@@ -303,8 +287,8 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
         return clo_fail_memory(error);
     pool->size = size;
     pthread_mutex_init(&pool->lock, NULL);
-    init_condition(&pool->work);
-    init_condition(&pool->born);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->born, NULL);
     int status = clo_config_open(&pool->config, config, true, error);
     if (!status)
         status = clo_memory_budget_join(&pool->share, pool->config.limits.memory, error);
@@ -375,8 +359,6 @@ static int refuse(struct clo_pool *pool, struct request *request)
  * member that has taken it looks after its time while it waits for memory. */
 static void await(struct clo_pool *pool, struct request *request)
 {
-    struct timespec until = {.tv_sec = (time_t)(request->deadline_ns / 1000000000u),
-                             .tv_nsec = (long)(request->deadline_ns % 1000000000u)};
     while (!request->done) {
         if (request->taken) {
             pthread_cond_wait(&request->change, &pool->lock);
@@ -391,16 +373,10 @@ static void await(struct clo_pool *pool, struct request *request)
             request->status = refuse(pool, request);
             break;
         }
-        pthread_cond_timedwait(&request->change, &pool->lock, &until);
+        clo_wait_until(&request->change, &pool->lock, request->deadline_ns);
     }
     if (!request->taken && !request->done)
         unlink_request(pool, request);
-}
-
-static uint64_t deadline_after(uint64_t wait_ms)
-{
-    const uint64_t most = 365ull * 24 * 3600 * 1000; /* a year: what a timespec surely holds */
-    return clo_monotonic_ns() + (wait_ms < most ? wait_ms : most) * NS_PER_MS;
 }
 
 int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait_ms,
@@ -412,9 +388,9 @@ int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait
                         "keep_state needs a sandbox of its own; a pool's runs "
                         "share no state");
     struct request request = {
-        .run = run, .pool = pool, .wait_ms = wait_ms, .deadline_ns = deadline_after(wait_ms)};
+        .run = run, .pool = pool, .wait_ms = wait_ms, .deadline_ns = clo_after_ms(wait_ms)};
     struct clo_cancel_watch watch = {.wake = wake_request, .context = &request};
-    init_condition(&request.change);
+    pthread_cond_init(&request.change, NULL);
     clo_cancel_add(run->cancel, &watch);
 
     pthread_mutex_lock(&pool->lock);

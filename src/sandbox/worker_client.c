@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/poll.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/capture.h"
 #include "sandbox/run/grace.h"
@@ -169,11 +169,9 @@ static void fill_usage(const struct client_run *run, struct clo_usage *usage)
 static void bury(struct clo_worker_client *client)
 {
     struct pollfd gone = {.fd = client->dying, .events = POLLIN};
-    uint64_t until = clo_monotonic_ns() + BURIAL_NS;
     if (client->dying < 0)
         return;
-    while (poll(&gone, 1, 100) <= 0 && clo_monotonic_ns() < until)
-        ;
+    clo_poll_until(&gone, 1, clo_monotonic_ns() + BURIAL_NS);
     close(client->dying);
     client->dying = -1;
 }

@@ -7,7 +7,6 @@
 #include "serve/serve.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "agent/agent.h"
 #include "base/error.h"
+#include "base/poll.h"
 #include "serve/handlers.h"
 #include "serve/http/disconnect.h"
 #include "serve/http/http.h"
@@ -201,8 +201,7 @@ static void stop(struct clo_server *server)
 static void wait_for_signal(int event)
 {
     struct pollfd ready = {.fd = event, .events = POLLIN};
-    while (poll(&ready, 1, -1) < 0 && errno == EINTR)
-        ;
+    clo_poll_until(&ready, 1, UINT64_MAX);
 }
 
 int clo_serve(struct clo_agent *agent, const struct clo_serve_config *given,

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "vm/internal.h"
 
@@ -114,8 +115,7 @@ static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error
             return clo_fail_errno(error, CLO_ESYSTEM, "creating a timer");
         vm->timer_made[which] = true;
     }
-    struct itimerspec spec = {
-        .it_value = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)}};
+    struct itimerspec spec = {.it_value = clo_timespec(ns)};
     if (timer_settime(vm->timers[which], 0, &spec, NULL))
         return clo_fail_errno(error, CLO_ESYSTEM, "setting a timer");
     vm->timer_set[which] = ns != 0;

@@ -7,7 +7,6 @@
 #include "model/http/http_client.h"
 
 #include <curl/curl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/poll.h"
 #include "model/http/http_client_error.h"
 #include "model/http/http_client_url.h"
 #include "model/http/retry.h"
@@ -401,9 +401,7 @@ static uint8_t roll_dice(void)
 static bool pause_for(int ms, const struct clo_cancel *cancel)
 {
     struct pollfd trigger = {clo_cancel_fd(cancel), POLLIN, 0};
-    uint64_t end = clo_monotonic_ns() + (uint64_t)ms * 1000000;
-    for (uint64_t now; (now = clo_monotonic_ns()) < end && !clo_cancel_is_set(cancel);)
-        poll(&trigger, 1, (int)((end - now) / 1000000 + 1));
+    clo_poll_until(&trigger, 1, clo_after_ms((uint64_t)ms));
     return !clo_cancel_is_set(cancel);
 }
 

@@ -3,15 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/poll.h"
 #include "sandbox/call/pending_calls.h"
 #include "sandbox/call/tool_call.h"
 
@@ -227,11 +226,7 @@ static bool sleep_until(struct clo_host_calls *calls, uint64_t now, uint64_t unt
     struct pollfd fds[3] = {{.fd = clo_pending_calls_event(calls->pending_calls), .events = POLLIN},
                             {.fd = clo_cancel_fd(calls->cancel), .events = POLLIN},
                             {.fd = calls->abort_fd, .events = POLLIN}};
-    uint64_t left = until - now < NAP_NS ? until - now : NAP_NS;
-    struct timespec time = {.tv_sec = (time_t)(left / 1000000000u),
-                            .tv_nsec = (long)(left % 1000000000u)};
-    int ready = ppoll(fds, 3, &time, NULL);
-    if (ready <= 0)
+    if (clo_poll_until(fds, 3, until - now < NAP_NS ? until : now + NAP_NS) <= 0)
         return false;
     uint64_t count;
     if (fds[0].revents && read(fds[0].fd, &count, sizeof count) < 0)

@@ -3,15 +3,14 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/sync.h"
 #include "sandbox/tool/schema.h"
 #include "sandbox/value/cbor.h"
 
@@ -133,11 +132,7 @@ static struct clo_gate *create_gate(void)
     struct clo_gate *gate = calloc(1, sizeof *gate);
     if (!gate)
         return NULL;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&gate->left, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&gate->left, NULL);
     pthread_mutex_init(&gate->lock, NULL);
     return gate;
 }
@@ -297,11 +292,8 @@ static int take_gate(struct clo_gate *gate, uint64_t deadline_ns, const struct c
         } else if (clo_cancel_is_set(cancel)) {
             status = CLO_ECANCELLED;
         } else {
-            uint64_t until =
-                deadline_ns - now > CANCEL_LOOK_NS ? now + CANCEL_LOOK_NS : deadline_ns;
-            struct timespec time = {.tv_sec = (time_t)(until / 1000000000u),
-                                    .tv_nsec = (long)(until % 1000000000u)};
-            pthread_cond_timedwait(&gate->left, &gate->lock, &time);
+            clo_wait_until(&gate->left, &gate->lock,
+                           deadline_ns - now > CANCEL_LOOK_NS ? now + CANCEL_LOOK_NS : deadline_ns);
         }
     }
     if (!status)

@@ -2,15 +2,13 @@
 #include "sandbox/worker/frame_socket.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "abi/layout.h"
-#include "base/clock.h"
 #include "base/error.h"
+#include "base/poll.h"
 
 #define BODY_ROOM (64u << 10) /* of a body's struct and short texts, beside a whole message */
 #define FRAME_MAX (CLO_MESSAGE_MAX + BODY_ROOM)
@@ -93,23 +91,14 @@ static int look(struct clo_frame_socket *frames, struct clo_frame *frame, struct
 static int wait_readable(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
                          struct clo_error *error)
 {
-    for (;;) {
-        struct pollfd fds[2] = {{.fd = frames->fd, .events = POLLIN},
-                                {.fd = wake_fd, .events = POLLIN}};
-        uint64_t now = clo_monotonic_ns();
-        if (now >= deadline_ns)
-            return clo_fail(error, CLO_EBUSY, "no answer in time");
-        uint64_t left = deadline_ns - now;
-        struct timespec time = {.tv_sec = (time_t)(left / 1000000000u),
-                                .tv_nsec = (long)(left % 1000000000u)};
-        int ready = ppoll(fds, 2, deadline_ns == UINT64_MAX ? NULL : &time, NULL);
-        if (ready < 0 && errno != EINTR)
-            return clo_fail_errno(error, CLO_ESYSTEM, "poll");
-        if (ready > 0 && fds[0].revents)
-            return 0;
-        if (ready > 0)
-            return clo_fail(error, CLO_ECANCELLED, "cancelled");
-    }
+    struct pollfd fds[2] = {{.fd = frames->fd, .events = POLLIN},
+                            {.fd = wake_fd, .events = POLLIN}};
+    int ready = clo_poll_until(fds, 2, deadline_ns);
+    if (ready < 0)
+        return clo_fail_errno(error, CLO_ESYSTEM, "poll");
+    if (!ready)
+        return clo_fail(error, CLO_EBUSY, "no answer in time");
+    return fds[0].revents ? 0 : clo_fail(error, CLO_ECANCELLED, "cancelled");
 }
 
 static int read_some(struct clo_frame_socket *frames, struct clo_error *error)
@@ -161,15 +150,10 @@ static int wait_writable(struct clo_frame_socket *frames, uint64_t deadline_ns,
                          struct clo_error *error)
 {
     struct pollfd fd = {.fd = frames->fd, .events = POLLOUT};
-    uint64_t now = clo_monotonic_ns();
-    if (now >= deadline_ns)
-        return clo_fail(error, CLO_EBUSY, "the other end does not read");
-    uint64_t left = deadline_ns - now;
-    struct timespec time = {.tv_sec = (time_t)(left / 1000000000u),
-                            .tv_nsec = (long)(left % 1000000000u)};
-    if (ppoll(&fd, 1, deadline_ns == UINT64_MAX ? NULL : &time, NULL) < 0 && errno != EINTR)
+    int ready = clo_poll_until(&fd, 1, deadline_ns);
+    if (ready < 0)
         return clo_fail_errno(error, CLO_ESYSTEM, "poll");
-    return 0;
+    return ready ? 0 : clo_fail(error, CLO_EBUSY, "the other end does not read");
 }
 
 int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns,

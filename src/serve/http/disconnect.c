@@ -3,7 +3,6 @@
 #include "serve/http/disconnect.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -12,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/sync.h"
 #include "serve/http/event_stream.h"
 #include "serve/log.h"
 
@@ -104,7 +104,7 @@ static int start(struct clo_disconnect_watch *watch, struct clo_error *error)
     if (watch->epoll < 0 || watch->stop < 0 ||
         epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watch->stop, &event) < 0)
         return clo_fail_errno(error, CLO_ESYSTEM, "connections cannot be watched");
-    errno = pthread_create(&watch->thread, NULL, look, watch);
+    errno = clo_thread_start(&watch->thread, look, watch);
     return errno ? clo_fail_errno(error, CLO_ESYSTEM, "a thread cannot be started") : 0;
 }
 

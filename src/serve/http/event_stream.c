@@ -5,12 +5,11 @@
  */
 #include "serve/http/event_stream.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/sync.h"
 #include "cloche/error.h"
 
 #define DONE_TEXT "data: [DONE]\n\n"
@@ -40,14 +39,10 @@ struct clo_event_stream *clo_event_stream_create(struct MHD_Connection *connecti
                                                  const struct clo_event_stream_source *source)
 {
     struct clo_event_stream *stream = calloc(1, sizeof *stream);
-    pthread_condattr_t monotonic;
     if (!stream)
         return NULL;
     pthread_mutex_init(&stream->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&stream->space, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&stream->space, NULL);
     stream->connection = connection;
     stream->stall_ms = stall_ms;
     stream->references = 1;
@@ -127,11 +122,10 @@ static void wait_for_space(struct clo_event_stream *stream, size_t length)
 {
     while (!stream->dead && stream->head && stream->queued + length > CLO_EVENT_STREAM_QUEUE_MAX) {
         uint64_t deadline = stream->read_at + (uint64_t)stream->stall_ms * 1000000u;
-        struct timespec until = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
         if (clo_monotonic_ns() >= deadline)
             kill(stream);
         else
-            pthread_cond_timedwait(&stream->space, &stream->lock, &until);
+            clo_wait_until(&stream->space, &stream->lock, deadline);
     }
 }
 

@@ -331,7 +331,7 @@ void clo_http_quiesce(struct clo_http *http)
 
 void clo_http_drain(struct clo_http *http, unsigned milliseconds)
 {
-    uint64_t end = clo_monotonic_ns() + milliseconds * 1000000ull;
+    uint64_t end = clo_after_ms(milliseconds);
     struct timespec pause = {.tv_nsec = 10000000};
     while (atomic_load(&http->exchanges) > 0 && clo_monotonic_ns() < end)
         nanosleep(&pause, NULL);
