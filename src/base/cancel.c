@@ -12,7 +12,7 @@ struct clo_cancel {
     atomic_bool set;
     int event;            /* never read: it stays readable */
     pthread_mutex_t lock; /* guards watches, and is held while they are called */
-    struct clo_cancel_watch *watches;
+    LIST_HEAD(, clo_cancel_watch) watches;
 };
 
 struct clo_cancel *clo_cancel_create(void)
@@ -25,6 +25,7 @@ struct clo_cancel *clo_cancel_create(void)
         free(cancel);
         return NULL;
     }
+    LIST_INIT(&cancel->watches);
     pthread_mutex_init(&cancel->lock, NULL);
     return cancel;
 }
@@ -46,7 +47,8 @@ void clo_cancel_trigger(struct clo_cancel *cancel)
         if (write(cancel->event, &one, sizeof one) < 0) {
             /* only a full counter refuses, and then it is readable already */
         }
-        for (struct clo_cancel_watch *watch = cancel->watches; watch; watch = watch->next)
+        struct clo_cancel_watch *watch;
+        LIST_FOREACH(watch, &cancel->watches, entry)
             watch->wake(watch->context);
     }
     pthread_mutex_unlock(&cancel->lock);
@@ -67,8 +69,7 @@ void clo_cancel_add(struct clo_cancel *cancel, struct clo_cancel_watch *watch)
     if (!cancel)
         return;
     pthread_mutex_lock(&cancel->lock);
-    watch->next = cancel->watches;
-    cancel->watches = watch;
+    LIST_INSERT_HEAD(&cancel->watches, watch, entry);
     if (atomic_load(&cancel->set))
         watch->wake(watch->context);
     pthread_mutex_unlock(&cancel->lock);
@@ -79,11 +80,6 @@ void clo_cancel_remove(struct clo_cancel *cancel, struct clo_cancel_watch *watch
     if (!cancel)
         return;
     pthread_mutex_lock(&cancel->lock);
-    for (struct clo_cancel_watch **at = &cancel->watches; *at; at = &(*at)->next) {
-        if (*at == watch) {
-            *at = watch->next;
-            break;
-        }
-    }
+    LIST_REMOVE(watch, entry);
     pthread_mutex_unlock(&cancel->lock);
 }

@@ -6,18 +6,21 @@
 #ifndef CLO_BASE_CANCEL_H
 #define CLO_BASE_CANCEL_H
 
+#include <sys/queue.h>
+
 #include "cloche/cancel.h"
 
 struct clo_cancel_watch {
     void (*wake)(void *context); /* must not call back into the token */
     void *context;
-    struct clo_cancel_watch *next; /* the token's list; the caller leaves it alone */
+    LIST_ENTRY(clo_cancel_watch) entry; /* the token's list; the caller leaves it alone */
 };
 
 int clo_cancel_fd(const struct clo_cancel *cancel); /* readable once triggered; -1 for NULL */
 void clo_cancel_add(struct clo_cancel *cancel, struct clo_cancel_watch *watch);
 
-/* After this returns, wake is not running and will not be called. NULL token: nothing. */
+/* The watch was added. After this returns, wake is not running and will not be called. NULL token:
+ * nothing. */
 void clo_cancel_remove(struct clo_cancel *cancel, struct clo_cancel_watch *watch);
 
 #endif

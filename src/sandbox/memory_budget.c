@@ -18,7 +18,7 @@ struct waiter { /* on the stack of the thread that waits */
     const struct clo_memory_budget_pool *pool;
     uint64_t bytes;
     bool granted;
-    struct waiter *next;
+    TAILQ_ENTRY(waiter) entry;
     pthread_cond_t change;
 };
 
@@ -27,9 +27,9 @@ static struct {
     uint64_t ceiling;         /* 0: the machine has not been asked yet */
     uint64_t running, single; /* bytes of runs in progress, and of sandboxes by themselves */
     size_t runs, members, singles, waiting;
-    struct waiter *first, *last;
-    struct clo_memory_budget_pool *pools;
-} account = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    TAILQ_HEAD(, waiter) waiters;
+    LIST_HEAD(, clo_memory_budget_pool) pools;
+} account = {.lock = PTHREAD_MUTEX_INITIALIZER, .waiters = TAILQ_HEAD_INITIALIZER(account.waiters)};
 
 /* ---- sums; all with the lock held ---- */
 
@@ -67,7 +67,8 @@ static bool fits(uint64_t bytes)
 /* What pools need at least: their members, `more` of them, and one run of the largest. */
 static uint64_t least_for_pools(size_t more, uint64_t memory)
 {
-    for (const struct clo_memory_budget_pool *pool = account.pools; pool; pool = pool->next)
+    const struct clo_memory_budget_pool *pool;
+    LIST_FOREACH(pool, &account.pools, entry)
         memory = pool->memory > memory ? pool->memory : memory;
     return (account.members + more) * CLO_MEMORY_BUDGET_OWN + memory;
 }
@@ -122,11 +123,9 @@ static void admit(uint64_t bytes)
 
 static void advance(void)
 {
-    while (account.first && fits(account.first->bytes)) {
-        struct waiter *waiter = account.first;
-        account.first = waiter->next;
-        if (!account.first)
-            account.last = NULL;
+    struct waiter *waiter;
+    while ((waiter = TAILQ_FIRST(&account.waiters)) && fits(waiter->bytes)) {
+        TAILQ_REMOVE(&account.waiters, waiter, entry);
         account.waiting--;
         admit(waiter->bytes);
         waiter->granted = true;
@@ -136,26 +135,14 @@ static void advance(void)
 
 static void enqueue(struct waiter *waiter)
 {
-    if (account.last)
-        account.last->next = waiter;
-    else
-        account.first = waiter;
-    account.last = waiter;
+    TAILQ_INSERT_TAIL(&account.waiters, waiter, entry);
     account.waiting++;
 }
 
 /* It gives up. Who stood behind it may fit where it did not. */
-static void dequeue(const struct waiter *waiter)
+static void dequeue(struct waiter *waiter)
 {
-    struct waiter *before = NULL;
-    for (struct waiter *at = account.first; at != waiter; at = at->next)
-        before = at;
-    if (before)
-        before->next = waiter->next;
-    else
-        account.first = waiter->next;
-    if (account.last == waiter)
-        account.last = before;
+    TAILQ_REMOVE(&account.waiters, waiter, entry);
     account.waiting--;
     advance();
 }
@@ -227,9 +214,8 @@ int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
     if (!status && least_for_pools(1, memory) > account.ceiling)
         status = fail_busy("a pool", memory + CLO_MEMORY_BUDGET_OWN, UINT64_MAX, error);
     if (!status) {
-        *pool = (struct clo_memory_budget_pool){
-            .memory = memory, .joined = true, .next = account.pools};
-        account.pools = pool;
+        *pool = (struct clo_memory_budget_pool){.memory = memory, .joined = true};
+        LIST_INSERT_HEAD(&account.pools, pool, entry);
     }
     leave();
     return status;
@@ -237,9 +223,10 @@ int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
 
 void clo_memory_budget_close(struct clo_memory_budget_pool *pool)
 {
+    struct waiter *waiter;
     enter();
     pool->closed = true;
-    for (struct waiter *waiter = account.first; waiter; waiter = waiter->next)
+    TAILQ_FOREACH(waiter, &account.waiters, entry)
         if (waiter->pool == pool)
             pthread_cond_signal(&waiter->change);
     leave();
@@ -248,12 +235,8 @@ void clo_memory_budget_close(struct clo_memory_budget_pool *pool)
 void clo_memory_budget_leave(struct clo_memory_budget_pool *pool)
 {
     enter();
-    for (struct clo_memory_budget_pool **at = &account.pools; *at; at = &(*at)->next) {
-        if (*at == pool) {
-            *at = pool->next;
-            break;
-        }
-    }
+    if (pool->joined)
+        LIST_REMOVE(pool, entry);
     pool->joined = false;
     leave();
 }
@@ -263,7 +246,7 @@ static bool may_grow(const struct clo_memory_budget_pool *pool)
 {
     bool first = pool->members == 0;
     uint64_t all_running = (pool->members + 1) * (CLO_MEMORY_BUDGET_OWN + pool->memory);
-    return (first || (!account.first && all_running <= account.ceiling)) &&
+    return (first || (TAILQ_EMPTY(&account.waiters) && all_running <= account.ceiling)) &&
            least_for_pools(1, 0) <= account.ceiling && fits(CLO_MEMORY_BUDGET_OWN);
 }
 
@@ -362,7 +345,7 @@ int clo_memory_budget_hold(uint64_t memory, struct clo_error *error)
 {
     enter();
     int status = check(memory, error);
-    if (!status && (account.first || !fits(memory + CLO_MEMORY_BUDGET_OWN)))
+    if (!status && (!TAILQ_EMPTY(&account.waiters) || !fits(memory + CLO_MEMORY_BUDGET_OWN)))
         status = fail_busy("a sandbox", memory + CLO_MEMORY_BUDGET_OWN, UINT64_MAX, error);
     if (!status) {
         account.single += memory;

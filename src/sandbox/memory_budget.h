@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "cloche/cancel.h"
 #include "cloche/sandbox.h"
@@ -45,7 +46,7 @@ struct clo_memory_budget_pool { /* a pool's place in the account; zeroed by its 
     uint64_t memory;            /* the limit of its largest run */
     size_t members;
     bool joined, closed;
-    struct clo_memory_budget_pool *next;
+    LIST_ENTRY(clo_memory_budget_pool) entry;
 };
 
 struct clo_memory_budget_state {

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/cancel.h"
 #include "base/clock.h"
@@ -30,7 +31,7 @@ struct request { /* on the stack of the caller, who waits for it */
     int status;
     uint64_t wait_ms, deadline_ns; /* for a member, and for memory */
     bool taken, done;
-    struct request *next;
+    TAILQ_ENTRY(request) entry;
     struct clo_pool *pool;
     pthread_cond_t change;
 };
@@ -44,7 +45,7 @@ struct clo_pool {
     pthread_mutex_t lock;
     pthread_cond_t work; /* a request is waiting, or the end has come */
     pthread_cond_t born; /* a member was made, or could not be */
-    struct request *first, *last;
+    TAILQ_HEAD(, request) requests;
     size_t waiting;
     size_t members, idle, starting; /* members: all that live, the other two included */
     bool crowded;                   /* the last member that was wanted found no memory */
@@ -65,32 +66,19 @@ struct birth { /* handed to a member's thread */
 
 static void push(struct clo_pool *pool, struct request *request)
 {
-    request->next = NULL;
-    if (pool->last)
-        pool->last->next = request;
-    else
-        pool->first = request;
-    pool->last = request;
+    TAILQ_INSERT_TAIL(&pool->requests, request, entry);
     pool->waiting++;
 }
 
 static void unlink_request(struct clo_pool *pool, struct request *request)
 {
-    struct request *before = NULL;
-    for (struct request *at = pool->first; at != request; at = at->next)
-        before = at;
-    if (before)
-        before->next = request->next;
-    else
-        pool->first = request->next;
-    if (pool->last == request)
-        pool->last = before;
+    TAILQ_REMOVE(&pool->requests, request, entry);
     pool->waiting--;
 }
 
 static struct request *pop(struct clo_pool *pool)
 {
-    struct request *request = pool->first;
+    struct request *request = TAILQ_FIRST(&pool->requests);
     if (request) {
         unlink_request(pool, request);
         request->taken = true;
@@ -286,6 +274,7 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
     if (!pool)
         return clo_fail_memory(error);
     pool->size = size;
+    TAILQ_INIT(&pool->requests);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->born, NULL);

@@ -23,13 +23,15 @@ _Static_assert(CLO_VALUE_NODES_MAX *(sizeof(struct clo_member) + 2 * CLO_VALUE_B
                    CLO_PENDING_ARGUMENTS_MAX,
                "the largest message fits");
 
+TAILQ_HEAD(list, clo_pending_call);
+
 struct clo_pending_calls {
     struct clo_tool_threads *threads;
     struct clo_lane *lane; /* of this run; NULL until a call is started */
     int event;
 
     pthread_mutex_t lock;
-    struct clo_pending_call *pending, *done;
+    struct list pending, done;
     size_t count, argument_bytes, reply_bytes;
     uint64_t cpu_ns; /* of calls that have ended */
     bool held;       /* the lane: too many replies wait */
@@ -46,6 +48,8 @@ int clo_pending_calls_create(struct clo_pending_calls **result, struct clo_tool_
         return clo_fail_memory(error);
     pending_calls->threads = threads;
     pending_calls->event = -1;
+    TAILQ_INIT(&pending_calls->pending);
+    TAILQ_INIT(&pending_calls->done);
     pthread_mutex_init(&pending_calls->lock, NULL);
     pthread_cond_init(&pending_calls->orphan_done, NULL);
     return 0;
@@ -98,27 +102,14 @@ void clo_pending_call_drop(struct clo_pending_call *pending)
     free(pending);
 }
 
-static void unlink_flight(struct clo_pending_call **list, struct clo_pending_call *pending)
+static struct clo_pending_call *find_flight(struct list *list, uint32_t id)
 {
-    while (*list != pending)
-        list = &(*list)->next;
-    *list = pending->next;
-    pending->next = NULL;
-}
-
-static void append_flight(struct clo_pending_call **list, struct clo_pending_call *pending)
-{
-    while (*list)
-        list = &(*list)->next;
-    *list = pending;
-    pending->next = NULL;
-}
-
-static struct clo_pending_call *find_flight(struct clo_pending_call *list, uint32_t id)
-{
-    while (list && list->id != id)
-        list = list->next;
-    return list;
+    struct clo_pending_call *pending;
+    TAILQ_FOREACH(pending, list, entry) {
+        if (pending->id == id)
+            return pending;
+    }
+    return NULL;
 }
 
 /* Under the lock: too much waits for the guest, or no longer. */
@@ -133,7 +124,7 @@ static void hold_or_go_on(struct clo_pending_calls *pending_calls)
 /* Under the lock. */
 static void add_reply(struct clo_pending_calls *pending_calls, struct clo_pending_call *pending)
 {
-    append_flight(&pending_calls->done, pending);
+    TAILQ_INSERT_TAIL(&pending_calls->done, pending, entry);
     pending_calls->reply_bytes += pending->reply.length;
     hold_or_go_on(pending_calls);
 }
@@ -164,7 +155,7 @@ static void work(struct clo_tool_job *job)
     } else {
         pending->status = status;
         pending_calls->cpu_ns += cpu_ns;
-        unlink_flight(&pending_calls->pending, pending);
+        TAILQ_REMOVE(&pending_calls->pending, pending, entry);
         pending_calls->argument_bytes -= argument_bytes;
         add_reply(pending_calls, pending);
         wake(pending_calls);
@@ -192,7 +183,7 @@ static bool add_pending(struct clo_pending_calls *pending_calls, struct clo_pend
     pthread_mutex_lock(&pending_calls->lock);
     bool fits = pending_calls->argument_bytes + bytes <= CLO_PENDING_ARGUMENTS_MAX;
     if (fits) {
-        append_flight(&pending_calls->pending, pending);
+        TAILQ_INSERT_TAIL(&pending_calls->pending, pending, entry);
         pending_calls->argument_bytes += bytes;
         pending_calls->count++;
     }
@@ -204,7 +195,7 @@ static void remove_pending(struct clo_pending_calls *pending_calls,
                            struct clo_pending_call *pending)
 {
     pthread_mutex_lock(&pending_calls->lock);
-    unlink_flight(&pending_calls->pending, pending);
+    TAILQ_REMOVE(&pending_calls->pending, pending, entry);
     pending_calls->argument_bytes -= pending->arguments.bytes;
     pending_calls->count--;
     pthread_mutex_unlock(&pending_calls->lock);
@@ -244,7 +235,7 @@ void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_
 bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id)
 {
     pthread_mutex_lock(&pending_calls->lock);
-    bool found = find_flight(pending_calls->pending, id) || find_flight(pending_calls->done, id);
+    bool found = find_flight(&pending_calls->pending, id) || find_flight(&pending_calls->done, id);
     pthread_mutex_unlock(&pending_calls->lock);
     return found;
 }
@@ -254,9 +245,9 @@ struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pendi
 {
     pthread_mutex_lock(&pending_calls->lock);
     struct clo_pending_call *pending =
-        id ? find_flight(pending_calls->done, id) : pending_calls->done;
+        id ? find_flight(&pending_calls->done, id) : TAILQ_FIRST(&pending_calls->done);
     if (pending) {
-        unlink_flight(&pending_calls->done, pending);
+        TAILQ_REMOVE(&pending_calls->done, pending, entry);
         pending_calls->count--;
         pending_calls->reply_bytes -= pending->reply.length;
         hold_or_go_on(pending_calls);
@@ -277,29 +268,26 @@ uint64_t clo_pending_calls_cpu_ns(struct clo_pending_calls *pending_calls)
 
 void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
 {
-    if (!pending_calls->lane && !pending_calls->done)
+    struct clo_pending_call *pending;
+    if (!pending_calls->lane && TAILQ_EMPTY(&pending_calls->done))
         return; /* without a lane nothing is with the tool threads, so nobody else looks at the lists */
     struct clo_tool_job *jobs = clo_tool_threads_leave(pending_calls->threads, pending_calls->lane);
     pthread_mutex_lock(&pending_calls->lock);
     while (jobs) { /* not begun: the tool threads does not know them any more */
-        struct clo_pending_call *pending = (struct clo_pending_call *)jobs;
+        pending = (struct clo_pending_call *)jobs;
         jobs = jobs->next;
-        unlink_flight(&pending_calls->pending, pending);
+        TAILQ_REMOVE(&pending_calls->pending, pending, entry);
         clo_pending_call_drop(pending);
     }
-    while (pending_calls->done) {
-        struct clo_pending_call *pending = pending_calls->done;
-        pending_calls->done = pending->next;
+    while ((pending = TAILQ_FIRST(&pending_calls->done))) {
+        TAILQ_REMOVE(&pending_calls->done, pending, entry);
         clo_pending_call_drop(pending);
     }
-    for (struct clo_pending_call *pending = pending_calls->pending; pending;) {
-        struct clo_pending_call *next = pending->next;
+    TAILQ_FOREACH(pending, &pending_calls->pending, entry) {
         pending->orphan = true;
         pending_calls->orphans++;
-        pending->next = NULL;
-        pending = next;
     }
-    pending_calls->pending = NULL;
+    TAILQ_INIT(&pending_calls->pending); /* what becomes of them is the threads' */
     pending_calls->lane = NULL; /* under the lock: until now a call that ended could hold it */
     pending_calls->held = false;
     pending_calls->count = pending_calls->argument_bytes = pending_calls->reply_bytes = 0;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/buffer.h"
 #include "sandbox/call/tool_call.h"
@@ -26,7 +27,7 @@ struct clo_pending_calls;
 struct clo_pending_call {    /* one call */
     struct clo_tool_job job; /* first: the tool threads hands back this address */
     struct clo_pending_calls *pending_calls;
-    struct clo_pending_call *next;
+    TAILQ_ENTRY(clo_pending_call) entry;
     struct clo_tool_call arguments;
     uint32_t id, status; /* status: enum clo_call_status, once it has ended */
     bool orphan;         /* its run has ended */

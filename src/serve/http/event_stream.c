@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
 #include "base/sync.h"
@@ -16,7 +17,7 @@
 #define COMMENT ": keep-alive\n\n"
 
 struct event {
-    struct event *next;
+    STAILQ_ENTRY(event) entry;
     size_t length;
     char text[];
 };
@@ -26,9 +27,9 @@ struct clo_event_stream {
     pthread_cond_t space;
     struct MHD_Connection *connection;     /* NULL once detached */
     struct clo_event_stream_source source; /* next NULL: none */
-    struct event *head, *tail;
+    STAILQ_HEAD(, event) events;
     size_t queued; /* bytes */
-    size_t sent;   /* bytes of head that are gone */
+    size_t sent;   /* bytes of the first that are gone */
     unsigned references, stall_ms;
     uint64_t read_at; /* monotonic ns of the last read of anything */
     bool suspended, ended, dead, comment;
@@ -43,6 +44,7 @@ struct clo_event_stream *clo_event_stream_create(struct MHD_Connection *connecti
         return NULL;
     pthread_mutex_init(&stream->lock, NULL);
     pthread_cond_init(&stream->space, NULL);
+    STAILQ_INIT(&stream->events);
     stream->connection = connection;
     stream->stall_ms = stall_ms;
     stream->references = 1;
@@ -61,10 +63,8 @@ void clo_event_stream_retain(struct clo_event_stream *stream)
 
 static void pop(struct clo_event_stream *stream)
 {
-    struct event *event = stream->head;
-    stream->head = event->next;
-    if (!stream->head)
-        stream->tail = NULL;
+    struct event *event = STAILQ_FIRST(&stream->events);
+    STAILQ_REMOVE_HEAD(&stream->events, entry);
     stream->queued -= event->length;
     stream->sent = 0;
     free(event);
@@ -79,7 +79,7 @@ void clo_event_stream_release(struct clo_event_stream *stream)
     pthread_mutex_unlock(&stream->lock);
     if (!last)
         return;
-    while (stream->head)
+    while (!STAILQ_EMPTY(&stream->events))
         pop(stream);
     if (stream->source.release)
         stream->source.release(stream->source.context);
@@ -101,11 +101,9 @@ static int append(struct clo_event_stream *stream, const char *text, size_t leng
     struct event *event = malloc(sizeof *event + length);
     if (!event)
         return CLO_ENOMEMORY;
-    event->next = NULL;
     event->length = length;
     memcpy(event->text, text, length);
-    *(stream->tail ? &stream->tail->next : &stream->head) = event;
-    stream->tail = event;
+    STAILQ_INSERT_TAIL(&stream->events, event, entry);
     stream->queued += length;
     return 0;
 }
@@ -120,7 +118,8 @@ static void kill(struct clo_event_stream *stream)
 /* Wait for room until the reader has not moved for stall_ms; then the stream is dead. */
 static void wait_for_space(struct clo_event_stream *stream, size_t length)
 {
-    while (!stream->dead && stream->head && stream->queued + length > CLO_EVENT_STREAM_QUEUE_MAX) {
+    while (!stream->dead && stream->queued &&
+           stream->queued + length > CLO_EVENT_STREAM_QUEUE_MAX) {
         uint64_t deadline = stream->read_at + (uint64_t)stream->stall_ms * 1000000u;
         if (clo_monotonic_ns() >= deadline)
             kill(stream);
@@ -204,8 +203,9 @@ static void ask_source(struct clo_event_stream *stream)
 
 static ssize_t take(struct clo_event_stream *stream, char *into, size_t max)
 {
-    size_t left = stream->head->length - stream->sent, length = left < max ? left : max;
-    memcpy(into, stream->head->text + stream->sent, length);
+    const struct event *event = STAILQ_FIRST(&stream->events);
+    size_t left = event->length - stream->sent, length = left < max ? left : max;
+    memcpy(into, event->text + stream->sent, length);
     stream->sent += length;
     if (length == left)
         pop(stream);
@@ -215,12 +215,12 @@ static ssize_t take(struct clo_event_stream *stream, char *into, size_t max)
 
 static ssize_t read_locked(struct clo_event_stream *stream, char *into, size_t max)
 {
-    if (!stream->dead && !stream->head && !stream->ended && stream->source.next)
+    if (!stream->dead && STAILQ_EMPTY(&stream->events) && !stream->ended && stream->source.next)
         ask_source(stream);
     if (stream->dead)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     stream->read_at = clo_monotonic_ns();
-    if (stream->head)
+    if (!STAILQ_EMPTY(&stream->events))
         return take(stream, into, max);
     if (stream->ended)
         return MHD_CONTENT_READER_END_OF_STREAM;

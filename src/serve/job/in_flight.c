@@ -8,7 +8,7 @@
 
 struct clo_in_flight {
     pthread_mutex_t lock;
-    struct clo_response_job *head;
+    LIST_HEAD(, clo_response_job) jobs;
 };
 
 int clo_in_flight_create(struct clo_in_flight **in_flight, struct clo_error *error)
@@ -17,6 +17,7 @@ int clo_in_flight_create(struct clo_in_flight **in_flight, struct clo_error *err
     if (!*in_flight)
         return clo_fail_memory(error);
     pthread_mutex_init(&(*in_flight)->lock, NULL);
+    LIST_INIT(&(*in_flight)->jobs);
     return 0;
 }
 
@@ -30,10 +31,12 @@ void clo_in_flight_destroy(struct clo_in_flight *in_flight)
 
 static struct clo_response_job *find(struct clo_in_flight *in_flight, const char *id)
 {
-    struct clo_response_job *job = in_flight->head;
-    while (job && strcmp(job->id, id) != 0)
-        job = job->next;
-    return job;
+    struct clo_response_job *job;
+    LIST_FOREACH(job, &in_flight->jobs, entry) {
+        if (strcmp(job->id, id) == 0)
+            return job;
+    }
+    return NULL;
 }
 
 int clo_in_flight_add(struct clo_in_flight *in_flight, struct clo_response_job *job)
@@ -42,11 +45,7 @@ int clo_in_flight_add(struct clo_in_flight *in_flight, struct clo_response_job *
     pthread_mutex_lock(&in_flight->lock);
     if (!find(in_flight, job->id)) {
         clo_response_job_retain(job);
-        job->previous = NULL;
-        job->next = in_flight->head;
-        if (in_flight->head)
-            in_flight->head->previous = job;
-        in_flight->head = job;
+        LIST_INSERT_HEAD(&in_flight->jobs, job, entry);
         status = 0;
     }
     pthread_mutex_unlock(&in_flight->lock);
@@ -56,10 +55,7 @@ int clo_in_flight_add(struct clo_in_flight *in_flight, struct clo_response_job *
 void clo_in_flight_remove(struct clo_in_flight *in_flight, struct clo_response_job *job)
 {
     pthread_mutex_lock(&in_flight->lock);
-    *(job->previous ? &job->previous->next : &in_flight->head) = job->next;
-    if (job->next)
-        job->next->previous = job->previous;
-    job->next = job->previous = NULL;
+    LIST_REMOVE(job, entry);
     pthread_mutex_unlock(&in_flight->lock);
     clo_response_job_release(job);
 }
@@ -76,8 +72,9 @@ struct clo_response_job *clo_in_flight_find(struct clo_in_flight *in_flight, con
 
 void clo_in_flight_cancel_all(struct clo_in_flight *in_flight, enum clo_job_reason reason)
 {
+    struct clo_response_job *job;
     pthread_mutex_lock(&in_flight->lock);
-    for (struct clo_response_job *job = in_flight->head; job; job = job->next)
+    LIST_FOREACH(job, &in_flight->jobs, entry)
         clo_response_job_cancel(job, reason);
     pthread_mutex_unlock(&in_flight->lock);
 }

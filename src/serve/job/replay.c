@@ -19,7 +19,7 @@ struct clo_subscriber {
     char id[CLO_NAME_BYTES_MAX + 1];
     uint64_t next_sequence;
     bool broken; /* an error event was sent */
-    struct clo_subscriber *next;
+    LIST_ENTRY(clo_subscriber) entry;
 };
 
 static enum clo_event_stream_next fail(struct clo_subscriber *reader, char **text, size_t *length)
@@ -53,11 +53,7 @@ static void release(void *context)
     struct clo_subscriber *reader = context;
     if (reader->job) {
         pthread_mutex_lock(&reader->job->lock);
-        struct clo_subscriber **at = &reader->job->subscribers;
-        while (*at && *at != reader)
-            at = &(*at)->next;
-        if (*at)
-            *at = reader->next;
+        LIST_REMOVE(reader, entry);
         pthread_mutex_unlock(&reader->job->lock);
         clo_response_job_release(reader->job);
     }
@@ -84,8 +80,7 @@ struct clo_event_stream *clo_response_job_replay(struct clo_server *server,
         clo_response_job_retain(job);
         reader->job = job;
         pthread_mutex_lock(&job->lock);
-        reader->next = job->subscribers;
-        job->subscribers = reader;
+        LIST_INSERT_HEAD(&job->subscribers, reader, entry);
         pthread_mutex_unlock(&job->lock);
     }
     /* cppcheck-suppress memleak ; the stream owns the reader, by its source */
@@ -94,8 +89,9 @@ struct clo_event_stream *clo_response_job_replay(struct clo_server *server,
 
 void clo_response_job_notify(struct clo_response_job *job)
 {
+    struct clo_subscriber *reader;
     pthread_mutex_lock(&job->lock);
-    for (struct clo_subscriber *reader = job->subscribers; reader; reader = reader->next)
+    LIST_FOREACH(reader, &job->subscribers, entry)
         clo_event_stream_wake(reader->stream);
     pthread_mutex_unlock(&job->lock);
 }

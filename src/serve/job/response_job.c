@@ -35,6 +35,7 @@ struct clo_response_job *clo_response_job_create(struct clo_server *server, cons
     job->charge = charge;
     job->references = 1;
     pthread_mutex_init(&job->lock, NULL);
+    LIST_INIT(&job->subscribers);
     clo_name_copy(job->id, id);
     job->cancel = clo_cancel_create();
     job->base =

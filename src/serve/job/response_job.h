@@ -11,6 +11,7 @@
 #define CLO_SERVE_JOB_RESPONSE_JOB_H
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include "agent/agent.h"
 #include "base/id.h"
@@ -49,8 +50,8 @@ struct clo_response_job {
     enum clo_job_reason reason;
     bool over;           /* final state reached (and stored); events may still be on their way */
     const char *outcome; /* static: the final status, for the log; NULL before */
-    struct clo_subscriber *subscribers;
-    struct clo_response_job *next, *previous; /* the register's, under its lock */
+    LIST_HEAD(, clo_subscriber) subscribers;
+    LIST_ENTRY(clo_response_job) entry; /* the register's, under its lock */
 };
 
 /* Takes the request (the caller's is cleared) and the charge, also on failure. NULL: no memory. */
