@@ -42,8 +42,9 @@ static struct clo_host_calls *make_service(void)
 {
     struct clo_host_calls *calls;
     struct clo_tool_set *set;
-    struct clo_tool_threads *threads = clo_tool_threads_create();
-    if (!threads || clo_tool_set_create(&set, tools, 1, NULL) ||
+    struct clo_executor *threads;
+    if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, NULL) ||
+        clo_tool_set_create(&set, tools, 1, NULL) ||
         clo_host_calls_create(&calls, set, threads, NULL))
         abort();
     return calls; /* for the life of the process */

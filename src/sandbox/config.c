@@ -2,6 +2,7 @@
 #include "sandbox/config.h"
 
 #include "base/error.h"
+#include "sandbox/call/host_calls.h"
 #include "vm/vm.h"
 
 int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *wanted, bool pooled,
@@ -28,16 +29,15 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
         status = clo_tool_set_create(&config->tools, wanted->tools, wanted->tool_count, error);
     if (status)
         return status;
-    config->threads = clo_tool_threads_create();
-    if (config->threads)
-        return 0;
-    clo_config_close(config);
-    return clo_fail_memory(error);
+    status = clo_executor_create(&config->threads, CLO_TOOL_THREADS_MAX, NULL, error);
+    if (status)
+        clo_config_close(config);
+    return status;
 }
 
 void clo_config_close(struct clo_config *config)
 {
-    clo_tool_threads_free(config->threads);
+    clo_executor_destroy(config->threads);
     config->threads = NULL;
     clo_tool_set_free(config->tools);
     config->tools = NULL;

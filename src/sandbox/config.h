@@ -2,7 +2,7 @@
 #ifndef CLO_SANDBOX_CONFIG_H
 #define CLO_SANDBOX_CONFIG_H
 
-#include "sandbox/call/tool_threads.h"
+#include "base/executor.h"
 #include "sandbox/run/limits.h"
 #include "sandbox/tool/tool_set.h"
 
@@ -13,7 +13,7 @@ struct clo_config { /* immutable after clo_config_open */
     enum clo_jail jail;
     bool pooled; /* runs share no state: backends restore ahead */
     struct clo_tool_set *tools;
-    struct clo_tool_threads *threads;
+    struct clo_executor *threads; /* of tools, for all runs */
 };
 
 /* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_ENOMEMORY. */

@@ -16,12 +16,13 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/executor.h"
 #include "base/poll.h"
 #include "serve/handlers.h"
 #include "serve/http/disconnect.h"
 #include "serve/http/http.h"
-#include "serve/job/executor.h"
 #include "serve/job/response_job.h"
 #include "serve/log.h"
 #include "serve/store/store.h"
@@ -151,6 +152,23 @@ static void raise_descriptors(const struct clo_serve_config *config)
                       (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
+static void thread_failed(int code)
+{
+    clo_log_event("error", "executor", "a worker thread cannot be started: %s", strerror(code));
+}
+
+static int start_executor(struct clo_server *server, struct clo_error *error)
+{
+    unsigned turns = server->config.turns;
+    int status = clo_executor_create(&server->executor, turns + 1, thread_failed, error);
+    if (status == 0)
+        status =
+            clo_lane_create(&server->turns, server->executor, turns, server->config.queue, error);
+    if (status == 0)
+        status = clo_lane_create(&server->cancelled, server->executor, 1, 0, error);
+    return status;
+}
+
 static int start(struct clo_server *server, uint16_t *port, struct clo_error *error)
 {
     const struct clo_serve_config *config = &server->config;
@@ -160,7 +178,7 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
     if (status == 0)
         status = clo_in_flight_create(&server->in_flight, error);
     if (status == 0)
-        status = clo_executor_create(&server->executor, config->turns, config->queue, error);
+        status = start_executor(server, error);
     if (status == 0)
         status = clo_disconnect_watch_create(&server->watch, config->connections,
                                              config->keepalive_ms, error);
@@ -172,21 +190,31 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
 static void finish_turns(struct clo_server *server)
 {
     atomic_store(&server->stopping, true);
-    if (clo_executor_wait_idle(server->executor, server->config.grace_ms))
+    if (clo_executor_wait_idle(server->executor, clo_after_ms(server->config.grace_ms)))
         return;
     clo_log_event("warning", "serve", "the grace time of %u ms is over; turns are cancelled",
                   server->config.grace_ms);
     clo_in_flight_cancel_all(server->in_flight, CLO_JOB_SHUTDOWN);
-    if (!clo_executor_wait_idle(server->executor, CLO_SERVE_FLUSH_MS)) {
+    if (!clo_executor_wait_idle(server->executor, clo_after_ms(CLO_SERVE_FLUSH_MS))) {
         clo_disconnect_watch_cut(
             server->watch); /* a turn may be waiting for a client that does not read */
-        clo_executor_wait_idle(server->executor, CLO_SERVE_FLUSH_MS);
+        clo_executor_wait_idle(server->executor, clo_after_ms(CLO_SERVE_FLUSH_MS));
     }
+}
+
+static void stop_executor(struct clo_server *server)
+{
+    struct clo_task_list none;
+    if (server->executor)
+        clo_executor_wait_idle(server->executor, UINT64_MAX);
+    clo_lane_leave(server->turns, &none);
+    clo_lane_leave(server->cancelled, &none);
+    clo_executor_destroy(server->executor);
 }
 
 static void stop(struct clo_server *server)
 {
-    clo_executor_destroy(server->executor);
+    stop_executor(server);
     if (server->http) {
         clo_http_quiesce(server->http);
         clo_http_drain(server->http, CLO_SERVE_FLUSH_MS);

@@ -43,6 +43,7 @@
 
 struct clo_store;
 struct clo_executor;
+struct clo_lane;
 struct clo_disconnect_watch;
 struct clo_in_flight;
 struct clo_http;
@@ -60,7 +61,9 @@ struct clo_server {
     void (*dispatch)(struct clo_exchange *exchange);
     struct clo_http *http;
     struct clo_store *store;
-    struct clo_executor *executor;
+    struct clo_executor *executor; /* its threads: one a turn, and one for what was cancelled */
+    struct clo_lane *turns;        /* first come, first served */
+    struct clo_lane *cancelled;    /* jobs cancelled while they waited, which only have to end */
     struct clo_disconnect_watch *watch;
     struct clo_in_flight *in_flight;
     atomic_size_t bodies; /* bytes of request bodies held */

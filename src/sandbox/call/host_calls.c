@@ -30,7 +30,7 @@ struct clo_host_calls {
 };
 
 int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_set *tools,
-                          struct clo_tool_threads *threads, struct clo_error *error)
+                          struct clo_executor *threads, struct clo_error *error)
 {
     struct clo_host_calls *calls = calloc(1, sizeof *calls);
     *result = calls;

@@ -12,16 +12,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/executor.h"
 #include "cloche/cancel.h"
 #include "cloche/sandbox.h"
-#include "sandbox/call/tool_threads.h"
 #include "sandbox/run/run.h"
 #include "sandbox/tool/tool_set.h"
+
+#define CLO_TOOL_THREADS_MAX 64 /* of all runs with one configuration */
 
 struct clo_host_calls;
 
 int clo_host_calls_create(struct clo_host_calls **calls, const struct clo_tool_set *tools,
-                          struct clo_tool_threads *threads, struct clo_error *error);
+                          struct clo_executor *threads, struct clo_error *error);
 void clo_host_calls_free(struct clo_host_calls *calls); /* waits for tools still in work for it */
 
 /* A run begins. `cancel` (may be NULL) and readability of `abort_fd` (-1: none) end its waits. */

@@ -1,8 +1,8 @@
 /* pending_calls.c - calls in flight.
  *
  * Each is in one of two lists under the lock: `pending` (with the tool threads) or `done` (in the order in
- * which they ended). A call whose run has ended is in neither; the tool threads' thread frees it. The
- * tool threads' lock may be taken under this one, never the other way round.
+ * which they ended). A call whose run has ended is in neither; the tool thread frees it. The executor's
+ * lock may be taken under this one, never the other way round.
  */
 #include "sandbox/call/pending_calls.h"
 
@@ -26,7 +26,7 @@ _Static_assert(CLO_VALUE_NODES_MAX *(sizeof(struct clo_member) + 2 * CLO_VALUE_B
 TAILQ_HEAD(list, clo_pending_call);
 
 struct clo_pending_calls {
-    struct clo_tool_threads *threads;
+    struct clo_executor *threads;
     struct clo_lane *lane; /* of this run; NULL until a call is started */
     int event;
 
@@ -39,7 +39,7 @@ struct clo_pending_calls {
     pthread_cond_t orphan_done;
 };
 
-int clo_pending_calls_create(struct clo_pending_calls **result, struct clo_tool_threads *threads,
+int clo_pending_calls_create(struct clo_pending_calls **result, struct clo_executor *threads,
                              struct clo_error *error)
 {
     struct clo_pending_calls *pending_calls = calloc(1, sizeof *pending_calls);
@@ -117,8 +117,7 @@ static void hold_or_go_on(struct clo_pending_calls *pending_calls)
 {
     bool full = pending_calls->reply_bytes >= CLO_PENDING_REPLIES_MAX;
     if (full != pending_calls->held && pending_calls->lane)
-        clo_tool_threads_hold(pending_calls->threads, pending_calls->lane,
-                              pending_calls->held = full);
+        clo_lane_hold(pending_calls->lane, pending_calls->held = full);
 }
 
 /* Under the lock. */
@@ -136,10 +135,10 @@ static void wake(struct clo_pending_calls *pending_calls)
         ;
 }
 
-/* On a thread of the tool threads. */
-static void work(struct clo_tool_job *job)
+/* On a tool thread. */
+static void work(struct clo_task *task)
 {
-    struct clo_pending_call *pending = (struct clo_pending_call *)job;
+    struct clo_pending_call *pending = (struct clo_pending_call *)task;
     struct clo_pending_calls *pending_calls = pending->pending_calls;
     size_t argument_bytes = pending->arguments.bytes;
     uint64_t before = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -171,9 +170,10 @@ static int prepare(struct clo_pending_calls *pending_calls, struct clo_error *er
         pending_calls->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pending_calls->event < 0)
         return clo_fail_errno(error, CLO_ESYSTEM, "eventfd for calls in flight");
-    if (!pending_calls->lane)
-        pending_calls->lane = clo_lane_create();
-    return pending_calls->lane ? 0 : clo_fail_memory(error);
+    if (pending_calls->lane)
+        return 0;
+    return clo_lane_create(&pending_calls->lane, pending_calls->threads, CLO_PENDING_RUNNING_MAX,
+                           CLO_PENDING_CALLS_MAX, error);
 }
 
 /* Into the account, unless there is too much in it. */
@@ -212,9 +212,8 @@ int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *e
                         "too many host calls in flight: the arguments of this one take %zu KiB of "
                         "the host, those of the run may take %llu MiB; wait for one first",
                         pending->arguments.bytes >> 10, CLO_PENDING_ARGUMENTS_MAX >> 20);
-    pending->job.work = work;
-    status =
-        clo_tool_threads_add(pending_calls->threads, pending_calls->lane, &pending->job, error);
+    pending->task.run = work;
+    status = clo_lane_add(pending_calls->lane, &pending->task, error);
     if (status)
         remove_pending(pending_calls, pending);
     return status;
@@ -271,11 +270,11 @@ void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
     struct clo_pending_call *pending;
     if (!pending_calls->lane && TAILQ_EMPTY(&pending_calls->done))
         return; /* without a lane nothing is with the tool threads, so nobody else looks at the lists */
-    struct clo_tool_job *jobs = clo_tool_threads_leave(pending_calls->threads, pending_calls->lane);
+    struct clo_task_list rest;
+    clo_lane_leave(pending_calls->lane, &rest);
     pthread_mutex_lock(&pending_calls->lock);
-    while (jobs) { /* not begun: the tool threads does not know them any more */
-        pending = (struct clo_pending_call *)jobs;
-        jobs = jobs->next;
+    while ((pending = (struct clo_pending_call *)TAILQ_FIRST(&rest))) { /* not begun */
+        TAILQ_REMOVE(&rest, &pending->task, entry);
         TAILQ_REMOVE(&pending_calls->pending, pending, entry);
         clo_pending_call_drop(pending);
     }

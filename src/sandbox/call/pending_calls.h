@@ -3,7 +3,8 @@
  * The guest chooses how many there are and how large, so both have a ceiling, in the bytes that
  * they take of the host: arguments beyond it are refused; while results beyond it wait, no further
  * call is begun. A run that ends waits for none of its calls: those not begun are dropped, the
- * results of the others are thrown away. One thread uses it, the run's; calls run on the tool threads'.
+ * results of the others are thrown away. One thread uses it, the run's; calls run on the tool
+ * threads, an executor for all runs, in which each run has a lane: slow calls hold up no other run.
  */
 #ifndef CLO_SANDBOX_CALL_PENDING_CALLS_H
 #define CLO_SANDBOX_CALL_PENDING_CALLS_H
@@ -13,19 +14,20 @@
 #include <sys/queue.h>
 
 #include "base/buffer.h"
+#include "base/executor.h"
 #include "sandbox/call/tool_call.h"
-#include "sandbox/call/tool_threads.h"
 
-/* Of one run: calls; bytes of arguments; bytes of replies that wait, on top of which come those of
- * the calls that are in work then. */
+/* Of one run: calls in work at a time; calls; bytes of arguments; bytes of replies that wait, on top
+ * of which come those of the calls that are in work then. */
+#define CLO_PENDING_RUNNING_MAX 16
 #define CLO_PENDING_CALLS_MAX 1024
 #define CLO_PENDING_ARGUMENTS_MAX (128ull << 20)
 #define CLO_PENDING_REPLIES_MAX (16ull << 20)
 
 struct clo_pending_calls;
 
-struct clo_pending_call {    /* one call */
-    struct clo_tool_job job; /* first: the tool threads hands back this address */
+struct clo_pending_call { /* one call */
+    struct clo_task task; /* first: the tool threads hand back this address */
     struct clo_pending_calls *pending_calls;
     TAILQ_ENTRY(clo_pending_call) entry;
     struct clo_tool_call arguments;
@@ -35,8 +37,8 @@ struct clo_pending_call {    /* one call */
     struct clo_buffer reply;
 };
 
-int clo_pending_calls_create(struct clo_pending_calls **pending_calls,
-                             struct clo_tool_threads *threads, struct clo_error *error);
+int clo_pending_calls_create(struct clo_pending_calls **pending_calls, struct clo_executor *threads,
+                             struct clo_error *error);
 void clo_pending_calls_free(
     struct clo_pending_calls *pending_calls); /* waits for the tools that are in work */
 

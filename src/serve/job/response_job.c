@@ -17,7 +17,7 @@
 
 #define SHUTDOWN_MESSAGE "The server shut down before the response was complete."
 
-static void execute(struct clo_executor_job *task);
+static void execute(struct clo_task *task);
 
 struct clo_response_job *clo_response_job_create(struct clo_server *server, const char *id,
                                                  struct clo_request *request, size_t charge)
@@ -172,7 +172,7 @@ int clo_response_job_start(struct clo_response_job *job, struct clo_problem *pro
         status = store_queued(job) < 0 ? clo_problem_internal(problem) : 0;
     }
     clo_response_job_retain(job); /* the worker's */
-    if (status == 0 && clo_executor_submit(server->executor, &job->task) == 0)
+    if (status == 0 && clo_lane_add(server->turns, &job->task, NULL) == 0)
         return 0;
     if (status == 0) {
         status = clo_problem_set(problem, 429, "rate_limit_exceeded", NULL,
@@ -256,7 +256,7 @@ void clo_response_job_cancel(struct clo_response_job *job, enum clo_job_reason r
         json_decref(settle(job, &(struct clo_response_state){.status = "cancelled"}));
     pthread_mutex_unlock(&job->lock);
     if (acts)
-        clo_executor_hurry(job->server->executor, &job->task);
+        clo_task_move(&job->task, job->server->cancelled);
 }
 
 static struct clo_output_filter_view view_of(const struct clo_response_job *job)
@@ -468,7 +468,7 @@ static void reply_background(struct clo_response_job *job)
     clo_turn_result_clear(&result);
 }
 
-static void execute(struct clo_executor_job *task)
+static void execute(struct clo_task *task)
 {
     struct clo_response_job *job = (struct clo_response_job *)task;
     if (job->request.background)

@@ -14,9 +14,9 @@
 #include <sys/queue.h>
 
 #include "agent/agent.h"
+#include "base/executor.h"
 #include "base/id.h"
 #include "serve/http/exchange.h"
-#include "serve/job/executor.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/request.h"
 #include "serve/serve.h"
@@ -31,7 +31,7 @@ enum clo_job_reason {
 struct clo_subscriber; /* a stream that replays a background job */
 
 struct clo_response_job {
-    struct clo_executor_job task; /* first: the queue hands this back */
+    struct clo_task task; /* first: the executor hands this back */
     struct clo_server *server;
     /* Fixed once created. */
     char id[CLO_NAME_BYTES_MAX + 1];

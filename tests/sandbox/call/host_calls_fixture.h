@@ -122,7 +122,7 @@ static const struct clo_tool tools[] = {
 
 struct fixture {
     struct clo_tool_set *tools;
-    struct clo_tool_threads *threads;
+    struct clo_executor *threads;
     struct clo_host_calls *calls;
     struct clo_call_reply reply;
     struct clo_buffer message;
@@ -140,9 +140,8 @@ static inline int set_up(void **state)
     atomic_store(&slept, 0);
     atomic_store(&begun, 0);
     atomic_store(&opened, 0);
-    fixture.threads = clo_tool_threads_create();
-    assert_non_null(fixture.threads);
-    return clo_tool_set_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
+    return clo_executor_create(&fixture.threads, CLO_TOOL_THREADS_MAX, NULL, &error) ||
+           clo_tool_set_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
            clo_host_calls_create(&fixture.calls, fixture.tools, fixture.threads, &error);
 }
 
@@ -151,7 +150,7 @@ static inline int tear_down(void **state)
     struct fixture *fixture = *state;
     clo_host_calls_end(fixture->calls);
     clo_host_calls_free(fixture->calls);
-    clo_tool_threads_free(fixture->threads);
+    clo_executor_destroy(fixture->threads);
     clo_tool_set_free(fixture->tools);
     clo_buffer_free(&fixture->reply.data);
     clo_buffer_free(&fixture->message);

@@ -104,7 +104,7 @@ static void a_run_that_ends_waits_for_nothing(void **state)
         assert_int_equal(submit(fixture, id, tool_call(fixture, "nap", "ms", 500, NULL)),
                          CLO_CALL_OK);
     }
-    wait_until(&sleeping, CLO_LANE_RUNNING_MAX);
+    wait_until(&sleeping, CLO_PENDING_RUNNING_MAX);
     clo_host_calls_end(fixture->calls);
     assert_int_equal(atomic_load(&slept), 0);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
@@ -112,9 +112,9 @@ static void a_run_that_ends_waits_for_nothing(void **state)
         .flags = CLO_CALL_WAIT, .wait_id = 0, .timeout_ns = 250 * MS, .deadline_ns = UINT64_MAX};
     ask(fixture, &wait); /* nothing of the last run comes into this one */
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
-    wait_until(&slept, CLO_LANE_RUNNING_MAX);
+    wait_until(&slept, CLO_PENDING_RUNNING_MAX);
     wait_until(&sleeping, 0);
-    assert_int_equal(atomic_load(&slept), CLO_LANE_RUNNING_MAX);
+    assert_int_equal(atomic_load(&slept), CLO_PENDING_RUNNING_MAX);
 }
 
 static void a_slow_run_does_not_hold_up_another(void **state)
@@ -287,15 +287,15 @@ static void submit_large(struct fixture *fixture, uint32_t id)
 
 static void replies_that_wait_hold_up_further_calls(void **state)
 {
-    enum { CALLS = 100, MOST = (int)(CLO_PENDING_REPLIES_MAX >> 20) + CLO_LANE_RUNNING_MAX };
+    enum { CALLS = 100, MOST = (int)(CLO_PENDING_REPLIES_MAX >> 20) + CLO_PENDING_RUNNING_MAX };
     struct fixture *fixture = *state;
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= CALLS; id++)
         submit_large(fixture, id);
-    for (int ms = 0; ms < 20000 && atomic_load(&begun) < MOST - CLO_LANE_RUNNING_MAX; ms++)
+    for (int ms = 0; ms < 20000 && atomic_load(&begun) < MOST - CLO_PENDING_RUNNING_MAX; ms++)
         sleep_ms(1);
     sleep_ms(300); /* for those that should not begin */
-    assert_in_range(atomic_load(&begun), MOST - CLO_LANE_RUNNING_MAX, MOST);
+    assert_in_range(atomic_load(&begun), MOST - CLO_PENDING_RUNNING_MAX, MOST);
     wait_for_all(fixture, CALLS); /* none is lost */
     assert_true(fixture->reply.data.length > 1 << 20);
     assert_int_equal(atomic_load(&begun), CALLS);

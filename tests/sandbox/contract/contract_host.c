@@ -9,14 +9,14 @@
 #include "sandbox_tools.h"
 
 static struct clo_tool_set *tools;
-static struct clo_tool_threads *threads;
+static struct clo_executor *threads;
 
 void contract_begin(int argc, char **argv)
 {
     struct clo_error error;
     harness_begin(argc, argv);
-    threads = clo_tool_threads_create();
-    if (!threads || clo_tool_set_create(&tools, test_tools, test_tool_count, &error)) {
+    if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, &error) ||
+        clo_tool_set_create(&tools, test_tools, test_tool_count, &error)) {
         fprintf(stderr, "the tools: %s\n", error.message);
         exit(1);
     }
@@ -24,7 +24,7 @@ void contract_begin(int argc, char **argv)
 
 int contract_end(int failed)
 {
-    clo_tool_threads_free(threads);
+    clo_executor_destroy(threads);
     clo_tool_set_free(tools);
     return harness_end(failed);
 }

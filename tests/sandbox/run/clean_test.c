@@ -29,7 +29,7 @@
 static struct clo_image *image;
 static struct clo_tool_library *library;
 static struct clo_tool_set *tools;
-static struct clo_tool_threads *threads;
+static struct clo_executor *threads;
 static size_t scripts;
 
 struct fixture {
@@ -309,8 +309,8 @@ static int begin(int count, char **arguments)
         return SKIP;
     }
     scripts = programs_open(arguments[2]);
-    threads = clo_tool_threads_create();
-    if (!threads || clo_tool_library_open(&library, arguments[3], &error)) {
+    if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, &error) ||
+        clo_tool_library_open(&library, arguments[3], &error)) {
         fprintf(stderr, "the tools: %s\n", error.message);
         return 1;
     }
@@ -325,7 +325,7 @@ static int begin(int count, char **arguments)
 static void end(void)
 {
     programs_close();
-    clo_tool_threads_free(threads);
+    clo_executor_destroy(threads);
     clo_tool_set_free(tools);
     clo_tool_library_close(library);
     clo_image_close(image);

@@ -10,13 +10,14 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "serve/job/response_job.h"
 #include "serve/store/store.h"
 
 static struct clo_server server;
 static atomic_int runs;
 
-static void run(struct clo_executor_job *task)
+static void run(struct clo_task *task)
 {
     (void)task;
     atomic_fetch_add(&runs, 1);
@@ -27,12 +28,15 @@ static int start_server(void **state)
     (void)state;
     return clo_store_open(&server.store, NULL, NULL) ||
            clo_in_flight_create(&server.in_flight, NULL) ||
-           clo_executor_create(&server.executor, 1, 1, NULL);
+           clo_executor_create(&server.executor, 1, NULL, NULL) ||
+           clo_lane_create(&server.turns, server.executor, 1, 1, NULL);
 }
 
 static int stop_server(void **state)
 {
     (void)state;
+    struct clo_task_list rest = TAILQ_HEAD_INITIALIZER(rest);
+    clo_lane_leave(server.turns, &rest);
     clo_executor_destroy(server.executor);
     clo_in_flight_destroy(server.in_flight);
     clo_store_close(server.store);
@@ -110,7 +114,7 @@ static void a_free_id_is_taken(void **state)
     struct clo_response_job *found = clo_in_flight_find(server.in_flight, "resp_3");
     assert_ptr_equal(found, job);
     clo_response_job_release(found);
-    assert_true(clo_executor_wait_idle(server.executor, 10000));
+    assert_true(clo_executor_wait_idle(server.executor, clo_after_ms(10000)));
     assert_int_equal(runs, 1);
     clo_in_flight_remove(server.in_flight, job);
     clo_response_job_release(job); /* the worker's, which `run` has left alone */
