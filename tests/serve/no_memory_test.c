@@ -320,6 +320,8 @@ static json_t *told_to_model(void)
         " {\"type\": \"mcp_call\", \"id\": \"mcp_1\", \"name\": \"execute_code\","
         "  \"arguments\": \"\"},"
         " {\"type\": \"reasoning\", \"encrypted_content\": \"x\"},"
+        " {\"type\": \"function_call_output\", \"call_id\": \"2\", \"output\":"
+        "  [{\"type\": \"input_text\", \"text\": \"4\"}, {\"type\": \"text\", \"text\": \"5\"}]},"
         " {\"type\": \"shell_call_output\", \"output\": [{\"stdout\": \"3\", \"error\": null}]},"
         " {\"type\": \"message\", \"role\": \"user\", \"content\": [{\"type\": \"hologram\"}]}]";
     struct clo_store *store;
@@ -356,7 +358,9 @@ static void a_model_is_told_all(void **state)
     (void)state;
     assert_told(told_to_model,
                 "[" PAIR ", " PAIR ", {\"type\": \"reasoning\", \"encrypted_content\": \"x\","
-                " \"summary\": []}, {\"type\": \"message\", \"role\": \"user\", \"content\":"
+                " \"summary\": []}, {\"type\": \"function_call_output\", \"call_id\": \"2\","
+                " \"output\": \"4\\n5\"},"
+                " {\"type\": \"message\", \"role\": \"user\", \"content\":"
                 " [{\"type\": \"input_text\", \"text\": \"[shell_call_output]"
                 " {\\\"output\\\":[{\\\"stdout\\\":\\\"3\\\"}]}\"}]},"
                 " {\"type\": \"message\", \"role\": \"user\", \"content\":"

@@ -13,6 +13,7 @@
 #include "codeact/codeact.h"
 #include "serve/protocol/output_filter.h"
 
+#define OUTPUT_MAX (64u << 20)
 #define CALL_ID_MAX 64 /* bytes; what servers of models allow */
 #define NO_OUTPUT "(what this run put out is not known any more)"
 
@@ -155,11 +156,35 @@ static int add_message(const json_t *item, json_t *to)
     return append(to, clean);
 }
 
+/* The text of parts that are text and nothing else, joined by line breaks: every model's server
+ * reads a string. Other parts are returned as they are. Takes `parts`. NULL: out of memory. */
+static json_t *joined(json_t *parts)
+{
+    struct clo_buffer text = CLO_BUFFER(OUTPUT_MAX);
+    bool all = parts != NULL;
+    json_t *part, *string = NULL;
+    size_t index;
+    json_array_foreach(parts, index, part) {
+        const json_t *value = json_object_get(part, "text");
+        all = all && json_is_string(value);
+        if (index > 0)
+            clo_buffer_text(&text, "\n");
+        clo_buffer_append(&text, json_string_value(value), json_string_length(value));
+    }
+    if (all && !text.failed)
+        string = json_stringn(text.data ? text.data : "", text.length);
+    clo_buffer_free(&text);
+    if (!all)
+        return parts;
+    json_decref(parts);
+    return string;
+}
+
 static int add_output(const json_t *item, json_t *to)
 {
     json_t *clean = known_members(item), *output = json_object_get(item, "output");
     if (json_is_array(output))
-        clo_json_put(&clean, "output", known_parts(output, false));
+        clo_json_put(&clean, "output", joined(known_parts(output, false)));
     return append(to, clean);
 }
 

@@ -396,6 +396,46 @@ static void text_of_other_tools_is_bounded(void **state)
     json_decref(got);
 }
 
+/* JSON with ' for ". */
+static json_t *quoted(const char *text)
+{
+    char copy[256];
+    assert_true(strlen(text) < sizeof copy);
+    strcpy(copy, text);
+    for (char *at = copy; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    json_t *value = json_loads(copy, JSON_DECODE_ANY, NULL);
+    assert_non_null(value);
+    return value;
+}
+
+static void text_that_answers_a_call_is_one_string(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sent, *told;
+    } outputs[] = {
+        {"[{'type':'input_text','text':'a'},{'type':'output_text','text':'b'}]", "'a\\nb'"},
+        {"[{'type':'other','text':'c'}]", "'c'"},
+        {"[]", "''"},
+        {"[{'type':'input_text','text':'a'},{'type':'input_image','image_url':'u'}]", NULL},
+        {"[{'type':'refusal','refusal':'no'}]", NULL},
+    };
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        json_t *sent = quoted(outputs[i].sent), *to = json_array();
+        json_t *wanted = outputs[i].told ? quoted(outputs[i].told) : json_incref(sent);
+        json_t *item = json_pack("{s:s, s:s, s:O}", "type", "function_call_output", "call_id", "c",
+                                 "output", sent);
+        assert_int_equal(clo_model_input_add(NULL, item, to), 0);
+        json_t *told = json_object_get(json_array_get(to, 0), "output");
+        assert_true(json_equal(told, wanted));
+        json_decref(item);
+        json_decref(to);
+        json_decref(wanted);
+        json_decref(sent);
+    }
+}
+
 #define DEPTH 2000 /* the parser's limit is 2,048 */
 
 static void *tell_deep(void *item)
@@ -513,6 +553,7 @@ int main(void)
         WITH_STORE(references_are_resolved),
         WITH_STORE(history_comes_back_in_every_form),
         cmocka_unit_test(text_of_other_tools_is_bounded),
+        cmocka_unit_test(text_that_answers_a_call_is_one_string),
         cmocka_unit_test(deep_items_do_not_take_the_stack),
         WITH_STORE(references_reach_every_stored_item),
         WITH_STORE(what_an_older_turn_referred_to_may_be_gone),
