@@ -60,7 +60,7 @@ export async function startServer({ agent = QUICK, env = {}, model, arguments: m
     return server.ended;
   };
   // The log lines that are JSON: one at the end of each request.
-  server.events = () => server.log.split("\n").filter((line) => line.startsWith("{"))
+  server.events = () => server.log.split("\n").slice(0, -1).filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line));
   return server;
 }

@@ -39,7 +39,7 @@ export function read(body) {
   if (open.size > 0) return { error: `No tool output found for function call ${[...open][0]}.` };
   const names = (body.tools ?? []).map((tool) => tool.name);
   if (names.some((name) => !name)) return { error: "Missing required parameter: 'tools[0].name'." };
-  return { scene };
+  return { scene: { ...scene, tools: names } };
 }
 
 function items(step) {

@@ -8,6 +8,9 @@
 //         plus, with any: delay: ms between two pieces, cut: n (hang up after n pieces),
 //         hang: true (never end), usage: {input, output}
 //
+// Where the request has a tool whose name ends with Answer, as clients send it that want their answers
+// in a structure, what would be said is its argument `text`.
+//
 // {output} in `say` is the text of the last result. After the last step, and for messages that no
 // rule fits, the built-in behaviour follows: a block fenced as Python is run by execute_code, and
 // what came out is said; anything else is echoed.
@@ -20,7 +23,10 @@ export function decide(rules, scene) {
   const calls = [...(step.calls ?? [])];
   if (step.code !== undefined) calls.unshift({ name: "execute_code", arguments: { code: step.code } });
   const output = scene.results.at(-1) ?? "";
-  return { ...step, calls, say: step.say?.replaceAll("{output}", () => output) };
+  const say = step.say?.replaceAll("{output}", () => output);
+  const name = scene.tools?.find((one) => one.endsWith("Answer"));
+  if (!name || say === undefined) return { ...step, calls, say };
+  return { ...step, calls: [...calls, { name, arguments: { text: say } }], say: undefined };
 }
 
 function builtIn({ user, results }) {
