@@ -120,7 +120,7 @@ def python_tests(build, folder, pattern):
 
 
 def cli(build):
-    for name in ("run", "image", "scripts", "serve", "install"):
+    for name in ("run", "image", "scripts", "serve", "install", "clients_table"):
         yield from python_tests(build, "cli", name + "_test.py")
 
 
@@ -163,6 +163,10 @@ def wasm(build):
 
 def end_to_end(build):
     yield from counted("e2e", ["tests/e2e/run.sh", build])
+
+
+def end_to_end_python(build):
+    yield from counted("clients", ["tests/e2e/python/run.py", "--build", build])
 
 
 def cpython(build):
@@ -226,7 +230,7 @@ def lint(build):
         yield f"lint: {check}", "failed" if status else "passed", output
 
 
-QUICK = [unit_and_vm, cli, end_to_end, hostile]
+QUICK = [unit_and_vm, cli, end_to_end, end_to_end_python, hostile]
 LONG = {"clean": clean, "cpython": cpython, "wasm": wasm, "hw": hw, "sanitizers": sanitizers,
         "clang": clang, "lint": lint, "fuzz": fuzz, "faults": faults, "reproducible": reproducible}
 ALL = [*QUICK, clean, cpython, wasm, reproducible_beside_hw_and_fuzz, sanitizers, clang, lint, some_faults]
