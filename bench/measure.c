@@ -132,8 +132,8 @@ int main(int argc, char **argv)
     struct clo_error error;
     struct clo_image *image;
     must(clo_image_open(&image, argc > 1 ? argv[1] : NULL, CLO_IMAGE_COPY, &error), &error);
-    struct clo_sandbox_config here = {.image = image, .isolation = CLO_ISOLATION_THREAD};
-    struct clo_sandbox_config worker = {.image = image, .isolation = CLO_ISOLATION_WORKER};
+    struct clo_sandbox_config here = {.image = image, .placement = CLO_PLACEMENT_THREAD};
+    struct clo_sandbox_config worker = {.image = image, .placement = CLO_PLACEMENT_WORKER};
 
     cold(&here, "creation to first printed result");
     cold(&worker, "creation to first printed result, worker process");

@@ -87,7 +87,7 @@ int main(void)
         .model = {.script = getenv("CLOCHE_SCRIPT")}, /* used when no model server is configured */
         .tools = tools,
         .tool_count = 2,
-        .isolation = CLO_ISOLATION_WORKER,
+        .placement = CLO_PLACEMENT_WORKER,
     };
     struct clo_agent *agent = NULL;
     struct clo_error error;

@@ -42,8 +42,8 @@ struct clo_agent_config {
     size_t tool_count;
     const char *image;        /* NULL: found as clo_image_open does */
     struct clo_limits limits; /* of one run */
-    enum clo_isolation isolation;
-    enum clo_jail jail;       /* of CLO_ISOLATION_WORKER */
+    enum clo_placement placement;
+    enum clo_jail jail;       /* of CLO_PLACEMENT_WORKER */
     unsigned sandboxes;       /* [8] runs at once */
     uint64_t total_memory;    /* 0: leave it; else clo_memory_ceiling_set, for the whole process */
     unsigned wait_ms;         /* [120,000] for a free sandbox; then the model is told */

@@ -13,7 +13,7 @@
  *
  * The memory of all sandboxes of the process has one ceiling: clo_memory_ceiling_set.
  *
- * Signals: libcloche uses SIGRTMAX-3. With CLO_ISOLATION_WORKER it forks and
+ * Signals: libcloche uses SIGRTMAX-3. With CLO_PLACEMENT_WORKER it forks and
  * executes a program that is a part of the library, from memory.
  */
 #ifndef CLOCHE_SANDBOX_H
@@ -55,9 +55,9 @@ enum clo_limit {
     CLO_LIMIT_HOST_CALL_BYTES,
 };
 
-enum clo_isolation {
-    CLO_ISOLATION_THREAD = 0, /* the micro-VM lives in this process */
-    CLO_ISOLATION_WORKER = 1, /* in a worker process of its own */
+enum clo_placement {
+    CLO_PLACEMENT_THREAD = 0, /* the micro-VM lives in this process */
+    CLO_PLACEMENT_WORKER = 1, /* in a worker process of its own */
 };
 
 /* What stands around a worker process, should the code take it over: namespaces, an empty root, no
@@ -72,8 +72,8 @@ struct clo_sandbox_config {
     struct clo_limits limits;
     const struct clo_tool *tools; /* copied (the strings too); contexts are kept */
     size_t tool_count;
-    enum clo_isolation isolation;
-    enum clo_jail jail; /* of CLO_ISOLATION_WORKER */
+    enum clo_placement placement;
+    enum clo_jail jail; /* of CLO_PLACEMENT_WORKER */
 };
 
 #define CLO_ARGUMENTS_MAX 4096

@@ -88,7 +88,7 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
                                          .limits = limits,
                                          .tools = config->tools,
                                          .tool_count = config->tool_count,
-                                         .isolation = config->isolation,
+                                         .placement = config->placement,
                                          .jail = config->jail};
     agent->sandboxes = config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES;
     agent->memory = limits.memory;

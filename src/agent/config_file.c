@@ -96,21 +96,32 @@ static int read_tools(struct reading *reading, const struct clo_yaml_node *root)
     return status;
 }
 
+/* The key has another name now; `isolation` will name the wall around the code. */
+static int refuse_isolation(const struct clo_yaml_node *sandbox, struct clo_error *error)
+{
+    const struct clo_yaml_node *old = clo_yaml_get(sandbox, "isolation");
+    if (!old)
+        return 0;
+    return clo_yaml_fail(
+        old, error, "where the micro-VM lives is called placement: write placement: %s",
+        old->kind == CLO_YAML_SCALAR && strcmp(old->text, "thread") == 0 ? "thread" : "worker");
+}
+
 static int read_sandbox(struct reading *reading, const struct clo_yaml_node *root)
 {
     static const char *const keys[] = {
         "image", "memory",    "time", "cpu_time",     "output", "host_calls", "host_call_size",
-        "count", "isolation", "jail", "total_memory", "wait",   NULL};
-    static const char *const isolations[] = {"thread", "worker", NULL};
+        "count", "placement", "jail", "total_memory", "wait",   NULL};
+    static const char *const placements[] = {"thread", "worker", NULL};
     static const char *const jails[] = {"best", "strict", NULL};
     const struct clo_yaml_node *node = clo_yaml_get(root, "sandbox");
     struct clo_agent_config *config = &reading->config;
     struct clo_limits *limits = &config->limits;
     struct clo_error *error = reading->error;
-    int isolation = CLO_ISOLATION_WORKER, jail = CLO_JAIL_BEST, status = 0;
+    int placement = CLO_PLACEMENT_WORKER, jail = CLO_JAIL_BEST, status = 0;
     uint64_t count = 0, wait = 0;
     if (node &&
-        ((status = clo_yaml_check(node, keys, error)) ||
+        ((status = refuse_isolation(node, error)) || (status = clo_yaml_check(node, keys, error)) ||
          (status = clo_yaml_text(node, "image", &config->image, error)) ||
          (status = clo_yaml_size(node, "memory", &limits->memory, error)) ||
          (status = clo_yaml_duration(node, "time", &limits->wall_ms, error)) ||
@@ -119,13 +130,13 @@ static int read_sandbox(struct reading *reading, const struct clo_yaml_node *roo
          (status = clo_yaml_count(node, "host_calls", 1, UINT32_MAX, &limits->host_calls, error)) ||
          (status = clo_yaml_size(node, "host_call_size", &limits->host_call_bytes, error)) ||
          (status = clo_yaml_count(node, "count", 1, COUNT_MAX, &count, error)) ||
-         (status = clo_yaml_choice(node, "isolation", isolations, &isolation, error)) ||
+         (status = clo_yaml_choice(node, "placement", placements, &placement, error)) ||
          (status = clo_yaml_choice(node, "jail", jails, &jail, error)) ||
          (status = clo_yaml_size(node, "total_memory", &config->total_memory, error)) ||
          (status = clo_yaml_duration(node, "wait", &wait, error))))
         return status;
     config->wait_ms = wait < UINT32_MAX ? (unsigned)wait : UINT32_MAX; /* its range: agent.c */
-    config->isolation = (enum clo_isolation)isolation;
+    config->placement = (enum clo_placement)placement;
     config->jail = (enum clo_jail)jail;
     config->sandboxes = (unsigned)count;
     if (config->image &&

@@ -41,7 +41,8 @@ static const char help[] =
     "  --memory SIZE       guest memory limit (256MiB; 48MiB to 4GiB)\n"
     "  --output-limit SIZE limit of stdout and stderr together (1MiB)\n"
     "  --json              print one JSON object: stdout, stderr, result, error, exit_code, usage\n"
-    "  --worker            put the micro-VM into a worker process of its own, as serve does\n"
+    "  --placement WHERE   where the micro-VM lives: thread (this process; the default) or worker\n"
+    "                      (a process of its own, as serve has them)\n"
     "  --image FILE        the image (else $CLOCHE_IMAGE, else python.image beside the program)\n"
     "\n"
     "Durations: 200ms, 5s, 2m. Sizes: 64MiB, 1GiB.\n"
@@ -66,7 +67,8 @@ struct job {
     const char *libraries[LIBRARIES_MAX];
     size_t library_count;
     struct clo_limits limits;
-    bool json, worker;
+    enum clo_placement placement;
+    bool json;
 };
 
 static int parse_limit(struct job *job, int option, struct clo_error *error)
@@ -79,6 +81,17 @@ static int parse_limit(struct job *job, int option, struct clo_error *error)
     }
 }
 
+static int parse_placement(struct job *job)
+{
+    if (strcmp(optarg, "thread") == 0)
+        job->placement = CLO_PLACEMENT_THREAD;
+    else if (strcmp(optarg, "worker") == 0)
+        job->placement = CLO_PLACEMENT_WORKER;
+    else
+        return clo_cli_usage("run", "--placement \"%s\" is none of thread, worker", optarg);
+    return CLI_OK;
+}
+
 static int parse(int argc, char **argv, struct job *job)
 {
     static const struct option options[] = {
@@ -88,7 +101,8 @@ static int parse(int argc, char **argv, struct job *job)
         {"memory", required_argument, NULL, 'm'},
         {"output-limit", required_argument, NULL, 'o'},
         {"json", no_argument, NULL, 'j'},
-        {"worker", no_argument, NULL, 'w'},
+        {"placement", required_argument, NULL, 'w'},
+        {"worker", no_argument, NULL, 'W'}, /* as it was called before */
         {"image", required_argument, NULL, 'i'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -98,7 +112,11 @@ static int parse(int argc, char **argv, struct job *job)
         switch (option) {
         case 'c': job->code = optarg; break;
         case 'j': job->json = true; break;
-        case 'w': job->worker = true; break;
+        case 'w':
+            if (parse_placement(job))
+                return CLI_USAGE;
+            break;
+        case 'W': return clo_cli_usage("run", "--worker is called --placement=worker now");
         case 'i': job->image = optarg; break;
         case 'l':
             if (job->library_count == LIBRARIES_MAX)
@@ -245,7 +263,7 @@ static int execute(const struct job *job, const struct clo_buffer *code,
             .limits = job->limits,
             .tools = box.tools,
             .tool_count = box.tool_count,
-            .isolation = job->worker ? CLO_ISOLATION_WORKER : CLO_ISOLATION_THREAD,
+            .placement = job->placement,
         };
         status = clo_sandbox_create(&sandbox, &config, error);
     }

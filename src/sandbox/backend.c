@@ -14,8 +14,8 @@
 
 struct clo_backend {
     const struct clo_config *config;
-    struct clo_worker_client *client; /* CLO_ISOLATION_WORKER, else NULL */
-    struct clo_runner *runner;        /* CLO_ISOLATION_THREAD, with what answers its calls */
+    struct clo_worker_client *client; /* CLO_PLACEMENT_WORKER, else NULL */
+    struct clo_runner *runner;        /* CLO_PLACEMENT_THREAD, with what answers its calls */
     struct clo_host_calls *calls;
 };
 
@@ -39,7 +39,7 @@ int clo_backend_create(struct clo_backend **result, const struct clo_config *con
     if (!backend)
         return clo_fail_memory(error);
     backend->config = config;
-    int status = config->isolation == CLO_ISOLATION_WORKER
+    int status = config->placement == CLO_PLACEMENT_WORKER
                      ? clo_worker_client_create(&backend->client, config, zygote, error)
                      : create_here(backend, error);
     if (status) {

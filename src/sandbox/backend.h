@@ -10,7 +10,7 @@
 
 struct clo_backend;
 
-/* Makes the micro-VM, so that what is wrong shows now. `zygote` is for CLO_ISOLATION_WORKER. */
+/* Makes the micro-VM, so that what is wrong shows now. `zygote` is for CLO_PLACEMENT_WORKER. */
 int clo_backend_create(struct clo_backend **backend, const struct clo_config *config,
                        struct clo_zygote *zygote, struct clo_error *error);
 void clo_backend_destroy(struct clo_backend *backend); /* waits for tools still in work for it */

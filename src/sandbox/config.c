@@ -9,16 +9,16 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
                     struct clo_error *error)
 {
     *config = (struct clo_config){.image = wanted->image,
-                                  .isolation = wanted->isolation,
+                                  .placement = wanted->placement,
                                   .jail = wanted->jail,
                                   .pooled = pooled};
     if (!wanted->image)
         return clo_fail(error, CLO_EINVALID, "the configuration has no image");
-    if (wanted->isolation != CLO_ISOLATION_THREAD && wanted->isolation != CLO_ISOLATION_WORKER)
+    if (wanted->placement != CLO_PLACEMENT_THREAD && wanted->placement != CLO_PLACEMENT_WORKER)
         return clo_fail(error, CLO_EINVALID,
-                        "isolation is %d; it must be thread (0) or worker "
+                        "placement is %d; it must be thread (0) or worker "
                         "(1)",
-                        wanted->isolation);
+                        wanted->placement);
     if (wanted->jail != CLO_JAIL_BEST && wanted->jail != CLO_JAIL_STRICT)
         return clo_fail(error, CLO_EINVALID, "jail is %d; it must be best (0) or strict (1)",
                         wanted->jail);

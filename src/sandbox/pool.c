@@ -281,7 +281,7 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
     int status = clo_config_open(&pool->config, config, true, error);
     if (!status)
         status = clo_memory_budget_join(&pool->share, pool->config.limits.memory, error);
-    if (!status && config->isolation == CLO_ISOLATION_WORKER)
+    if (!status && config->placement == CLO_PLACEMENT_WORKER)
         status = clo_zygote_create(&pool->zygote, &pool->config, error);
     if (!status)
         status = start_first(pool, error);

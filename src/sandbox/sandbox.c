@@ -38,7 +38,7 @@ int clo_sandbox_create(struct clo_sandbox **result, const struct clo_sandbox_con
         status = clo_memory_budget_hold(sandbox->config.limits.memory, error);
     if (!status)
         sandbox->held = sandbox->config.limits.memory;
-    if (!status && config->isolation == CLO_ISOLATION_WORKER)
+    if (!status && config->placement == CLO_PLACEMENT_WORKER)
         status = clo_zygote_create(&sandbox->zygote, &sandbox->config, error);
     if (!status)
         status = clo_backend_create(&sandbox->backend, &sandbox->config, sandbox->zygote, error);

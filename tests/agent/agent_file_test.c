@@ -53,8 +53,14 @@ static const struct {
      "agent.yaml:3: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB"},
     {"sandbox:\n  time: soon\n",
      "agent.yaml:2: sandbox.time: \"soon\" is not a duration; write e.g. 30s or 200ms"},
-    {"sandbox:\n  isolation: none\n",
-     "agent.yaml:2: sandbox.isolation: \"none\" is none of thread, worker"},
+    {"sandbox:\n  placement: none\n",
+     "agent.yaml:2: sandbox.placement: \"none\" is none of thread, worker"},
+    {"sandbox:\n  isolation: worker\n",
+     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write "
+     "placement: worker"},
+    {"sandbox:\n  isolation: thread\n",
+     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write "
+     "placement: thread"},
     {"sandbox: {count: 5000}\n",
      "agent.yaml:1: sandbox.count: \"5000\" is not a whole number from 1 to 1024"},
     {"model: {kind: llm}\n",

@@ -56,7 +56,7 @@ class Install(unittest.TestCase):
 
     @needs_hypervisor
     def test_the_program_finds_its_image(self):
-        for place in [], ["--worker"]:
+        for place in [], ["--placement=worker"]:
             done = subprocess.run([self.program, "run", *place, "-c", "print(6 * 7)"], cwd="/",
                                   env=self.environment, capture_output=True, text=True, timeout=GENEROUS)
             self.assertEqual((done.stdout, done.stderr, done.returncode), ("42\n", "", 0))

@@ -115,7 +115,7 @@ class Run(unittest.TestCase):
         size = {"100KiB": 102400}
         for code, limit in floods:
             for stream in "stdout", "stderr":
-                for place in [], ["--worker"]:
+                for place in [], ["--placement=worker"]:
                     with self.subTest(code=code, stream=stream, place=place):
                         words = (*place, "--output-limit", limit)
                         result, _ = run_json(code.format(stream), *words)
@@ -168,7 +168,7 @@ class Run(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
             file.write(code)
             file.flush()
-            for option in ([], ["--worker"]):
+            for option in ([], ["--placement=worker"]):
                 done = cloche("run", *option, file.name, "--json", "-x", "", "zwei")
                 self.assertEqual(done.stdout, f"{[file.name, '--json', '-x', '', 'zwei']} "
                                               f"{file.name}\n")
@@ -185,9 +185,20 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 126)
         self.assertIn("1100011 bytes", done.stderr)
 
+    def test_where_the_micro_vm_lives(self):
+        done = cloche("run", "--worker", "-c", "print(1)")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("--worker is called --placement=worker now", done.stderr)
+        done = cloche("run", "--placement=process", "-c", "print(1)")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('--placement "process" is none of thread, worker', done.stderr)
+        for place in "thread", "worker":
+            done = cloche("run", "--placement", place, "-c", "print(1)")
+            self.assertEqual((done.stdout, done.stderr), ("1\n", ""))
+
     def test_standard_input_reaches_the_code(self):
         code = "import sys\nprint(input(), sys.stdin.read().splitlines(), sys.stdin.isatty())"
-        for option in ([], ["--worker"]):
+        for option in ([], ["--placement=worker"]):
             done = cloche("run", *option, "-c", code, stdin="één\nb\nc\n")
             self.assertEqual((done.stdout, done.stderr), ("één ['b', 'c'] False\n", ""))
         with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
@@ -213,7 +224,7 @@ class Run(unittest.TestCase):
         self.assertEqual(process.wait(GENEROUS), 0)
         process.stdin.close()
         process.stdout.close()
-        for option in ([], ["--worker"]):
+        for option in ([], ["--placement=worker"]):
             words = [CLOCHE, "run", *option, "--time", "300ms", "-c", "import sys\nsys.stdin.read()"]
             process = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
             text = process.stderr.read()
@@ -371,7 +382,7 @@ class Run(unittest.TestCase):
         self.assertIn("modulo", done.stdout)
 
     def test_worker(self):
-        done = run("print(compute('add', 1, 2))", "--worker", "--tools", TOOLS)
+        done = run("print(compute('add', 1, 2))", "--placement=worker", "--tools", TOOLS)
         self.assertEqual((done.stdout, done.returncode), ("3.0\n", 0), done.stderr)
 
 

@@ -126,7 +126,7 @@ int main(int argc, char **argv)
         .limits = {.memory = strtoull(argv[2], NULL, 10)},
         .tools = plugin->tools,
         .tool_count = plugin->tool_count,
-        .isolation = worker ? CLO_ISOLATION_WORKER : CLO_ISOLATION_THREAD,
+        .placement = worker ? CLO_PLACEMENT_WORKER : CLO_PLACEMENT_THREAD,
     };
     if (clo_sandbox_create(&sandbox, &config, &error))
         return die("the sandbox", &error);

@@ -58,12 +58,12 @@ static const char *const bombs[] = {
 
 static const char good[] = "print(sum(range(1000)))";
 
-static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size, uint64_t mib)
+static struct clo_pool *make_pool(enum clo_placement placement, size_t size, uint64_t mib)
 {
     return runs_pool(
         (struct clo_sandbox_config){
             .limits = {.memory = mib * MIB, .wall_ms = LONG_WAIT, .cpu_ms = LONG_WAIT},
-            .isolation = isolation},
+            .placement = placement},
         size);
 }
 
@@ -226,8 +226,8 @@ static void sixty_four_bombs_at_once(void **state)
     static struct job jobs[BOMBS];
     size_t count = bombs_of(BOMBS, 8), patient = count - count / 4;
     struct sampler sampler;
-    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, count, 256);
-    struct clo_pool *others = make_pool(CLO_ISOLATION_WORKER, 1, 64);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, count, 256);
+    struct clo_pool *others = make_pool(CLO_PLACEMENT_WORKER, 1, 64);
     start_sampling(&sampler);
     for (size_t i = 0; i < count; i++) {
         jobs[i] = (struct job){
@@ -260,9 +260,9 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
 {
     static struct job jobs[16];
     size_t count = bombs_of(16, 6);
-    enum clo_isolation isolation = *(enum clo_isolation *)*state;
+    enum clo_placement placement = *(enum clo_placement *)*state;
     struct sampler sampler;
-    struct clo_pool *pools[] = {make_pool(isolation, 8, 256), make_pool(isolation, 8, 300)};
+    struct clo_pool *pools[] = {make_pool(placement, 8, 256), make_pool(placement, 8, 300)};
     start_sampling(&sampler);
     for (size_t i = 0; i < count; i++) {
         jobs[i] =
@@ -272,7 +272,7 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
     size_t limited = 0, refused = 0;
     join_bombs(jobs, count, &limited, &refused);
     assert_int_equal(limited, count);
-    check_samples(&sampler, isolation ? "two pools of workers" : "two pools of threads");
+    check_samples(&sampler, placement ? "two pools of workers" : "two pools of threads");
     for (int i = 0; i < 2; i++) {
         struct job after = {.pool = pools[i], .code = good, .wait_ms = LONG_WAIT};
         job_run(&after);
@@ -287,7 +287,7 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
 static void idle_workers_keep_no_more_than_their_own_part(void **state)
 {
     (void)state;
-    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, 3, 256);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 3, 256);
     static struct job jobs[6];
     for (size_t i = 0; i < 6; i++) {
         jobs[i] = (struct job){.pool = pool, .code = bombs[i % BOMB_KINDS], .wait_ms = LONG_WAIT};
@@ -312,7 +312,7 @@ static void idle_workers_keep_no_more_than_their_own_part(void **state)
 static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(void **state)
 {
     (void)state;
-    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, 1, 512);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 1, 512);
     const char *code = "x = bytearray(400 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\n"
                        "print('full', flush=True)\nwhile True: pass";
     for (int i = 0; i < 2; i++) {
@@ -346,8 +346,8 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
 
 static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **state)
 {
-    enum clo_isolation isolation = *(enum clo_isolation *)*state;
-    struct clo_pool *full = make_pool(isolation, 1, 700), *pool = make_pool(isolation, 3, 400);
+    enum clo_placement placement = *(enum clo_placement *)*state;
+    struct clo_pool *full = make_pool(placement, 1, 700), *pool = make_pool(placement, 3, 400);
     struct clo_cancel *stop = clo_cancel_create(), *cancel = clo_cancel_create();
     struct job holder = {
         .pool = full, .code = "import time\ntime.sleep(100)", .wait_ms = LONG_WAIT, .cancel = stop};
@@ -386,7 +386,7 @@ static void sandboxes_by_themselves_count_for_their_life(void **state)
 {
     struct clo_sandbox_config config = {.image = runs_image,
                                         .limits = {.memory = 480 * MIB},
-                                        .isolation = *(enum clo_isolation *)*state};
+                                        .placement = *(enum clo_placement *)*state};
     struct clo_sandbox *sandboxes[3];
     struct clo_pool *pool;
     struct clo_error error;

@@ -24,11 +24,11 @@
 #define THREADS 8
 #define ROUNDS 12
 
-static struct clo_pool *make_pool(enum clo_isolation isolation, size_t size)
+static struct clo_pool *make_pool(enum clo_placement placement, size_t size)
 {
     return runs_pool((struct clo_sandbox_config){.tools = test_tools,
                                                  .tool_count = test_tool_count,
-                                                 .isolation = isolation},
+                                                 .placement = placement},
                      size);
 }
 
@@ -71,7 +71,7 @@ static void *run_many(void *argument)
 
 static void many_threads_share_few_sandboxes(void **state)
 {
-    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 3);
+    struct clo_pool *pool = make_pool(*(enum clo_placement *)*state, 3);
     struct client clients[THREADS];
     for (int i = 0; i < THREADS; i++) {
         clients[i] = (struct client){.pool = pool, .number = i};
@@ -86,7 +86,7 @@ static void many_threads_share_few_sandboxes(void **state)
 
 static void requests_wait_in_turn_and_not_for_ever(void **state)
 {
-    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 1);
+    struct clo_pool *pool = make_pool(*(enum clo_placement *)*state, 1);
     enum { COUNT = 5 };
     struct job jobs[COUNT];
     for (int i = 0; i < COUNT; i++) {
@@ -113,7 +113,7 @@ static void requests_wait_in_turn_and_not_for_ever(void **state)
 
 static void a_waiting_request_can_be_cancelled(void **state)
 {
-    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 1);
+    struct clo_pool *pool = make_pool(*(enum clo_placement *)*state, 1);
     struct clo_cancel *cancel = clo_cancel_create();
     struct job first = {.pool = pool, .wait_ms = 30000, .code = "import time\ntime.sleep(0.5)"};
     struct job second = {.pool = pool, .wait_ms = 30000, .code = "1", .cancel = cancel};
@@ -136,7 +136,7 @@ static void a_waiting_request_can_be_cancelled(void **state)
 
 static void one_slow_tool_blocks_nobody_else(void **state)
 {
-    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 2);
+    struct clo_pool *pool = make_pool(*(enum clo_placement *)*state, 2);
     struct job slow = {.pool = pool, .wait_ms = 30000, .code = "call_tool('nap', ms=3000)"};
     job_start(&slow);
     runs_sleep(100);
@@ -156,7 +156,7 @@ static void one_slow_tool_blocks_nobody_else(void **state)
 
 static void a_run_may_not_keep_state(void **state)
 {
-    struct clo_pool *pool = make_pool(*(enum clo_isolation *)*state, 1);
+    struct clo_pool *pool = make_pool(*(enum clo_placement *)*state, 1);
     struct clo_run run = {.code = "1", .code_length = 1, .keep_state = true};
     struct clo_run_result *result;
     struct clo_error error;
@@ -169,7 +169,7 @@ static void wrong_sizes_and_configurations_are_refused(void **state)
 {
     struct clo_sandbox_config config = {.image = runs_image,
                                         .limits = {.memory = 48u << 20},
-                                        .isolation = *(enum clo_isolation *)*state};
+                                        .placement = *(enum clo_placement *)*state};
     struct clo_pool *pool;
     struct clo_error error;
     assert_int_equal(clo_pool_create(&pool, &config, 0, &error), CLO_EINVALID);
@@ -187,7 +187,7 @@ static void wrong_sizes_and_configurations_are_refused(void **state)
 static void a_killed_worker_costs_its_run_only(void **state)
 {
     (void)state;
-    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, 1);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 1);
     static const char *const codes[] = {
         "print('said', flush=True)\nimport time\ntime.sleep(0.3)\nwhile True: pass",
         "print('said', flush=True)\nimport time\ntime.sleep(20)", /* in a wait on the host */
@@ -227,7 +227,7 @@ static void a_killed_worker_costs_its_run_only(void **state)
 static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state)
 {
     (void)state;
-    struct clo_pool *pool = make_pool(CLO_ISOLATION_WORKER, 1);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 1);
     static const char *const names[] = {"cloche-worker", "cloche-zygote"};
     for (size_t i = 0; i < 2; i++) {
         struct job job = {.pool = pool, .wait_ms = 30000, .code = "print(7)"};

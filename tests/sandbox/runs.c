@@ -13,7 +13,7 @@
 #define SKIP 77
 
 struct clo_image *runs_image;
-enum clo_isolation runs_thread = CLO_ISOLATION_THREAD, runs_worker = CLO_ISOLATION_WORKER;
+enum clo_placement runs_thread = CLO_PLACEMENT_THREAD, runs_worker = CLO_PLACEMENT_WORKER;
 
 int runs_begin(int count, char **arguments)
 {

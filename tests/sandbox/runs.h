@@ -41,8 +41,8 @@ void job_run(struct job *job);
 void job_start(struct job *job); /* on a thread; joined by job_join */
 void job_join(struct job *job);
 
-/* A test in both isolations, for a table of cmocka's: its state points to one or to the other. */
-extern enum clo_isolation runs_thread, runs_worker;
+/* A test in both placements, for a table of cmocka's: its state points to one or to the other. */
+extern enum clo_placement runs_thread, runs_worker;
 #define RUNS_BOTH(test, set_up, tear_down, thread, worker)                                         \
     {#test " (thread)", test, set_up, tear_down, thread},                                          \
     {                                                                                              \

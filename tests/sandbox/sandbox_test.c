@@ -22,12 +22,12 @@
 #include "sandbox_tools.h"
 
 struct fixture {
-    enum clo_isolation isolation;
+    enum clo_placement placement;
     struct clo_sandbox *sandbox;
     struct clo_run_result *result; /* of the last run */
 };
-static struct fixture here = {CLO_ISOLATION_THREAD, NULL, NULL};
-static struct fixture there = {CLO_ISOLATION_WORKER, NULL, NULL};
+static struct fixture here = {CLO_PLACEMENT_THREAD, NULL, NULL};
+static struct fixture there = {CLO_PLACEMENT_WORKER, NULL, NULL};
 
 static int set_up(void **state)
 {
@@ -35,7 +35,7 @@ static int set_up(void **state)
     struct clo_sandbox_config config = {.image = runs_image,
                                         .tools = test_tools,
                                         .tool_count = test_tool_count,
-                                        .isolation = fixture->isolation,
+                                        .placement = fixture->placement,
                                         .limits = {.wall_ms = 60000, .cpu_ms = 30000}};
     struct clo_error error;
     if (clo_sandbox_create(&fixture->sandbox, &config, &error) == 0)
@@ -679,9 +679,9 @@ static void wrong_arguments_are_refused(void **state)
     struct clo_sandbox *none;
     assert_int_equal(clo_sandbox_create(&none, &config, &error), CLO_EINVALID);
     config.limits.memory = 0;
-    config.isolation = 7;
+    config.placement = 7;
     assert_int_equal(clo_sandbox_create(&none, &config, &error), CLO_EINVALID);
-    config.isolation = CLO_ISOLATION_THREAD;
+    config.placement = CLO_PLACEMENT_THREAD;
     config.image = NULL;
     assert_int_equal(clo_sandbox_create(&none, &config, &error), CLO_EINVALID);
     assert_null(none);

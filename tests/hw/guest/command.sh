@@ -6,7 +6,7 @@ tools=$BUILD/examples/example_tools.so
 check "doctor runs a line of Python" 0 '^ok +python .* printed 499500 ' "$cloche" doctor
 check "doctor knows what this kernel lacks" 0 'PAGEMAP_SCAN' "$cloche" doctor
 check "print(sum(range(1000)))" 0 '^499500$' "$cloche" run -c 'print(sum(range(1000)))'
-check "in a worker process" 0 '^499500$' "$cloche" run --worker -c 'print(sum(range(1000)))'
+check "in a worker process" 0 '^499500$' "$cloche" run --placement=worker -c 'print(sum(range(1000)))'
 check "floating point, json, hashes, regular expressions" 0 \
     '^1\.4142135623730951 \{"a": \[1, 2\.5\]\} ba7816bf 1267650600228229401496703205376 b-c$' \
     "$cloche" run -c 'import hashlib, json, re

@@ -14,7 +14,7 @@ static struct clo_sandbox *open_sandbox(void)
         .image = harness_image[1], /* sealed, as in `serve` */
         .tools = test_tools,
         .tool_count = test_tool_count,
-        .isolation = CLO_ISOLATION_WORKER,
+        .placement = CLO_PLACEMENT_WORKER,
         .limits = {.memory = CONTRACT_MEMORY},
     };
     struct clo_sandbox *sandbox;

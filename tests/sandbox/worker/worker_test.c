@@ -35,7 +35,7 @@ static struct clo_pool *make_pool(void)
     return runs_pool((struct clo_sandbox_config){.tools = test_tools,
                                                  .tool_count = test_tool_count,
                                                  .limits = {.wall_ms = 10000, .host_calls = 5},
-                                                 .isolation = CLO_ISOLATION_WORKER},
+                                                 .placement = CLO_PLACEMENT_WORKER},
                      1);
 }
 
@@ -254,7 +254,7 @@ static void its_usage_is_the_hosts_own_account(void **state)
 static void a_program_that_does_not_start_is_an_error(void **state)
 {
     (void)state;
-    struct clo_sandbox_config config = {.image = runs_image, .isolation = CLO_ISOLATION_WORKER};
+    struct clo_sandbox_config config = {.image = runs_image, .placement = CLO_PLACEMENT_WORKER};
     struct clo_pool *pool;
     struct clo_error error;
     clo_zygote_program_replace((const uint8_t *)"no ELF file", 11);
