@@ -24,7 +24,7 @@ links() { # FUNCTION: a program that calls it, of the jail's library alone
     printf 'void %s(void);\nint main(void)\n{\n    %s();\n}\n' "$1" "$1" >"$folder/call.c"
     # the options are words of a compiler's command line
     # shellcheck disable=SC2086
-    "$compiler" $options "$folder/call.c" -o "$folder/call" "$jail" -pthread -lcbor -lcrypto \
+    "$compiler" $options "$folder/call.c" -o "$folder/call" "$jail" -pthread -lcrypto \
         -lseccomp >"$folder/log" 2>&1
 }
 
@@ -34,7 +34,7 @@ for name in $inside; do
     report $? "a worker may call $name"
 done
 outside="clo_tool_set_create clo_tool_entry_call clo_schema_compile clo_tool_library_open
-    clo_host_calls_create clo_tool_call_read clo_tool_threads_create clo_pending_calls_create
+    clo_host_calls_create clo_tool_call_read clo_executor_create clo_pending_calls_create
     clo_pool_create clo_backend_create clo_worker_client_create clo_memory_budget_hold
     clo_zygote_create clo_capture_begin clo_value_parse_json clo_json_load clo_yaml_open
     clo_cancel_create clo_image_build clo_model_call clo_agent_turn clo_store_open clo_serve"
