@@ -222,7 +222,7 @@ static void an_honest_worker_waits_for_a_long_tool(void **state)
     struct clo_run_result *result =
         run(pool, "try: nap(ms=5600)\nfinally: print('back', call_tool('add', a=1, b=2))", 200);
     assert_int_equal(result->error.kind, CLO_RUN_LIMIT);
-    assert_string_equal(result->error.limit, "wall_ms");
+    assert_int_equal(result->error.limit, CLO_LIMIT_WALL);
     assert_string_equal(result->out, "back 3\n");
     assert_in_range(result->usage.wall_us, 5600000, 60000000);
     clo_run_result_free(result);
