@@ -37,7 +37,7 @@ outside="clo_tool_set_create clo_tool_entry_call clo_schema_compile clo_tool_lib
     clo_host_calls_create clo_tool_call_read clo_executor_create clo_pending_calls_create
     clo_pool_create clo_backend_create clo_worker_client_create clo_memory_budget_hold
     clo_zygote_create clo_capture_begin clo_value_parse_json clo_json_load clo_yaml_open
-    clo_cancel_create clo_image_build clo_model_call clo_agent_turn clo_store_open clo_serve"
+    clo_cancel_create clo_thread_start clo_image_build clo_model_call clo_agent_turn clo_store_open clo_serve"
 for name in $outside; do
     if ! defines "$host" "$name"; then
         report 1 "the host's library has $name"

@@ -11,7 +11,7 @@
 
 /* An event that waits, with its own copy of what it says. */
 struct clo_output_filter_event {
-    struct clo_output_filter_event *next;
+    TAILQ_ENTRY(clo_output_filter_event) entry;
     enum clo_item_event_kind kind;
     json_t *item;            /* reference, or NULL */
     struct clo_buffer delta; /* of an event without an item */
@@ -182,7 +182,7 @@ static void translate(struct clo_output_filter *filter, const struct clo_item_ev
 /* Pieces of the same text become one: however small they come, they take the room of the text. */
 static bool joins_last(struct clo_output_filter *filter, const struct clo_item_event *event)
 {
-    struct clo_output_filter_event *last = filter->last;
+    struct clo_output_filter_event *last = TAILQ_LAST(&filter->waiting, clo_output_filter_events);
     if (!last || event->item || last->kind != event->kind)
         return false;
     if (clo_buffer_append(&last->delta, event->delta, event->length) < 0)
@@ -204,16 +204,13 @@ static void wait_behind(struct clo_output_filter *filter, const struct clo_item_
                                              .delta = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
     if (clo_buffer_append(&copy->delta, event->delta, event->length) < 0)
         filter->failed = true;
-    *(filter->last ? &filter->last->next : &filter->first) = copy;
-    filter->last = copy;
+    TAILQ_INSERT_TAIL(&filter->waiting, copy, entry);
 }
 
 static void pass_first(struct clo_output_filter *filter)
 {
-    struct clo_output_filter_event *first = filter->first;
-    filter->first = first->next;
-    if (!first->next)
-        filter->last = NULL;
+    struct clo_output_filter_event *first = TAILQ_FIRST(&filter->waiting);
+    TAILQ_REMOVE(&filter->waiting, first, entry);
     translate(filter, &(struct clo_item_event){first->kind, first->item, first->delta.data,
                                                first->delta.length});
     json_decref(first->item);
@@ -234,7 +231,7 @@ void clo_output_filter_item(void *context, const struct clo_item_event *event)
     } else {
         translate(filter, event); /* nothing waits while no output is awaited */
     }
-    while (filter->first && !filter->call)
+    while (!TAILQ_EMPTY(&filter->waiting) && !filter->call)
         pass_first(filter);
 }
 
@@ -243,13 +240,14 @@ void clo_output_filter_init(struct clo_output_filter *filter,
                             const struct clo_item_sink *next)
 {
     memset(filter, 0, sizeof *filter);
+    TAILQ_INIT(&filter->waiting);
     filter->view = *view;
     filter->next = *next;
 }
 
 void clo_output_filter_end(struct clo_output_filter *filter)
 {
-    while (filter->call || filter->first) {
+    while (filter->call || !TAILQ_EMPTY(&filter->waiting)) {
         if (filter->call)
             end_call(filter, NULL);
         else

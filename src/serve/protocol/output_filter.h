@@ -20,6 +20,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include "cloche/serve.h"
 #include "model/model.h"
@@ -55,8 +56,8 @@ struct clo_output_filter {
     enum clo_output_filter_open { CLO_AUDIENCE_SHOWN, CLO_AUDIENCE_HIDDEN, CLO_AUDIENCE_MCP } open;
     json_t *call;    /* the mcp_call whose output is awaited; NULL: none */
     json_t *call_id; /* of its function_call */
-    struct clo_output_filter_event *first, *last; /* what came meanwhile */
-    bool failed;                                  /* out of memory; events were lost */
+    TAILQ_HEAD(clo_output_filter_events, clo_output_filter_event) waiting; /* what came meanwhile */
+    bool failed; /* out of memory; events were lost */
 };
 void clo_output_filter_init(struct clo_output_filter *filter,
                             const struct clo_output_filter_view *view,
