@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "image/image.h"
 #include "vm/internal.h"
 
 enum { ROUNDS_MAX = 10000 };

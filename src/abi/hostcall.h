@@ -37,18 +37,19 @@ enum clo_op {
 
 enum clo_region { CLO_REGION_LINEAR = 0, CLO_REGION_HEAP = 1, CLO_REGION_COUNT = 2 };
 
-enum clo_trap { /* Wasm core specification, section 4.4 and appendix on traps */
-                CLO_TRAP_NONE = 0,
-                CLO_TRAP_OUT_OF_BOUNDS,
-                CLO_TRAP_INTEGER_OVERFLOW,
-                CLO_TRAP_DIVIDE_BY_ZERO,
-                CLO_TRAP_INVALID_CONVERSION,
-                CLO_TRAP_UNREACHABLE,
-                CLO_TRAP_INDIRECT_CALL,
-                CLO_TRAP_EXCEPTION,
-                CLO_TRAP_UNALIGNED,
-                CLO_TRAP_STACK_OVERFLOW,
-                CLO_TRAP_COUNT
+/* Wasm core specification, section 4.4 and appendix on traps. */
+enum clo_trap {
+    CLO_TRAP_NONE = 0,
+    CLO_TRAP_OUT_OF_BOUNDS,
+    CLO_TRAP_INTEGER_OVERFLOW,
+    CLO_TRAP_DIVIDE_BY_ZERO,
+    CLO_TRAP_INVALID_CONVERSION,
+    CLO_TRAP_UNREACHABLE,
+    CLO_TRAP_INDIRECT_CALL,
+    CLO_TRAP_EXCEPTION,
+    CLO_TRAP_UNALIGNED,
+    CLO_TRAP_STACK_OVERFLOW,
+    CLO_TRAP_COUNT
 };
 
 /* flags of CLO_OP_CALL */
@@ -60,9 +61,9 @@ enum clo_trap { /* Wasm core specification, section 4.4 and appendix on traps */
 /* kinds of call */
 enum clo_call_kind {
     CLO_CALL_TOOL = 1,  /* message: CBOR array [name, {argument: value, ...}]; reply: CBOR value */
-    CLO_CALL_INPUT = 2, /* the next bytes of standard input, where CLO_INPUT_PRESENT says that there is
-                           one. message: uint32_t, how many at most; reply: bytes, none at the end.
-                           Always submitted and waited for at once */
+    CLO_CALL_INPUT = 2, /* the next bytes of standard input, where CLO_INPUT_PRESENT says that there
+                           is one. message: uint32_t, how many at most; reply: bytes, none at the
+                           end. Always submitted and waited for at once */
 };
 
 #define CLO_INPUT_MAX 65536u /* bytes of standard input in one reply */
@@ -114,7 +115,7 @@ struct clo_control {
     struct clo_interrupt_store interrupts[CLO_INTERRUPT_STORES_MAX]; /* READY */
     uint8_t guest_pad[256 - 80 - 16 * CLO_INTERRUPT_STORES_MAX];
 
-    /* host to guest: the answer to the last host call */
+    /* host to guest: the reply to the last host call */
     uint32_t status;       /* enum clo_call_status; GROW: 0 granted, 1 refused */
     uint32_t reply_id;     /* whose reply this is */
     uint32_t reply_length; /* bytes at the start of the reply area */
@@ -132,7 +133,7 @@ struct clo_control {
 };
 
 /* run_flags */
-#define CLO_OUTPUT_WRITE_THROUGH 1u /* flush at the end of every line, so that it is seen as it comes */
+#define CLO_OUTPUT_WRITE_THROUGH 1u /* flush at the end of every line: it is seen as it comes */
 #define CLO_INPUT_PRESENT 2u        /* the run has standard input */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "image/image.h"
 #include "sandbox/run/output_records.h"
 #include "vm/internal.h"
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "image/image.h"
 #include "vm/internal.h"
 
 #define BOOT_MEMORY (256ull << 20)

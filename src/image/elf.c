@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "image/image.h"
 #include "vm/internal.h"
 
 struct elf {

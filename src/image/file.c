@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "image/image.h"
 #include "vm/internal.h"
 
 #define IMAGE_NAME "python.image"

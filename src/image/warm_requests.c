@@ -1,9 +1,7 @@
 /* warm_requests.c - run requests for recording an image's hot list. The programs are small and
  * plain: the pages that they write are those that any run writes. */
-#include <string.h>
-
+#include "image/image.h"
 #include "sandbox/value/cbor.h"
-#include "vm/internal.h"
 
 static const char *const programs[] = {
     "print(1)",

@@ -1,7 +1,7 @@
 /* image_attach.c - an open image file as a struct clo_image: checked, mapped, its code laid out.
  *
  * Worker processes need this much of images and no more: files are found and hashed elsewhere
- * (file.c), before.
+ * (src/image/file.c), before.
  */
 #include <stdlib.h>
 #include <string.h>

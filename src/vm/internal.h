@@ -1,5 +1,5 @@
-/* vm/internal.h - what the files of src/vm share. Nothing outside this folder includes it, except
- * the tests.
+/* vm/internal.h - what the files of src/vm share. Besides them only src/image includes it, which
+ * reads a micro-VM's memory to make an image of it, and tests.
  *
  * A micro-VM's own memory is one host mapping; a guest-physical address below `shared_gpa` is an
  * offset into it:
@@ -30,7 +30,6 @@
 #include <time.h>
 
 #include "abi/image.h"
-#include "base/buffer.h"
 #include "vm/vm.h"
 
 /* ---- the host ---- */
@@ -52,7 +51,7 @@ int clo_kvm_open_device(const char *path, struct clo_error *error);
 /* Where a process makes many micro-VMs: keep one idle vCPU (see kvm.c). Never fails. */
 void clo_kvm_keep_vcpu(const struct clo_kvm *kvm);
 
-/* ---- image ---- */
+/* ---- an image in use: image_check.c, image_attach.c ---- */
 
 struct clo_image {
     char *path;
@@ -75,30 +74,9 @@ int clo_image_check_hot(const struct clo_image_header *header, const uint32_t *h
 /* Read and check the header of an open file. */
 int clo_image_read_header(int fd, const char *path, struct clo_image_header *header,
                           struct clo_error *error);
-int clo_image_open_file(const char *path, int *fd, struct clo_error *error);
-/* Hash of an image in memory, its sha256 field taken as zeros. */
-int clo_image_hash(const uint8_t *bytes, uint64_t size, uint8_t sha256[32],
-                   struct clo_error *error);
 /* Make a struct clo_image of an open file whose header is right; takes fd, also on failure. */
 int clo_image_attach(struct clo_image **image, int fd, const char *path, bool copy_shared,
                      struct clo_error *error);
-
-/* elf.c: a guest that has not run yet, as an image in a memfd with an empty linear memory and
- * heap; its run entry is the ELF file's entry point. */
-int clo_image_load_elf(struct clo_image **image, const char *elf, struct clo_error *error);
-
-/* boot.c: let a guest run until it says READY (request NULL) or DONE. */
-struct clo_boot {
-    uint64_t entry; /* READY: where runs start */
-    uint32_t interrupt_count;
-    struct clo_interrupt_store interrupts[CLO_INTERRUPT_STORES_MAX];
-    char runtime[64]; /* from a line "runtime: ..." on stdout, else "unknown" */
-};
-int clo_image_boot(struct clo_vm *vm, const char *path, const struct clo_buffer *request,
-                   struct clo_boot *boot, struct clo_error *error);
-
-/* warm_requests.c: write the run request of a typical small program. False: there is no more. */
-bool clo_image_request(struct clo_buffer *request, size_t index);
 
 /* ---- memory ---- */
 

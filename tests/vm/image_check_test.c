@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "image/image.h"
 #include "vm/internal.h"
 
 static char folder[] = "/tmp/cloche-image-test-XXXXXX";
