@@ -16,6 +16,7 @@
 
 #include "cloche/cancel.h"
 #include "cloche/error.h"
+#include "model/http/http_client_refusal.h"
 #include "model/redact.h"
 
 #define CLO_HTTP_CLIENT_CONNECT_MS 10000     /* to connect, TLS included */
@@ -37,13 +38,6 @@ const char *clo_http_client_host(const struct clo_http_client *http);
 
 /* What must not stand in messages about this server. */
 const struct clo_redact *clo_http_client_hidden(const struct clo_http_client *http);
-
-/* What the server refused a call with. */
-struct clo_http_client_refusal {
-    long status;      /* of HTTP; 0: it did not refuse */
-    const char *code; /* static, see error_code.h; NULL: nothing is known */
-    bool no_path;     /* it has nothing at this path */
-};
 
 struct clo_http_client_call {
     const char *path; /* "/responses", appended to the base URL's path */

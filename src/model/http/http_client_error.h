@@ -9,7 +9,7 @@
 
 #include "base/buffer.h"
 #include "cloche/error.h"
-#include "model/http/http_client.h"
+#include "model/http/http_client_refusal.h"
 #include "model/redact.h"
 
 #define CLO_HTTP_CLIENT_SAID_MAX 300 /* bytes that are passed on of what a server says */

@@ -7,7 +7,7 @@
 #include "sandbox/run/fault.h"
 #include "sandbox/run/grace.h"
 #include "sandbox/run/output_records.h"
-#include "sandbox/run/runner.h"
+#include "sandbox/run/run.h"
 #include "vm/vm.h"
 
 struct clo_runner {

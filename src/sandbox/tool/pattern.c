@@ -4,8 +4,10 @@
  * anew at every starting position, so a callout before every item counts for the whole match;
  * automatic possessification is off because it hides repetitions from that count.
  */
+#include "sandbox/tool/pattern.h"
+
 #include "base/error.h"
-#include "sandbox/tool/schema_node.h"
+#include "sandbox/tool/schema.h"
 
 #define STEPS_MAX 1000000 /* items tried in one match, at some 20 ns each */
 #define MATCH_LIMIT 1000000

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "sandbox/value/value_compare.h"
+#include "sandbox/value/value_preview.h"
 
 #define RECURSION_MAX 512
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "sandbox/tool/schema_check.h"
+#include "sandbox/value/value_preview.h"
 
 #define MESSAGE_MAX 700 /* below clo_error.message, so that nothing is cut in mid-word later */
 #define PLACE_MAX 200

@@ -6,11 +6,10 @@
 #ifndef CLO_SANDBOX_TOOL_SCHEMA_NODE_H
 #define CLO_SANDBOX_TOOL_SCHEMA_NODE_H
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "sandbox/tool/pattern.h"
 #include "sandbox/tool/schema.h"
 
 enum clo_schema_type {
@@ -68,15 +67,5 @@ struct clo_schema {
     struct clo_schema_node *nodes[CLO_SCHEMA_NODES_MAX];
     size_t node_count;
 };
-
-/* A value in a few words, for messages: "modulo" in quotes, 7, a list of 3 items. */
-#define CLO_VALUE_PREVIEW_MAX 96
-void clo_value_preview(char text[CLO_VALUE_PREVIEW_MAX], const struct clo_value *value);
-
-/* Compile and match a pattern as ECMA-262 means it: unanchored, $ only at the end. */
-int clo_pattern_compile(pcre2_code **pattern, const char *text, struct clo_error *error);
-enum clo_pattern_result { CLO_PATTERN_MATCH, CLO_PATTERN_NO_MATCH, CLO_PATTERN_TOO_HARD };
-enum clo_pattern_result clo_pattern_match(const pcre2_code *pattern, const char *data,
-                                          size_t length);
 
 #endif

@@ -1,9 +1,11 @@
 /* value_preview.c - a value in a few words, as messages to a model quote it. */
+#include "sandbox/value/value_preview.h"
+
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/utf8.h"
-#include "sandbox/tool/schema_node.h"
 #include "sandbox/value/value.h"
 #include "sandbox/value/value_json.h"
 

@@ -2,7 +2,7 @@
 #ifndef CLO_SANDBOX_WORKER_FRAMES_H
 #define CLO_SANDBOX_WORKER_FRAMES_H
 
-#include "sandbox/run/runner.h"
+#include "sandbox/run/run.h"
 #include "sandbox/worker/frame_socket.h"
 
 #define CLO_TO_HOST                                                                                \

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sandbox/run/runner.h"
 #include "sandbox/worker/frames.h"
 #include "sandbox/worker/jail.h"
 #include "vm/vm.h"

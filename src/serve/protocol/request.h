@@ -10,8 +10,8 @@
 #include <stdbool.h>
 
 #include "base/id.h"
+#include "cloche/serve.h"
 #include "serve/protocol/problem.h"
-#include "serve/serve.h"
 #include "serve/protocol/trace.h"
 
 #define CLO_REQUEST_ITEMS_MAX 4096 /* entries of input */

@@ -14,11 +14,11 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/id.h"
 #include "cloche/error.h"
-#include "serve/serve.h"
 
 #define CLO_STORE_SCHEMA 1                  /* PRAGMA user_version */
 #define CLO_STORE_FILE_MAX (8ull << 30)     /* bytes */

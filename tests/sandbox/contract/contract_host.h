@@ -9,6 +9,7 @@
 #include "contract_guest.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/run/run_loop.h"
+#include "sandbox/run/runner.h"
 
 #define CONTRACT_MEMORY (64ull << 20)
 #define CONTRACT_WALL_MS 60000 /* where time is not the point; emulation is slow */

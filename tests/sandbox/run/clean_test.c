@@ -21,6 +21,7 @@
 #include "cloche/tool.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/run/run_loop.h"
+#include "sandbox/run/runner.h"
 
 #define RUNS 100
 #define MEMORY (128ull << 20)
