@@ -6,7 +6,7 @@
 
 #include "agent/internal.h"
 #include "base/error.h"
-#include "base/sync.h"
+#include "base/thread/sync.h"
 #include "codeact/codeact.h"
 
 #define EXPLANATION_MAX (sizeof((struct clo_error *)0)->message + 128)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cancel.h"
 #include "base/error.h"
+#include "base/thread/cancel.h"
 #include "base/utf8.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/capture.h"

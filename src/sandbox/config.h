@@ -2,7 +2,7 @@
 #ifndef CLO_SANDBOX_CONFIG_H
 #define CLO_SANDBOX_CONFIG_H
 
-#include "base/executor.h"
+#include "base/thread/executor.h"
 #include "sandbox/run/limits.h"
 #include "sandbox/tool/tool_set.h"
 

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory_limit.h"
 #include "base/quantity.h"
-#include "base/sync.h"
+#include "base/thread/cancel.h"
+#include "base/thread/sync.h"
 #include "sandbox/run/limits.h"
 
 #define MIB (1ull << 20)

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/sync.h"
+#include "base/thread/cancel.h"
+#include "base/thread/sync.h"
 #include "sandbox/backend.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/worker/jail.h"

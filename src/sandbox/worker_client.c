@@ -21,10 +21,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/poll.h"
+#include "base/thread/cancel.h"
+#include "base/thread/poll.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/capture.h"
 #include "sandbox/run/grace.h"

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
-#include "base/cancel.h"
 #include "base/error.h"
+#include "base/thread/cancel.h"
 #include "base/utf8.h"
 
 static void buffer_keeps_its_ceiling(void **state)

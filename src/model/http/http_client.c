@@ -15,10 +15,10 @@
 #include <sys/random.h>
 
 #include "base/buffer.h"
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/poll.h"
+#include "base/thread/cancel.h"
+#include "base/thread/poll.h"
 #include "model/http/http_client_error.h"
 #include "model/http/http_client_url.h"
 #include "model/http/retry.h"

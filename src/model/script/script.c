@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cancel.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/thread/cancel.h"
 #include "model/client.h"
 #include "model/run_report.h"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/poll.h"
+#include "base/thread/cancel.h"
+#include "base/thread/poll.h"
 #include "sandbox/call/pending_calls.h"
 #include "sandbox/call/tool_call.h"
 

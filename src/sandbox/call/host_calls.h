@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/executor.h"
+#include "base/thread/executor.h"
 #include "cloche/cancel.h"
 #include "cloche/sandbox.h"
 #include "sandbox/run/run.h"

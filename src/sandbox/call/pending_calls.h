@@ -14,7 +14,7 @@
 #include <sys/queue.h>
 
 #include "base/buffer.h"
-#include "base/executor.h"
+#include "base/thread/executor.h"
 #include "sandbox/call/tool_call.h"
 
 /* Of one run: calls in work at a time; calls; bytes of arguments; bytes of replies that wait, on top

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/sync.h"
+#include "base/thread/sync.h"
 #include "sandbox/tool/schema.h"
 #include "sandbox/value/cbor.h"
 

@@ -8,7 +8,7 @@
 
 #include "abi/layout.h"
 #include "base/error.h"
-#include "base/poll.h"
+#include "base/thread/poll.h"
 
 #define BODY_ROOM (64u << 10) /* of a body's struct and short texts, beside a whole message */
 #define FRAME_MAX (CLO_MESSAGE_MAX + BODY_ROOM)

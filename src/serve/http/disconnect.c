@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/sync.h"
+#include "base/thread/sync.h"
 #include "serve/http/event_stream.h"
 #include "serve/log.h"
 

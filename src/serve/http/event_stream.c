@@ -10,7 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/clock.h"
-#include "base/sync.h"
+#include "base/thread/sync.h"
 #include "cloche/error.h"
 
 #define DONE_TEXT "data: [DONE]\n\n"

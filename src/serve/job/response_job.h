@@ -14,8 +14,8 @@
 #include <sys/queue.h>
 
 #include "agent/agent.h"
-#include "base/executor.h"
 #include "base/id.h"
+#include "base/thread/executor.h"
 #include "serve/http/exchange.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/request.h"

@@ -1,5 +1,5 @@
 /* sync.c - the only place that hands deadlines to pthreads. */
-#include "base/sync.h"
+#include "base/thread/sync.h"
 
 #include <errno.h>
 #include <signal.h>

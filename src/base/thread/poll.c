@@ -1,5 +1,5 @@
-/* poll.c - a file of its own: the jailed program needs this, and nothing of base/sync.h. */
-#include "base/poll.h"
+/* poll.c - a file of its own: the jailed program needs this, and nothing of base/thread/sync.h. */
+#include "base/thread/poll.h"
 
 #include <errno.h>
 

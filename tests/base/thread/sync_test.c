@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/poll.h"
-#include "base/sync.h"
+#include "base/thread/poll.h"
+#include "base/thread/sync.h"
 
 #define LONG_MS 60000
 

@@ -1,6 +1,6 @@
-/* base/poll.h - waiting for descriptors until a moment of the monotonic clock. Thread-safe. */
-#ifndef CLO_BASE_POLL_H
-#define CLO_BASE_POLL_H
+/* base/thread/poll.h - waiting for descriptors until a moment of the monotonic clock. Thread-safe. */
+#ifndef CLO_BASE_THREAD_POLL_H
+#define CLO_BASE_THREAD_POLL_H
 
 #include <poll.h>
 #include <stdint.h>

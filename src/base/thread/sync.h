@@ -1,10 +1,10 @@
-/* base/sync.h - waits that end at a moment of the monotonic clock, and threads.
+/* base/thread/sync.h - waits that end at a moment of the monotonic clock, and threads.
  *
  * A deadline is in ns as clo_monotonic_ns counts; UINT64_MAX: none. Conditions and locks are plain
  * pthread ones, with no attributes: the wait names its clock. Every function is thread-safe.
  */
-#ifndef CLO_BASE_SYNC_H
-#define CLO_BASE_SYNC_H
+#ifndef CLO_BASE_THREAD_SYNC_H
+#define CLO_BASE_THREAD_SYNC_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* base/executor.h - a bounded set of threads that carry out tasks, in lanes.
+/* base/thread/executor.h - a bounded set of threads that carry out tasks, in lanes.
  *
  *      lane   ◀ task ◀ task ◀ task     3 wait, 2 of at most 2 are in work ┐
  *      lane   ◀ task                   1 waits, 5 of at most 16 are       ├──▶ threads
@@ -16,8 +16,8 @@
  * - Every function is thread-safe. The executor's lock is held by none of the submitter's code but
  *   thread_failed, and may be taken under any other lock.
  */
-#ifndef CLO_BASE_EXECUTOR_H
-#define CLO_BASE_EXECUTOR_H
+#ifndef CLO_BASE_THREAD_EXECUTOR_H
+#define CLO_BASE_THREAD_EXECUTOR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
-/* base/cancel.h - what the library's own waits need of a struct clo_cancel.
+/* base/thread/cancel.h - what the library's own waits need of a struct clo_cancel.
  *
  * A wait on descriptors polls clo_cancel_fd; code that cannot poll registers a watch, which is
  * called once, on the triggering thread, when the token is triggered (at once if it already is).
  */
-#ifndef CLO_BASE_CANCEL_H
-#define CLO_BASE_CANCEL_H
+#ifndef CLO_BASE_THREAD_CANCEL_H
+#define CLO_BASE_THREAD_CANCEL_H
 
 #include <sys/queue.h>
 

@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/executor.h"
+#include "base/thread/executor.h"
 
 #define RUNNING 2
 #define WAITING 3

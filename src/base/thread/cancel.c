@@ -1,5 +1,5 @@
 /* cancel.c - the cancellation token: a flag, a descriptor to poll, and a list of watches. */
-#include "base/cancel.h"
+#include "base/thread/cancel.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,12 +1,12 @@
 /* executor.c - threads around a ring of the lanes that could begin a task. One lock guards
  * everything: tasks are slow, the lock is not. */
-#include "base/executor.h"
+#include "base/thread/executor.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/sync.h"
+#include "base/thread/sync.h"
 
 struct clo_lane {
     struct clo_executor *executor;
