@@ -55,7 +55,7 @@ bench: hypervisor build ## measure; writes bench/results/ (a table and a plot)
 	@tools/deps.sh bench
 	@bench/run.py --build $(BUILD)
 
-lint: host ## clang-format, clang-tidy, cppcheck, gcc and clang without warnings
+lint: host ## clang-format, the direction of includes, clang-tidy, cppcheck
 	@tools/deps.sh lint
 	@tools/lint.sh $(BUILD)
 

@@ -120,7 +120,7 @@ def python_tests(build, folder, pattern):
 
 
 def cli(build):
-    for name in ("run", "image", "scripts", "serve", "install", "clients_table"):
+    for name in ("run", "image", "scripts", "serve", "install", "clients_table", "structure"):
         yield from python_tests(build, "cli", name + "_test.py")
 
 
@@ -225,7 +225,7 @@ def clang(build):
 
 
 def lint(build):
-    for check in ("format", "tidy", "cppcheck"):
+    for check in ("format", "structure", "tidy", "cppcheck"):
         status, output = command(["tools/lint.sh", build, check], timeout=1800)
         yield f"lint: {check}", "failed" if status else "passed", output
 

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Check the C sources: clang-format, clang-tidy, cppcheck. `lint.sh BUILD [format|tidy|cppcheck]`.
+# Check the C sources: clang-format, what may include what (structure.py), clang-tidy, cppcheck.
+# `lint.sh BUILD [format|structure|tidy|cppcheck]`.
 set -euo pipefail
 build=$1
 which=${2:-all}
@@ -10,6 +11,10 @@ if [ "$which" = format ] || [ "$which" = all ]; then
     echo "clang-format"
     sources '*.c' '*.h' | xargs clang-format --dry-run --Werror
 fi
+if [ "$which" = structure ] || [ "$which" = all ]; then
+    echo "structure"
+    tools/structure.py
+fi
 if [ "$which" = tidy ] || [ "$which" = all ]; then
     echo "clang-tidy"
     # one file a process: with several the analyzer of Debian's clang-tidy 14 forgets va_start
@@ -17,9 +22,9 @@ if [ "$which" = tidy ] || [ "$which" = all ]; then
 fi
 if [ "$which" = cppcheck ] || [ "$which" = all ]; then
     echo "cppcheck"
-    # it reads no headers of the system, and must know the lists
-    lists=$(echo '#include <sys/queue.h>' | cc -E - | sed -n 's/^# 1 "\(.*queue\.h\)".*/\1/p')
-    hosted | xargs cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
-        --enable=warning,performance,portability --include="$lists" \
+    # it looks up no system header, and lists are macros of one
+    lists=$(echo '#include <sys/queue.h>' | cc -E -M -x c - | grep -o '[^ ]*/sys/queue.h')
+    hosted | xargs cppcheck --quiet --include="$lists" --error-exitcode=1 --std=c11 --inline-suppr \
+        --enable=warning,performance,portability \
         --suppress=missingIncludeSystem -D_GNU_SOURCE '-DCLO_VERSION="0"' -Iinclude -Isrc
 fi
