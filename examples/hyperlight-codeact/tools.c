@@ -98,8 +98,8 @@ static const struct clo_tool tools[] = {
     },
     {
         .name = "fetch_data",
-        .description = "Get the records of a table as a list of dicts: \"users\" (id, name, role) "
-                       "or \"products\" (id, name, price). Any other table is empty.",
+        .description =
+            "Get the records of a table as a list of dicts: \"users\" (id, name, role) or \"products\" (id, name, price). Any other table is empty.",
         .parameters = "{\"type\": \"object\", \"properties\": {"
                       "\"table\": {\"type\": \"string\", \"description\": \"name of the table\"}},"
                       "\"required\": [\"table\"], \"additionalProperties\": false}",

@@ -31,9 +31,8 @@ static int take_text(char **copy, const char *what, const char *text, size_t mos
     size_t length = strlen(text);
     if (length > most)
         return clo_fail(error, CLO_EINVALID,
-                        "the agent's %s is %zu bytes long; at most %zu are "
-                        "allowed",
-                        what, length, most);
+                        "the agent's %s is %zu bytes long; at most %zu are allowed", what, length,
+                        most);
     if (!clo_utf8_strict(text, length))
         return clo_fail(error, CLO_EINVALID, "the agent's %s is not UTF-8", what);
     *copy = strdup(text);

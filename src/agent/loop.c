@@ -309,8 +309,7 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
         fail(&loop, CLO_ERROR_CODE_PROMPT, "The instructions are longer than 256 KiB.");
     else if (is_clients(&loop, CLO_CODEACT_TOOL))
         fail(&loop, CLO_ERROR_CODE_PROMPT,
-             "The name " CLO_CODEACT_TOOL " is the agent's own tool's; "
-             "give yours another.");
+             "The name " CLO_CODEACT_TOOL " is the agent's own tool's; give yours another.");
     else if (!result->output || !loop.history || !loop.tools || !loop.instructions)
         loop.failed = true;
     else

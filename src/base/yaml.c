@@ -250,10 +250,10 @@ static int expand_one(const struct clo_yaml_node *node, const char *text, const 
     size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
     bool fallback = strncmp(name + length, ":-", 2) == 0;
     if (!close || length == 0 || (!fallback && name[length] != '}'))
-        return clo_yaml_fail(node, error,
-                             "\"%.40s\" is no variable; write ${NAME}, "
-                             "${NAME:-default}, or $${ for a plain ${",
-                             text);
+        return clo_yaml_fail(
+            node, error,
+            "\"%.40s\" is no variable; write ${NAME}, ${NAME:-default}, or $${ for a plain ${",
+            text);
     *end = close + 1;
     char key[128];
     if (length >= sizeof key)
@@ -265,10 +265,9 @@ static int expand_one(const struct clo_yaml_node *node, const char *text, const 
     if (fallback && (!value || !*value))
         return clo_buffer_append(out, name + length + 2, (size_t)(close - name) - length - 2);
     if (!value)
-        return clo_yaml_fail(node, error,
-                             "the environment variable %s is not set; set it, or "
-                             "write ${%s:-default}",
-                             key, key);
+        return clo_yaml_fail(
+            node, error, "the environment variable %s is not set; set it, or write ${%s:-default}",
+            key, key);
     return clo_buffer_text(out, value);
 }
 

@@ -49,9 +49,10 @@ static void check_processor(void)
         good("processor", "x86-64-v2 or later");
         return;
     }
-    struct clo_error error = {.message = "this processor lacks x86-64-v2 (SSE4.2, POPCNT)",
-                              .hint = "The image's code needs it: use a newer machine, or pass the "
-                                      "host's CPU model through to this virtual machine."};
+    struct clo_error error = {
+        .message = "this processor lacks x86-64-v2 (SSE4.2, POPCNT)",
+        .hint =
+            "The image's code needs it: use a newer machine, or pass the host's CPU model through to this virtual machine."};
     missing("processor", &error);
 }
 
@@ -91,9 +92,9 @@ static void check_huge_pages(void)
     if (n > 0 && !strstr(line, "[never]"))
         good("huge pages", line);
     else
-        slower("huge pages", n > 0 ? line : "not offered by this kernel",
-               "Memory that code grows into is mapped more slowly. Remedy: echo madvise > "
-               "/sys/kernel/mm/transparent_hugepage/enabled");
+        slower(
+            "huge pages", n > 0 ? line : "not offered by this kernel",
+            "Memory that code grows into is mapped more slowly. Remedy: echo madvise > /sys/kernel/mm/transparent_hugepage/enabled");
 }
 
 /* What the process may use, and what of it all sandboxes together get unless told otherwise. */
@@ -114,9 +115,9 @@ static void check_memory(void)
     if (!clo_memory_budget_check(usual.memory, &error))
         good("memory", detail);
     else if (!clo_memory_budget_check(CLO_MEMORY_MIN, &error))
-        printf("less     %-12s %s\n                      Set sandbox.memory (--memory) lower, or "
-               "sandbox.total_memory higher.\n",
-               "memory", detail);
+        printf(
+            "less     %-12s %s\n                      Set sandbox.memory (--memory) lower, or sandbox.total_memory higher.\n",
+            "memory", detail);
     else
         missing("memory", &error);
 }

@@ -15,8 +15,7 @@ static const char help[] =
     "                                            save it as the image FILE (needs /dev/kvm)\n"
     "\n"
     "An image is a guest that has already initialised itself; micro-VMs start from it by mapping\n"
-    "it. `make image` builds build/python.image. A file that is damaged, truncated or not an "
-    "image\n"
+    "it. `make image` builds build/python.image. A file that is damaged, truncated or not an image\n"
     "is refused with the reason.\n";
 
 static int inspect(int argc, char **argv)

@@ -26,8 +26,7 @@ static const char help[] =
     "       cloche run [OPTION…] - [ARG…]            run standard input\n"
     "\n"
     "Runs Python in a fresh micro-VM: no files of yours, no network, no processes. Prints the\n"
-    "code's stdout and stderr as they come and exits with its exit code: 0 well, 1 an exception "
-    "or\n"
+    "code's stdout and stderr as they come and exits with its exit code: 0 well, 1 an exception or\n"
     "another limit, 124 the time was up, 137 the memory was, 139 a fault in the guest, 126 cloche\n"
     "itself could not run it.\n"
     "\n"
@@ -53,8 +52,7 @@ static const char help[] =
     "  cloche run --json -c '6 * 7'\n"
     "  echo 'import sys; sys.exit(3)' | cloche run - ; echo $?\n"
     "  cloche run -c 'import sys; print(len(sys.stdin.read()), sys.argv[1:])' x y < data.csv\n"
-    "  cloche run --tools build/examples/example_tools.so -c 'print(call_tool(\"fetch_data\", "
-    "table=\"users\"))'\n";
+    "  cloche run --tools build/examples/example_tools.so -c 'print(call_tool(\"fetch_data\", table=\"users\"))'\n";
 
 enum { EXIT_CLOCHE = 126 }; /* cloche could not run the code: told apart from the code's own 1 */
 

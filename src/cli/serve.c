@@ -33,8 +33,7 @@ static const char help[] =
     "  --total-memory SIZE  ceiling on the memory of all sandboxes together (half of what this\n"
     "                    process may use)\n"
     "\n"
-    "The model: OPENAI_API_KEY or OPENAI_BASE_URL choose a server, OPENAI_MODEL its model; "
-    "without\n"
+    "The model: OPENAI_API_KEY or OPENAI_BASE_URL choose a server, OPENAI_MODEL its model; without\n"
     "them the agent's offline script answers. See docs/models.md and docs/agent-yaml.md.\n"
     "\n"
     "Example:\n"
@@ -54,18 +53,19 @@ static void announce_memory(const struct clo_agent *agent)
     clo_size_format(all, ceiling);
     clo_size_format(own, CLO_MEMORY_BUDGET_OWN);
     clo_size_format(whole, machine);
-    fprintf(stderr,
-            "cloche: sandboxes: %u with %s each (and %s besides); all together at most %s, of the "
-            "%s that this process may use\n",
-            count, each, own, all, whole);
+    fprintf(
+        stderr,
+        "cloche: sandboxes: %u with %s each (and %s besides); all together at most %s, of the %s that this process may use\n",
+        count, each, own, all, whole);
     if (clo_memory_budget_room(memory) < count)
-        fprintf(stderr,
-                "cloche: that is less than all %u could use: %zu run at once, others wait; raise "
-                "sandbox.total_memory or lower sandbox.memory or sandbox.count\n",
-                count, clo_memory_budget_room(memory));
+        fprintf(
+            stderr,
+            "cloche: that is less than all %u could use: %zu run at once, others wait; raise sandbox.total_memory or lower sandbox.memory or sandbox.count\n",
+            count, clo_memory_budget_room(memory));
     if (ceiling > machine)
-        fprintf(stderr, "cloche: the ceiling is more than this process may use: models' code can "
-                        "take the machine down; lower sandbox.total_memory\n");
+        fprintf(
+            stderr,
+            "cloche: the ceiling is more than this process may use: models' code can take the machine down; lower sandbox.total_memory\n");
 }
 
 static void announce(void *context, const char *address, uint16_t port)

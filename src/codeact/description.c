@@ -72,15 +72,14 @@ static int write_tools(struct clo_buffer *out, const struct clo_codeact_config *
         return 0;
     }
     clo_buffer_text(
-        out, "\nHost functions\n"
-             "These are already defined; call them with keyword arguments. They are the only way "
-             "out of the sandbox. call_tool(\"NAME\", ...) does the same by name. To run several "
-             "at the same time:\n"
-             "    import asyncio\n"
-             "    first, second = await asyncio.gather(call_tool_async(\"NAME\", ...), "
-             "call_tool_async(\"NAME\", ...))\n"
-             "They return plain Python values. One that fails raises ToolError, which is a "
-             "RuntimeError.\n");
+        out,
+        "\nHost functions\n"
+        "These are already defined; call them with keyword arguments. They are the only way "
+        "out of the sandbox. call_tool(\"NAME\", ...) does the same by name. To run several "
+        "at the same time:\n"
+        "    import asyncio\n"
+        "    first, second = await asyncio.gather(call_tool_async(\"NAME\", ...), call_tool_async(\"NAME\", ...))\n"
+        "They return plain Python values. One that fails raises ToolError, which is a RuntimeError.\n");
     int status = 0;
     for (size_t i = 0; i < config->tool_count && !status; i++)
         status = write_tool(out, &config->tools[i], error);
@@ -114,10 +113,10 @@ static void write_limits(struct clo_buffer *out, const struct clo_limits *limits
     clo_duration_format(cpu, limits->cpu_ms);
     clo_size_format(memory, limits->memory);
     clo_size_format(output, limits->output);
-    clo_buffer_format(out,
-                      "\nLimits of one run: %s in all, %s of processor time, %s of memory, %s of "
-                      "output, %llu calls of host functions.",
-                      wall, cpu, memory, output, (unsigned long long)limits->host_calls);
+    clo_buffer_format(
+        out,
+        "\nLimits of one run: %s in all, %s of processor time, %s of memory, %s of output, %llu calls of host functions.",
+        wall, cpu, memory, output, (unsigned long long)limits->host_calls);
 }
 
 static json_t *make_tool(const struct clo_buffer *description)

@@ -107,15 +107,13 @@ static int ready(struct session *session)
         uint64_t granted = clo_vm_region_size(session->vm, (enum clo_region)i);
         if (seen->region_size[i] > granted)
             return clo_fail(session->error, CLO_EGUEST,
-                            "guest %s: it uses %llu bytes of region %d "
-                            "and was granted %llu",
+                            "guest %s: it uses %llu bytes of region %d and was granted %llu",
                             session->path, (unsigned long long)seen->region_size[i], i,
                             (unsigned long long)granted);
     }
     if (seen->interrupt_count > CLO_INTERRUPT_STORES_MAX)
         return clo_fail(session->error, CLO_EGUEST,
-                        "guest %s: it has %u interrupt stores, at most "
-                        "%d are possible",
+                        "guest %s: it has %u interrupt stores, at most %d are possible",
                         session->path, seen->interrupt_count, CLO_INTERRUPT_STORES_MAX);
     boot->entry = seen->args[0];
     boot->interrupt_count = seen->interrupt_count;
@@ -142,28 +140,26 @@ static int host_call(struct session *session)
                         session->path);
     case CLO_OP_EXIT:
         return clo_fail(session->error, CLO_EGUEST,
-                        "guest %s: it exited with code %lld before it "
-                        "was ready",
-                        session->path, (long long)session->seen.args[0]);
+                        "guest %s: it exited with code %lld before it was ready", session->path,
+                        (long long)session->seen.args[0]);
     case CLO_OP_TRAP:
         return clo_fail(session->error, CLO_EGUEST, "guest %s: it met a Wasm trap (number %llu)",
                         session->path, (unsigned long long)session->seen.args[0]);
     default:
         return clo_fail(session->error, CLO_EGUEST,
-                        "guest %s: host call %u is not possible while "
-                        "an image is made",
+                        "guest %s: host call %u is not possible while an image is made",
                         session->path, session->seen.op);
     }
 }
 
 static int faulted(struct session *session, const struct clo_vm_exit *exit)
 {
-    return clo_fail(session->error, CLO_EGUEST,
-                    "guest %s: CPU exception %u at %#llx (error code "
-                    "%#llx, address %#llx, stack %#llx)",
-                    session->path, exit->vector, (unsigned long long)exit->rip,
-                    (unsigned long long)exit->error_code, (unsigned long long)exit->fault_address,
-                    (unsigned long long)exit->rsp);
+    return clo_fail(
+        session->error, CLO_EGUEST,
+        "guest %s: CPU exception %u at %#llx (error code %#llx, address %#llx, stack %#llx)",
+        session->path, exit->vector, (unsigned long long)exit->rip,
+        (unsigned long long)exit->error_code, (unsigned long long)exit->fault_address,
+        (unsigned long long)exit->rsp);
 }
 
 static int serve(struct session *session)

@@ -237,8 +237,9 @@ static int record(struct build *build, const struct clo_image *image, uint32_t *
     }
     clo_buffer_free(&request);
     if (!status && vm->pagemap < 0)
-        fprintf(stderr, "image: /proc/self/pagemap cannot be read: the image gets no hot list, its "
-                        "first runs take longer\n");
+        fprintf(
+            stderr,
+            "image: /proc/self/pagemap cannot be read: the image gets no hot list, its first runs take longer\n");
     clo_vm_destroy(vm);
     return status;
 }
@@ -287,8 +288,7 @@ int clo_image_build(const char *elf, const char *path, const char *inputs, struc
     struct build build = {.elf = elf, .path = path, .error = error};
     if (inputs && strlen(inputs) >= sizeof build.header.inputs)
         return clo_fail(error, CLO_EINVALID,
-                        "the hash of the inputs has %zu characters, at most "
-                        "%zu are possible",
+                        "the hash of the inputs has %zu characters, at most %zu are possible",
                         strlen(inputs), sizeof build.header.inputs - 1);
     if ((size_t)snprintf(build.temporary, sizeof build.temporary, "%s.new.%d", path,
                          (int)getpid()) >= sizeof build.temporary)

@@ -55,9 +55,9 @@ static int check_program(const struct elf *elf, const Elf64_Phdr *program, struc
         return refuse(elf, error, "a segment lies outside the file");
     if (program->p_vaddr < CLO_IMAGE_VA || program->p_vaddr >= CLO_STACK_VA ||
         program->p_memsz > CLO_STACK_VA - program->p_vaddr)
-        return refuse(elf, error,
-                      "a segment lies outside the addresses of an image (link with "
-                      "-Ttext-segment=0x300000000)");
+        return refuse(
+            elf, error,
+            "a segment lies outside the addresses of an image (link with -Ttext-segment=0x300000000)");
     if (program->p_flags & PF_W && program->p_flags & PF_X)
         return refuse(elf, error, "a segment is writable and executable");
     return 0;
@@ -81,8 +81,7 @@ static int plan(const struct elf *elf, struct clo_image_header *header, uint64_t
         uint64_t start = program->p_vaddr / CLO_HUGE_PAGE_SIZE * CLO_HUGE_PAGE_SIZE;
         if (start < end)
             return refuse(elf, error,
-                          "two segments share a 2 MiB page (link with "
-                          "-z max-page-size=0x200000)");
+                          "two segments share a 2 MiB page (link with -z max-page-size=0x200000)");
         if (header->segment_count == CLO_IMAGE_SEGMENTS_MAX - 2)
             return refuse(elf, error, "it has too many segments");
         struct clo_image_segment *segment = &header->segments[header->segment_count++];
@@ -174,8 +173,7 @@ int clo_image_load_elf(struct clo_image **image, const char *path, struct clo_er
     int status = clo_image_open_file(path, &fd, error);
     if (status)
         return clo_hint(error, status,
-                        "name the guest's ELF file, which tools/image/build.sh "
-                        "makes");
+                        "name the guest's ELF file, which tools/image/build.sh makes");
     struct elf elf = {.path = path};
     struct stat file;
     if (fstat(fd, &file) || file.st_size == 0) {

@@ -40,12 +40,11 @@ static int open_server(struct clo_model *model, const struct clo_model_config *c
     const char *key = given(config->api_key, "OPENAI_API_KEY");
     const char *name = given(config->name, "OPENAI_MODEL");
     if (!url && !key)
-        return clo_hint(error,
-                        clo_fail(error, CLO_EINVALID,
-                                 "no API key for OpenAI's server, and no other "
-                                 "server is named"),
-                        "Set OPENAI_API_KEY (api_key), or OPENAI_BASE_URL (base_url) of a server "
-                        "that needs none.");
+        return clo_hint(
+            error,
+            clo_fail(error, CLO_EINVALID,
+                     "no API key for OpenAI's server, and no other server is named"),
+            "Set OPENAI_API_KEY (api_key), or OPENAI_BASE_URL (base_url) of a server that needs none.");
     int status =
         clo_http_client_create(&model->http, url ? url : DEFAULT_URL, key,
                                config->timeout_ms ? config->timeout_ms : DEFAULT_TIMEOUT_MS, error);
@@ -132,14 +131,14 @@ static int try_chat(struct clo_model *model, const struct clo_model_request *req
     clo_client_refused(reply, &(struct clo_http_client_refusal){0});
     int status = clo_chat_call(model, request, builder, reply, error);
     if (reply->no_path)
-        return clo_hint(error, status,
-                        "Neither /responses nor /chat/completions is there: check base_url "
-                        "(usually ending in /v1) and the model's name; it is %.160s.",
-                        clo_http_client_address(model->http));
+        return clo_hint(
+            error, status,
+            "Neither /responses nor /chat/completions is there: check base_url (usually ending in /v1) and the model's name; it is %.160s.",
+            clo_http_client_address(model->http));
     bool there = !status || (reply->refused >= 400 && reply->refused < 500);
     if (there && learn(model, CLO_MODEL_CHAT))
-        reply->notice = "the model's server has no Responses API; from now on chat completions "
-                        "are used (kind: chat says so from the start)";
+        reply->notice =
+            "the model's server has no Responses API; from now on chat completions are used (kind: chat says so from the start)";
     return status;
 }
 
@@ -159,8 +158,7 @@ static int call_responses(struct clo_model *model, const struct clo_model_reques
         return try_chat(model, request, builder, reply, error);
     return clo_hint(
         error, status,
-        "If the server has chat completions alone, set model.kind to chat (kind: chat); "
-        "else check base_url (usually ending in /v1); it is %.160s.",
+        "If the server has chat completions alone, set model.kind to chat (kind: chat); else check base_url (usually ending in /v1); it is %.160s.",
         clo_http_client_address(model->http));
 }
 

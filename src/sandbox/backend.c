@@ -131,10 +131,10 @@ static int check_arguments(const struct clo_run *run, struct clo_error *error)
         bytes += strlen(run->arguments[i]) + 1;
     }
     if (bytes > CLO_ARGUMENT_BYTES_MAX)
-        return clo_fail(error, CLO_EINVALID,
-                        "the arguments have %zu bytes; at most %u are allowed: give the data as "
-                        "standard input",
-                        bytes, CLO_ARGUMENT_BYTES_MAX);
+        return clo_fail(
+            error, CLO_EINVALID,
+            "the arguments have %zu bytes; at most %u are allowed: give the data as standard input",
+            bytes, CLO_ARGUMENT_BYTES_MAX);
     return 0;
 }
 

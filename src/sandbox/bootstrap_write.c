@@ -37,10 +37,10 @@ int clo_bootstrap_write(const struct clo_bootstrap *bootstrap, int *fd, struct c
     clo_buffer_append(&words, bootstrap->manifest, length);
     *fd = -1;
     if (words.failed)
-        return clo_fail(error, CLO_EINVALID,
-                        "the tools' descriptions have %zu bytes; with the image's path at most %u "
-                        "are allowed",
-                        length, CLO_BOOTSTRAP_MAX);
+        return clo_fail(
+            error, CLO_EINVALID,
+            "the tools' descriptions have %zu bytes; with the image's path at most %u are allowed",
+            length, CLO_BOOTSTRAP_MAX);
     *fd = memfd_create("cloche-bootstrap", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int status = *fd < 0 ? clo_fail_errno(error, CLO_ESYSTEM, "memfd_create")
                          : write_all(*fd, words.data, words.length, error);

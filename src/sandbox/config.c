@@ -15,9 +15,7 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
     if (!wanted->image)
         return clo_fail(error, CLO_EINVALID, "the configuration has no image");
     if (wanted->placement != CLO_PLACEMENT_THREAD && wanted->placement != CLO_PLACEMENT_WORKER)
-        return clo_fail(error, CLO_EINVALID,
-                        "placement is %d; it must be thread (0) or worker "
-                        "(1)",
+        return clo_fail(error, CLO_EINVALID, "placement is %d; it must be thread (0) or worker (1)",
                         wanted->placement);
     if (wanted->jail != CLO_JAIL_BEST && wanted->jail != CLO_JAIL_STRICT)
         return clo_fail(error, CLO_EINVALID, "jail is %d; it must be best (0) or strict (1)",

@@ -86,14 +86,14 @@ static int fail_busy(const char *what, uint64_t wanted, uint64_t wait_ms, struct
     clo_duration_format(time, wait_ms);
     if (wait_ms != UINT64_MAX)
         snprintf(within, sizeof within, "within %s", time);
-    clo_fail(error, CLO_EBUSY,
-             "there was no memory for %s %s: it wants %s, and of the %s that all sandboxes may use "
-             "together %s are in use, by %zu run%s in progress and %zu sandbox%s",
-             what, within, want, most, use, account.runs, account.runs == 1 ? "" : "s", sandboxes,
-             sandboxes == 1 ? "" : "es");
-    return clo_hint(error, CLO_EBUSY,
-                    "raise the ceiling (sandbox.total_memory, clo_memory_ceiling_set), lower the "
-                    "memory limit (sandbox.memory), or have fewer sandboxes (sandbox.count)");
+    clo_fail(
+        error, CLO_EBUSY,
+        "there was no memory for %s %s: it wants %s, and of the %s that all sandboxes may use together %s are in use, by %zu run%s in progress and %zu sandbox%s",
+        what, within, want, most, use, account.runs, account.runs == 1 ? "" : "s", sandboxes,
+        sandboxes == 1 ? "" : "es");
+    return clo_hint(
+        error, CLO_EBUSY,
+        "raise the ceiling (sandbox.total_memory, clo_memory_ceiling_set), lower the memory limit (sandbox.memory), or have fewer sandboxes (sandbox.count)");
 }
 
 static int check(uint64_t memory, struct clo_error *error)
@@ -104,13 +104,13 @@ static int check(uint64_t memory, struct clo_error *error)
     clo_size_format(limit, memory);
     clo_size_format(own, CLO_MEMORY_BUDGET_OWN);
     clo_size_format(most, account.ceiling);
-    clo_fail(error, CLO_EINVALID,
-             "limit memory is %s; with %s for the sandbox itself that is more than the %s that all "
-             "sandboxes may use together",
-             limit, own, most);
-    return clo_hint(error, CLO_EINVALID,
-                    "lower the memory limit (sandbox.memory, --memory), or raise the ceiling "
-                    "(sandbox.total_memory, --total-memory, clo_memory_ceiling_set)");
+    clo_fail(
+        error, CLO_EINVALID,
+        "limit memory is %s; with %s for the sandbox itself that is more than the %s that all sandboxes may use together",
+        limit, own, most);
+    return clo_hint(
+        error, CLO_EINVALID,
+        "lower the memory limit (sandbox.memory, --memory), or raise the ceiling (sandbox.total_memory, --total-memory, clo_memory_ceiling_set)");
 }
 
 /* ---- the queue; all with the lock held ---- */
@@ -155,18 +155,18 @@ static int check_ceiling(uint64_t bytes, struct clo_error *error)
     clo_size_format(wanted, bytes);
     if (bytes < CLO_MEMORY_BUDGET_OWN + CLO_MEMORY_MIN) {
         clo_size_format(least, CLO_MEMORY_BUDGET_OWN + CLO_MEMORY_MIN);
-        return clo_fail(error, CLO_EINVALID,
-                        "a ceiling of %s on the memory of all sandboxes together leaves no room "
-                        "for one; it must be %s at least",
-                        wanted, least);
+        return clo_fail(
+            error, CLO_EINVALID,
+            "a ceiling of %s on the memory of all sandboxes together leaves no room for one; it must be %s at least",
+            wanted, least);
     }
     if (bytes >= least_for_pools(0, 0))
         return 0;
     clo_size_format(least, least_for_pools(0, 0));
-    clo_fail(error, CLO_EBUSY,
-             "the ceiling on the memory of all sandboxes together cannot be lowered to %s now: "
-             "the sandboxes of pools, %zu, and a run in the largest of them need %s",
-             wanted, account.members, least);
+    clo_fail(
+        error, CLO_EBUSY,
+        "the ceiling on the memory of all sandboxes together cannot be lowered to %s now: the sandboxes of pools, %zu, and a run in the largest of them need %s",
+        wanted, account.members, least);
     return clo_hint(error, CLO_EBUSY, "destroy a pool first");
 }
 

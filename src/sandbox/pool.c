@@ -374,8 +374,7 @@ int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait
     *result = NULL;
     if (run->keep_state)
         return clo_fail(error, CLO_EINVALID,
-                        "keep_state needs a sandbox of its own; a pool's runs "
-                        "share no state");
+                        "keep_state needs a sandbox of its own; a pool's runs share no state");
     struct request request = {
         .run = run, .pool = pool, .wait_ms = wait_ms, .deadline_ns = clo_after_ms(wait_ms)};
     struct clo_cancel_watch watch = {.wake = wake_request, .context = &request};

@@ -68,8 +68,7 @@ int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
     *result = NULL;
     if (this_thread() != sandbox->owner)
         return clo_fail(error, CLO_EINVALID,
-                        "a sandbox runs only on the thread that made it (%d); "
-                        "this is thread %d",
+                        "a sandbox runs only on the thread that made it (%d); this is thread %d",
                         (int)sandbox->owner, (int)this_thread());
     return clo_backend_run(sandbox->backend, run, result, error);
 }

@@ -218,9 +218,9 @@ static int check_layers(unsigned layers, struct clo_error *error)
         return 0;
     clo_jail_describe(CLO_JAIL_ALL & ~layers, missing);
     clo_fail(error, CLO_ESYSTEM, "the jail around worker processes lacks: %s", missing);
-    return clo_hint(error, CLO_ESYSTEM,
-                    "allow it here (user namespaces and seccomp in a container), "
-                    "or accept less with jail: best");
+    return clo_hint(
+        error, CLO_ESYSTEM,
+        "allow it here (user namespaces and seccomp in a container), or accept less with jail: best");
 }
 
 static int await_hello(struct clo_worker_client *client, struct clo_error *error)

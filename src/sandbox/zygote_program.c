@@ -41,9 +41,9 @@ int clo_zygote_program_open(int *fd, struct clo_error *error)
     *fd = create();
     if (*fd < 0) {
         clo_fail_errno(error, CLO_ESYSTEM, "a file in memory for the worker program");
-        return clo_hint(error, CLO_ESYSTEM,
-                        "where the sysctl vm.memfd_noexec is 2 workers cannot be started: lower "
-                        "it, or use placement: thread");
+        return clo_hint(
+            error, CLO_ESYSTEM,
+            "where the sysctl vm.memfd_noexec is 2 workers cannot be started: lower it, or use placement: thread");
     }
     for (size_t done = 0; done < size;) {
         ssize_t n = write(*fd, bytes + done, size - done);

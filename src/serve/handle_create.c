@@ -19,10 +19,10 @@ static int choose_id(struct clo_exchange *exchange, char id[CLO_NAME_BYTES_MAX +
         return 0;
     }
     if (!clo_name_ok(wanted))
-        return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
-                               "'x-agent-response-id' is '%.128s'; it may hold up to %d letters, "
-                               "digits, '_', '-', '.' and ':'.",
-                               wanted, CLO_NAME_BYTES_MAX);
+        return clo_problem_set(
+            problem, 400, "invalid_value", "x-agent-response-id",
+            "'x-agent-response-id' is '%.128s'; it may hold up to %d letters, digits, '_', '-', '.' and ':'.",
+            wanted, CLO_NAME_BYTES_MAX);
     clo_name_copy(id, wanted);
     return 0;
 }

@@ -54,10 +54,10 @@ static int parse_starting_after(const struct clo_exchange *exchange, uint64_t *f
     errno = 0;
     long long after = strtoll(text, &end, 10);
     if (end == text || *end || errno || after < 0)
-        return clo_problem_set(problem, 400, "invalid_value", "starting_after",
-                               "'starting_after' is '%.32s'; it must be the sequence_number of an "
-                               "event, from 0.",
-                               text);
+        return clo_problem_set(
+            problem, 400, "invalid_value", "starting_after",
+            "'starting_after' is '%.32s'; it must be the sequence_number of an event, from 0.",
+            text);
     *from = (uint64_t)after + 1;
     return 0;
 }
@@ -67,10 +67,10 @@ static int replay(struct clo_exchange *exchange, const struct clo_record *record
 {
     uint64_t from;
     if (!record->background)
-        return clo_problem_set(problem, 400, "invalid_value", "stream",
-                               "Response '%s' has no events to replay; only responses created with "
-                               "\"background\": true can be streamed again.",
-                               record->id);
+        return clo_problem_set(
+            problem, 400, "invalid_value", "stream",
+            "Response '%s' has no events to replay; only responses created with \"background\": true can be streamed again.",
+            record->id);
     if (parse_starting_after(exchange, &from, problem) < 0)
         return CLO_EINVALID;
     struct clo_response_job *job = clo_in_flight_find(exchange->server->in_flight, record->id);
@@ -121,10 +121,10 @@ void clo_handle_delete(struct clo_exchange *exchange, const char *id)
         return;
     int status = 0;
     if (!clo_status_final(record.status))
-        status = clo_problem_set(&problem, 400, "invalid_value", NULL,
-                                 "Response '%s' is still %s; an in-flight response cannot be "
-                                 "deleted. Cancel it first.",
-                                 id, record.status);
+        status = clo_problem_set(
+            &problem, 400, "invalid_value", NULL,
+            "Response '%s' is still %s; an in-flight response cannot be deleted. Cancel it first.",
+            id, record.status);
     else if (clo_store_delete(exchange->server->store, id) < 0)
         status = clo_problem_internal(&problem);
     if (status < 0)

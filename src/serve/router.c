@@ -178,9 +178,9 @@ bool clo_router_refuses(const struct clo_exchange *exchange, struct clo_problem 
     const char *origin = clo_exchange_header(exchange, "Origin");
     if (!origin || is_loopback_origin(origin))
         return false;
-    clo_problem_set(problem, 403, "origin_not_allowed", NULL,
-                    "Pages of the origin '%.128s' may not use this server; call it from a program, "
-                    "or put a proxy of your own in front of it.",
-                    origin);
+    clo_problem_set(
+        problem, 403, "origin_not_allowed", NULL,
+        "Pages of the origin '%.128s' may not use this server; call it from a program, or put a proxy of your own in front of it.",
+        origin);
     return true;
 }

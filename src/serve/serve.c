@@ -146,10 +146,10 @@ static void raise_descriptors(const struct clo_serve_config *config)
         return;
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
-        clo_log_event("warning", "serve",
-                      "only %llu file descriptors are allowed, %llu may be needed; raise the limit "
-                      "or allow fewer connections",
-                      (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+        clo_log_event(
+            "warning", "serve",
+            "only %llu file descriptors are allowed, %llu may be needed; raise the limit or allow fewer connections",
+            (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
 static void thread_failed(int code)

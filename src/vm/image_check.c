@@ -70,8 +70,7 @@ static int check_versions(const struct clo_image_header *header, const char *pat
                       CLO_IMAGE_VERSION);
     if (header->abi != CLO_ABI_VERSION)
         return refuse(path, error,
-                      "it speaks version %u of the host call contract, this program "
-                      "version %u",
+                      "it speaks version %u of the host call contract, this program version %u",
                       header->abi, CLO_ABI_VERSION);
     if (header->header_size != sizeof *header)
         return refuse(path, error, "its header has %u bytes instead of %zu", header->header_size,
@@ -101,9 +100,9 @@ static int check_cpu(const struct clo_image_header *header, const char *path,
     if (clo_cpu_has(header->cpu))
         return 0;
     clo_fail(error, CLO_EIMAGE, "image %s: it needs a processor with %s", path, header->cpu);
-    return clo_hint(error, CLO_EIMAGE,
-                    "run it on a newer machine, or let the virtual machine's "
-                    "processor have these instructions");
+    return clo_hint(
+        error, CLO_EIMAGE,
+        "run it on a newer machine, or let the virtual machine's processor have these instructions");
 }
 
 /* Sizes, alignment and rights of one segment. */
@@ -161,9 +160,7 @@ static int check_segments(const struct clo_image_header *header, const char *pat
         if (segment->file_offset < file_end || segment->file_offset > header->file_size ||
             segment->file_size > header->file_size - segment->file_offset)
             return refuse(path, error,
-                          "the bytes of segment %u overlap others or lie outside the "
-                          "file",
-                          i);
+                          "the bytes of segment %u overlap others or lie outside the file", i);
         uint64_t rounded = clo_round_up(segment->size, CLO_HUGE_PAGE_SIZE);
         address_end = segment->address + rounded;
         file_end = segment->file_offset + segment->file_size;
@@ -261,10 +258,10 @@ int clo_image_check_hot(const struct clo_image_header *header, const uint32_t *h
         if (i && hot[i] <= hot[i - 1])
             return refuse(path, error, "its hot list is not in order at entry %u", i);
         if (!writable(header, (uint64_t)hot[i] * CLO_PAGE_SIZE))
-            return refuse(path, error,
-                          "entry %u of its hot list (page %#x) is not in memory that "
-                          "a run may write",
-                          i, hot[i]);
+            return refuse(
+                path, error,
+                "entry %u of its hot list (page %#x) is not in memory that a run may write", i,
+                hot[i]);
     }
     return 0;
 }

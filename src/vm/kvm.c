@@ -39,9 +39,9 @@ static int fail_open(const char *path, struct clo_error *error)
                         (unsigned)geteuid(), path);
     case ENODEV:
     case ENXIO:
-        return clo_hint(error, CLO_ENOHYPERVISOR,
-                        "the device is there but its driver is not: load the module kvm_amd or "
-                        "kvm_intel, and turn on virtualisation in the firmware");
+        return clo_hint(
+            error, CLO_ENOHYPERVISOR,
+            "the device is there but its driver is not: load the module kvm_amd or kvm_intel, and turn on virtualisation in the firmware");
     default: return CLO_ENOHYPERVISOR;
     }
 }
@@ -176,9 +176,9 @@ int clo_kvm_probe(struct clo_error *error)
     int vm = ioctl(kvm->fd, KVM_CREATE_VM, 0);
     if (vm < 0) {
         clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": KVM_CREATE_VM");
-        return clo_hint(error, CLO_ENOHYPERVISOR,
-                        "another hypervisor may hold the processor's virtualisation, or a seccomp "
-                        "profile may forbid it");
+        return clo_hint(
+            error, CLO_ENOHYPERVISOR,
+            "another hypervisor may hold the processor's virtualisation, or a seccomp profile may forbid it");
     }
     close(vm);
     return 0;

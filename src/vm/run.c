@@ -86,8 +86,7 @@ static int memory_io(struct clo_vm *vm, struct clo_vm_exit *exit)
 static int internal(struct clo_vm *vm, struct clo_vm_exit *exit)
 {
     snprintf(exit->reason, sizeof exit->reason,
-             "KVM could not carry out what the guest did "
-             "(internal error %u)",
+             "KVM could not carry out what the guest did (internal error %u)",
              vm->run->internal.suberror);
     return violation(vm, exit);
 }
@@ -107,8 +106,7 @@ static int entry_failed(struct clo_vm *vm, struct clo_error *error)
     clo_fail_errno(error, CLO_ESYSTEM, "entering the guest");
     if (cause == EFAULT)
         return clo_hint(error, CLO_ESYSTEM,
-                        "the image file %s may have been cut short while it "
-                        "was in use",
+                        "the image file %s may have been cut short while it was in use",
                         vm->image->path);
     return CLO_ESYSTEM;
 }

@@ -56,19 +56,16 @@ static const struct {
     {"sandbox:\n  placement: none\n",
      "agent.yaml:2: sandbox.placement: \"none\" is none of thread, worker"},
     {"sandbox:\n  isolation: worker\n",
-     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write "
-     "placement: worker"},
+     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write placement: worker"},
     {"sandbox:\n  isolation: thread\n",
-     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write "
-     "placement: thread"},
+     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write placement: thread"},
     {"sandbox: {count: 5000}\n",
      "agent.yaml:1: sandbox.count: \"5000\" is not a whole number from 1 to 1024"},
     {"model: {kind: llm}\n",
      "agent.yaml:1: model.kind: \"llm\" is none of auto, responses, chat, script"},
     {"model: {key: x}\n", "agent.yaml:1: model.key: unknown key; did you mean \"api_key\"?"},
     {"model: {api_key: \"${CLO_T_UNSET}\"}\n",
-     "agent.yaml:1: model.api_key: the environment variable CLO_T_UNSET is not set; set it, or "
-     "write ${CLO_T_UNSET:-default}"},
+     "agent.yaml:1: model.api_key: the environment variable CLO_T_UNSET is not set; set it, or write ${CLO_T_UNSET:-default}"},
     {"tools: x.so\n", "agent.yaml:1: tools: a list is expected here"},
     {"tools:\n  - command: x\n",
      "agent.yaml:2: tools[0].command: unknown key; did you mean \"library\"?"},
@@ -89,11 +86,9 @@ static const struct {
     {"sandbox: {total_memory: much}\n",
      "agent.yaml:1: sandbox.total_memory: \"much\" is not a size; write e.g. 256MiB"},
     {"sandbox: {total_memory: 40MiB}\n",
-     "a ceiling of 40 MiB on the memory of all sandboxes together leaves no room for one; it must "
-     "be 64 MiB at least"},
+     "a ceiling of 40 MiB on the memory of all sandboxes together leaves no room for one; it must be 64 MiB at least"},
     {"sandbox: {memory: 1GiB, total_memory: 1GiB}\n",
-     "limit memory is 1 GiB; with 16 MiB for the sandbox itself that is more than the 1 GiB that "
-     "all sandboxes may use together"},
+     "limit memory is 1 GiB; with 16 MiB for the sandbox itself that is more than the 1 GiB that all sandboxes may use together"},
 };
 
 static void bad_files_are_refused_with_their_place(void **state)
@@ -142,17 +137,18 @@ static void libraries_are_seen_from_the_file(void **state)
 static void the_dotenv_file_is_read_first(void **state)
 {
     (void)state;
-    char *env = put(
-        ".env", "\xef\xbb\xbf# keys\r\nCLO_E_A=plain # comment\r\nexport CLO_E_B=\"a\\n\\\"b\\\" "
-                "$x\"\nCLO_E_C='it is # so'\n  CLO_E_D =  x=y  \nCLO_E_E=\nCLO_E_SET=no\n"
-                "\nCLO_E_F=a#b\nCLO_E_KIND=wrong");
+    char *env = put(".env", "\xef\xbb\xbf# keys\r\nCLO_E_A=plain # comment\r\n"
+                            "export CLO_E_B=\"a\\n\\\"b\\\" $x\"\nCLO_E_C='it is # so'\n"
+                            "  CLO_E_D =  x=y  \nCLO_E_E=\nCLO_E_SET=no\n"
+                            "\nCLO_E_F=a#b\nCLO_E_KIND=wrong");
     char *path = put("agent.yaml", "model: {kind: \"${CLO_E_KIND}\"}\n");
     struct clo_agent *agent;
     struct clo_error error;
     setenv("CLO_E_SET", "yes", 1);
     assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
-    assert_string_equal(error.message, "agent.yaml:1: model.kind: \"wrong\" is none of auto, "
-                                       "responses, chat, script");
+    assert_string_equal(
+        error.message,
+        "agent.yaml:1: model.kind: \"wrong\" is none of auto, responses, chat, script");
     assert_string_equal(getenv("CLO_E_A"), "plain");
     assert_string_equal(getenv("CLO_E_B"), "a\n\"b\" $x");
     assert_string_equal(getenv("CLO_E_C"), "it is # so");

@@ -188,8 +188,9 @@ static void code_runs_and_the_model_sees_it(void **state)
     /* the second request: the instructions, and the call with its result */
     const char *second = stage.server.bodies[1];
     assert_non_null(strstr(second, "Be kind.\\n\\nYou have a tool, execute_code"));
-    assert_non_null(strstr(second, "\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"stdout "
-                                   "(5 bytes):\\n42.0\\n"));
+    assert_non_null(strstr(
+        second,
+        "\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"stdout (5 bytes):\\n42.0\\n"));
     assert_non_null(strstr(second, "\\nadd(a: float, b: float)\\n    Add two numbers.\\n"));
     finish(&stage);
 }

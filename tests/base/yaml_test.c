@@ -122,11 +122,12 @@ static void faults_say_where(void **state)
                         "a.yaml:3: sandbox.cuont: unknown key; did you mean \"count\"?");
     const struct clo_yaml_node *list = clo_yaml_get(sandbox, "list");
     clo_yaml_count(&list->items[0], "a", 1, 9, &number, &error);
-    assert_string_equal(error.message, "a.yaml:5: sandbox.list[0].a: \"0\" is not a whole number "
-                                       "from 1 to 9");
+    assert_string_equal(error.message,
+                        "a.yaml:5: sandbox.list[0].a: \"0\" is not a whole number from 1 to 9");
     clo_yaml_size(&list->items[0], "a", &number, &error);
-    assert_string_equal(error.message, "a.yaml:5: sandbox.list[0].a: must be more than 0; leave "
-                                       "the key out for the default");
+    assert_string_equal(
+        error.message,
+        "a.yaml:5: sandbox.list[0].a: must be more than 0; leave the key out for the default");
     clo_yaml_choice(sandbox, "memory", names, &choice, &error);
     assert_string_equal(error.message, "a.yaml:2: sandbox.memory: \"12x\" is none of x, y");
     clo_yaml_text(sandbox, "list", &text, &error);
@@ -158,8 +159,9 @@ static void variables_are_filled_in(void **state)
     assert_null(clo_yaml_get(clo_yaml_root(yaml), "b")); /* an empty plain value is absent */
     clo_yaml_close(yaml);
     assert_int_equal(expand("m:\n  k: x${CLO_T_NONE}\n", &yaml, &error), CLO_EINVALID);
-    assert_string_equal(error.message, "a.yaml:2: m.k: the environment variable CLO_T_NONE is not "
-                                       "set; set it, or write ${CLO_T_NONE:-default}");
+    assert_string_equal(
+        error.message,
+        "a.yaml:2: m.k: the environment variable CLO_T_NONE is not set; set it, or write ${CLO_T_NONE:-default}");
     clo_yaml_close(yaml);
     assert_int_equal(expand("k: ${not a name}\n", &yaml, &error), CLO_EINVALID);
     clo_yaml_close(yaml);
@@ -187,8 +189,9 @@ static void expanded_values_have_a_ceiling(void **state)
         snprintf(text, MOST + 64, "m:\n  k: %s\n", cases[i]);
         assert_int_equal(expand(text, &yaml, &error), CLO_ELIMIT);
         assert_int_equal(error.code, CLO_ELIMIT);
-        assert_string_equal(error.message, "a.yaml:2: m.k: with its variables filled in the value "
-                                           "is larger than 1 MiB");
+        assert_string_equal(
+            error.message,
+            "a.yaml:2: m.k: with its variables filled in the value is larger than 1 MiB");
         clo_yaml_close(yaml);
     }
     assert_int_equal(expand("k: ${CLO_T_MOST}\n", &yaml, NULL), 0);

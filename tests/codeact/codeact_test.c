@@ -184,8 +184,7 @@ static const struct {
       124,
       {CLO_RUN_LIMIT, "TimeLimitExceeded", "wall time limit of 200 ms reached", NULL, 0,
        CLO_LIMIT_WALL, 200}},
-     "stdout (2 bytes):\na\nerror: TimeLimitExceeded: wall time limit of 200 ms reached (limit "
-     "wall_ms: 200)\nexit code: 124\n"},
+     "stdout (2 bytes):\na\nerror: TimeLimitExceeded: wall time limit of 200 ms reached (limit wall_ms: 200)\nexit code: 124\n"},
     {{TEXT("\xff\0x"), TEXT(""), NULL, 0}, "stdout (7 bytes):\n\xef\xbf\xbd\xe2\x90\x80x\n"},
 };
 

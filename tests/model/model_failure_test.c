@@ -56,12 +56,10 @@ static const struct {
     {STATUS("200 OK", "{\"hello\":1}"), "the model's server sent an answer without choices", "", "",
      CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {STATUS("200 OK", "{\"output\":[{"),
-     "the model's server answered with something that is neither a JSON object nor a stream of "
-     "events",
+     "the model's server answered with something that is neither a JSON object nor a stream of events",
      "base_url", "", CLO_MODEL_RESPONSES, CLO_EMODEL, 1},
     {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>",
-     "the model's server answered with something that is neither a JSON object nor a stream of "
-     "events",
+     "the model's server answered with something that is neither a JSON object nor a stream of events",
      "", "", CLO_MODEL_CHAT, CLO_EMODEL, 1},
     {EVENTS "data: {oops\n\n", "the model's server sent an event that is not JSON", "", "",
      CLO_MODEL_CHAT, CLO_EMODEL, 1},
@@ -226,9 +224,10 @@ static void a_dummy_key_spoils_no_message(void **state)
     (void)state;
     static const char *const keys[] = {"x", "e", "test", "context", "EMPTY", "maximum"};
     static const char message[] = "the maximum context of the test is EMPTY";
-    struct act act = {STATUS("400 Bad Request", "{\"error\":{\"message\":\"the maximum context of "
-                                                "the test is EMPTY\"}}"),
-                      CLOSE, 0, 0};
+    struct act act = {
+        STATUS("400 Bad Request",
+               "{\"error\":{\"message\":\"the maximum context of the test is EMPTY\"}}"),
+        CLOSE, 0, 0};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         struct server server;
         struct clo_error error;

@@ -63,8 +63,8 @@ static void responses_items_never_overlap(void **state)
     struct outcome outcome;
     call(&outcome, CLO_MODEL_RESPONSES, &act, 1);
     assert_int_equal(outcome.status, 0);
-    assert_string_equal(outcome.log.data, "+function_call@1@2@3-completed "
-                                          "+function_call@89-completed ");
+    assert_string_equal(outcome.log.data,
+                        "+function_call@1@2@3-completed +function_call@89-completed ");
     done(&outcome);
 }
 
@@ -202,8 +202,7 @@ static void responses_request_is_as_the_protocol_wants(void **state)
     assert_null(strstr(outcome.head, "Expect"));
     json_t *sent = parse(outcome.body);
     json_t *wanted = json_pack(
-        "{s:s, s:[{s:s,s:s,s:s}, {s:s,s:s,s:[],s:s}, {s:s,s:s,s:s,s:s}, {s:s,s:s,s:s}, {s:s,s:s}], "
-        "s:b, s:b,"
+        "{s:s, s:[{s:s,s:s,s:s}, {s:s,s:s,s:[],s:s}, {s:s,s:s,s:s,s:s}, {s:s,s:s,s:s}, {s:s,s:s}], s:b, s:b,"
         " s:f, s:{s:s}, s:s, s:O, s:[s]}",
         "model", "m", "input", "type", "message", "role", "user", "content", "q", "type",
         "reasoning", "id", "rs_2", "summary", "encrypted_content", "e", "type", "function_call",
@@ -230,9 +229,9 @@ static void chat_streams_in_any_pieces(void **state)
         struct outcome outcome;
         call(&outcome, CLO_MODEL_CHAT, &act, 1);
         assert_int_equal(outcome.status, 0);
-        assert_string_equal(outcome.log.data,
-                            "+reasoning~hm- +message|Let |me-completed "
-                            "+function_call@{\"x\"@:1}-completed +function_call@{}-completed ");
+        assert_string_equal(
+            outcome.log.data,
+            "+reasoning~hm- +message|Let |me-completed +function_call@{\"x\"@:1}-completed +function_call@{}-completed ");
         assert_string_equal(outcome.reply.served, "c-1");
         assert_int_equal(outcome.reply.usage.input, 5);
         assert_int_equal(outcome.reply.usage.output, 6);
@@ -328,8 +327,7 @@ static void configurations_are_checked(void **state)
         const char *message;
     } cases[] = {
         {{.kind = CLO_MODEL_RESPONSES},
-         "no API key for OpenAI's server, and no other server is "
-         "named"},
+         "no API key for OpenAI's server, and no other server is named"},
         {{.kind = CLO_MODEL_CHAT, .base_url = "not a url"}, "the model's base URL is not a URL"},
         {{.kind = CLO_MODEL_CHAT, .base_url = "ftp://x/"},
          "the model's base URL is neither http:// nor https://"},

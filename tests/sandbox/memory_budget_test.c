@@ -154,18 +154,18 @@ static void what_can_never_fit_is_refused_with_both_values(void **state)
     set_ceiling(512);
     assert_int_equal(clo_memory_budget_check(496 * MIB, &error), 0);
     assert_int_equal(clo_memory_budget_check(498 * MIB, &error), CLO_EINVALID);
-    assert_string_equal(error.message,
-                        "limit memory is 498 MiB; with 16 MiB for the sandbox itself that is more "
-                        "than the 512 MiB that all sandboxes may use together");
+    assert_string_equal(
+        error.message,
+        "limit memory is 498 MiB; with 16 MiB for the sandbox itself that is more than the 512 MiB that all sandboxes may use together");
     assert_non_null(strstr(error.hint, "sandbox.total_memory"));
     assert_int_equal(clo_memory_budget_join(&pool, 1024 * MIB, &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "1 GiB"));
     assert_false(pool.joined);
     assert_int_equal(clo_memory_budget_hold(4096 * MIB, &error), CLO_EINVALID);
     assert_int_equal(clo_memory_ceiling_set(63 * MIB, &error), CLO_EINVALID);
-    assert_string_equal(error.message,
-                        "a ceiling of 63 MiB on the memory of all sandboxes together leaves no "
-                        "room for one; it must be 64 MiB at least");
+    assert_string_equal(
+        error.message,
+        "a ceiling of 63 MiB on the memory of all sandboxes together leaves no room for one; it must be 64 MiB at least");
     assert_int_equal(clo_memory_ceiling(), 512 * MIB);
 }
 
@@ -323,9 +323,7 @@ static void lowering_ends_nothing_and_raising_lets_in(void **state)
     assert_int_equal(clo_memory_ceiling_set(271 * MIB, &error), CLO_EBUSY);
     assert_string_equal(
         error.message,
-        "the ceiling on the memory of all sandboxes together cannot be lowered to "
-        "271 MiB now: the sandboxes of pools, 1, and a run in the largest of them need "
-        "272 MiB");
+        "the ceiling on the memory of all sandboxes together cannot be lowered to 271 MiB now: the sandboxes of pools, 1, and a run in the largest of them need 272 MiB");
     assert_int_equal(clo_memory_ceiling(), 530 * MIB);
     set_ceiling(272);
     assert_int_equal(take_now(&pool, 256, NULL), 0);

@@ -357,8 +357,7 @@ static void bad(uint64_t what, uint64_t address)
     case BAD_LGDT: __asm__ volatile("lgdt %0" : : "m"(bss_block)); break;
     case BAD_IRET:
         __asm__ volatile(
-            "mov %%rsp, %%rax; push $0x10; push %%rax; pushfq; push $0x08; lea 1f(%%rip), "
-            "%%rax; push %%rax; iretq; 1: nop"
+            "mov %%rsp, %%rax; push $0x10; push %%rax; pushfq; push $0x08; lea 1f(%%rip), %%rax; push %%rax; iretq; 1: nop"
             :
             :
             : "rax", "memory");

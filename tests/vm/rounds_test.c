@@ -200,10 +200,9 @@ static void rounds_by(enum way way, int image, unsigned count, uint32_t most_bet
             wait = 1 + dice(&rounds, most_between);
         }
     }
-    printf("%u rounds (XCR0 %#llx): of their runs %u ended in order, %u were left at a call, %u "
-           "were stopped\n",
-           count, (unsigned long long)rounds.first.wide, rounds.in_order, rounds.left,
-           rounds.stopped);
+    printf(
+        "%u rounds (XCR0 %#llx): of their runs %u ended in order, %u were left at a call, %u were stopped\n",
+        count, (unsigned long long)rounds.first.wide, rounds.in_order, rounds.left, rounds.stopped);
     clo_vm_destroy(rounds.vm);
 }
 

@@ -103,12 +103,12 @@ static int check_key(const char *key, struct clo_error *error)
 {
     for (const char *at = key; *at; at++)
         if ((unsigned char)*at <= ' ' || (unsigned char)*at >= 0x7f)
-            return clo_hint(error,
-                            clo_fail(error, CLO_EINVALID,
-                                     "the model's API key has a character "
-                                     "at place %zu that no key has",
-                                     (size_t)(at - key) + 1),
-                            "Look for a line break, a blank or a quote in OPENAI_API_KEY.");
+            return clo_hint(
+                error,
+                clo_fail(error, CLO_EINVALID,
+                         "the model's API key has a character at place %zu that no key has",
+                         (size_t)(at - key) + 1),
+                "Look for a line break, a blank or a quote in OPENAI_API_KEY.");
     return 0;
 }
 
@@ -295,13 +295,11 @@ static int look_at_clock(struct attempt *attempt)
     if (attempt->complete && now - attempt->completed > LINGER_MS * UINT64_C(1000000))
         return CLO_OK;
     if (now - attempt->active > attempt->http->timeout_ms * UINT64_C(1000000))
-        return clo_hint(attempt->error,
-                        clo_fail(attempt->error, CLO_EMODEL,
-                                 "the model's server was silent for "
-                                 "%u ms",
-                                 attempt->http->timeout_ms),
-                        "The server is %s; the model's timeout can be raised.",
-                        attempt->http->url.address);
+        return clo_hint(
+            attempt->error,
+            clo_fail(attempt->error, CLO_EMODEL, "the model's server was silent for %u ms",
+                     attempt->http->timeout_ms),
+            "The server is %s; the model's timeout can be raised.", attempt->http->url.address);
     if (now - attempt->started > CLO_HTTP_CLIENT_CALL_MAX_MS * UINT64_C(1000000))
         return clo_fail(attempt->error, CLO_ELIMIT, "the model's reply took longer than %u minutes",
                         CLO_HTTP_CLIENT_CALL_MAX_MS / 60000);

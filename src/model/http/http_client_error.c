@@ -77,18 +77,16 @@ int clo_http_client_error_status(struct clo_error *error, long code, const struc
     if (code == 401 || code == 403)
         return clo_hint(error,
                         clo_fail(error, CLO_EMODEL,
-                                 "the model's server refused the credentials "
-                                 "(HTTP %ld)",
-                                 code),
+                                 "the model's server refused the credentials (HTTP %ld)", code),
                         "Check OPENAI_API_KEY (or api_key). %.80s said: %.200s", address,
                         *said ? said : "nothing");
     if (code / 100 == 3)
-        return clo_hint(error,
-                        clo_fail(error, CLO_EMODEL,
-                                 "the model's server redirects (HTTP %ld), and "
-                                 "redirects are not followed",
-                                 code),
-                        "Set base_url to the final address; it is %.200s.", address);
+        return clo_hint(
+            error,
+            clo_fail(error, CLO_EMODEL,
+                     "the model's server redirects (HTTP %ld), and redirects are not followed",
+                     code),
+            "Set base_url to the final address; it is %.200s.", address);
     if (code == 404 || code == 405)
         return clo_hint(
             error,

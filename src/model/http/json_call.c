@@ -101,11 +101,12 @@ static int finish(struct answer *answer)
         return clo_fail_memory(answer->error);
     if (!json_is_object(whole)) {
         json_decref(whole);
-        return clo_hint(answer->error,
-                        clo_fail(answer->error, CLO_EMODEL,
-                                 "the model's server answered with "
-                                 "something that is neither a JSON object nor a stream of events"),
-                        "Check base_url; it usually ends in /v1.");
+        return clo_hint(
+            answer->error,
+            clo_fail(
+                answer->error, CLO_EMODEL,
+                "the model's server answered with something that is neither a JSON object nor a stream of events"),
+            "Check base_url; it usually ends in /v1.");
     }
     int status = answer->reader->whole(answer->reader->context, whole, answer->error);
     json_decref(whole);

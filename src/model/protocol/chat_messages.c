@@ -152,10 +152,10 @@ static json_t *user_part(const json_t *part, int *status, struct clo_error *erro
                          clo_client_member(part, "file_data"));
     if (strcmp(type, "input_audio") == 0)
         return clo_json_copy(part);
-    *status = clo_fail(error, CLO_EINVALID,
-                       "a content part of type \"%.40s\"%s cannot be sent to a "
-                       "chat-completions server",
-                       type, strcmp(type, "input_image") == 0 ? " without image_url" : "");
+    *status =
+        clo_fail(error, CLO_EINVALID,
+                 "a content part of type \"%.40s\"%s cannot be sent to a chat-completions server",
+                 type, strcmp(type, "input_image") == 0 ? " without image_url" : "");
     return NULL;
 }
 

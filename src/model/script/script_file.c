@@ -63,9 +63,9 @@ static int read_steps(struct turn *turn, const struct clo_yaml_node *node, struc
         if (!then)
             return 0;
         if (!step->code)
-            return clo_yaml_fail(then, error,
-                                 "\"then\" follows the output of \"code\", and there "
-                                 "is none beside it");
+            return clo_yaml_fail(
+                then, error,
+                "\"then\" follows the output of \"code\", and there is none beside it");
         node = then;
         step->next = step + 1;
     }

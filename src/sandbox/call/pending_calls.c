@@ -208,10 +208,10 @@ int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *e
     if (status)
         return status;
     if (!add_pending(pending_calls, pending))
-        return clo_fail(error, CLO_EBUSY,
-                        "too many host calls in flight: the arguments of this one take %zu KiB of "
-                        "the host, those of the run may take %llu MiB; wait for one first",
-                        pending->arguments.bytes >> 10, CLO_PENDING_ARGUMENTS_MAX >> 20);
+        return clo_fail(
+            error, CLO_EBUSY,
+            "too many host calls in flight: the arguments of this one take %zu KiB of the host, those of the run may take %llu MiB; wait for one first",
+            pending->arguments.bytes >> 10, CLO_PENDING_ARGUMENTS_MAX >> 20);
     pending->task.run = work;
     status = clo_lane_add(pending_calls->lane, &pending->task, error);
     if (status)

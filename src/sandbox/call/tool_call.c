@@ -58,10 +58,10 @@ static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool
         return status;
     size_t bytes = clo_value_footprint(value);
     if (!hold(bytes))
-        return clo_fail(error, CLO_EBUSY,
-                        "the arguments of this host call take %zu KiB of the host, and there is no "
-                        "room for them in the %llu MiB of all runs; try again later, or with less",
-                        bytes >> 10, CLO_ARGUMENTS_LARGE_MAX >> 20);
+        return clo_fail(
+            error, CLO_EBUSY,
+            "the arguments of this host call take %zu KiB of the host, and there is no room for them in the %llu MiB of all runs; try again later, or with less",
+            bytes >> 10, CLO_ARGUMENTS_LARGE_MAX >> 20);
     *arguments = (struct clo_tool_call){tool, *value, bytes};
     *value = (struct clo_value){0};
     return 0;

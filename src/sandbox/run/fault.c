@@ -36,8 +36,8 @@ static const char *page_fault(const struct clo_vm_exit *exit, char *text)
         return "OutOfBounds";
     }
     snprintf(text, CLO_FAULT_TEXT_MAX,
-             "access to address 0x%" PRIx64 ", which the guest may not "
-             "touch (code at 0x%" PRIx64 ", error code 0x%" PRIx64 ")",
+             "access to address 0x%" PRIx64 ", which the guest may not touch (code at 0x%" PRIx64
+             ", error code 0x%" PRIx64 ")",
              address, exit->rip, exit->error_code);
     return "IllegalAccess";
 }

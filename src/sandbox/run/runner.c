@@ -123,10 +123,10 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     if (request->no_memory)
         return clo_fail_memory(error);
     if (request->failed)
-        return clo_fail(error, CLO_EINVALID,
-                        "the code has %zu bytes; with its arguments and the tools' descriptions "
-                        "it must fit in %llu",
-                        order->code_length, CLO_MESSAGE_MAX);
+        return clo_fail(
+            error, CLO_EINVALID,
+            "the code has %zu bytes; with its arguments and the tools' descriptions it must fit in %llu",
+            order->code_length, CLO_MESSAGE_MAX);
     return 0;
 }
 
@@ -163,8 +163,7 @@ static int check_order(struct clo_runner *runner, const struct clo_order *order,
                        clo_vm_region_size(runner->vm, CLO_REGION_HEAP);
     if (order->limits.memory < granted)
         return clo_fail(error, CLO_EINVALID,
-                        "limit memory is %llu bytes, but the guest has %llu "
-                        "before it runs",
+                        "limit memory is %llu bytes, but the guest has %llu before it runs",
                         (unsigned long long)order->limits.memory, (unsigned long long)granted);
     return 0;
 }

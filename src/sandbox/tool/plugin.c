@@ -39,9 +39,8 @@ int clo_tool_library_open(struct clo_tool_library **result, const char *path,
     *result = NULL;
     if (!strchr(path, '/')) /* dlopen would search the system's folders for a bare name */
         return clo_fail(error, CLO_EINVALID,
-                        "tool library '%s' must be given with a folder, such "
-                        "as './%s'",
-                        path, path);
+                        "tool library '%s' must be given with a folder, such as './%s'", path,
+                        path);
     if (access(path, R_OK) != 0)
         return clo_fail_errno(error, CLO_ENOTFOUND, "tool library '%s'", path);
     struct clo_tool_library *library = calloc(1, sizeof *library);
@@ -56,9 +55,9 @@ int clo_tool_library_open(struct clo_tool_library **result, const char *path,
     library->plugin = dlsym(library->handle, "clo_plugin");
     if (!library->plugin) {
         clo_fail(error, CLO_EINVALID, "'%s' is no tool library: it exports no clo_plugin", path);
-        status = clo_hint(error, CLO_EINVALID,
-                          "define `const struct clo_plugin clo_plugin` in it "
-                          "with default visibility");
+        status =
+            clo_hint(error, CLO_EINVALID,
+                     "define `const struct clo_plugin clo_plugin` in it with default visibility");
         goto out;
     }
     status = check_plugin(library->plugin, path, error);

@@ -145,10 +145,10 @@ static int check_text(struct clo_check *check, const struct clo_schema_node *nod
         return clo_check_fail(check, place, value, "a match for the pattern %.200s",
                               node->pattern_text);
     default:
-        return clo_check_fail(check, place, value,
-                              "shorter or simpler: matching it with the "
-                              "pattern %.200s takes too long",
-                              node->pattern_text);
+        return clo_check_fail(
+            check, place, value,
+            "shorter or simpler: matching it with the pattern %.200s takes too long",
+            node->pattern_text);
     }
 }
 
@@ -179,9 +179,7 @@ static int check_items(struct clo_check *check, const struct clo_schema_node *no
     if (repeated == count)
         return 0;
     return clo_check_fail(check, place, value,
-                          "a list without repetitions, but item %zu is a "
-                          "repetition",
-                          repeated);
+                          "a list without repetitions, but item %zu is a repetition", repeated);
 }
 
 static const struct clo_schema_node *find_property(const struct clo_schema_node *node,
@@ -330,8 +328,7 @@ static int check_alternatives(struct clo_check *check, const struct clo_schema_g
     if (group->count == 1)
         return clo_fail(check->error, CLO_EINVALID, "%s", first.message);
     return clo_fail(check->error, CLO_EINVALID,
-                    "%.600s (the first of %zu allowed forms; the "
-                    "others do not fit either)",
+                    "%.600s (the first of %zu allowed forms; the others do not fit either)",
                     first.message, group->count);
 }
 

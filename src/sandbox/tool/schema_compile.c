@@ -98,9 +98,9 @@ static int add_type(struct compiler *compiler, const struct clo_value *name, uns
             return 0;
         }
     }
-    return bad(compiler, "type",
-               "one of \"null\", \"boolean\", \"integer\", \"number\", "
-               "\"string\", \"array\", \"object\", or a list of them");
+    return bad(
+        compiler, "type",
+        "one of \"null\", \"boolean\", \"integer\", \"number\", \"string\", \"array\", \"object\", or a list of them");
 }
 
 static int read_type(struct compiler *compiler, const struct clo_value *source, unsigned *types)
@@ -317,9 +317,7 @@ static int fill(struct compiler *compiler, const struct clo_value *source,
     }
     if (clo_value_type(source) != CLO_MAP)
         return clo_fail(compiler->error, CLO_EINVALID,
-                        "%s must be a schema: an object, true or "
-                        "false",
-                        compiler->place);
+                        "%s must be a schema: an object, true or false", compiler->place);
     int status = read_type(compiler, source, &node->types);
     if (!status)
         status = read_reference(compiler, source, node);
@@ -349,9 +347,8 @@ static int compile(struct compiler *compiler, const struct clo_value *source,
                         CLO_SCHEMA_NODES_MAX);
     if (compiler->depth == CLO_SCHEMA_DEPTH_MAX)
         return clo_fail(compiler->error, CLO_ELIMIT,
-                        "%.60s...: a schema is nested more than %d "
-                        "levels deep",
-                        compiler->place, CLO_SCHEMA_DEPTH_MAX);
+                        "%.60s...: a schema is nested more than %d levels deep", compiler->place,
+                        CLO_SCHEMA_DEPTH_MAX);
     struct clo_schema_node *node = calloc(1, sizeof *node);
     if (!node)
         return clo_fail_memory(compiler->error);

@@ -106,19 +106,15 @@ int clo_check_fail_unexpected(struct clo_check *check, const struct clo_check_pl
     }
     int status;
     if (!node->property_count)
-        status = clo_fail(check->error, CLO_EINVALID,
-                          "%s: %sunexpected %s '%.64s'; no %ss are "
-                          "allowed",
-                          check->subject, in, noun, member->name, noun);
+        status =
+            clo_fail(check->error, CLO_EINVALID, "%s: %sunexpected %s '%.64s'; no %ss are allowed",
+                     check->subject, in, noun, member->name, noun);
     else if (node->property_count == 1)
-        status = clo_fail(check->error, CLO_EINVALID,
-                          "%s: %sunexpected %s '%.64s'; the only %s "
-                          "is %s",
-                          check->subject, in, noun, member->name, noun, known);
+        status =
+            clo_fail(check->error, CLO_EINVALID, "%s: %sunexpected %s '%.64s'; the only %s is %s",
+                     check->subject, in, noun, member->name, noun, known);
     else
-        status = clo_fail(check->error, CLO_EINVALID,
-                          "%s: %sunexpected %s '%.64s'; the %ss are "
-                          "%s",
+        status = clo_fail(check->error, CLO_EINVALID, "%s: %sunexpected %s '%.64s'; the %ss are %s",
                           check->subject, in, noun, member->name, noun, known);
     clo_buffer_free(&names);
     return status;

@@ -70,8 +70,7 @@ static int check_name(const char *name, struct clo_error *error)
     if (!identifier) {
         clo_fail(error, CLO_EINVALID, "tool '%s': the name is no Python identifier", name);
         return clo_hint(error, CLO_EINVALID,
-                        "use letters, digits and underscores, not beginning "
-                        "with a digit");
+                        "use letters, digits and underscores, not beginning with a digit");
     }
     if (is_keyword(name))
         return clo_fail(error, CLO_EINVALID, "tool '%s': the name is a Python keyword", name);
@@ -94,9 +93,7 @@ static int compile_schema(struct clo_schema **schema, const struct clo_tool *too
     clo_schema_free(*schema);
     *schema = NULL;
     return clo_fail(error, CLO_EINVALID,
-                    "tool '%s': parameters must be a JSON Schema of type "
-                    "\"object\"",
-                    tool->name);
+                    "tool '%s': parameters must be a JSON Schema of type \"object\"", tool->name);
 }
 
 static int check_rest(const struct clo_tool *tool, struct clo_error *error)
@@ -179,8 +176,7 @@ static int encode_manifest(struct clo_tool_set *tools, struct clo_error *error)
         return clo_fail_memory(error);
     if (buffer->failed)
         return clo_fail(error, CLO_ELIMIT,
-                        "the tools' descriptions and schemas are larger than "
-                        "%u bytes together",
+                        "the tools' descriptions and schemas are larger than %u bytes together",
                         MANIFEST_MAX);
     return 0;
 }

@@ -106,8 +106,7 @@ static int put_tagged(struct decoder *decoder, struct clo_value *value, uint64_t
 {
     if (tag != CLO_CBOR_TAG_POSITIVE && tag != CLO_CBOR_TAG_NEGATIVE)
         return clo_fail(decoder->error, CLO_EINVALID,
-                        "CBOR tag %llu before byte %zu; only 2 and "
-                        "3 (integers) are allowed",
+                        "CBOR tag %llu before byte %zu; only 2 and 3 (integers) are allowed",
                         (unsigned long long)tag, decoder->at);
     struct item item;
     int status = next_item(decoder, &item);
@@ -115,8 +114,7 @@ static int put_tagged(struct decoder *decoder, struct clo_value *value, uint64_t
         return status;
     if (item.head.major != CLO_CBOR_BYTES)
         return clo_fail(decoder->error, CLO_EINVALID,
-                        "CBOR integer (tag %llu) before byte %zu is "
-                        "no byte string",
+                        "CBOR integer (tag %llu) before byte %zu is no byte string",
                         (unsigned long long)tag, decoder->at);
     if (clo_value_set_magnitude(value, tag == CLO_CBOR_TAG_NEGATIVE, item.data, item.head.argument))
         return clo_fail_memory(decoder->error);
@@ -129,10 +127,10 @@ static int open_container(struct decoder *decoder, struct clo_value *value,
     uint64_t least = head->major == CLO_CBOR_MAP ? 2 : 1; /* bytes that an element takes */
     uint64_t left = decoder->length - decoder->at;
     if (head->argument > left / least)
-        return clo_fail(decoder->error, CLO_EINVALID,
-                        "CBOR container before byte %zu claims %llu "
-                        "elements, but only %llu bytes follow",
-                        decoder->at, (unsigned long long)head->argument, (unsigned long long)left);
+        return clo_fail(
+            decoder->error, CLO_EINVALID,
+            "CBOR container before byte %zu claims %llu elements, but only %llu bytes follow",
+            decoder->at, (unsigned long long)head->argument, (unsigned long long)left);
     if (head->argument > CLO_VALUE_NODES_MAX - decoder->nodes ||
         decoder->missing > CLO_VALUE_NODES_MAX - decoder->nodes - head->argument)
         return clo_fail(decoder->error, CLO_ELIMIT, "a value has more than %u parts",
@@ -249,10 +247,9 @@ int clo_cbor_decode(struct clo_value *value, const uint8_t *data, size_t length,
         status = place ? decode_one(&decoder, place) : (int)decoder.error->code;
     }
     if (!status && decoder.at != length)
-        status = clo_fail(decoder.error, CLO_EINVALID,
-                          "%zu bytes follow the CBOR value at byte "
-                          "%zu",
-                          length - decoder.at, decoder.at);
+        status =
+            clo_fail(decoder.error, CLO_EINVALID, "%zu bytes follow the CBOR value at byte %zu",
+                     length - decoder.at, decoder.at);
     if (status)
         clo_value_clear(value);
     return status;

@@ -83,10 +83,10 @@ int clo_value_parse_json(struct clo_value *value, const char *text, size_t lengt
         if (clo_json_no_memory(&problem))
             return clo_fail_memory(error);
         if (json_error_code(&problem) == json_error_numeric_overflow)
-            return clo_fail(error, CLO_EINVALID,
-                            "JSON, line %d, column %d: a number is out of "
-                            "range; integers beyond 64 bits cannot be read from JSON",
-                            problem.line, problem.column);
+            return clo_fail(
+                error, CLO_EINVALID,
+                "JSON, line %d, column %d: a number is out of range; integers beyond 64 bits cannot be read from JSON",
+                problem.line, problem.column);
         return clo_fail(error, CLO_EINVALID, "JSON, line %d, column %d: %s", problem.line,
                         problem.column, problem.text);
     }

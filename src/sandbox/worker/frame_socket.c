@@ -77,9 +77,8 @@ static int look(struct clo_frame_socket *frames, struct clo_frame *frame, struct
         return clo_fail(error, CLO_EGUEST, "a frame of type %u", header.type);
     if (header.length > ceiling(header.type))
         return clo_fail(error, CLO_EGUEST,
-                        "a frame of type %u with %u bytes; at most %zu are "
-                        "allowed",
-                        header.type, header.length, ceiling(header.type));
+                        "a frame of type %u with %u bytes; at most %zu are allowed", header.type,
+                        header.length, ceiling(header.type));
     if (frames->in.length - sizeof header < header.length)
         return 0;
     *frame = (struct clo_frame){(enum clo_frame_type)header.type,

@@ -172,8 +172,7 @@ clo_disconnect_watch_id clo_disconnect_watch_add(struct clo_disconnect_watch *wa
     pthread_mutex_unlock(&watch->lock);
     if (!id)
         clo_log_event("warning", "watch",
-                      "a connection is not watched: its client's leaving "
-                      "will not stop its job");
+                      "a connection is not watched: its client's leaving will not stop its job");
     return id;
 }
 

@@ -148,10 +148,10 @@ static enum MHD_Result send_answer(struct clo_exchange *exchange)
 static void body_too_large(struct clo_exchange *exchange)
 {
     struct clo_problem problem;
-    clo_problem_set(&problem, 413, "request_too_large", NULL,
-                    "The body is larger than %u MiB; send less, for instance by naming a "
-                    "previous_response_id in place of the whole history.",
-                    CLO_SERVE_BODY_MAX >> 20);
+    clo_problem_set(
+        &problem, 413, "request_too_large", NULL,
+        "The body is larger than %u MiB; send less, for instance by naming a previous_response_id in place of the whole history.",
+        CLO_SERVE_BODY_MAX >> 20);
     clo_exchange_refuse(exchange, &problem);
     clo_buffer_free(&exchange->body);
 }

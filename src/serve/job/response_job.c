@@ -175,10 +175,10 @@ int clo_response_job_start(struct clo_response_job *job, struct clo_problem *pro
     if (status == 0 && clo_lane_add(server->turns, &job->task, NULL) == 0)
         return 0;
     if (status == 0) {
-        status = clo_problem_set(problem, 429, "rate_limit_exceeded", NULL,
-                                 "%u responses are in progress and %u more are waiting; try again "
-                                 "in a moment.",
-                                 server->config.turns, server->config.queue);
+        status = clo_problem_set(
+            problem, 429, "rate_limit_exceeded", NULL,
+            "%u responses are in progress and %u more are waiting; try again in a moment.",
+            server->config.turns, server->config.queue);
         problem->retry_after = 1;
     }
     if (job->request.background)
@@ -414,8 +414,7 @@ static void reply_foreground(struct clo_response_job *job)
     pthread_mutex_unlock(&job->lock);
     if (reason == CLO_JOB_SHUTDOWN) {
         clo_problem_set(&problem, 503, "shutting_down", NULL,
-                        "The server shut down before the "
-                        "request's turn came; try again.");
+                        "The server shut down before the request's turn came; try again.");
         refuse(job, &problem);
     } else if (reason != CLO_JOB_NONE) {
         reply_whole(job, NULL);

@@ -23,20 +23,20 @@ int clo_output_filter_choose(const char *header, const char *old, enum clo_serve
     static const char *const words[] = {"mcp", "calls", "answer"};
     *items = otherwise;
     if (old)
-        return clo_problem_set(problem, 400, "invalid_value", "x-cloche-output",
-                               "'x-cloche-output' is no longer read; send 'x-cloche-items' with "
-                               "mcp, calls (what 'all' was) or answer.");
+        return clo_problem_set(
+            problem, 400, "invalid_value", "x-cloche-output",
+            "'x-cloche-output' is no longer read; send 'x-cloche-items' with mcp, calls (what 'all' was) or answer.");
     for (size_t i = 0; header && i < 3; i++) {
         if (strcmp(header, words[i]) == 0) {
             *items = (enum clo_serve_items)i;
             return 0;
         }
     }
-    return !header ? 0
-                   : clo_problem_set(problem, 400, "invalid_value", "x-cloche-items",
-                                     "'x-cloche-items' is '%.32s'; it must be mcp, calls or "
-                                     "answer.",
-                                     header);
+    return !header
+               ? 0
+               : clo_problem_set(problem, 400, "invalid_value", "x-cloche-items",
+                                 "'x-cloche-items' is '%.32s'; it must be mcp, calls or answer.",
+                                 header);
 }
 
 static bool is_letter(char c)

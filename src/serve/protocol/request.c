@@ -180,15 +180,15 @@ static int take_conversation(struct clo_request *request, struct clo_problem *pr
         json_string_value(json_is_object(value) ? json_object_get(value, "id") : value);
     if (!id || !clo_name_ok(id)) {
         char shown[CLO_FIELD_SHOW];
-        return clo_problem_set(problem, 400, "invalid_value", "conversation",
-                               "'conversation' is %s; it must be an id, or {\"id\": …}, of 1 to %d "
-                               "letters, digits, '_', '-', '.' or ':'.",
-                               clo_field_show(value, shown), CLO_NAME_BYTES_MAX);
+        return clo_problem_set(
+            problem, 400, "invalid_value", "conversation",
+            "'conversation' is %s; it must be an id, or {\"id\": …}, of 1 to %d letters, digits, '_', '-', '.' or ':'.",
+            clo_field_show(value, shown), CLO_NAME_BYTES_MAX);
     }
     if (request->previous)
-        return clo_problem_set(problem, 400, "mutually_exclusive_parameters", "conversation",
-                               "'conversation' and 'previous_response_id' exclude each other; "
-                               "send one of them.");
+        return clo_problem_set(
+            problem, 400, "mutually_exclusive_parameters", "conversation",
+            "'conversation' and 'previous_response_id' exclude each other; send one of them.");
     clo_name_copy(request->conversation, id);
     return 0;
 }
@@ -196,21 +196,21 @@ static int take_conversation(struct clo_request *request, struct clo_problem *pr
 static int check_combinations(const struct clo_request *request, struct clo_problem *problem)
 {
     if (request->background && !request->store)
-        return clo_problem_set(problem, 400, "unsupported_parameter", "background",
-                               "'background' needs the response to be stored; leave 'store' out or "
-                               "set it to true.");
+        return clo_problem_set(
+            problem, 400, "unsupported_parameter", "background",
+            "'background' needs the response to be stored; leave 'store' out or set it to true.");
     if (!request->stream && clo_field_get(request->body, "stream_options"))
         return clo_problem_set(problem, 400, "invalid_value", "stream_options",
                                "'stream_options' is only allowed together with \"stream\": true.");
     if (clo_field_get(request->body, "prompt"))
-        return clo_problem_set(problem, 400, "unsupported_parameter", "prompt",
-                               "'prompt' names a template that another server keeps; it is not "
-                               "known here. Send its text as 'instructions' or in 'input'.");
+        return clo_problem_set(
+            problem, 400, "unsupported_parameter", "prompt",
+            "'prompt' names a template that another server keeps; it is not known here. Send its text as 'instructions' or in 'input'.");
     if (request->session[0] && !clo_name_ok(request->session))
-        return clo_problem_set(problem, 400, "invalid_value", "agent_session_id",
-                               "'agent_session_id' is '%.40s'; it may hold letters, digits, '_', "
-                               "'-', '.' and ':'.",
-                               request->session);
+        return clo_problem_set(
+            problem, 400, "invalid_value", "agent_session_id",
+            "'agent_session_id' is '%.40s'; it may hold letters, digits, '_', '-', '.' and ':'.",
+            request->session);
     return 0;
 }
 

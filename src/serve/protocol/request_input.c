@@ -160,9 +160,9 @@ static int check_item(json_t *item, size_t index, struct clo_problem *problem)
      * be new: models are told of it as text. What has a role was meant to be a message. */
     if (name && *name && !clo_field_get(item, "role"))
         return 0;
-    return fail_item(problem, "invalid_value", index, "type", type,
-                     "message, function_call, function_call_output, reasoning, item_reference or "
-                     "the kind of a hosted tool's item");
+    return fail_item(
+        problem, "invalid_value", index, "type", type,
+        "message, function_call, function_call_output, reasoning, item_reference or the kind of a hosted tool's item");
 }
 
 static int check_items(const json_t *input, json_t *items, struct clo_problem *problem)

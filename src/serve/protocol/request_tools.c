@@ -43,10 +43,9 @@ static int check_name(const json_t *tool, const json_t *earlier, size_t index,
                                "'%s' is %s; it must be 1 to %d letters, digits, '_' or '-'.", param,
                                clo_field_show(json_object_get(tool, "name"), shown), TOOL_NAME_MAX);
     if (strcmp(name, OWN_TOOL) == 0)
-        return clo_problem_set(problem, 400, "invalid_value", param,
-                               "'%s' is '" OWN_TOOL "', which is the agent's own tool; choose "
-                               "another name.",
-                               param);
+        return clo_problem_set(
+            problem, 400, "invalid_value", param,
+            "'%s' is '" OWN_TOOL "', which is the agent's own tool; choose another name.", param);
     if (has_tool(earlier, name))
         return clo_problem_set(problem, 400, "invalid_value", param,
                                "'%s' is '%s' a second time; names must differ.", param, name);
@@ -66,10 +65,10 @@ static int check_callers(const json_t *tool, size_t index, struct clo_problem *p
     if (!callers)
         return 0;
     snprintf(param, sizeof param, "tools[%zu].allowed_callers", index);
-    return clo_problem_set(problem, 400, "unsupported_value", param,
-                           "'%s' does not have 'direct'; tools of a request can be called by the "
-                           "model alone, not from code. Add it, or leave the tool out.",
-                           param);
+    return clo_problem_set(
+        problem, 400, "unsupported_value", param,
+        "'%s' does not have 'direct'; tools of a request can be called by the model alone, not from code. Add it, or leave the tool out.",
+        param);
 }
 
 static int take_tool(const json_t *tool, json_t *tools, size_t index, struct clo_problem *problem)

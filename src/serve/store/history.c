@@ -13,10 +13,10 @@
 
 static int previous_missing(struct clo_problem *problem, const char *id)
 {
-    return clo_problem_set(problem, 400, "previous_response_not_found", "previous_response_id",
-                           "Previous response with id '%.128s' not found. It was deleted, never "
-                           "stored (\"store\": false), or belongs to another server.",
-                           id);
+    return clo_problem_set(
+        problem, 400, "previous_response_not_found", "previous_response_id",
+        "Previous response with id '%.128s' not found. It was deleted, never stored (\"store\": false), or belongs to another server.",
+        id);
 }
 
 int clo_history_check(struct clo_store *store, struct clo_request *request,
@@ -33,10 +33,10 @@ int clo_history_check(struct clo_store *store, struct clo_request *request,
     if (status < 0)
         return clo_problem_internal(problem);
     if (!clo_status_final(record.status))
-        status = clo_problem_set(problem, 400, "invalid_value", "previous_response_id",
-                                 "Previous response with id '%.128s' is still %s; wait until it is "
-                                 "finished.",
-                                 request->previous, record.status);
+        status = clo_problem_set(
+            problem, 400, "invalid_value", "previous_response_id",
+            "Previous response with id '%.128s' is still %s; wait until it is finished.",
+            request->previous, record.status);
     else if (!request->session[0])
         clo_name_copy(request->session, record.session);
     clo_record_clear(&record);
@@ -47,8 +47,7 @@ static int too_long(struct clo_problem *problem, const char *param)
 {
     return clo_problem_set(
         problem, 400, "context_length_exceeded", param,
-        "The history has more than %d responses or %d items; start a new one, or "
-        "send \"truncation\": \"auto\" to leave out the oldest.",
+        "The history has more than %d responses or %d items; start a new one, or send \"truncation\": \"auto\" to leave out the oldest.",
         CLO_HISTORY_RESPONSES_MAX, CLO_HISTORY_ITEMS_MAX);
 }
 
@@ -86,10 +85,10 @@ static int reference_missing(struct clo_problem *problem, const json_t *item, si
 {
     char param[48];
     snprintf(param, sizeof param, "input[%zu].id", index);
-    return clo_problem_set(problem, 404, "not_found", param,
-                           "Item with id '%.128s' not found; items of responses with "
-                           "\"store\": false are not kept.",
-                           json_string_value(json_object_get(item, "id")));
+    return clo_problem_set(
+        problem, 404, "not_found", param,
+        "Item with id '%.128s' not found; items of responses with \"store\": false are not kept.",
+        json_string_value(json_object_get(item, "id")));
 }
 
 /* Everything as models know it. *news is where the request's own begin in `input`, and `places`

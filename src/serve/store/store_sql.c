@@ -294,8 +294,7 @@ static int prepare(struct clo_store *store, const char *path, struct clo_error *
              sqlite3_errmsg(db));
     return clo_hint(error, CLO_ESYSTEM,
                     (code & 0xff) == SQLITE_BUSY
-                        ? "another program has it open; give each server its "
-                          "own file"
+                        ? "another program has it open; give each server its own file"
                         : "give a new file in a folder that can be written");
 }
 

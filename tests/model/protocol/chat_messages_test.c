@@ -178,8 +178,9 @@ static void what_has_no_form_is_refused(void **state)
     struct clo_model_request request = {.input = items};
     assert_int_equal(clo_chat_messages(&messages, &request, &error), CLO_EINVALID);
     assert_null(messages);
-    assert_string_equal(error.message, "a content part of type \"input_image\" without image_url "
-                                       "cannot be sent to a chat-completions server");
+    assert_string_equal(
+        error.message,
+        "a content part of type \"input_image\" without image_url cannot be sent to a chat-completions server");
     json_decref(items);
 }
 

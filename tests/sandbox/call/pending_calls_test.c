@@ -228,8 +228,7 @@ static struct clo_call bulk(struct fixture *fixture, const char *name)
 }
 
 static const char no_room[] =
-    "take 31250 KiB of the host, and there is no room for them in the 512 MiB of all runs; "
-    "try again later, or with less";
+    "take 31250 KiB of the host, and there is no room for them in the 512 MiB of all runs; try again later, or with less";
 
 /* Each run keeps its own ceiling; together they are too much. */
 static void large_arguments_of_all_runs_have_a_ceiling(void **state)

@@ -257,11 +257,11 @@ static void clean_after_each_run(void **state)
             fail_msg("run %u of those in a row, or one before it, left something", i);
     }
     const unsigned *ended = fixture->ended;
-    printf("%u runs: %u in order, %u exceptions, %u at a limit, %u cancelled, %u faulted or broke "
-           "the contract (%u fresh micro-VMs after them), %u had grown memory\n",
-           runs + runs / 4, ended[CLO_RUN_OK], ended[CLO_RUN_EXCEPTION], ended[CLO_RUN_LIMIT],
-           ended[CLO_RUN_CANCELLED], ended[CLO_RUN_FAULT] + ended[CLO_RUN_GUEST], fixture->fresh,
-           fixture->grown);
+    printf(
+        "%u runs: %u in order, %u exceptions, %u at a limit, %u cancelled, %u faulted or broke the contract (%u fresh micro-VMs after them), %u had grown memory\n",
+        runs + runs / 4, ended[CLO_RUN_OK], ended[CLO_RUN_EXCEPTION], ended[CLO_RUN_LIMIT],
+        ended[CLO_RUN_CANCELLED], ended[CLO_RUN_FAULT] + ended[CLO_RUN_GUEST], fixture->fresh,
+        fixture->grown);
 }
 
 static struct fixture by_scan, by_reading = {.by_reading = true};

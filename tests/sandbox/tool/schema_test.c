@@ -39,8 +39,7 @@ static const struct {
     {ONE("{\"type\":\"object\"}"), "{\"x\":[]}",
      "t: argument 'x' is a list of 0 items; it must be an object"},
     {ONE("{\"enum\":[\"add\",\"subtract\",\"multiply\",\"divide\"]}"), "{\"x\":\"modulo\"}",
-     "t: argument 'x' is \"modulo\"; it must be one of \"add\", \"subtract\", \"multiply\", "
-     "\"divide\""},
+     "t: argument 'x' is \"modulo\"; it must be one of \"add\", \"subtract\", \"multiply\", \"divide\""},
     {ONE("{\"enum\":[1,null]}"), "{\"x\":1.0}", NULL},
     {ONE("{\"enum\":[1]}"), "{\"x\":true}", "t: argument 'x' is true; it must be one of 1"},
     {ONE("{\"const\":{\"a\":[1,2]}}"), "{\"x\":{\"a\":[1,2.0]}}", NULL},
@@ -71,8 +70,7 @@ static const struct {
      "t: argument 'x' is a list of 2 items; it must be a list of at most 1 items"},
     {ONE("{\"uniqueItems\":true}"), "{\"x\":[1,\"1\",true,[1],{\"a\":1}]}", NULL},
     {ONE("{\"uniqueItems\":true}"), "{\"x\":[{\"a\":1,\"b\":2},3,{\"b\":2.0,\"a\":1}]}",
-     "t: argument 'x' is a list of 3 items; it must be a list without repetitions, but item 2 is "
-     "a repetition"},
+     "t: argument 'x' is a list of 3 items; it must be a list without repetitions, but item 2 is a repetition"},
     {ONE("{\"minimum\":1}"), "{\"x\":0.5}", "t: argument 'x' is 0.5; it must be at least 1"},
     {ONE("{\"minimum\":1,\"maximum\":2}"), "{\"x\":1}", NULL},
     {ONE("{\"maximum\":2.5}"), "{\"x\":3}", "t: argument 'x' is 3; it must be at most 2.5"},
@@ -94,13 +92,11 @@ static const struct {
     {ONE("{\"pattern\":\"^[a-z]+$\"}"), "{\"x\":\"abc\\n\"}",
      "t: argument 'x' is \"abc \"; it must be a match for the pattern ^[a-z]+$"},
     {ONE("{\"pattern\":\"^(a+)+$\"}"), "{\"x\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"}",
-     "t: argument 'x' is \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"; it must be shorter or "
-     "simpler: matching it with the pattern ^(a+)+$ takes too long"},
+     "t: argument 'x' is \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"; it must be shorter or simpler: matching it with the pattern ^(a+)+$ takes too long"},
     {ONE("{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}"), "{\"x\":1}",
      "t: argument 'x' is 1; it must be null or a string"},
     {ONE("{\"anyOf\":[{\"minimum\":10},{\"maximum\":0}]}"), "{\"x\":5}",
-     "t: argument 'x' is 5; it must be at least 10 (the first of 2 allowed forms; the others do "
-     "not fit either)"},
+     "t: argument 'x' is 5; it must be at least 10 (the first of 2 allowed forms; the others do not fit either)"},
     {ONE("{\"anyOf\":[{\"minimum\":10},{\"maximum\":0}]}"), "{\"x\":-5}", NULL},
     {ONE("{\"oneOf\":[{\"minimum\":1},{\"minimum\":2}]}"), "{\"x\":5}",
      "t: argument 'x' is 5; it must be one of 2 forms, but it fits 2 of them"},

@@ -193,10 +193,10 @@ static bool make_comma_locale(const char *folder)
     char command[256], path[128];
     write_file(folder, "comma.src", comma_locale);
     write_file(folder, "ascii.map", ascii_map);
-    snprintf(command, sizeof command,
-             "cd %s && PATH=$PATH:/usr/bin:/usr/sbin localedef -c -f ./ascii.map -i ./comma.src "
-             "./comma >log 2>&1",
-             folder);
+    snprintf(
+        command, sizeof command,
+        "cd %s && PATH=$PATH:/usr/bin:/usr/sbin localedef -c -f ./ascii.map -i ./comma.src ./comma >log 2>&1",
+        folder);
     snprintf(path, sizeof path, "%s/comma/LC_NUMERIC", folder);
     int status = system(command);
     bool made = access(path, R_OK) == 0;

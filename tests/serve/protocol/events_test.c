@@ -86,9 +86,9 @@ static void a_message_is_streamed(void **state)
     stream(&events, CLO_ITEM_DONE,
            "{\"id\": \"msg_1\", \"type\": \"message\", \"content\": [{\"type\": \"output_text\","
            " \"text\": \"Hello\", \"annotations\": [{\"type\": \"url_citation\"}]}]}");
-    assert_types(&tape, "output_item.added content_part.added output_text.delta output_text.delta "
-                        "output_text.annotation.added output_text.done content_part.done "
-                        "output_item.done");
+    assert_types(
+        &tape,
+        "output_item.added content_part.added output_text.delta output_text.delta output_text.annotation.added output_text.done content_part.done output_item.done");
     assert_field(&tape, 2, "delta", "\"Hel\"");
     assert_field(&tape, 2, "item_id", "\"msg_1\"");
     assert_field(&tape, 2, "content_index", "0");
@@ -118,9 +118,9 @@ static void a_call_and_its_output_are_streamed(void **state)
     stream(&events, CLO_ITEM_ADDED, "{\"id\": \"fco_1\", \"type\": \"function_call_output\"}");
     stream(&events, CLO_ITEM_DONE,
            "{\"id\": \"fco_1\", \"type\": \"function_call_output\", \"output\": \"1\"}");
-    assert_types(&tape, "output_item.added function_call_arguments.delta "
-                        "function_call_arguments.delta function_call_arguments.done "
-                        "output_item.done output_item.added output_item.done");
+    assert_types(
+        &tape,
+        "output_item.added function_call_arguments.delta function_call_arguments.delta function_call_arguments.done output_item.done output_item.added output_item.done");
     assert_field(&tape, 3, "name", "\"execute_code\"");
     assert_field(&tape, 3, "arguments", "\"{\\\"a\\\":1}\"");
     assert_field(&tape, 6, "output_index", "1");
@@ -207,9 +207,9 @@ static void an_open_item_is_closed_before_the_end(void **state)
     stream(&events, CLO_ITEM_TEXT, "Half a sen");
     clo_events_close(&events);
     clo_events_response(&events, "failed", response);
-    assert_types(&tape, "created in_progress output_item.added content_part.added "
-                        "output_text.delta output_text.done content_part.done output_item.done "
-                        "failed");
+    assert_types(
+        &tape,
+        "created in_progress output_item.added content_part.added output_text.delta output_text.done content_part.done output_item.done failed");
     json_t *item = json_object_get(tape.events[7], "item");
     assert_string_equal(json_string_value(json_object_get(item, "status")), "incomplete");
     const json_t *part = json_array_get(json_object_get(item, "content"), 0);
@@ -229,8 +229,9 @@ static void an_open_call_is_closed_with_what_came(void **state)
            "{\"id\": \"fc_1\", \"type\": \"function_call\", \"name\": \"f\"}");
     stream(&events, CLO_ITEM_ARGUMENTS, "{\"a");
     stream(&events, CLO_ITEM_ADDED, "{\"id\": \"msg_1\", \"type\": \"message\"}");
-    assert_types(&tape, "output_item.added function_call_arguments.delta "
-                        "function_call_arguments.done output_item.done output_item.added");
+    assert_types(
+        &tape,
+        "output_item.added function_call_arguments.delta function_call_arguments.done output_item.done output_item.added");
     assert_field(&tape, 2, "arguments", "\"{\\\"a\"");
     assert_field(&tape, 4, "output_index", "1");
     clo_events_clear(&events);

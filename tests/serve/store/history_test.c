@@ -288,8 +288,8 @@ static const struct {
     {"a web search",
      "{\"type\":\"web_search_call\",\"id\":\"ws_1\",\"status\":\"completed\","
      "\"action\":{\"type\":\"search\",\"query\":\"x\",\"sources\":null}}",
-     TOLD("[web_search_call] "
-          "{\\\"action\\\":{\\\"type\\\":\\\"search\\\",\\\"query\\\":\\\"x\\\"}}")},
+     TOLD(
+         "[web_search_call] {\\\"action\\\":{\\\"type\\\":\\\"search\\\",\\\"query\\\":\\\"x\\\"}}")},
     {"a computer and its picture",
      "{\"type\":\"computer_call\",\"id\":\"cu_1\",\"call_id\":\"c\",\"pending_safety_checks\":[]},"
      "{\"type\":\"computer_call_output\",\"call_id\":\"c\",\"output\":{\"type\":"
@@ -300,10 +300,10 @@ static const struct {
     {"a custom tool",
      "{\"type\":\"custom_tool_call\",\"call_id\":\"c\",\"name\":\"sql\",\"input\":\"select 1\"},"
      "{\"type\":\"custom_tool_call_output\",\"call_id\":\"c\",\"output\":\"1\"}",
-     TOLD("[custom_tool_call] {\\\"call_id\\\":\\\"c\\\",\\\"name\\\":\\\"sql\\\","
-          "\\\"input\\\":\\\"select 1\\\"}") "," ANSWERED("[custom_tool_call_output] "
-                                                          "{\\\"call_id\\\":\\\"c\\\","
-                                                          "\\\"output\\\":\\\"1\\\"}")},
+     TOLD(
+         "[custom_tool_call] {\\\"call_id\\\":\\\"c\\\",\\\"name\\\":\\\"sql\\\","
+         "\\\"input\\\":\\\"select 1\\\"}") "," ANSWERED("[custom_tool_call_output] {\\\"call_id\\\":\\\"c\\\","
+                                                         "\\\"output\\\":\\\"1\\\"}")},
     {"an approval",
      "{\"type\":\"mcp_approval_request\",\"id\":\"mcpr_1\",\"name\":\"read\"},"
      "{\"type\":\"mcp_approval_response\",\"approval_request_id\":\"mcpr_1\",\"approve\":true}",
