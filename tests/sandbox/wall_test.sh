@@ -24,8 +24,8 @@ links() { # FUNCTION: a program that calls it, of the jail's library alone
     printf 'void %s(void);\nint main(void)\n{\n    %s();\n}\n' "$1" "$1" >"$folder/call.c"
     # the options are words of a compiler's command line
     # shellcheck disable=SC2086
-    "$compiler" $options "$folder/call.c" -o "$folder/call" "$jail" -pthread -lcrypto \
-        -lseccomp >"$folder/log" 2>&1
+    "$compiler" $options "$folder/call.c" -o "$folder/call" "$jail" -pthread -lcrypto -lseccomp \
+        -lm >"$folder/log" 2>&1
 }
 
 inside="clo_worker_main clo_runner_run clo_cbor_decode clo_frame_put_call clo_vm_create"
