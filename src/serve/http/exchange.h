@@ -14,8 +14,8 @@
 #include "serve/http/disconnect.h"
 #include "serve/http/event_stream.h"
 #include "serve/protocol/problem.h"
-#include "serve/serve.h"
 #include "serve/protocol/trace.h"
+#include "serve/serve.h"
 
 struct clo_exchange {
     struct clo_server *server;
