@@ -25,18 +25,15 @@ static int fail_open(const char *path, struct clo_error *error)
     clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": cannot open %s", path);
     switch (cause) {
     case ENOENT:
-        return clo_hint(error, CLO_ENOHYPERVISOR,
-                        "in a container, start it with --device=/dev/kvm; on a host, turn on "
-                        "virtualisation (AMD-V or VT-x) in the firmware and load the module "
-                        "kvm_amd or kvm_intel; in a virtual machine, turn on nested "
-                        "virtualisation");
+        return clo_hint(
+            error, CLO_ENOHYPERVISOR,
+            "in a container, start it with --device=/dev/kvm; on a host, turn on virtualisation (AMD-V or VT-x) in the firmware and load the module kvm_amd or kvm_intel; in a virtual machine, turn on nested virtualisation");
     case EACCES:
     case EPERM:
-        return clo_hint(error, CLO_ENOHYPERVISOR,
-                        "uid %u may not read and write %s: add the user to the group that owns it "
-                        "(usually kvm), run as root, or give a container the device's group "
-                        "(--group-add) and --device=/dev/kvm",
-                        (unsigned)geteuid(), path);
+        return clo_hint(
+            error, CLO_ENOHYPERVISOR,
+            "uid %u may not read and write %s: add the user to the group that owns it (usually kvm), run as root, or give a container the device's group (--group-add) and --device=/dev/kvm",
+            (unsigned)geteuid(), path);
     case ENODEV:
     case ENXIO:
         return clo_hint(

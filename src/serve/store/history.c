@@ -153,12 +153,10 @@ static int check_outputs(const json_t *input, size_t news, const json_t *places,
         char param[48];
         snprintf(param, sizeof param, "input[%lld].call_id",
                  (long long)json_integer_value(json_array_get(places, i - news)));
-        status =
-            clo_problem_set(problem, 400, "invalid_value", param,
-                            "No tool call found for function call output with call_id '%.128s'; "
-                            "send the function_call before it, or name the response that made "
-                            "it as previous_response_id.",
-                            call_id(item));
+        status = clo_problem_set(
+            problem, 400, "invalid_value", param,
+            "No tool call found for function call output with call_id '%.128s'; send the function_call before it, or name the response that made it as previous_response_id.",
+            call_id(item));
     }
     json_decref(calls);
     return status;
