@@ -1,5 +1,5 @@
-/* host_calls.c - host calls as the guest sends them, one after another, to the real service with real
- * tools. The input is a list of calls:
+/* host_calls.c - host calls as the guest sends them, one after another, to the real service with
+ * real tools. The input is a list of calls:
  *
  *   [flags][kind][id][wait_id][timeout, 0 to 255 us][length, 2 bytes][message] ...
  *

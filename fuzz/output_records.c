@@ -1,5 +1,5 @@
-/* output_records.c - the output area as a guest may leave it: the first four bytes are the length that it
- * claims. What is handed on never passes the limit, and a refusal has a reason. */
+/* output_records.c - the output area as a guest may leave it: the first four bytes are the length
+ * that it claims. What is handed on never passes the limit, and a refusal has a reason. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

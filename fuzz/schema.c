@@ -1,5 +1,5 @@
-/* schema_compile.c - a schema and a value in JSON, with a NUL byte between them: compiling and checking
- * end, within their bounds, and a refusal says why. */
+/* schema.c - a schema and a value in JSON, with a NUL byte between them: compiling and
+ * checking end, within their bounds, and a refusal says why. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -26,12 +26,11 @@ enum clo_model_kind {
 
 struct clo_model_config {
     enum clo_model_kind kind;
-    const char *name; /* NULL: OPENAI_MODEL, else "gpt-4.1-mini" */
-    const char
-        *base_url; /* NULL: OPENAI_BASE_URL, else OpenAI's own; with or without /v1 as given */
-    const char *api_key; /* NULL: OPENAI_API_KEY; may stay empty for servers that want none */
-    const char *script;  /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
-    unsigned timeout_ms; /* [120,000] without a byte from the server */
+    const char *name;     /* NULL: OPENAI_MODEL, else "gpt-4.1-mini" */
+    const char *base_url; /* NULL: OPENAI_BASE_URL, else OpenAI's own; with or without /v1 */
+    const char *api_key;  /* NULL: OPENAI_API_KEY; may stay empty for servers that want none */
+    const char *script;   /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
+    unsigned timeout_ms;  /* [120,000] without a byte from the server */
 };
 
 struct clo_agent_config {

@@ -13,8 +13,8 @@
  *
  * The memory of all sandboxes of the process has one ceiling: clo_memory_ceiling_set.
  *
- * Signals: libcloche uses SIGRTMAX-3. With CLO_PLACEMENT_WORKER it forks and
- * executes a program that is a part of the library, from memory.
+ * Signals: libcloche uses SIGRTMAX-3. With CLO_PLACEMENT_WORKER it forks, and executes a program
+ * that is a part of the library, from memory.
  */
 #ifndef CLOCHE_SANDBOX_H
 #define CLOCHE_SANDBOX_H

@@ -2,9 +2,9 @@
  *
  *   [major type: 3 bits][info: 5 bits][argument: 0, 1, 2, 4 or 8 bytes, big-endian]
  *
- * info 0 to 23 is the argument itself; 24 to 27 say how many bytes of it follow; 31 is an indefinite
- * length, or the break that ends one; 28 to 30 mean nothing. Both sides of the wall use these
- * functions; they allocate nothing and call nothing.
+ * info 0 to 23 is the argument itself; 24 to 27 say how many bytes of it follow; 31 is an
+ * indefinite length, or the break that ends one; 28 to 30 mean nothing. Both sides of the wall use
+ * these functions; they allocate nothing and call nothing.
  */
 #ifndef CLOCHE_ABI_CBOR_H
 #define CLOCHE_ABI_CBOR_H

@@ -3,12 +3,12 @@
  * Constants only: the guest runtime and the host are both compiled from this file, so a change here
  * is a change of the contract across the wall and raises CLO_ABI_VERSION (image.h).
  *
- *   0x00_0000_0000   linear memory of the Wasm module, up to 4 GiB: what is not granted is not mapped
+ *   0x00_0000_0000   linear memory of the Wasm module, up to 4 GiB: mapped as far as granted
  *   0x01_0000_0000   never mapped
  *   0x03_0000_0000   code, constants and data of the image: the ELF file's segments
  *   0x04_0000_0000   native stack, CLO_STACK_SIZE; nothing is mapped on either side of it
  *   0x05_0000_0000   the window, shared with the host: control page, output, call and reply areas
- *   0x06_0000_0000   heap of the guest's runtime (its file system), up to 4 GiB, grows like linear memory
+ *   0x06_0000_0000   heap of the guest's runtime, up to 4 GiB, which grows like linear memory
  *   0x80_0000_0000   GDT, IDT, TSS and fault stubs: supervisor only
  *
  * A 32-bit index and a 32-bit offset together reach 8 GiB - 2 at most. That ends in the gap between

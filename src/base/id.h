@@ -5,9 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CLO_ID_MAX 64 /* with its NUL */
-#define CLO_NAME_BYTES_MAX                                                                         \
-    128 /* of a conversation, session, response or request id that was sent */
+#define CLO_ID_MAX 64          /* with its NUL */
+#define CLO_NAME_BYTES_MAX 128 /* of a conversation, session, response or request id as sent */
 
 /* "PREFIX_" and 32 hexadecimal digits from the kernel; at most 16 bytes of the prefix are used. */
 void clo_id_make(char id[CLO_ID_MAX], const char *prefix);

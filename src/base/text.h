@@ -1,5 +1,5 @@
-/* base/text.h - text from untrusted places made fit for people: well-formed UTF-8 without surrogates
- * (base/utf8.h decodes it), cut without splitting a character.
+/* base/text.h - text from untrusted places made fit for people: well-formed UTF-8 without
+ * surrogates (base/utf8.h decodes it), cut without splitting a character.
  */
 #ifndef CLO_BASE_TEXT_H
 #define CLO_BASE_TEXT_H

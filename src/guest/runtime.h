@@ -10,8 +10,8 @@
  *   the runtime stands above that. So a wild pointer faults, and cannot hit the runtime.
  * - An address and a length from the module become a pointer only through clo_linear(), which traps
  *   when the range leaves the first 4 GiB.
- * - What the runtime hands out of its own memory is bounded by named ceilings and by the heap,
- * which the host grants under the run's memory limit. A refusal is an errno of WASI, never a crash.
+ * - What the runtime hands out of its own memory is bounded by named ceilings and by the heap, which
+ *   the host grants under the run's memory limit. A refusal is an errno of WASI, never a crash.
  */
 #ifndef CLO_GUEST_RUNTIME_H
 #define CLO_GUEST_RUNTIME_H

@@ -15,26 +15,27 @@
 #include "ramfs.h"
 #include "runtime.h"
 
-enum { /* errno */
-       CLO_E_BADF = 8,
-       CLO_E_EXIST = 20,
-       CLO_E_FBIG = 22,
-       CLO_E_INVAL = 28,
-       CLO_E_IO = 29,
-       CLO_E_ISDIR = 31,
-       CLO_E_LOOP = 32,
-       CLO_E_MFILE = 33,
-       CLO_E_NAMETOOLONG = 37,
-       CLO_E_NOENT = 44,
-       CLO_E_NOSPC = 51,
-       CLO_E_NOSYS = 52,
-       CLO_E_NOTDIR = 54,
-       CLO_E_NOTEMPTY = 55,
-       CLO_E_NOTSOCK = 57,
-       CLO_E_NOTSUP = 58,
-       CLO_E_PERM = 63,
-       CLO_E_SPIPE = 70,
-       CLO_E_NOTCAPABLE = 76,
+/* errno */
+enum {
+    CLO_E_BADF = 8,
+    CLO_E_EXIST = 20,
+    CLO_E_FBIG = 22,
+    CLO_E_INVAL = 28,
+    CLO_E_IO = 29,
+    CLO_E_ISDIR = 31,
+    CLO_E_LOOP = 32,
+    CLO_E_MFILE = 33,
+    CLO_E_NAMETOOLONG = 37,
+    CLO_E_NOENT = 44,
+    CLO_E_NOSPC = 51,
+    CLO_E_NOSYS = 52,
+    CLO_E_NOTDIR = 54,
+    CLO_E_NOTEMPTY = 55,
+    CLO_E_NOTSOCK = 57,
+    CLO_E_NOTSUP = 58,
+    CLO_E_PERM = 63,
+    CLO_E_SPIPE = 70,
+    CLO_E_NOTCAPABLE = 76,
 };
 
 enum { CLO_FILETYPE_UNKNOWN = 0 }; /* files and directories: enum clo_node_type */

@@ -7,9 +7,9 @@
  *   python.image ──▶ file.c: found, opened, hashed, copied ──▶ clo_image_attach (src/vm)
  *
  * What is always true
- * - This is the only part of the host that boots a guest which is not yet an image, and the only one
- *   besides src/vm that looks into a micro-VM's memory. What a worker process needs of an image, its
- *   check and its mapping, is in src/vm: nothing of this folder is in a worker.
+ * - This is the only part of the host that boots a guest which is not yet an image, and the only
+ *   one besides src/vm that looks into a micro-VM's memory. What a worker process needs of an
+ *   image, its check and its mapping, is in src/vm: nothing of this folder is in a worker.
  * - Clocks, seed and limits of a guest that is being made into an image are constants: the same ELF
  *   file gives the same image, byte for byte.
  * - A struct clo_image does not change once it is open. Every function may be called from any

@@ -1,4 +1,13 @@
-/* model/client.h - what a client for one protocol is, and what the clients share. */
+/* model/client.h - what a client for one protocol is, and what the clients share.
+ *
+ * What is always true
+ * - A client is one function, `clo_NAME_call`, in a file of its own: request in, pieces to the item
+ *   builder, usage and the end into the reply. It keeps nothing between calls, and shares a struct
+ *   clo_model with the calls of other threads, which it only reads (but for `found`).
+ * - model.c starts the builder before it, closes it after it, and takes the output: an item that
+ *   the server did not finish is closed there, too.
+ * - Network, retries and reading of streams are in http/; a client sees JSON.
+ */
 #ifndef CLO_MODEL_CLIENT_H
 #define CLO_MODEL_CLIENT_H
 
@@ -19,8 +28,8 @@ struct clo_model {
     struct clo_script *script;    /* SCRIPT */
 };
 
-/* One call each, as clo_model_call; `items` is started and closed by clo_model_call, reply->output
- * is filled there from it. */
+/* One call each, as clo_model_call; `builder` is started and closed there, and reply->output filled
+ * from it. */
 int clo_responses_call(struct clo_model *model, const struct clo_model_request *request,
                        struct clo_item_builder *builder, struct clo_model_reply *reply,
                        struct clo_error *error);

@@ -1,14 +1,24 @@
-/* model/model.h - every model behind one interface.
+/* model/model.h - every model behind one interface. Read this first.
  *
- * The lingua franca is the Responses protocol's items as jansson values: `input` is an array of
- * input items (message, function_call, function_call_output, reasoning), replies are output items.
- * A client for another protocol translates on its own side. A model client may be used from many
- * threads at once; each call blocks its thread. It does not change, but for one thing that it
- * learns once: whether the server that AUTO found has the Responses API or chat completions alone.
+ *   struct clo_model_request ─▶ model.c ─┬▶ protocol/responses.c ─┬▶ http/  json_call, http_client,
+ *   (items)                              ├▶ protocol/chat.c      ─┘         retry, sse
+ *                                        └▶ script/               offline: a YAML file
+ *   struct clo_model_reply   ◀─ item_builder.h ◀─ what comes, piece by piece
+ *   (items)       and to the sink, as they grow
  *
- * While it answers, a model reports its items in order to a sink: ADDED (the skeleton), deltas,
- * DONE (the whole item). Items do not overlap. Every ADDED is followed by a DONE, also on failure
- * (status "incomplete").
+ * What is always true
+ * - The lingua franca is the Responses protocol's items as jansson values: `input` is an array of
+ *   input items (message, function_call, function_call_output, reasoning), replies are output
+ *   items. A client for another protocol translates on its own side.
+ * - A model may be used from many threads at once; each call blocks its thread. It does not change,
+ *   but for one thing that it learns once: whether the server that AUTO found has the Responses API
+ *   or chat completions alone (an atomic).
+ * - While it answers, a model reports its items in order to a sink: ADDED (the skeleton), deltas,
+ *   DONE (the whole item). Items do not overlap. Every ADDED is followed by a DONE, also on failure
+ *   (status "incomplete").
+ * - What a server sends is bounded, and what it says of a failure passes redact.h before a client
+ *   is told.
+ * - The only lock is that of the HTTP client's idle connections.
  */
 #ifndef CLO_MODEL_MODEL_H
 #define CLO_MODEL_MODEL_H
@@ -25,14 +35,14 @@
 #define CLO_MODEL_REPLY_MAX (32u << 20) /* bytes of one reply */
 
 enum clo_item_event_kind {
-    CLO_ITEM_ADDED,     /* item: type, id if known, role or name and call_id; content empty */
-    CLO_ITEM_TEXT,      /* delta of a message's output_text */
-    CLO_ITEM_REFUSAL,   /* delta of a message's refusal */
-    CLO_ITEM_ARGUMENTS, /* delta of a function_call's arguments */
-    CLO_ITEM_REASONING, /* delta of a reasoning item's summary text */
-    CLO_ITEM_DONE,      /* item: complete */
-    /* item: its arguments are whole. No model reports this, but serve/protocol/output_filter.h to a stream. */
-    CLO_ITEM_ARGUMENTS_DONE,
+    CLO_ITEM_ADDED,          /* item: type, id if known, role or name and call_id; content empty */
+    CLO_ITEM_TEXT,           /* delta of a message's output_text */
+    CLO_ITEM_REFUSAL,        /* delta of a message's refusal */
+    CLO_ITEM_ARGUMENTS,      /* delta of a function_call's arguments */
+    CLO_ITEM_REASONING,      /* delta of a reasoning item's summary text */
+    CLO_ITEM_DONE,           /* item: complete */
+    CLO_ITEM_ARGUMENTS_DONE, /* item: its arguments are whole; no model reports this, but who passes
+                                items on to a stream (serve/protocol/output_filter.h) */
 };
 
 struct clo_item_event {

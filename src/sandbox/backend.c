@@ -1,4 +1,4 @@
-/* backend.c - a run from the caller's struct to its result, on this thread or by a worker process. */
+/* backend.c - a run from the caller's struct to its result, on this thread or by a worker. */
 #include "sandbox/backend.h"
 
 #include <stdlib.h>

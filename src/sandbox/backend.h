@@ -1,6 +1,7 @@
 /* sandbox/backend.h - where code runs: a micro-VM on this thread, or one in a worker process.
  *
- * A backend is used by one thread for its life. Everything above it is the same for both kinds.
+ * A backend is used by one thread for its life. What is above it is the same for both placements:
+ * this is the one switch between them.
  */
 #ifndef CLO_SANDBOX_BACKEND_H
 #define CLO_SANDBOX_BACKEND_H
@@ -10,7 +11,8 @@
 
 struct clo_backend;
 
-/* Makes the micro-VM, so that what is wrong shows now. `zygote` is for CLO_PLACEMENT_WORKER. */
+/* Makes the micro-VM, so that what is wrong shows now. `config` stays as it is while the backend
+ * lives. `zygote` is for CLO_PLACEMENT_WORKER. */
 int clo_backend_create(struct clo_backend **backend, const struct clo_config *config,
                        struct clo_zygote *zygote, struct clo_error *error);
 void clo_backend_destroy(struct clo_backend *backend); /* waits for tools still in work for it */

@@ -9,16 +9,16 @@
  * free, so that a run that has begun never fails for want of the host's memory.
  *
  * Invariants
- * - What is in use = CLO_MEMORY_BUDGET_OWN for each sandbox, from before it is made until it is gone, and
- *   the memory limit of each run in progress, from before it starts until its micro-VM is restored
- *   or its worker process has ended: what may still be resident counts. A sandbox of its own counts
- *   its limit for its whole life, because its state may last between runs.
+ * - What is in use = CLO_MEMORY_BUDGET_OWN for each sandbox, from before it is made until it is
+ *   gone, and the memory limit of each run in progress, from before it starts until its micro-VM is
+ *   restored or its worker process has ended: what may still be resident counts. A sandbox by
+ *   itself counts its limit for its whole life, because its state may last between runs.
  * - It is above the ceiling only after the ceiling was lowered under runs in progress.
  * - The own parts of all pools' members and the largest run of any pool fit under the ceiling
  *   together. So the first in the queue gets in when others end, whatever the pools are.
  * - Whoever waits does so in the order in which they came; nobody overtakes, or small runs would
  *   keep a large one out for ever. A small run behind a large one waits, too, within its time.
- * - Every function is thread-safe. The ceiling's lock may be taken while a pool's or a cancellation
+ * - Every function is thread-safe. The one lock may be taken while a pool's or a cancellation
  *   token's is held; nothing is called back while it is held.
  */
 #ifndef CLO_SANDBOX_MEMORY_BUDGET_H
@@ -62,8 +62,8 @@ size_t clo_memory_budget_room(uint64_t memory);
 
 /* ---- pools ---- */
 
-/* Before the first member. CLO_EINVALID as clo_memory_budget_check; CLO_EBUSY: what other pools keep
- * leaves no room. */
+/* Before the first member. CLO_EINVALID as clo_memory_budget_check; CLO_EBUSY: what other pools
+ * keep leaves no room. */
 int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
                            struct clo_error *error);
 
@@ -88,7 +88,8 @@ int clo_memory_budget_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error 
 
 /* ---- sandboxes by themselves ---- */
 
-/* Room for a sandbox and its limit, or CLO_EBUSY at once; CLO_EINVALID as clo_memory_budget_check. */
+/* Room for a sandbox and its limit, or CLO_EBUSY at once; CLO_EINVALID as
+ * clo_memory_budget_check. */
 int clo_memory_budget_hold(uint64_t memory, struct clo_error *error);
 void clo_memory_budget_release(uint64_t memory);
 

@@ -5,9 +5,9 @@
  * warms it before it counts as idle. Requests wait in the order in which they came. One lock guards
  * everything here; runs happen outside it.
  *
- * A member that has taken a request waits for the memory of its run (memory_budget.h) before it begins,
- * and gives it back when its micro-VM has been restored. There are no more members than the ceiling
- * lets run at once.
+ * A member that has taken a request waits for the memory of its run (memory_budget.h) before it
+ * begins, and gives it back when its micro-VM has been restored. There are no more members than the
+ * ceiling lets run at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@
 #include "base/thread/sync.h"
 #include "sandbox/backend.h"
 #include "sandbox/memory_budget.h"
+#include "sandbox/sandbox.h"
 #include "sandbox/worker/jail.h"
 
 #define POOL_SIZE_MAX 1024

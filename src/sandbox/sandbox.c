@@ -1,4 +1,4 @@
-/* sandbox.c - the public functions of a single sandbox. */
+/* sandbox.c - the public functions of a sandbox by itself. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "sandbox/backend.h"
 #include "sandbox/memory_budget.h"
+#include "sandbox/sandbox.h"
 
 struct clo_sandbox {
     struct clo_config config;

@@ -1,4 +1,5 @@
-/* worker_client.c - the host's side of a worker: send a run, serve its calls, take its output and result.
+/* worker_client.c - the host's side of a worker: send a run, answer its calls, take its output and
+ * result.
  *
  * A worker may be dead, stuck or taken over at any moment. Whatever it does costs the run in
  * progress at most; the worker is then killed, and the next run gets a new one.
@@ -101,7 +102,7 @@ static uint64_t worker_cpu_ns(const struct client_run *run)
     return now > run->cpu_start_ns ? now - run->cpu_start_ns : 0;
 }
 
-/* What this process did for the run: on this thread and on the tool threads'. */
+/* What this process did for the run: on this thread and on the tool threads. */
 static uint64_t host_cpu_ns(const struct client_run *run)
 {
     return run->cpu_host_ns + clo_host_calls_cpu_ns(run->client->calls);

@@ -1,8 +1,8 @@
 /* sandbox/worker_client.h - the host's side of a worker process: gives it runs, answers its calls.
  *
- * A client is used by one thread for its life. It has one worker at a time, which may be dead, stuck
- * or taken over at any moment: what it sends is checked, what it says of itself is not believed where
- * the host can know better, and it is killed when it does not end in time.
+ * A client is used by one thread for its life. It has one worker at a time, which may be dead,
+ * stuck or taken over at any moment: what it sends is checked, what it says of itself is not
+ * believed where the host can know better, and it is killed when it does not end in time.
  */
 #ifndef CLO_SANDBOX_WORKER_CLIENT_H
 #define CLO_SANDBOX_WORKER_CLIENT_H
@@ -26,7 +26,7 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
 /* Between runs: wait until the worker's micro-VM is restored, or have another worker started. */
 void clo_worker_client_settle(struct clo_worker_client *client);
 
-unsigned clo_worker_client_layers(
-    const struct clo_worker_client *client); /* of the worker's jail */
+/* Of the worker's jail. */
+unsigned clo_worker_client_layers(const struct clo_worker_client *client);
 
 #endif

@@ -3,10 +3,10 @@
  *   this program ──fork, exec once──▶ zygote ──fork for each──▶ worker
  *        └──────────────── socket to each worker ──────────────────┘
  *
- * The zygote is a small program of its own (zygote_main.c, zygote_program.h) with an empty environment:
- * nothing that this program holds in memory is in it or in a worker. It has the image, the tools'
- * descriptions and /dev/kvm because they are handed to it (bootstrap.h). It ends when its socket
- * does; its workers are killed when it ends.
+ * The zygote is a small program of its own (zygote_main.c, zygote_program.h) with next to no
+ * environment: nothing that this program holds in memory is in it or in a worker. It has the image,
+ * the tools' manifest and /dev/kvm because they are handed to it (bootstrap.h). It ends when its
+ * socket does; its workers are killed when it ends.
  */
 #ifndef CLO_SANDBOX_ZYGOTE_H
 #define CLO_SANDBOX_ZYGOTE_H
@@ -15,7 +15,7 @@
 
 struct clo_zygote;
 
-/* `setup` must stay as it is while the zygote lives. */
+/* `config` must stay as it is while the zygote lives. */
 int clo_zygote_create(struct clo_zygote **zygote, const struct clo_config *config,
                       struct clo_error *error);
 void clo_zygote_destroy(struct clo_zygote *zygote); /* ends the workers too */

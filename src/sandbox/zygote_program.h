@@ -1,4 +1,5 @@
-/* sandbox/zygote_program.h - the zygote's program, a part of this library: an ELF file in its constants.
+/* sandbox/zygote_program.h - the zygote's program, a part of this library: an ELF file in its
+ * constants.
  *
  * So libcloche needs no second file to be installed and found, whoever links it. It is built first
  * (src/sandbox/meson.build) and started from memory.

@@ -27,8 +27,8 @@ static int choose_id(struct clo_exchange *exchange, char id[CLO_NAME_BYTES_MAX +
     return 0;
 }
 
-static struct clo_response_job *accept_reply(struct clo_exchange *exchange,
-                                             struct clo_problem *problem)
+static struct clo_response_job *accept_request(struct clo_exchange *exchange,
+                                               struct clo_problem *problem)
 {
     struct clo_request request = {0};
     struct clo_response_job *job = NULL;
@@ -91,7 +91,7 @@ void clo_handle_create(struct clo_exchange *exchange, const char *id)
 {
     struct clo_problem problem;
     (void)id;
-    struct clo_response_job *job = accept_reply(exchange, &problem);
+    struct clo_response_job *job = accept_request(exchange, &problem);
     if (!job) {
         clo_exchange_refuse(exchange, &problem);
         return;

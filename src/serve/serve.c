@@ -154,7 +154,7 @@ static void raise_descriptors(const struct clo_serve_config *config)
 
 static void thread_failed(int code)
 {
-    clo_log_event("error", "executor", "a worker thread cannot be started: %s", strerror(code));
+    clo_log_event("error", "executor", "a thread for a turn cannot be started: %s", strerror(code));
 }
 
 static int start_executor(struct clo_server *server, struct clo_error *error)

@@ -3,14 +3,16 @@
  * Invariants
  * - A micro-VM is used by the thread that made it, for its whole life; only clo_vm_kick may be
  *   called from another thread or a signal handler.
- * - This layer knows nothing of Wasm, Python or messages: it maps memory, enters the guest, and
- * says why the guest stopped. What a host call means is decided above (src/sandbox).
- * - The payload runs at CPL3. CPL0 holds fault stubs only and runs only on a fault; after a fault
- * or a broken contract the micro-VM is spent: destroy it.
+ * - This layer knows nothing of Wasm, Python or messages: it maps memory, enters the guest, and says
+ *   why the guest stopped. What a host call means is decided above (src/sandbox).
+ * - The payload runs at CPL3. CPL0 holds fault stubs only and runs only on a fault; after a fault or
+ *   a broken contract the micro-VM is spent: destroy it.
  * - Guest page tables only gain entries after the first entry into the guest. What a restore takes
  *   back is taken away on the host side too.
  * - After clo_vm_restore every byte of guest memory, the page tables, registers and vector state
  *   equal a fresh micro-VM's.
+ * - Locks: that of the process's one KVM (kvm.c), and one while the way to find pages is chosen
+ *   (scan.c). None is held while a guest runs.
  */
 #ifndef CLO_VM_VM_H
 #define CLO_VM_VM_H

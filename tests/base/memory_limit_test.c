@@ -1,5 +1,5 @@
-/* memory_limit_test.c - the memory of a process, read from sample files as machines and containers have
- * them. */
+/* memory_limit_test.c - the memory of a process, read from sample files as machines and containers
+ * have them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* model_protocol_test.c - the two protocols of model servers over real sockets: what is sent, and what
- * comes back in whatever pieces. */
+/* model_protocol_test.c - the two protocols of model servers over real sockets: what is sent, and
+ * what comes back in whatever pieces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* memory_budget_test.c - the account of memory: who is let in, in which order, and who is told why not.
+/* memory_budget_test.c - the account of memory: who is let in, in which order, and who is told why
+ * not.
  *
  * No sandbox is made here: the pools and runs are entries in the account.
  */

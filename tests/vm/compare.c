@@ -1,4 +1,4 @@
-/* value_compare.c - for tests: is this micro-VM's state a fresh one's, byte for byte?
+/* compare.c - for tests: is this micro-VM's state a fresh one's, byte for byte?
  *
  * A fresh micro-VM of the same image and configuration is made beside it. Reading makes no page
  * private, so the faults that it takes are left out of the count that decides on a scan.

@@ -47,7 +47,7 @@ struct attempt {
     struct clo_error *error;
     CURL *easy;
     CURLM *multi;
-    struct curl_slist first; /* the call's own header, before the endpoint's */
+    struct curl_slist first; /* the call's own header, before the client's */
     char trace[sizeof "traceparent: " + CLO_HTTP_CLIENT_TRACE_MAX];
     int status;                          /* what `data` returned, or a ceiling: ends the transfer */
     bool complete;                       /* `data` said so */

@@ -1,12 +1,20 @@
-/* model/http/http_client.h - one POST at a time to a model's server, its answer handed on as it arrives.
+/* model/http/http_client.h - one POST to a model's server, its answer handed on as it arrives. Read
+ * this first.
  *
- * A struct clo_http_client is used from many threads; each call blocks its own. Connections are kept
- * and reused. TLS certificates are always checked; redirects are never followed, because the key
- * must not travel to another host; proxies are those of the environment.
+ *   json_call.h ─▶ http_client.c ─▶ server         http_client_url.h  where it is
+ *        ▲              │   └─ retry.h: again?     http_client_error.h  what it refused, in words
+ *        └── sse.h ◀────┘ bytes
  *
- * What was wrong goes into the error's message without host names and keys, so that it may be
- * shown to a client; the hint holds what only the operator should see. No text of either holds the
- * key.
+ * What is always true
+ * - A struct clo_http_client is used from many threads; each call blocks its own, and is ended by
+ *   its cancellation token, by CLO_HTTP_CLIENT_CALL_MAX_MS and by a time without a byte.
+ * - Connections are kept and reused. One lock guards the idle ones, and is not held during a call.
+ * - TLS certificates are always checked; redirects are never followed, because the key must not
+ *   travel to another host; proxies are those of the environment.
+ * - What was wrong goes into the error's message without host names and keys, so that it may be
+ *   shown to a client; the hint holds what only the operator should see. No text of either holds
+ *   the key.
+ * - An attempt is repeated only where nothing of its answer was handed on.
  */
 #ifndef CLO_MODEL_HTTP_HTTP_CLIENT_H
 #define CLO_MODEL_HTTP_HTTP_CLIENT_H

@@ -1,5 +1,6 @@
-/* model/http/http_client_error.h - what went wrong with a model's server, in words for clients (message)
- * and for the operator (hint), never with the key; what the server says goes through redact.h. */
+/* model/http/http_client_error.h - what went wrong with a model's server, in words for clients
+ * (message) and for the operator (hint), never with the key; what the server says goes through
+ * redact.h. */
 #ifndef CLO_MODEL_HTTP_HTTP_CLIENT_ERROR_H
 #define CLO_MODEL_HTTP_HTTP_CLIENT_ERROR_H
 

@@ -1,4 +1,5 @@
-/* http_client_url.c - base URLs as OpenAI's clients take them: ".../v1", with or without a last slash.
+/* http_client_url.c - base URLs as OpenAI's clients take them: ".../v1", with or without a last
+ * slash.
  */
 #include "model/http/http_client_url.h"
 

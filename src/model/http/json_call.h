@@ -1,5 +1,5 @@
-/* model/http/json_call.h - one call of a JSON protocol: a JSON request, and as its answer either a stream of
- * events with JSON in them or, from servers that do not stream, one JSON object. */
+/* model/http/json_call.h - one call of a JSON protocol: a JSON request, and as its answer either a
+ * stream of events with JSON in them or, from servers that do not stream, one JSON object. */
 #ifndef CLO_MODEL_HTTP_JSON_CALL_H
 #define CLO_MODEL_HTTP_JSON_CALL_H
 

@@ -1,4 +1,5 @@
-/* model/http/retry.h - whether a failed attempt at a model's server is followed by another, and when.
+/* model/http/retry.h - whether a failed attempt at a model's server is followed by another, and
+ * when.
  *
  * Pure: no clock, no socket, no memory, no state. Callable from any thread.
  */

@@ -1,5 +1,5 @@
-/* model/http/sse.h - a parser for server-sent events (WHATWG HTML, section 9.2.6) that is fed as bytes
- * arrive, cut anywhere.
+/* model/http/sse.h - a parser for server-sent events (WHATWG HTML, section 9.2.6) that is fed as
+ * bytes arrive, cut anywhere.
  *
  * Lines end with LF, CR or CRLF; "data" lines are joined by LF; comments, "id" and "retry" are
  * skipped; an event whose final blank line is missing at the end is dropped unless its last line

@@ -1,4 +1,4 @@
-/* model/protocol/chat.h - the two directions between Responses items and chat-completions messages. */
+/* model/protocol/chat.h - a request in Responses items as one of chat completions. */
 #ifndef CLO_MODEL_PROTOCOL_CHAT_H
 #define CLO_MODEL_PROTOCOL_CHAT_H
 

@@ -1,4 +1,5 @@
-/* model/protocol/item_builder.h - output items put together from pieces, and told to a sink as they grow.
+/* model/protocol/item_builder.h - output items put together from pieces, and told to a sink as they
+ * grow.
  *
  * At most one item is open. What comes out is the one form that the rest of cloche knows, whatever
  * the server sent:
@@ -42,8 +43,8 @@ void clo_item_builder_reasoning(struct clo_item_builder *builder, const char *id
 void clo_item_builder_add(struct clo_item_builder *builder, enum clo_item_event_kind kind,
                           const char *piece, size_t length);
 
-/* What has gone wrong, if anything; there is then no use in reading on. CLO_ENOMEMORY, CLO_ELIMIT.
- */
+/* What has gone wrong, if anything; there is then no use in reading on. CLO_ENOMEMORY,
+ * CLO_ELIMIT. */
 int clo_item_builder_check(const struct clo_item_builder *builder, struct clo_error *error);
 
 /* Close the open item, if any. `complete` false: the reply broke off in it. */

@@ -1,5 +1,5 @@
-/* model/script/script.h - the offline model: turns from a YAML file (docs/models.md), or, where none fits,
- * the Python block of the user's message.
+/* model/script/script.h - the offline model: turns from a YAML file (docs/models.md), or, where
+ * none fits, the Python block of the user's message.
  *
  * It keeps no state: which step of a turn is due follows from how many results of execute_code
  * stand behind the last message of the user. The same history always gives the same reply.

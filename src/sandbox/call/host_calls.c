@@ -106,8 +106,8 @@ static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
     clo_tool_call_clear(&arguments);
 }
 
-/* To be answered by the tool threads, and fetched by a wait. What is wrong with the call itself is such an
- * answer too; only what there is no room for is refused now. */
+/* To be answered by a tool thread, and fetched by a wait. What is wrong with the call itself is
+ * such an answer too; only what there is no room for is refused now. */
 static void submit(struct clo_host_calls *calls, const struct clo_call *call,
                    struct clo_call_reply *reply)
 {

@@ -1,10 +1,22 @@
-/* sandbox/call/host_calls.h - the host-call service: a message in, a reply out.
+/* sandbox/call/host_calls.h - answering host calls: a message in, a reply out. Read this first.
  *
- * It sees copies of messages, never guest memory, and does not care whether the run is in this
- * process or in a worker. One service answers one run at a time, on one thread; several services
- * share the tool threads. A synchronous call runs its tool on that thread: one that is submitted and waited
- * for at once, without a time-out. The others are in flight (sandbox/pending_calls.h) until they are
- * waited for.
+ *   struct clo_call ─▶ what breaks the contract ends the run: CLO_EGUEST
+ *                   ─▶ what a limit forbids is refused
+ *                   ─▶ input: the next bytes of standard input
+ *                   ─▶ tool, waited for at once and without a time-out: read, checked
+ *                      (tool_call.h) and called on this thread
+ *                   ─▶ tool, any other: pending (pending_calls.h) until it is waited for, and
+ *                      called on one of the tool threads
+ *
+ * What is always true
+ * - Messages are copies, never guest memory. It makes no difference whether the run is in this
+ *   process or in a worker.
+ * - A struct clo_host_calls answers one run at a time, on the run's thread, and every function
+ *   below is called there. Several share the tool threads.
+ * - The guest chooses how many calls there are and how large: each has a ceiling, of the run
+ *   (struct clo_limits) or of the process (tool_call.h).
+ * - Locks: that of the pending calls, under which the executor's may be taken. None is held while a
+ *   tool runs.
  */
 #ifndef CLO_SANDBOX_CALL_HOST_CALLS_H
 #define CLO_SANDBOX_CALL_HOST_CALLS_H
@@ -42,7 +54,7 @@ void clo_host_calls_end(struct clo_host_calls *calls);
 
 uint64_t clo_host_calls_count(const struct clo_host_calls *calls); /* submitted in this run */
 
-/* Processor time of the tool threads' threads for this run's calls that have ended. */
+/* Processor time that the tool threads used for the calls of this run that have ended. */
 uint64_t clo_host_calls_cpu_ns(const struct clo_host_calls *calls);
 
 #endif

@@ -1,8 +1,8 @@
 /* pending_calls.c - calls in flight.
  *
- * Each is in one of two lists under the lock: `pending` (with the tool threads) or `done` (in the order in
- * which they ended). A call whose run has ended is in neither; the tool thread frees it. The executor's
- * lock may be taken under this one, never the other way round.
+ * Each is in one of two lists under the lock: `pending` (with the tool threads) or `done` (in the
+ * order in which they ended). A call whose run has ended is in neither; its tool thread frees it.
+ * The executor's lock may be taken under this one, never the other way round.
  */
 #include "sandbox/call/pending_calls.h"
 
@@ -102,7 +102,7 @@ void clo_pending_call_drop(struct clo_pending_call *pending)
     free(pending);
 }
 
-static struct clo_pending_call *find_flight(struct list *list, uint32_t id)
+static struct clo_pending_call *find(struct list *list, uint32_t id)
 {
     struct clo_pending_call *pending;
     TAILQ_FOREACH(pending, list, entry) {
@@ -234,7 +234,7 @@ void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_
 bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id)
 {
     pthread_mutex_lock(&pending_calls->lock);
-    bool found = find_flight(&pending_calls->pending, id) || find_flight(&pending_calls->done, id);
+    bool found = find(&pending_calls->pending, id) || find(&pending_calls->done, id);
     pthread_mutex_unlock(&pending_calls->lock);
     return found;
 }
@@ -244,7 +244,7 @@ struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pendi
 {
     pthread_mutex_lock(&pending_calls->lock);
     struct clo_pending_call *pending =
-        id ? find_flight(&pending_calls->done, id) : TAILQ_FIRST(&pending_calls->done);
+        id ? find(&pending_calls->done, id) : TAILQ_FIRST(&pending_calls->done);
     if (pending) {
         TAILQ_REMOVE(&pending_calls->done, pending, entry);
         pending_calls->count--;
@@ -269,7 +269,7 @@ void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
 {
     struct clo_pending_call *pending;
     if (!pending_calls->lane && TAILQ_EMPTY(&pending_calls->done))
-        return; /* without a lane nothing is with the tool threads, so nobody else looks at the lists */
+        return; /* without a lane no tool thread has anything: nobody else looks at the lists */
     struct clo_task_list rest;
     clo_lane_leave(pending_calls->lane, &rest);
     pthread_mutex_lock(&pending_calls->lock);

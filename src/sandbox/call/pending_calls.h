@@ -17,17 +17,18 @@
 #include "base/thread/executor.h"
 #include "sandbox/call/tool_call.h"
 
-/* Of one run: calls in work at a time; calls; bytes of arguments; bytes of replies that wait, on top
- * of which come those of the calls that are in work then. */
-#define CLO_PENDING_RUNNING_MAX 16
-#define CLO_PENDING_CALLS_MAX 1024
-#define CLO_PENDING_ARGUMENTS_MAX (128ull << 20)
-#define CLO_PENDING_REPLIES_MAX (16ull << 20)
+/* Of one run. */
+#define CLO_PENDING_RUNNING_MAX 16               /* calls in work at a time */
+#define CLO_PENDING_CALLS_MAX 1024               /* calls */
+#define CLO_PENDING_ARGUMENTS_MAX (128ull << 20) /* bytes of arguments */
+#define CLO_PENDING_REPLIES_MAX                                                                    \
+    (16ull << 20) /* bytes of replies that wait; on top of them come
+                                                    those of the calls that are in work then */
 
 struct clo_pending_calls;
 
 struct clo_pending_call { /* one call */
-    struct clo_task task; /* first: the tool threads hand back this address */
+    struct clo_task task; /* first: a tool thread is given this address */
     struct clo_pending_calls *pending_calls;
     TAILQ_ENTRY(clo_pending_call) entry;
     struct clo_tool_call arguments;
@@ -39,12 +40,12 @@ struct clo_pending_call { /* one call */
 
 int clo_pending_calls_create(struct clo_pending_calls **pending_calls, struct clo_executor *threads,
                              struct clo_error *error);
-void clo_pending_calls_free(
-    struct clo_pending_calls *pending_calls); /* waits for the tools that are in work */
+/* Waits for the tools that are in work. */
+void clo_pending_calls_free(struct clo_pending_calls *pending_calls);
 
-/* A call to be filled in: arguments, deadline, the reply's limit. NULL: CLO_EBUSY, there are
- * too many; CLO_ENOMEMORY. It is in flight once it was started or finished; else clo_pending_call_drop.
- */
+/* A call to be filled in: arguments, deadline, the reply's limit. NULL: CLO_EBUSY, there are too
+ * many; CLO_ENOMEMORY. It is in flight once it was started or finished; else
+ * clo_pending_call_drop. */
 struct clo_pending_call *clo_pending_call_create(struct clo_pending_calls *pending_calls,
                                                  uint32_t id, struct clo_error *error);
 void clo_pending_call_drop(struct clo_pending_call *pending);
@@ -58,8 +59,7 @@ void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_
 
 bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id);
 
-/* The call of that id, of 0 the one that ended first, if it has ended: it is the caller's, to drop.
- */
+/* The call of that id, of 0 the one that ended first, if it has ended: the caller's, to drop. */
 struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pending_calls,
                                                  uint32_t id);
 

@@ -1,4 +1,5 @@
-/* sandbox/run/output_records.h - what the guest prints: records checked, cut at the limit, handed on.
+/* sandbox/run/output_records.h - what the guest prints: records checked, cut at the limit, handed
+ * on.
  *
  * A character of a text in UTF-8 is handed on whole or not at all, also where two records divide
  * it: its first bytes are held until the stream goes on or the run ends. The cut at the limit
@@ -40,8 +41,8 @@ int clo_output_records_take(struct clo_output_records *output, const uint8_t *ar
 /* The run has ended: what is held will not go on, and is handed on if it is within the limit. */
 void clo_output_end(struct clo_output_records *output);
 
-bool clo_output_records_over(
-    const struct clo_output_records *output); /* more was produced than the limit */
+/* More was produced than the limit. */
+bool clo_output_records_over(const struct clo_output_records *output);
 
 /* The run has ended, with a line of the host's own on stderr, on a line by itself; the limit does
  * not hold for it. */

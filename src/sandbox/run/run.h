@@ -14,7 +14,7 @@
  * - The micro-VM, the runner and the loop belong to one thread.
  * - Whatever the guest wrote is copied once, checked, then used; what the host is told has passed
  *   those checks, and the host checks it again (worker_client.c).
- * - No lock is taken on this side.
+ * - Nothing on this side shares memory with another thread, but for the kick: there are no locks.
  */
 #ifndef CLO_SANDBOX_RUN_RUN_H
 #define CLO_SANDBOX_RUN_RUN_H
@@ -50,8 +50,8 @@ typedef void (*clo_output_sink)(void *context, enum clo_stream stream, const cha
                                 size_t length);
 
 struct clo_run_host {
-    /* Answer a host call: clo_host_calls_call's contract (call/host_calls.h). Any status other than 0 and CLO_EGUEST ends
-     * the run without a result. */
+    /* Answer a host call: clo_host_calls_call's contract (call/host_calls.h). Any status other than
+     * 0 and CLO_EGUEST ends the run without a result. */
     int (*answer)(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                   struct clo_error *error);
     clo_output_sink output;

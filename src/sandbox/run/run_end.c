@@ -30,8 +30,8 @@ static void note(struct clo_run_loop *run)
     clo_output_records_note(&run->runner->output, run->result->error.message);
 }
 
-/* The limit that an uncaught exception comes of. A limit on calls is a ToolError in Python, as every
- * call that fails: it is that one if no other has failed since. */
+/* The limit that an uncaught exception comes of. A limit on calls is a ToolError in Python, as
+ * every call that fails: it is that one if no other has failed since. */
 static enum clo_limit limit_behind(const struct clo_run_loop *run, const char *type)
 {
     if (run->memory_refused && strcmp(type, "MemoryError") == 0)

@@ -40,8 +40,8 @@ struct clo_run_loop {
     bool memory_refused;
 };
 
-/* Enter the guest and answer its exits until the run ends. 0 with the result filled, or negative.
- */
+/* Enter the guest and answer its exits until the run ends. 0 with the result filled, or
+ * negative. */
 int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
                        const struct clo_run_host *host, struct clo_run_result *result,
                        struct clo_error *error);
@@ -54,8 +54,8 @@ int clo_run_end_stopped(struct clo_run_loop *run, struct clo_error *error); /* t
 int clo_run_end_cancelled(struct clo_run_loop *run, struct clo_error *error);
 int clo_run_end_fault(struct clo_run_loop *run, const char *type, const char *message,
                       struct clo_error *error);
-int clo_run_end_out_of_memory(struct clo_run_loop *run,
-                              struct clo_error *error); /* aborted by it */
+/* Aborted because the host gave no more memory. */
+int clo_run_end_out_of_memory(struct clo_run_loop *run, struct clo_error *error);
 int clo_run_end_guest(struct clo_run_loop *run, const char *reason, struct clo_error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* sandbox/run/runner.h - one micro-VM, and running code in it: restore, request, start, answer exits.
+/* sandbox/run/runner.h - one micro-VM, and running code in it: restore, request, start, answer
+ * exits.
  *
  * Invariants
  * - A runner is used by one thread for its life (a micro-VM is); only clo_runner_kick may be called

@@ -1,5 +1,5 @@
-/* sandbox/tool/schema_check.h - what the parts of the checker share: where it is, and how it complains.
- */
+/* sandbox/tool/schema_check.h - what the parts of the checker share: where it is, and how it
+ * complains. */
 #ifndef CLO_SANDBOX_TOOL_SCHEMA_CHECK_H
 #define CLO_SANDBOX_TOOL_SCHEMA_CHECK_H
 

@@ -1,4 +1,19 @@
-/* sandbox/tool/tool_set.h - the tools of a sandbox: checked once, then immutable and shared by threads. */
+/* sandbox/tool/tool_set.h - what call_tool reaches. Read this first.
+ *
+ *   struct clo_tool[] ─▶ tool_set: names, schemas ─▶ manifest: what the guest is told of them
+ *        ▲                  │  (schema_compile.c, pattern.c)
+ *    plugin.c: of a         ▼
+ *    shared library     a call: find, check the arguments (schema_check.c, schema_message.c), call
+ *
+ * What is always true
+ * - This room is the host's: nothing of it is in a worker process.
+ * - A set is checked once and does not change afterwards: threads share it without locks. It
+ *   outlives every call.
+ * - A tool sees arguments that fit its schema, or is not called. The schema is its author's, the
+ *   arguments are the guest's: checking them is bounded in steps, depth and memory (schema.h).
+ * - A tool is called on the run's thread or on a tool thread (sandbox.h), several at once. One that
+ *   is `serial` has a gate of its own, the only lock here, which is not held while the tool runs.
+ */
 #ifndef CLO_SANDBOX_TOOL_TOOL_SET_H
 #define CLO_SANDBOX_TOOL_TOOL_SET_H
 
@@ -10,12 +25,12 @@
 struct clo_tool_set;
 struct clo_tool_entry;
 
-/* Copy and check tools: names, schemas, no name twice. CLO_EINVALID names the tool and the place.
- */
+/* Copy and check tools: names, schemas, no name twice. CLO_EINVALID names the tool and the
+ * place. */
 int clo_tool_set_create(struct clo_tool_set **tools, const struct clo_tool *list, size_t count,
                         struct clo_error *error);
-void clo_tool_set_free(
-    struct clo_tool_set *tools); /* NULL is allowed; no call may be in progress */
+/* NULL is allowed; no call may be in progress. */
+void clo_tool_set_free(struct clo_tool_set *tools);
 
 /* Check one tool without keeping it; for libraries of tools. */
 int clo_tool_check(const struct clo_tool *tool, struct clo_error *error);

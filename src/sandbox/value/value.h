@@ -1,7 +1,18 @@
-/* sandbox/value/value.h - what a value holds, for the codecs and checks that walk it.
+/* sandbox/value/value.h - what a value holds, for the codecs and checks that walk it. Read this
+ * first.
  *
- * The fields are read with clo_value_fields; value.c writes them, and value_compare.c those of its
- * copies. Which member of the union counts is said by `type`, and nobody reads another.
+ *   bytes of a message ─▶ cbor_decode.c ─▶ struct clo_value ─▶ cbor_encode.c ─▶ bytes of a message
+ *   JSON of a schema   ─▶ json_read.c   ─▶  (value.c)       ─▶ value_preview.c: a few words of it
+ *                                           value_compare.c, value_multiple.c
+ *
+ * What is always true
+ * - This room knows no sandbox: it uses src/base and the head of CBOR in abi/cbor.h. Its codec is
+ *   in worker processes too; JSON, comparing and words are the host's.
+ * - The fields are read with clo_value_fields; value.c writes them, and value_compare.c those of
+ *   its copies. Which member of the union counts is said by `type`, and nobody reads another.
+ * - A tree has at most CLO_VALUE_NODES_MAX values and, where it was decoded, CLO_VALUE_DEPTH_MAX
+ *   levels: functions that walk one may call themselves.
+ * - No locks and no state: a value is its holder's, on one thread at a time.
  */
 #ifndef CLO_SANDBOX_VALUE_VALUE_H
 #define CLO_SANDBOX_VALUE_VALUE_H

@@ -9,8 +9,8 @@
 
 #define CLO_JSON_DIGITS_MAX 4300 /* as Python's own limit for int to str */
 
-/* Read one JSON text, a bare scalar included. An integer beyond 64 bits (jansson has no place for it)
- * and an object with a key twice are refused. *value is null on failure. */
+/* Read one JSON text, a bare scalar included. An integer beyond 64 bits (jansson has no place for
+ * it) and an object with a key twice are refused. *value is null on failure. */
 int clo_value_parse_json(struct clo_value *value, const char *text, size_t length,
                          struct clo_error *error);
 

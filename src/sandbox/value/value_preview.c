@@ -11,7 +11,7 @@
 
 #define TEXT_SHOWN 48 /* bytes of a text before it is cut */
 
-static void brief_text(char *text, const struct clo_value_fields *value)
+static void preview_text(char *text, const struct clo_value_fields *value)
 {
     size_t shown = value->text.length;
     bool cut = shown > TEXT_SHOWN;
@@ -31,7 +31,7 @@ static void brief_text(char *text, const struct clo_value_fields *value)
     snprintf(text + used, CLO_VALUE_PREVIEW_MAX - used, "%s\"", cut ? "..." : "");
 }
 
-static void brief_big(char *text, const struct clo_value *value)
+static void preview_big(char *text, const struct clo_value *value)
 {
     size_t bytes;
     clo_value_magnitude(value, NULL, &bytes);
@@ -54,14 +54,14 @@ void clo_value_preview(char text[CLO_VALUE_PREVIEW_MAX], const struct clo_value 
     case CLO_INTEGER:
         snprintf(text, CLO_VALUE_PREVIEW_MAX, "%lld", (long long)value->integer);
         return;
-    case CLO_BIG_INTEGER: brief_big(text, whole); return;
+    case CLO_BIG_INTEGER: preview_big(text, whole); return;
     case CLO_NUMBER: {
         char number[CLO_NUMBER_FORMAT_MAX];
         clo_number_format(number, value->number);
         snprintf(text, CLO_VALUE_PREVIEW_MAX, "%s", number);
         return;
     }
-    case CLO_TEXT: brief_text(text, value); return;
+    case CLO_TEXT: preview_text(text, value); return;
     case CLO_BYTES: snprintf(text, CLO_VALUE_PREVIEW_MAX, "%zu bytes", value->text.length); return;
     case CLO_LIST:
         snprintf(text, CLO_VALUE_PREVIEW_MAX, "a list of %zu item%s", value->list.count,

@@ -16,12 +16,13 @@
 #include "cloche/error.h"
 #include "cloche/image.h"
 
-enum { /* descriptors that the program starts with; 0, 1 and 2 are /dev/null */
-       CLO_BOOTSTRAP_CONTROL = 3, /* a socket: the program speaks zygote.h's protocol on it */
-       CLO_BOOTSTRAP_KVM,
-       CLO_BOOTSTRAP_IMAGE,
-       CLO_BOOTSTRAP_WORDS,
-       CLO_BOOTSTRAP_END
+/* The numbers of the descriptors that the program starts with; 0, 1 and 2 are /dev/null. */
+enum {
+    CLO_BOOTSTRAP_CONTROL = 3, /* a socket: it is asked for workers there (zygote.h) */
+    CLO_BOOTSTRAP_KVM,         /* /dev/kvm */
+    CLO_BOOTSTRAP_IMAGE,       /* the image, or the sealed copy of it */
+    CLO_BOOTSTRAP_WORDS,       /* the bootstrap */
+    CLO_BOOTSTRAP_END
 };
 
 struct clo_bootstrap {

@@ -1,4 +1,5 @@
-/* sandbox/worker/frame_socket.h - frames between the host and a worker process, over a stream socket.
+/* sandbox/worker/frame_socket.h - frames between the host and a worker process, over a stream
+ * socket.
  *
  *   [u32 type][u32 length][length bytes]
  *

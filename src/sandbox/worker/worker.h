@@ -1,4 +1,20 @@
-/* sandbox/worker/worker.h - a worker process: one micro-VM for its life, on its one thread. */
+/* sandbox/worker/worker.h - a worker process: one micro-VM for its life, on its one thread. Read
+ * this first.
+ *
+ *   zygote_main.c ─ fork ─▶ clo_worker_main: jail ─▶ runner ─▶ seal ─▶ warm ─▶ HELLO
+ *   (bootstrap_read.c)                                                           │
+ *                        frame_socket.h: the only way out       RUN ─▶ run ─▶ RESULT ─▶ clean again
+ *
+ * What is always true
+ * - A worker may be taken over by the code that it runs. Therefore it holds nothing worth having:
+ *   no key, no file, no tool, nothing of another run, and the jail (jail.h) lets it reach nothing.
+ * - It decides nothing that matters to its host. worker_client.c checks what it sends and kills it.
+ * - It is linked of the jail's library alone (src/meson.build, tests/sandbox/wall_test.sh).
+ * - It has one thread: nothing waits for a lock. Only the handler of CLO_WORKER_CANCEL comes in
+ *   between, which kicks the micro-VM.
+ * - It has at most one run at a time. It ends when its socket does, when its micro-VM is spent and
+ *   when the zygote ends.
+ */
 #ifndef CLO_SANDBOX_WORKER_WORKER_H
 #define CLO_SANDBOX_WORKER_WORKER_H
 

@@ -1,5 +1,5 @@
-/* disconnect.c - slots of watched connections, found again by number and generation, never by pointer:
- * an event that was already fetched from epoll may be about a connection that is gone. */
+/* disconnect.c - slots of watched connections, found again by number and generation, never by
+ * pointer: an event that was already fetched from epoll may be about a connection that is gone. */
 #include "serve/http/disconnect.h"
 
 #include <errno.h>

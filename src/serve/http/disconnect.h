@@ -1,8 +1,9 @@
-/* serve/http/disconnect.h - one thread that looks after connections the HTTP library is not looking at.
+/* serve/http/disconnect.h - the watch: one thread that looks after connections that the HTTP
+ * library is not looking at.
  *
  * A suspended connection is not read by the library, so a client that goes away would not be
- * noticed: the watch polls its descriptor for that alone, tells the answerer and cuts the
- * stream. The same thread sends comments on quiet streams.
+ * noticed: the watch polls its descriptor for that alone, tells the answerer and cuts the stream.
+ * The same thread sends comments on quiet streams.
  *
  * A client that only shuts down its sending side counts as gone.
  */
@@ -16,7 +17,8 @@
 struct clo_event_stream;
 struct clo_disconnect_watch;
 
-/* Who answers an exchange later: a response job. Every call is thread-safe and must not call back. */
+/* Who answers an exchange later: a response job. Every call is thread-safe and must not call
+ * back. */
 struct clo_answerer {
     const struct clo_answerer_calls {
         void (*retain)(void *context);
@@ -29,7 +31,8 @@ struct clo_answerer {
 
 typedef uint64_t clo_disconnect_watch_id; /* 0: none */
 
-/* At most `capacity` connections at once. */
+/* At most `capacity` connections at once. One lock guards them all; answerers and streams are told
+ * under it. */
 int clo_disconnect_watch_create(struct clo_disconnect_watch **watch, unsigned capacity,
                                 unsigned keepalive_ms, struct clo_error *error);
 void clo_disconnect_watch_destroy(struct clo_disconnect_watch *watch);

@@ -1,4 +1,4 @@
-/* event_stream.c - a queue of whole events between a worker and an HTTP thread.
+/* event_stream.c - a queue of whole events between a job's thread and an HTTP thread.
  *
  * Suspending happens under the lock, after the queue was seen empty; waking happens under the same
  * lock. So no event can arrive between the look and the sleep.

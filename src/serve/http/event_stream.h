@@ -1,7 +1,7 @@
 /* serve/http/event_stream.h - one event stream on its way to one client.
  *
- *   worker ── push (waits while full) ──▶ [ queue, CLO_EVENT_STREAM_QUEUE_MAX ] ── HTTP thread ──▶ client
- *   store  ── source (asked when empty) ─────────────────▲
+ *   job   ─ push (waits while full) ─▶ [ queue, CLO_EVENT_STREAM_QUEUE_MAX ] ─ HTTP thread ▶ client
+ *   store ─ source (asked when empty) ─────────────────▲
  *
  * An event leaves in one chunk of its own, so that a client's read gets it whole; one that is
  * longer than the connection's memory (CLO_SERVE_CONNECTION_MEMORY) takes several. While there is
@@ -42,8 +42,8 @@ void clo_event_stream_retain(struct clo_event_stream *stream);
 
 /* 0, or CLO_ECANCELLED: the client is gone or was cut. */
 int clo_event_stream_push(struct clo_event_stream *stream, const char *text, size_t length);
-void clo_event_stream_end(
-    struct clo_event_stream *stream); /* "data: [DONE]", then the end of the body */
+/* "data: [DONE]", then the end of the body. */
+void clo_event_stream_end(struct clo_event_stream *stream);
 
 /* The source has something new. */
 void clo_event_stream_wake(struct clo_event_stream *stream);

@@ -54,7 +54,8 @@ void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem
 /* The stream's reference is taken; it is given to the watch as well. */
 void clo_exchange_stream(struct clo_exchange *exchange, struct clo_event_stream *stream);
 
-/* Hand it over to its answerer: suspend, and from now on watch the client. Before the work starts. */
+/* Hand it over to its answerer: suspend, and from now on watch the client. Before the work
+ * starts. */
 void clo_exchange_suspend(struct clo_exchange *exchange);
 /* It was answered. The exchange must not be touched afterwards. */
 void clo_exchange_resume(struct clo_exchange *exchange);

@@ -1,5 +1,5 @@
-/* response_job.c - a response from its acceptance to its end: the glue between request, history, agent,
- * events and store. The worker's path is execute(), at the end of this file. */
+/* response_job.c - a response from its acceptance to its end: the glue between request, history,
+ * agent, events and store. What the executor carries out is execute(), at the end of this file. */
 #include "serve/job/response_job.h"
 
 #include <stdlib.h>
@@ -171,7 +171,7 @@ int clo_response_job_start(struct clo_response_job *job, struct clo_problem *pro
         clo_events_init(&job->events, write_event, job);
         status = store_queued(job) < 0 ? clo_problem_internal(problem) : 0;
     }
-    clo_response_job_retain(job); /* the worker's */
+    clo_response_job_retain(job); /* the task's */
     if (status == 0 && clo_lane_add(server->turns, &job->task, NULL) == 0)
         return 0;
     if (status == 0) {
@@ -352,7 +352,7 @@ static void send_error(struct clo_event_stream *stream, uint64_t sequence)
     free(text);
 }
 
-static void reply_streaming(struct clo_response_job *job, const json_t *input)
+static void answer_streaming(struct clo_response_job *job, const json_t *input)
 {
     struct clo_event_stream *stream =
         clo_event_stream_create(job->exchange->connection, CLO_SERVE_STALL_MS, NULL);
@@ -383,7 +383,7 @@ static void reply_streaming(struct clo_response_job *job, const json_t *input)
     clo_event_stream_release(stream);
 }
 
-static void reply_whole(struct clo_response_job *job, const json_t *input)
+static void answer_whole(struct clo_response_job *job, const json_t *input)
 {
     struct clo_turn_result result = {.status = CLO_TURN_CANCELLED};
     if (input)
@@ -405,7 +405,7 @@ static void refuse(struct clo_response_job *job, const struct clo_problem *probl
     clo_exchange_resume(job->exchange);
 }
 
-static void reply_foreground(struct clo_response_job *job)
+static void carry_out_foreground(struct clo_response_job *job)
 {
     struct clo_problem problem;
     json_t *input = NULL;
@@ -417,13 +417,13 @@ static void reply_foreground(struct clo_response_job *job)
                         "The server shut down before the request's turn came; try again.");
         refuse(job, &problem);
     } else if (reason != CLO_JOB_NONE) {
-        reply_whole(job, NULL);
+        answer_whole(job, NULL);
     } else if (clo_history_load(job->server->store, &job->request, &input, &problem) < 0) {
         refuse(job, &problem);
     } else if (job->request.stream) {
-        reply_streaming(job, input);
+        answer_streaming(job, input);
     } else {
-        reply_whole(job, input);
+        answer_whole(job, input);
     }
     json_decref(input);
 }
@@ -441,7 +441,7 @@ static void mark_in_progress(struct clo_response_job *job)
     pthread_mutex_unlock(&job->lock);
 }
 
-static void reply_background(struct clo_response_job *job)
+static void carry_out_background(struct clo_response_job *job)
 {
     struct clo_turn_result result = {.status = CLO_TURN_CANCELLED};
     struct clo_problem problem;
@@ -471,8 +471,8 @@ static void execute(struct clo_task *task)
 {
     struct clo_response_job *job = (struct clo_response_job *)task;
     if (job->request.background)
-        reply_background(job);
+        carry_out_background(job);
     else
-        reply_foreground(job);
+        carry_out_foreground(job);
     clo_response_job_release(job);
 }

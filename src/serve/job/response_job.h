@@ -1,11 +1,21 @@
 /* serve/job/response_job.h - one response in the making, from its acceptance to its last event.
+ * Read this first.
  *
  *   accepted ──▶ queued ──▶ in progress ──▶ over (completed, incomplete, failed, cancelled)
  *                   └───────────┴── clo_response_job_cancel: the turn's token is triggered ──▶ over
  *
  * A foreground job answers its exchange: a whole object, or a stream of events with backpressure.
  * A background job writes its events into the store, where any number of clients read them.
- * Counted; every function is thread-safe except where it says otherwise.
+ *
+ * What is always true
+ * - A job is in the register (in_flight.c) from before it is queued until it is over and stored:
+ *   who finds an id neither there nor in the store has it for himself.
+ * - It is carried out by one task of the executor, in the lane of turns; one that is cancelled
+ *   while it waits moves to a lane of its own, where nothing holds it up.
+ * - It is over once: who first finds it so under the lock sets `over` and stores it.
+ * - Counted. Every function is thread-safe except where it says otherwise.
+ * - Locks: the register's, a job's, then a stream's or the store's. A job's is held while its turn
+ *   is cancelled.
  */
 #ifndef CLO_SERVE_JOB_RESPONSE_JOB_H
 #define CLO_SERVE_JOB_RESPONSE_JOB_H
@@ -40,7 +50,7 @@ struct clo_response_job {
     json_t *base; /* see response.h */
     struct clo_cancel *cancel;
     size_t charge; /* bytes counted in the server's bodies until the job is freed */
-    /* Used by the worker only. */
+    /* Used by the thread that carries it out. */
     struct clo_exchange *exchange; /* foreground, until it is answered */
     struct clo_events events;      /* background: first by whoever starts it */
     atomic_bool ended;             /* background: the last event is written; any thread may look */
@@ -79,14 +89,14 @@ struct clo_event_stream *clo_response_job_replay(struct clo_server *server,
 /* replay.c: tell the readers of a background job. */
 void clo_response_job_notify(struct clo_response_job *job);
 
-/* jobs.c: the register of what is in flight. */
+/* in_flight.c: the register of what is in flight. */
 int clo_in_flight_create(struct clo_in_flight **in_flight, struct clo_error *error);
 void clo_in_flight_destroy(struct clo_in_flight *in_flight);
 /* CLO_EBUSY: that id is in flight. Holds a reference. */
 int clo_in_flight_add(struct clo_in_flight *in_flight, struct clo_response_job *job);
 void clo_in_flight_remove(struct clo_in_flight *in_flight, struct clo_response_job *job);
-struct clo_response_job *clo_in_flight_find(struct clo_in_flight *in_flight,
-                                            const char *id); /* with a reference */
+/* With a reference; NULL: there is none. */
+struct clo_response_job *clo_in_flight_find(struct clo_in_flight *in_flight, const char *id);
 void clo_in_flight_cancel_all(struct clo_in_flight *in_flight, enum clo_job_reason reason);
 
 #endif

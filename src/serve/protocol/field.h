@@ -1,6 +1,6 @@
-/* serve/protocol/field.h - checks of one field of a request. Every refusal names the parameter, the value
- * found and what would be right. A field that is absent or null is always fine: it is not given.
- */
+/* serve/protocol/field.h - checks of one field of a request. Every refusal names the parameter, the
+ * value found and what would be right. A field that is absent or null is always fine: it is not
+ * given. */
 #ifndef CLO_SERVE_PROTOCOL_FIELD_H
 #define CLO_SERVE_PROTOCOL_FIELD_H
 

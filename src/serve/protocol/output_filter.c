@@ -44,14 +44,14 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-void clo_output_filter_label(char label[CLO_AUDIENCE_LABEL_MAX + 1], const char *name)
+void clo_output_filter_label(char label[CLO_OUTPUT_FILTER_LABEL_MAX + 1], const char *name)
 {
     size_t length = 0;
     if (!is_letter(name[0])) {
         memcpy(label, "agent_", 6);
         length = 6;
     }
-    for (size_t character; *name && length < CLO_AUDIENCE_LABEL_MAX; name += character) {
+    for (size_t character; *name && length < CLO_OUTPUT_FILTER_LABEL_MAX; name += character) {
         bool good = is_letter(*name) || (*name >= '0' && *name <= '9') || *name == '-';
         label[length++] = good ? *name : '_';
         character = clo_text_next(name, strnlen(name, 4));
@@ -91,13 +91,13 @@ static bool is_output(const json_t *item)
 static json_t *mcp_item(const struct clo_output_filter *filter, const json_t *call,
                         json_t *arguments)
 {
-    static const size_t skip = sizeof CLO_AUDIENCE_CALL_PREFIX - 1;
+    static const size_t skip = sizeof CLO_OUTPUT_FILTER_CALL_PREFIX - 1;
     const char *id = clo_json_text(call, "id"), *name = clo_json_text(call, "name");
     id = id ? id : "";
-    if (strncmp(id, CLO_AUDIENCE_CALL_PREFIX, skip) == 0)
+    if (strncmp(id, CLO_OUTPUT_FILTER_CALL_PREFIX, skip) == 0)
         id += skip;
     return json_pack("{s:s, s:s+, s:s, s:s, s:o, s:n, s:n, s:s, s:n}", "type", "mcp_call", "id",
-                     CLO_AUDIENCE_MCP_PREFIX, id, "server_label", filter->view.label, "name",
+                     CLO_OUTPUT_FILTER_MCP_PREFIX, id, "server_label", filter->view.label, "name",
                      name ? name : "", "arguments", arguments, "output", "error", "status",
                      "in_progress", "approval_request_id");
 }
@@ -134,18 +134,18 @@ static enum clo_output_filter_open how_shown(const struct clo_output_filter *fil
     bool call = clo_json_is(item, "type", "function_call");
     if (filter->view.items == CLO_SERVE_ITEMS_CALLS || clo_json_is(item, "type", "message") ||
         (call && is_clients(filter, item)))
-        return CLO_AUDIENCE_SHOWN;
+        return CLO_OUTPUT_FILTER_SHOWN;
     if (filter->view.items == CLO_SERVE_ITEMS_ANSWER || is_output(item))
-        return CLO_AUDIENCE_HIDDEN;
-    return call ? CLO_AUDIENCE_MCP : CLO_AUDIENCE_SHOWN;
+        return CLO_OUTPUT_FILTER_HIDDEN;
+    return call ? CLO_OUTPUT_FILTER_MCP : CLO_OUTPUT_FILTER_SHOWN;
 }
 
 static void open_item(struct clo_output_filter *filter, const json_t *item)
 {
     filter->open = how_shown(filter, item);
-    if (filter->open == CLO_AUDIENCE_SHOWN)
+    if (filter->open == CLO_OUTPUT_FILTER_SHOWN)
         pass(filter, CLO_ITEM_ADDED, item);
-    if (filter->open != CLO_AUDIENCE_MCP)
+    if (filter->open != CLO_OUTPUT_FILTER_MCP)
         return;
     json_t *mcp = mcp_item(filter, item, json_string(""));
     pass(filter, CLO_ITEM_ADDED, mcp);
@@ -169,11 +169,11 @@ static void translate(struct clo_output_filter *filter, const struct clo_item_ev
 {
     if (event->kind == CLO_ITEM_ADDED)
         open_item(filter, event->item);
-    else if (filter->open == CLO_AUDIENCE_HIDDEN)
+    else if (filter->open == CLO_OUTPUT_FILTER_HIDDEN)
         return;
     else if (event->kind != CLO_ITEM_DONE)
         filter->next.event(filter->next.context, event);
-    else if (filter->open == CLO_AUDIENCE_MCP)
+    else if (filter->open == CLO_OUTPUT_FILTER_MCP)
         begin_call(filter, event->item);
     else
         done_shown(filter, event->item);

@@ -26,9 +26,9 @@
 #include "model/model.h"
 #include "serve/protocol/problem.h"
 
-#define CLO_AUDIENCE_LABEL_MAX 64 /* bytes of server_label */
-#define CLO_AUDIENCE_CALL_PREFIX "fc_"
-#define CLO_AUDIENCE_MCP_PREFIX "mcp_"
+#define CLO_OUTPUT_FILTER_LABEL_MAX 64 /* bytes of server_label */
+#define CLO_OUTPUT_FILTER_CALL_PREFIX "fc_"
+#define CLO_OUTPUT_FILTER_MCP_PREFIX "mcp_"
 
 /* The form that the header x-cloche-items asks for, else `otherwise`. `old` is the value of
  * x-cloche-output, which is refused with the new name. Both may be NULL. */
@@ -36,7 +36,7 @@ int clo_output_filter_choose(const char *header, const char *old, enum clo_serve
                              enum clo_serve_items *items, struct clo_problem *problem);
 
 /* A server_label of the agent's name: a letter, then letters, digits, '-' and '_'. */
-void clo_output_filter_label(char label[CLO_AUDIENCE_LABEL_MAX + 1], const char *name);
+void clo_output_filter_label(char label[CLO_OUTPUT_FILTER_LABEL_MAX + 1], const char *name);
 
 /* What a client is shown. Borrowed; must outlive what uses it. */
 struct clo_output_filter_view {
@@ -52,8 +52,11 @@ json_t *clo_output_filter_output(const struct clo_output_filter_view *view, cons
 struct clo_output_filter {
     struct clo_output_filter_view view;
     struct clo_item_sink next;
-    /* how the open item is shown */
-    enum clo_output_filter_open { CLO_AUDIENCE_SHOWN, CLO_AUDIENCE_HIDDEN, CLO_AUDIENCE_MCP } open;
+    enum clo_output_filter_open { /* how the open item is shown */
+                                  CLO_OUTPUT_FILTER_SHOWN,
+                                  CLO_OUTPUT_FILTER_HIDDEN,
+                                  CLO_OUTPUT_FILTER_MCP
+    } open;
     json_t *call;    /* the mcp_call whose output is awaited; NULL: none */
     json_t *call_id; /* of its function_call */
     TAILQ_HEAD(clo_output_filter_events, clo_output_filter_event) waiting; /* what came meanwhile */

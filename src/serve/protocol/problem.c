@@ -1,5 +1,5 @@
-/* problem.c - a problem and its JSON body. A value quoted in a message may be cut in the middle of a
- * character; the body is made valid UTF-8 again here. */
+/* problem.c - a problem and its JSON body. A value quoted in a message may be cut in the middle of
+ * a character; the body is made valid UTF-8 again here. */
 #include "serve/protocol/problem.h"
 
 #include <stdarg.h>

@@ -22,8 +22,8 @@ struct clo_problem {
 int clo_problem_set(struct clo_problem *problem, unsigned status, const char *code,
                     const char *param, const char *format, ...) CLO_PRINTF(5, 6);
 int clo_problem_response_missing(struct clo_problem *problem, const char *id);
-int clo_problem_internal(
-    struct clo_problem *problem); /* 500 without details, which belong in the log */
+/* 500 without details, which belong in the log. */
+int clo_problem_internal(struct clo_problem *problem);
 
 /* The body; NULL when out of memory. */
 json_t *clo_problem_json(const struct clo_problem *problem);

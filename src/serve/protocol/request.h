@@ -1,7 +1,16 @@
-/* serve/protocol/request.h - POST /responses: what a client asked for, checked.
+/* serve/protocol/request.h - POST /responses: what a client asked for, checked. Read this first.
  *
- * Everything in a parsed request has its right type and range; unknown fields are ignored, as
- * clients are ahead of servers. Borrowed pointers point into `body`.
+ *   a body ─▶ request, request_input, request_tools ─▶ struct clo_request ─▶ (a turn)
+ *             each field by field.h; a refusal is a problem                     │ item events
+ *   SSE   ◀─ events   ◀─ output_filter: in the form that the client reads ◀─────┤
+ *   JSON  ◀─ response ◀─ output_filter ◀────────────────────────────────────────┘ output
+ *
+ * What is always true of this room
+ * - It makes JSON of JSON. No thread, no socket, no store, no lock: whoever calls has its objects
+ *   on one thread, but for a base response, which never changes and is copied by many.
+ * - Everything in a parsed request has its right type and range; unknown fields are ignored, as
+ *   clients are ahead of servers. Borrowed pointers point into `body`.
+ * - A refusal names the parameter, the value found and what would be right.
  */
 #ifndef CLO_SERVE_PROTOCOL_REQUEST_H
 #define CLO_SERVE_PROTOCOL_REQUEST_H
@@ -13,6 +22,7 @@
 #include "cloche/serve.h"
 #include "serve/protocol/problem.h"
 #include "serve/protocol/trace.h"
+#include "serve/serve.h"
 
 #define CLO_REQUEST_ITEMS_MAX 4096 /* entries of input */
 #define CLO_REQUEST_PARTS_MAX 1024 /* parts of one item's content */

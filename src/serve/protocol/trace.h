@@ -1,4 +1,5 @@
-/* serve/protocol/trace.h - the trace that a request belongs to: W3C Trace Context, the header traceparent.
+/* serve/protocol/trace.h - the trace that a request belongs to: W3C Trace Context, the header
+ * traceparent.
  *
  *     00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
  *     version  trace id                   parent id        flags

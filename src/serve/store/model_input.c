@@ -222,12 +222,13 @@ static int add_text(const json_t *item, json_t *to)
 
 int clo_model_input_run(struct clo_store *store, const char *id, json_t **call, json_t **output)
 {
-    static const size_t skip = sizeof CLO_AUDIENCE_MCP_PREFIX - 1;
-    char call_id[sizeof CLO_AUDIENCE_CALL_PREFIX + CLO_NAME_BYTES_MAX];
+    static const size_t skip = sizeof CLO_OUTPUT_FILTER_MCP_PREFIX - 1;
+    char call_id[sizeof CLO_OUTPUT_FILTER_CALL_PREFIX + CLO_NAME_BYTES_MAX];
     *call = *output = NULL;
-    if (!id || strncmp(id, CLO_AUDIENCE_MCP_PREFIX, skip) != 0 || strlen(id) > CLO_NAME_BYTES_MAX)
+    if (!id || strncmp(id, CLO_OUTPUT_FILTER_MCP_PREFIX, skip) != 0 ||
+        strlen(id) > CLO_NAME_BYTES_MAX)
         return 0;
-    snprintf(call_id, sizeof call_id, CLO_AUDIENCE_CALL_PREFIX "%s", id + skip);
+    snprintf(call_id, sizeof call_id, CLO_OUTPUT_FILTER_CALL_PREFIX "%s", id + skip);
     int status = clo_store_item(store, call_id, call);
     if (status == 0 && is(*call, "function_call")) {
         status = clo_store_call_output(store, call_id, output);

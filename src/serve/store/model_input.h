@@ -1,5 +1,5 @@
-/* serve/store/model_input.h - items of every kind as the four that models know: message, function_call,
- * function_call_output, reasoning.
+/* serve/store/model_input.h - items of every kind as the four that models know: message,
+ * function_call, function_call_output, reasoning.
  *
  *   mcp_call of execute_code   the function_call and function_call_output that it was made of
  *   item_reference             the stored item, then as that

@@ -1,13 +1,18 @@
-/* serve/store/store.h - finished and background responses, in SQLite.
+/* serve/store/store.h - finished and background responses, in SQLite. Read this first.
  *
  *   responses   one row each: state, links (previous, conversation) and the object without output
  *   items       a response's items in order, input (source 0) and output (source 1): history,
  *               listings and references read these; the object's output is put together from them
  *   events      a background response's stream, one row an event, for replay
  *
- * One connection behind one lock; any thread may call. Nobody else may have the file open. A store
- * has a ceiling of bytes; a full one forgets its oldest finished responses. What is returned is
- * owned by the caller. Functions return 0, CLO_ENOTFOUND, or CLO_ESYSTEM, CLO_ENOMEMORY, logged.
+ * What is always true
+ * - One connection behind one lock, under which nothing else is locked or called; any thread may
+ *   call. Nobody else may have the file open.
+ * - A change is one transaction: a response is there with all of its items, or not at all.
+ * - A store has a ceiling of bytes; a full one forgets its oldest finished responses.
+ * - What is returned is owned by the caller. Functions return 0, CLO_ENOTFOUND, or CLO_ESYSTEM,
+ *   CLO_ENOMEMORY, logged.
+ * - Items are stored as the agent made them, whatever form a client was shown (output_filter.h).
  */
 #ifndef CLO_SERVE_STORE_STORE_H
 #define CLO_SERVE_STORE_STORE_H
@@ -67,8 +72,8 @@ int clo_store_item(struct clo_store *store, const char *id, json_t **item);
 /* The function_call_output of the function_call of that id, in the same response's output. */
 int clo_store_call_output(struct clo_store *store, const char *id, json_t **item);
 
-/* Input items of a response, for listing; see items.h. `limit` + 1 are read to see if there are
- * more. CLO_EINVALID: the cursor names no item of this response. */
+/* Input items of a response, for listing; see input_items.h. `limit` + 1 are read to see if there
+ * are more. CLO_EINVALID: the cursor names no item of this response. */
 struct clo_store_page {
     unsigned limit;
     bool ascending;

@@ -1,4 +1,5 @@
-/* executor_test.c - the executor: bounded in what runs and what waits, fair to lanes, and it ends. */
+/* executor_test.c - the executor: bounded in what runs and what waits, fair to lanes, and it
+ * ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

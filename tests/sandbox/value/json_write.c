@@ -1,5 +1,5 @@
-/* json_write.c - from a value to JSON text: not by jansson, which holds neither big integers nor lone
- * surrogates. */
+/* json_write.c - from a value to JSON text: not by jansson, which holds neither big integers nor
+ * lone surrogates. */
 #include "json_write.h"
 
 #include <math.h>

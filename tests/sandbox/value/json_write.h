@@ -5,8 +5,8 @@
 #include "base/buffer.h"
 #include "cloche/value.h"
 
-/* Append the value as compact JSON text. What has no JSON form (nan, the infinities, bytes, integers
- * of more than CLO_JSON_DIGITS_MAX digits) is refused, with its place in the message. */
+/* Append the value as compact JSON text. What has no JSON form (nan, the infinities, bytes,
+ * integers of more than CLO_JSON_DIGITS_MAX digits) is refused, with its place in the message. */
 int clo_value_write_json(struct clo_buffer *buffer, const struct clo_value *value,
                          struct clo_error *error);
 

@@ -1,4 +1,5 @@
-/* frame_socket_test.c - frames between host and worker: whole, in pieces, too long, of the wrong kind. */
+/* frame_socket_test.c - frames between host and worker: whole, in pieces, too long, of the wrong
+ * kind. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>

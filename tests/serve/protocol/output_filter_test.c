@@ -65,7 +65,7 @@ static void a_label_is_made_of_any_name(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
-        char label[CLO_AUDIENCE_LABEL_MAX + 1];
+        char label[CLO_OUTPUT_FILTER_LABEL_MAX + 1];
         clo_output_filter_label(label, labels[i].name);
         assert_string_equal(label, labels[i].label);
     }

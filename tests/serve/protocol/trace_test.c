@@ -1,4 +1,4 @@
-/* serve_trace_test.c - the W3C trace context: what is taken, what is passed on. */
+/* trace_test.c - the W3C trace context: what is taken, what is passed on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
