@@ -6,7 +6,7 @@
  *
  * Invariants
  * - There is one thread and one interpreter, which is never finalised: a run ends by being
- * forgotten (the micro-VM is restored), or, in a session, by leaving its __main__ to the next.
+ *   forgotten (the micro-VM is restored), or, in a session, by leaving its __main__ to the next.
  * - All that crosses the wall is CBOR, made and read by cbor.c within CLO_MESSAGE_MAX.
  * - C does what every run needs; what only some need (tracebacks, tools, asyncio) is in the Python
  *   package `cloche` (prelude/), which C calls.
