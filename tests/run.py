@@ -120,7 +120,7 @@ def python_tests(build, folder, pattern):
 
 
 def cli(build):
-    for name in ("run", "image", "scripts", "serve", "install", "clients_table", "structure"):
+    for name in ("run", "image", "scripts", "serve", "install", "clients_table", "structure", "docs"):
         yield from python_tests(build, "cli", name + "_test.py")
 
 

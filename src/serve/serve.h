@@ -42,7 +42,7 @@
  * - Everything has a ceiling, named below or in struct clo_serve_config.
  *
  * Locks, in the order in which they are taken: the watch's, the register's, a job's, a stream's,
- * the store's. Under a job's its turn is cancelled (base/cancel.h; sandbox/sandbox.h says what
+ * the store's. Under a job's its turn is cancelled (base/thread/cancel.h; sandbox/sandbox.h says what
  * follows); the executor's comes last. None is held during a turn.
  */
 #ifndef CLO_SERVE_SERVE_H

@@ -22,7 +22,6 @@
 #include "cloche/serve.h"
 #include "serve/protocol/problem.h"
 #include "serve/protocol/trace.h"
-#include "serve/serve.h"
 
 #define CLO_REQUEST_ITEMS_MAX 4096 /* entries of input */
 #define CLO_REQUEST_PARTS_MAX 1024 /* parts of one item's content */
