@@ -1,4 +1,4 @@
-/* host_calls.c - host calls as the guest sends them, one after another, to the real service with
+/* host_calls.c - host calls as the guest sends them, one after another, to the real host_calls with
  * real tools. The input is a list of calls:
  *
  *   [flags][kind][id][wait_id][timeout, 0 to 255 us][length, 2 bytes][message] ...
@@ -38,7 +38,7 @@ static const struct clo_tool tools[] = {
      .call = echo},
 };
 
-static struct clo_host_calls *make_service(void)
+static struct clo_host_calls *make_calls(void)
 {
     struct clo_host_calls *calls;
     struct clo_tool_set *set;
@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct clo_limits limits, wanted = {.host_calls = 40, .host_call_bytes = 4096};
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
     if (!calls)
-        calls = make_service();
+        calls = make_calls();
     if (clo_limits_resolve(&limits, &wanted, NULL, NULL))
         abort();
     clo_host_calls_begin(calls, &limits, NULL, -1);

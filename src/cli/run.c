@@ -56,7 +56,7 @@ static const char help[] =
 
 enum { EXIT_CLOCHE = 126 }; /* cloche could not run the code: told apart from the code's own 1 */
 
-struct job {
+struct wanted {
     const char *code; /* of -c */
     const char *file; /* else this; "-" is standard input */
     char *const *arguments;
@@ -69,28 +69,28 @@ struct job {
     bool json;
 };
 
-static int parse_limit(struct job *job, int option, struct clo_error *error)
+static int parse_limit(struct wanted *wanted, int option, struct clo_error *error)
 {
     switch (option) {
-    case 't': return clo_duration_parse(optarg, &job->limits.wall_ms, error);
-    case 'p': return clo_duration_parse(optarg, &job->limits.cpu_ms, error);
-    case 'm': return clo_size_parse(optarg, &job->limits.memory, error);
-    default: return clo_size_parse(optarg, &job->limits.output, error);
+    case 't': return clo_duration_parse(optarg, &wanted->limits.wall_ms, error);
+    case 'p': return clo_duration_parse(optarg, &wanted->limits.cpu_ms, error);
+    case 'm': return clo_size_parse(optarg, &wanted->limits.memory, error);
+    default: return clo_size_parse(optarg, &wanted->limits.output, error);
     }
 }
 
-static int parse_placement(struct job *job)
+static int parse_placement(struct wanted *wanted)
 {
     if (strcmp(optarg, "thread") == 0)
-        job->placement = CLO_PLACEMENT_THREAD;
+        wanted->placement = CLO_PLACEMENT_THREAD;
     else if (strcmp(optarg, "worker") == 0)
-        job->placement = CLO_PLACEMENT_WORKER;
+        wanted->placement = CLO_PLACEMENT_WORKER;
     else
         return clo_cli_usage("run", "--placement \"%s\" is none of thread, worker", optarg);
     return CLI_OK;
 }
 
-static int parse(int argc, char **argv, struct job *job)
+static int parse(int argc, char **argv, struct wanted *wanted)
 {
     static const struct option options[] = {
         {"tools", required_argument, NULL, 'l'},
@@ -108,68 +108,69 @@ static int parse(int argc, char **argv, struct job *job)
     for (int option; (option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1;) {
         struct clo_error error;
         switch (option) {
-        case 'c': job->code = optarg; break;
-        case 'j': job->json = true; break;
+        case 'c': wanted->code = optarg; break;
+        case 'j': wanted->json = true; break;
         case 'w':
-            if (parse_placement(job))
+            if (parse_placement(wanted))
                 return CLI_USAGE;
             break;
         case 'W': return clo_cli_usage("run", "--worker is called --placement=worker now");
-        case 'i': job->image = optarg; break;
+        case 'i': wanted->image = optarg; break;
         case 'l':
-            if (job->library_count == LIBRARIES_MAX)
+            if (wanted->library_count == LIBRARIES_MAX)
                 return clo_cli_usage("run", "more than %d times --tools", LIBRARIES_MAX);
-            job->libraries[job->library_count++] = optarg;
+            wanted->libraries[wanted->library_count++] = optarg;
             break;
         case 'h': fputs(help, stdout); exit(CLI_OK);
         case '?': return clo_cli_usage("run", "unknown option");
         default:
-            if (parse_limit(job, option, &error))
+            if (parse_limit(wanted, option, &error))
                 return clo_cli_usage("run", "%s", error.message);
         }
     }
-    if (!job->code && optind < argc)
-        job->file = argv[optind++];
-    if (!job->code && !job->file)
+    if (!wanted->code && optind < argc)
+        wanted->file = argv[optind++];
+    if (!wanted->code && !wanted->file)
         return clo_cli_usage("run", "give a file, \"-\" or -c CODE");
-    job->arguments = argv + optind;
-    job->argument_count = (size_t)(argc - optind);
-    if (job->limits.wall_ms && !job->limits.cpu_ms)
-        job->limits.cpu_ms = job->limits.wall_ms;
+    wanted->arguments = argv + optind;
+    wanted->argument_count = (size_t)(argc - optind);
+    if (wanted->limits.wall_ms && !wanted->limits.cpu_ms)
+        wanted->limits.cpu_ms = wanted->limits.wall_ms;
     return CLI_OK;
 }
 
-static const char *name_of(const struct job *job)
+static const char *name_of(const struct wanted *wanted)
 {
-    if (job->code || !job->file)
+    if (wanted->code || !wanted->file)
         return "<code>";
-    return strcmp(job->file, "-") ? job->file : "<stdin>";
+    return strcmp(wanted->file, "-") ? wanted->file : "<stdin>";
 }
 
-static int fail_code(const struct job *job, const struct clo_buffer *code, struct clo_error *error)
+static int fail_code(const struct wanted *wanted, const struct clo_buffer *code,
+                     struct clo_error *error)
 {
     if (code->no_memory)
         return clo_fail_memory(error);
     return clo_fail(error, CLO_ELIMIT, "\"%s\" is longer than the %u bytes code may have",
-                    name_of(job), CODE_MAX);
+                    name_of(wanted), CODE_MAX);
 }
 
-static int read_code(const struct job *job, struct clo_buffer *code, struct clo_error *error)
+static int read_code(const struct wanted *wanted, struct clo_buffer *code, struct clo_error *error)
 {
-    if (job->code)
-        return clo_buffer_text(code, job->code) ? fail_code(job, code, error) : 0;
-    bool standard_input = !job->file || strcmp(job->file, "-") == 0;
-    FILE *file = standard_input ? stdin : fopen(job->file, "rb");
+    if (wanted->code)
+        return clo_buffer_text(code, wanted->code) ? fail_code(wanted, code, error) : 0;
+    bool standard_input = !wanted->file || strcmp(wanted->file, "-") == 0;
+    FILE *file = standard_input ? stdin : fopen(wanted->file, "rb");
     if (!file)
-        return clo_fail_errno(error, CLO_ENOTFOUND, "cannot read \"%s\"", job->file);
+        return clo_fail_errno(error, CLO_ENOTFOUND, "cannot read \"%s\"", wanted->file);
     char block[65536];
     int status = 0;
     for (size_t n; !status && (n = fread(block, 1, sizeof block, file)) > 0;)
         status = clo_buffer_append(code, block, n);
     if (!status && ferror(file))
-        status = clo_fail_errno(error, CLO_ESYSTEM, "cannot read \"%s\"", job->file);
+        status = clo_fail_errno(error, CLO_ESYSTEM, "cannot read \"%s\"", wanted->file);
     else if (status)
-        status = fail_code(job, code, error);
+        status = fail_code(wanted, code, error);
     if (!standard_input)
         fclose(file);
     return status;
@@ -182,16 +183,16 @@ struct tool_box {
     size_t tool_count;
 };
 
-static int open_tools(const struct job *job, struct tool_box *box, struct clo_error *error)
+static int open_tools(const struct wanted *wanted, struct tool_box *box, struct clo_error *error)
 {
-    for (size_t i = 0; i < job->library_count; i++) {
-        int status = clo_tool_library_open(&box->libraries[i], job->libraries[i], error);
+    for (size_t i = 0; i < wanted->library_count; i++) {
+        int status = clo_tool_library_open(&box->libraries[i], wanted->libraries[i], error);
         if (status)
             return status;
         box->library_count++;
         const struct clo_plugin *plugin = clo_tool_library_plugin(box->libraries[i]);
         if (plugin->tool_count > CLO_TOOLS_MAX - box->tool_count)
-            return clo_fail(error, CLO_ELIMIT, "%s brings the tools above %d", job->libraries[i],
+            return clo_fail(error, CLO_ELIMIT, "%s brings the tools above %d", wanted->libraries[i],
                             CLO_TOOLS_MAX);
         memcpy(box->tools + box->tool_count, plugin->tools,
                plugin->tool_count * sizeof *plugin->tools);
@@ -222,10 +223,10 @@ static void pass_on(void *context, enum clo_stream stream, const char *data, siz
 }
 
 /* Standard input is the code's where it is data: a pipe, a socket or a file, and not the code. */
-static bool has_input(const struct job *job)
+static bool has_input(const struct wanted *wanted)
 {
     struct stat stat;
-    if ((job->file && strcmp(job->file, "-") == 0) || fstat(STDIN_FILENO, &stat))
+    if ((wanted->file && strcmp(wanted->file, "-") == 0) || fstat(STDIN_FILENO, &stat))
         return false;
     return S_ISREG(stat.st_mode) || S_ISFIFO(stat.st_mode) || S_ISSOCK(stat.st_mode);
 }
@@ -242,26 +243,26 @@ static ptrdiff_t take_input(void *context, char *buffer, size_t capacity, uint64
     return length > 0 ? length : 0;
 }
 
-static int execute(const struct job *job, const struct clo_buffer *code,
+static int execute(const struct wanted *wanted, const struct clo_buffer *code,
                    struct clo_run_result **result, struct clo_error *error)
 {
     static struct tool_box box;
     struct clo_image *image = NULL;
     struct clo_sandbox *sandbox = NULL;
-    int status = open_tools(job, &box, error);
+    int status = open_tools(wanted, &box, error);
     if (!status) /* before the image: without a hypervisor none can be made either */
         status = clo_kvm_prepare(NULL, error);
     if (!status) /* one sandbox, once: its own limit is ceiling enough */
         status = clo_memory_ceiling_set(UINT64_MAX, error);
     if (!status)
-        status = clo_image_open(&image, job->image, CLO_IMAGE_MAP, error);
+        status = clo_image_open(&image, wanted->image, CLO_IMAGE_MAP, error);
     if (!status) {
         struct clo_sandbox_config config = {
             .image = image,
-            .limits = job->limits,
+            .limits = wanted->limits,
             .tools = box.tools,
             .tool_count = box.tool_count,
-            .placement = job->placement,
+            .placement = wanted->placement,
         };
         status = clo_sandbox_create(&sandbox, &config, error);
     }
@@ -269,12 +270,12 @@ static int execute(const struct job *job, const struct clo_buffer *code,
         struct clo_run run = {
             .code = code->data ? code->data : "",
             .code_length = code->length,
-            .name = name_of(job),
-            .arguments = (const char *const *)job->arguments,
-            .argument_count = job->argument_count,
-            .on_input = has_input(job) ? take_input : NULL,
-            .wants_result = job->json,
-            .on_output = job->json ? NULL : pass_on,
+            .name = name_of(wanted),
+            .arguments = (const char *const *)wanted->arguments,
+            .argument_count = wanted->argument_count,
+            .on_input = has_input(wanted) ? take_input : NULL,
+            .wants_result = wanted->json,
+            .on_output = wanted->json ? NULL : pass_on,
         };
         status = clo_sandbox_run(sandbox, &run, result, error);
     }
@@ -286,23 +287,23 @@ static int execute(const struct job *job, const struct clo_buffer *code,
 
 int clo_cli_run(int argc, char **argv)
 {
-    struct job job = {0};
-    int status = parse(argc, argv, &job);
+    struct wanted wanted = {0};
+    int status = parse(argc, argv, &wanted);
     if (status)
         return status;
     struct clo_error error = {0};
     struct clo_buffer code = CLO_BUFFER(CODE_MAX);
     struct clo_run_result *result = NULL;
-    status = read_code(&job, &code, &error);
+    status = read_code(&wanted, &code, &error);
     if (!status)
-        status = execute(&job, &code, &result, &error);
+        status = execute(&wanted, &code, &result, &error);
     clo_buffer_free(&code);
     if (status) {
         clo_cli_fail(&error);
         return EXIT_CLOCHE;
     }
     status = result->exit_code;
-    if (job.json && clo_run_print_json(result, stdout))
+    if (wanted.json && clo_run_print_json(result, stdout))
         status = EXIT_CLOCHE;
     clo_run_result_free(result);
     return status;

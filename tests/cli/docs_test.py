@@ -1,5 +1,5 @@
-"""The files, folders and functions that docs/tour.md and docs/architecture.md name are there. Needs no
-build."""
+"""The files, folders and functions that the documents name are there; docs/tour.md and
+docs/architecture.md name a file beside each function, and it is there. Needs no build."""
 
 import re
 import subprocess
@@ -100,6 +100,20 @@ class Documents(unittest.TestCase):
         for document in DOCUMENTS:
             with self.subTest(document):
                 self.assertEqual([*complaints(document, files), *links(document)], [])
+
+    def test_what_the_other_documents_name_is_there(self):
+        files, wrong = tracked(), []
+        sources = "".join((ROOT / path).read_text(encoding="utf-8") for path in files
+                          if re.match(r"(src|include|guests)/.*\.[chS]$", path))
+        for path in sorted((ROOT / "docs").glob("*.md")):
+            document = f"docs/{path.name}"
+            wrong += links(document)
+            for code in CODE.findall(path.read_text(encoding="utf-8")):
+                if "/" in code and FILE.fullmatch(code) and code not in files:
+                    wrong.append(f"{document}: `{code}`: there is no such file")
+                elif re.fullmatch(r"clo_\w+(\(\))?", code) and code.rstrip("()") not in sources:
+                    wrong.append(f"{document}: `{code}`: the sources do not have it")
+        self.assertEqual(wrong, [])
 
     def test_the_tour_names_the_four_places(self):
         text = (ROOT / "docs/tour.md").read_text(encoding="utf-8")

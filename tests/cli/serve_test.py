@@ -77,7 +77,7 @@ def serve(env=None, *words):
 MIB = 1 << 20
 BOMBS = 48
 TOTAL_MEMORY = 400 * MIB  # lets three bombs of 96 MiB run at once
-HOST_OWN = 160 * MIB  # generous: the host, the nursery, and the image that all micro-VMs share
+HOST_OWN = 160 * MIB  # generous: the host, the zygote, and the image that all micro-VMs share
 BOMB_AGENT = f"""
 model: {{kind: script, script: {EXAMPLE}/offline.yaml}}
 tools: [{{library: {BUILD.resolve()}/examples/example_tools.so}}]

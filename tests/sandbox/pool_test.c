@@ -224,7 +224,7 @@ static void a_killed_worker_costs_its_run_only(void **state)
     clo_pool_destroy(pool);
 }
 
-static void a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed(void **state)
+static void a_worker_that_dies_idle_and_a_dead_zygote_go_unnoticed(void **state)
 {
     (void)state;
     struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 1);
@@ -269,7 +269,7 @@ int main(int count, char **arguments)
         BOTH(a_run_may_not_keep_state),
         BOTH(wrong_sizes_and_configurations_are_refused),
         cmocka_unit_test(a_killed_worker_costs_its_run_only),
-        cmocka_unit_test(a_worker_that_dies_idle_and_a_dead_nursery_go_unnoticed),
+        cmocka_unit_test(a_worker_that_dies_idle_and_a_dead_zygote_go_unnoticed),
     };
     return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

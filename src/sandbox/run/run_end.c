@@ -83,8 +83,8 @@ int clo_run_end_cancelled(struct clo_run_loop *run, struct clo_error *error)
     return 0;
 }
 
-static int finish_broken(struct clo_run_loop *run, enum clo_run_error_kind kind, const char *type,
-                         const char *message, struct clo_error *error)
+static int end_broken(struct clo_run_loop *run, enum clo_run_error_kind kind, const char *type,
+                      const char *message, struct clo_error *error)
 {
     run->runner->broken = true;
     if (clo_result_set_error(run->result, kind, type, message))
@@ -97,7 +97,7 @@ static int finish_broken(struct clo_run_loop *run, enum clo_run_error_kind kind,
 int clo_run_end_fault(struct clo_run_loop *run, const char *type, const char *message,
                       struct clo_error *error)
 {
-    return finish_broken(run, CLO_RUN_FAULT, type, message, error);
+    return end_broken(run, CLO_RUN_FAULT, type, message, error);
 }
 
 int clo_run_end_out_of_memory(struct clo_run_loop *run, struct clo_error *error)
@@ -113,5 +113,5 @@ int clo_run_end_guest(struct clo_run_loop *run, const char *reason, struct clo_e
 {
     struct clo_error text;
     clo_fail(&text, CLO_EGUEST, "the guest broke its contract with the host: %s", reason);
-    return finish_broken(run, CLO_RUN_GUEST, "ContractViolation", text.message, error);
+    return end_broken(run, CLO_RUN_GUEST, "ContractViolation", text.message, error);
 }

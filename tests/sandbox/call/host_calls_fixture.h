@@ -1,4 +1,4 @@
-/* host_calls_fixture.h - a service with tools of every kind, and calls to it. Included once, after
+/* host_calls_fixture.h - host calls with tools of every kind, and calls to it. Included once, after
  * cmocka. */
 #ifndef CLO_TESTS_SANDBOX_CALL_HOST_CALLS_FIXTURE_H
 #define CLO_TESTS_SANDBOX_CALL_HOST_CALLS_FIXTURE_H
@@ -210,6 +210,6 @@ static inline void expect_message(struct fixture *fixture, uint32_t status, cons
     clo_value_clear(&value);
 }
 
-#define WITH_SERVICE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_CALLS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 #endif

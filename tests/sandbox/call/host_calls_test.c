@@ -228,14 +228,14 @@ static void a_broken_contract_ends_the_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests_[] = {
-        WITH_SERVICE(a_synchronous_call_is_answered_at_once),
-        WITH_SERVICE(only_a_synchronous_call_runs_on_the_thread),
-        WITH_SERVICE(what_fails_is_a_message),
-        WITH_SERVICE(input_is_read_piece_by_piece),
-        WITH_SERVICE(input_of_a_function_is_waited_for),
-        WITH_SERVICE(input_that_cannot_be_is_refused),
-        WITH_SERVICE(limits_refuse_and_say_which),
-        WITH_SERVICE(a_broken_contract_ends_the_run),
+        WITH_CALLS(a_synchronous_call_is_answered_at_once),
+        WITH_CALLS(only_a_synchronous_call_runs_on_the_thread),
+        WITH_CALLS(what_fails_is_a_message),
+        WITH_CALLS(input_is_read_piece_by_piece),
+        WITH_CALLS(input_of_a_function_is_waited_for),
+        WITH_CALLS(input_that_cannot_be_is_refused),
+        WITH_CALLS(limits_refuse_and_say_which),
+        WITH_CALLS(a_broken_contract_ends_the_run),
     };
     return cmocka_run_group_tests(tests_, NULL, NULL);
 }

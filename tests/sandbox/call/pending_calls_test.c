@@ -132,7 +132,7 @@ static void a_slow_run_does_not_hold_up_another(void **state)
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     uint64_t before = clo_monotonic_ns();
     struct clo_call call = tool_call(fixture, "nap", "ms", 1, NULL);
-    call.timeout_ns = 1000 * MS; /* so that the tool threads does it */
+    call.timeout_ns = 1000 * MS; /* so that a tool thread does it */
     ask(fixture, &call);
     assert_int_equal(fixture->reply.status, CLO_CALL_OK);
     assert_true(clo_monotonic_ns() - before < 2000 * MS); /* the calls before it: 3750 */
@@ -326,17 +326,17 @@ static void what_waits_is_forgotten_with_its_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests_[] = {
-        WITH_SERVICE(submitted_calls_run_side_by_side),
-        WITH_SERVICE(waits_end_by_timeout_deadline_cancel_and_abort),
-        WITH_SERVICE(a_sleep_leaves_replies_where_they_are),
-        WITH_SERVICE(a_run_that_ends_waits_for_nothing),
-        WITH_SERVICE(a_slow_run_does_not_hold_up_another),
-        WITH_SERVICE(a_serial_tool_runs_alone_and_is_waited_for_in_time),
-        WITH_SERVICE(calls_in_flight_have_a_ceiling),
-        WITH_SERVICE(arguments_in_flight_have_a_ceiling),
-        WITH_SERVICE(large_arguments_of_all_runs_have_a_ceiling),
-        WITH_SERVICE(replies_that_wait_hold_up_further_calls),
-        WITH_SERVICE(what_waits_is_forgotten_with_its_run),
+        WITH_CALLS(submitted_calls_run_side_by_side),
+        WITH_CALLS(waits_end_by_timeout_deadline_cancel_and_abort),
+        WITH_CALLS(a_sleep_leaves_replies_where_they_are),
+        WITH_CALLS(a_run_that_ends_waits_for_nothing),
+        WITH_CALLS(a_slow_run_does_not_hold_up_another),
+        WITH_CALLS(a_serial_tool_runs_alone_and_is_waited_for_in_time),
+        WITH_CALLS(calls_in_flight_have_a_ceiling),
+        WITH_CALLS(arguments_in_flight_have_a_ceiling),
+        WITH_CALLS(large_arguments_of_all_runs_have_a_ceiling),
+        WITH_CALLS(replies_that_wait_hold_up_further_calls),
+        WITH_CALLS(what_waits_is_forgotten_with_its_run),
     };
     return cmocka_run_group_tests(tests_, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* contract_calls_test.c - wrong tool calls: flags, ids, waits and their order, and messages of
- * every wrong address, length and content, against the real service and tools. */
+ * every wrong address, length and content, against the real host_calls and tools. */
 #include "contract_host.h"
 #include "sandbox/call/pending_calls.h"
 

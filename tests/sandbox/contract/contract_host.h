@@ -1,4 +1,4 @@
-/* contract_host.h - the whole host side of a hostile guest: a runner with the real service and real
+/* contract_host.h - the whole host side of a hostile guest: a runner, the real host_calls and real
  * tools, and tables of attacks. An attack is a script for contract_guest.c and what must come of
  * it; after each, the sandbox beside it and the next run in the same runner must be well. */
 #ifndef TESTS_VM_CONTRACT_HOST_H
@@ -117,7 +117,7 @@ struct attack {
     void (*prepare)(struct clo_vm *vm);     /* what this attack assumes of its micro-VM */
 };
 
-/* One runner and its service. */
+/* One runner and what answers its calls. */
 struct contract {
     struct clo_host_calls *calls;
     struct clo_runner *runner;

@@ -1,4 +1,4 @@
-/* contract_test.c - wrong operations, ends, output and growth, against the real runner and service:
+/* contract_test.c - wrong operations, ends, output and growth, against the real runner and host_calls:
  * what the guest may not say ends its run with a reason, what it may get wrong is refused, and
  * nobody else notices. contract_calls_test.c has the tool calls. */
 #include "contract_host.h"

@@ -1,5 +1,5 @@
 /* contract_worker.c - the tables of attacks in a sandbox as `serve` has them: the micro-VM in a
- * jailed worker process, the service in this one. */
+ * jailed worker process, host_calls in this one. */
 #include "contract_host.h"
 
 #include <stdlib.h>

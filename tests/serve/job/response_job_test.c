@@ -43,7 +43,7 @@ static int stop_server(void **state)
     return 0;
 }
 
-static struct clo_response_job *reply_named(const char *id, bool background)
+static struct clo_response_job *job_named(const char *id, bool background)
 {
     struct clo_response_job *job = calloc(1, sizeof *job);
     assert_non_null(job);
@@ -74,7 +74,7 @@ static void an_id_in_the_store_is_not_taken(void **state)
     for (int background = 0; background < 2; background++) {
         struct clo_problem problem = {0};
         struct clo_record record;
-        struct clo_response_job *job = reply_named("resp_1", background);
+        struct clo_response_job *job = job_named("resp_1", background);
         store("resp_1");
         assert_true(clo_response_job_start(job, &problem) < 0);
         assert_int_equal(problem.status, 400);
@@ -93,8 +93,8 @@ static void an_id_in_flight_is_not_taken(void **state)
 {
     (void)state;
     struct clo_problem problem = {0};
-    struct clo_response_job *first = reply_named("resp_2", false),
-                            *second = reply_named("resp_2", false);
+    struct clo_response_job *first = job_named("resp_2", false),
+                            *second = job_named("resp_2", false);
     assert_int_equal(clo_in_flight_add(server.in_flight, first), 0);
     assert_true(clo_response_job_start(second, &problem) < 0);
     assert_int_equal(problem.status, 400);
@@ -109,7 +109,7 @@ static void a_free_id_is_taken(void **state)
 {
     (void)state;
     struct clo_problem problem = {0};
-    struct clo_response_job *job = reply_named("resp_3", false);
+    struct clo_response_job *job = job_named("resp_3", false);
     assert_int_equal(clo_response_job_start(job, &problem), 0);
     struct clo_response_job *found = clo_in_flight_find(server.in_flight, "resp_3");
     assert_ptr_equal(found, job);
@@ -117,7 +117,7 @@ static void a_free_id_is_taken(void **state)
     assert_true(clo_executor_wait_idle(server.executor, clo_after_ms(10000)));
     assert_int_equal(runs, 1);
     clo_in_flight_remove(server.in_flight, job);
-    clo_response_job_release(job); /* the worker's, which `run` has left alone */
+    clo_response_job_release(job); /* the task's, which `run` has left alone */
     clo_response_job_release(job);
 }
 
