@@ -12,7 +12,8 @@
  * - A store has a ceiling of bytes; a full one forgets its oldest finished responses.
  * - What is returned is owned by the caller. Functions return 0, CLO_ENOTFOUND, or CLO_ESYSTEM,
  *   CLO_ENOMEMORY, logged.
- * - Items are stored as the agent made them, whatever form a client was shown (output_filter.h).
+ * - Output is stored as the agent made it, whatever form a client was shown (output_filter.h); input
+ *   as it was sent.
  */
 #ifndef CLO_SERVE_STORE_STORE_H
 #define CLO_SERVE_STORE_STORE_H
