@@ -1,6 +1,6 @@
 /* sandbox/sandbox.h - which threads and processes there are, and who runs where. Read this first.
  *
- *   caller ─ clo_sandbox_run ─────────▶ the caller's thread ─┐
+ *   caller ─ clo_sandbox_run ──────────▶ the caller's thread ─┐
  *   caller ─ clo_pool_run ─▶ queue ─▶ a member's thread ──────┤
  *                                                             ▼
  *    tool ◀─ waited for at once, ─┐                        backend ─┬─ "thread": runner, micro-VM
