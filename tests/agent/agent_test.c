@@ -65,7 +65,7 @@ static bool find_image(void)
     char self[3000];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     self[length > 0 ? length : 0] = '\0';
-    for (int up = 0; up < 3 && strrchr(self, '/'); up++)
+    for (int up = 0; up < 2 && strrchr(self, '/'); up++)
         *strrchr(self, '/') = '\0';
     snprintf(image, sizeof image, "%s%s", named ? named : self, named ? "" : "/python.image");
     return access(image, R_OK) == 0 && clo_kvm_probe(NULL) == 0;
