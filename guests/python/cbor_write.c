@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "executor.h"
+#include "interpreter.h"
 
 /* The way from the outermost value to the one at hand, for error messages. */
 struct path {

@@ -7,7 +7,7 @@
  * and one stretch at the end of malloc's memory.
  */
 #define Py_BUILD_CORE 1
-#include "executor.h"
+#include "interpreter.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

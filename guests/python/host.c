@@ -8,14 +8,14 @@
  *   reason()                          why the host interrupts the run
  *   process_time_ns()                 processor time of the run
  *   source(name)                      the text of the program that runs under this name, or None
- *   rehearse(bytes)                   run a request while the image is built (executor.c)
+ *   rehearse(bytes)                   run a request while the image is built (interpreter.c)
  *   unraisable(exception, function)   tell of what has ended a thread that _thread started
  *   swap_locals(None or the last)     a new thread's place for threading.local; returns the last
  *
  * A call that a limit of the run interrupts raises what the host has left for the interpreter.
  */
 #define Py_BUILD_CORE 1
-#include "executor.h"
+#include "interpreter.h"
 
 #include <wasi/api.h>
 
@@ -330,8 +330,8 @@ static PyMethodDef functions[] = {
     {"dumps", host_dumps, METH_O, NULL},
     {"reason", host_reason, METH_NOARGS, NULL},
     {"process_time_ns", host_process_time_ns, METH_NOARGS, NULL},
-    {"source", clo_executor_source, METH_O, NULL},
-    {"rehearse", clo_executor_rehearse, METH_O, NULL},
+    {"source", clo_interpreter_source, METH_O, NULL},
+    {"rehearse", clo_interpreter_rehearse, METH_O, NULL},
     {"unraisable", (PyCFunction)(void (*)(void))host_unraisable, METH_FASTCALL, NULL},
     {"swap_locals", host_swap_locals, METH_O, NULL},
     {NULL, NULL, 0, NULL},

@@ -6,7 +6,7 @@
  * Nothing of the image is ever freed, which is right: it is all there again in the next run.
  */
 #define Py_BUILD_CORE 1
-#include "executor.h"
+#include "interpreter.h"
 
 #include "internal/pycore_code.h"
 #include "internal/pycore_gc.h"

@@ -4,7 +4,7 @@
  * collect, make everything immortal, fill the holes, and last name the interrupt stores.
  */
 #define Py_BUILD_CORE 1
-#include "executor.h"
+#include "interpreter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +87,7 @@ EXPORT("guest_init") void guest_init(void)
         give_up("there is no " WORK_FOLDER);
     }
     start_python();
-    if (clo_executor_start() < 0 || clo_reseed_install() < 0) {
+    if (clo_interpreter_start() < 0 || clo_reseed_install() < 0) {
         give_up("the prelude does not load");
     }
     warm = PyImport_ImportModule("cloche.warm");

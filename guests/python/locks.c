@@ -1,5 +1,5 @@
 /* locks.c - a lock that is taken: nobody but timers can give it back (prelude: threads.py). */
-#include "executor.h"
+#include "interpreter.h"
 
 #include "wasi/wait.h"
 

@@ -5,7 +5,7 @@
  * so line numbers and tracebacks stay as they are, and there is one code object for everything.
  */
 #define Py_BUILD_CORE 1
-#include "executor.h"
+#include "interpreter.h"
 
 #include "internal/pycore_ast.h"
 #include "internal/pycore_compile.h"

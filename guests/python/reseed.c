@@ -5,7 +5,7 @@
  * entered through the functions below, which seed it before its first use; a program that seeds it
  * itself gets the sequence it asks for.
  */
-#include "executor.h"
+#include "interpreter.h"
 
 static PyObject *hidden;    /* random._inst */
 static PyObject *generator; /* the same until it has its seed, then NULL */

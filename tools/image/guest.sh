@@ -9,7 +9,7 @@ map=("$@")
 mapfile -t sources < <(find "$recipe" -maxdepth 1 -name '*.c' | sort)
 mapfile -t headers < <(find "$recipe" "$recipe/wasi" "$recipe/wasi/include" "$repo/src/abi" \
     -maxdepth 1 -name '*.h' | sort)
-[ "${#sources[@]}" -gt 0 ] || die "guests/python has no C source" "executor.c belongs there"
+[ "${#sources[@]}" -gt 0 ] || die "guests/python has no C source" "interpreter.c belongs there"
 key=$({
     digest "$here"/{guest.sh,wasm.sh,translate.sh,segments.py} "${sources[@]}" "${headers[@]}" \
         "$recipe"/wasi/*.c "${map[@]}"

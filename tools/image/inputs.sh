@@ -1,6 +1,6 @@
 #!/bin/bash
 # inputs.sh: print one hash of everything that the image is made from: this pipeline, the recipe,
-# executor and prelude, src/guest, src/abi, the compilers, and the Debian packages once fetched.
+# part in C and prelude, src/guest, src/abi, the compilers, and the Debian packages once fetched.
 # Fast and offline; the Makefile rebuilds the image when it changes.
 set -euo pipefail
 . "$(dirname "$0")/progress.sh"

@@ -1,4 +1,4 @@
-/* executor.h - the part of the Python guest that is written in C. Read this first.
+/* interpreter.h - the part of the Python guest that is written in C. Read this first.
  *
  *   guest_init  start CPython, import and warm up what a run may need, make it all immortal; the
  *               image is the state after it
@@ -12,8 +12,8 @@
  *   package `cloche` (prelude/), which C calls.
  * - Functions here follow CPython's rule: NULL or -1 means that an exception is set.
  */
-#ifndef CLO_PYTHON_EXECUTOR_H
-#define CLO_PYTHON_EXECUTOR_H
+#ifndef CLO_PYTHON_INTERPRETER_H
+#define CLO_PYTHON_INTERPRETER_H
 
 #include <Python.h>
 #include <stdint.h>
@@ -34,7 +34,7 @@ IMPORT("outcome") void cloche_outcome(const void *message, uint32_t length);
 IMPORT("interrupt") void cloche_interrupt(void *address, uint32_t value, uint32_t mode);
 IMPORT("interrupt_reason") uint32_t cloche_interrupt_reason(char *buffer, uint32_t capacity);
 
-/* executor.c: the prelude's objects that C uses */
+/* interpreter.c: the prelude's objects that C uses */
 struct clo_prelude {
     PyObject *tool_error;    /* class ToolError */
     PyObject *limit_error;   /* class LimitExceeded */
@@ -50,9 +50,9 @@ struct clo_prelude {
     PyObject *wait;          /* wait(seconds or None): the only thread meets a lock that is taken */
 };
 extern struct clo_prelude clo_prelude;
-int clo_executor_start(void);
-PyObject *clo_executor_rehearse(PyObject *self, PyObject *request);
-PyObject *clo_executor_source(PyObject *self, PyObject *name);
+int clo_interpreter_start(void);
+PyObject *clo_interpreter_rehearse(PyObject *self, PyObject *request);
+PyObject *clo_interpreter_source(PyObject *self, PyObject *name);
 
 /* host.c: the builtin module _cloche */
 PyObject *clo_host_module(void);

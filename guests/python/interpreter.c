@@ -1,6 +1,6 @@
-/* executor.c - guest_init and guest_run (see executor.h): one program, from request to outcome. */
+/* interpreter.c - guest_init and guest_run (see interpreter.h): one program, from request to outcome. */
 #define Py_BUILD_CORE 1
-#include "executor.h"
+#include "interpreter.h"
 
 #include <string.h>
 
@@ -42,7 +42,7 @@ static int remember_source(struct clo_request *request)
 }
 
 /* _cloche.source(name): the running program's text, or None when it goes by another name. */
-PyObject *clo_executor_source(PyObject *self, PyObject *name)
+PyObject *clo_interpreter_source(PyObject *self, PyObject *name)
 {
     (void)self;
     if (source == NULL || !PyUnicode_Check(name) || PyUnicode_Compare(name, source_name) != 0) {
@@ -366,7 +366,7 @@ EXPORT("guest_run") void guest_run(void)
 
 /* _cloche.rehearse(request): run a request while the image is built, so that a real one finds the
  * paths it takes warm: caches filled, bytecode specialised. */
-PyObject *clo_executor_rehearse(PyObject *self, PyObject *request)
+PyObject *clo_interpreter_rehearse(PyObject *self, PyObject *request)
 {
     (void)self;
     if (!PyBytes_Check(request)) {
@@ -382,7 +382,7 @@ static PyObject *attribute(PyObject *module, const char *name)
     return module != NULL ? PyObject_GetAttrString(module, name) : NULL;
 }
 
-int clo_executor_start(void)
+int clo_interpreter_start(void)
 {
     PyObject *errors = PyImport_ImportModule("cloche.errors");
     PyObject *tools = errors != NULL ? PyImport_ImportModule("cloche.tools") : NULL;
