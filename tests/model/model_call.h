@@ -91,60 +91,38 @@ static inline void done(struct outcome *outcome)
 
 #define RE(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
 
-static __attribute__((unused)) const char two_items[] =
-    EVENTS RE("response.created", ",\"response\":{\"model\":\"m-1\"}") ": keep-alive\n\n" RE(
-        "response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":"
-                                      "\"msg_1\",\"role\":\"assistant\",\"content\":[]}")
-        RE("response.content_part.added", ",\"output_index\":0") RE(
-            "response.output_text.delta", ",\"output_index\":0,\"delta\":\"He\"")
-            RE("response.output_text.delta", ",\"output_index\":0,\"delta\":\"llo \\u00e4\"") RE(
-                "response.output_item.done",
-                ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":"
-                "\"msg_1\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[{\"type\":"
-                "\"output_text\",\"text\":\"Hello \\u00e4\",\"annotations\":[]}]}")
-                RE("response.output_item.added",
-                   ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-                   "\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\",\"arguments\":"
-                   "\"\"}") RE("response.function_call_arguments.delta",
-                               ",\"output_index\":1,\"delta\":\"{\\\"code\\\":\"")
-                    RE("response.function_call_arguments.delta",
-                       ",\"output_index\":1,\"delta\":\"\\\"1\\\"}\"")
-                        RE("response.output_item.done",
-                           ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-                           "\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\","
-                           "\"status\":\"completed\","
-                           "\"arguments\":\"{\\\"code\\\":\\\"1\\\"}\"}")
-                            RE("response.completed",
-                               ",\"response\":{\"status\":\"completed\",\"model\":\"m-1-served\","
-                               "\"usage\":{\"input_tokens\":10,\"output_tokens\":7,\"input_tokens_"
-                               "details\":{"
-                               "\"cached_tokens\":4},\"output_tokens_details\":{\"reasoning_"
-                               "tokens\":2}}}");
+/* clang-format off */
+static __attribute__((unused)) const char two_items[] = EVENTS
+    RE("response.created", ",\"response\":{\"model\":\"m-1\"}")
+    ": keep-alive\n\n"
+    RE("response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":\"msg_1\",\"role\":\"assistant\",\"content\":[]}")
+    RE("response.content_part.added", ",\"output_index\":0")
+    RE("response.output_text.delta", ",\"output_index\":0,\"delta\":\"He\"")
+    RE("response.output_text.delta", ",\"output_index\":0,\"delta\":\"llo \\u00e4\"")
+    RE("response.output_item.done", ",\"output_index\":0,\"item\":{\"type\":\"message\",\"id\":\"msg_1\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"Hello \\u00e4\",\"annotations\":[]}]}")
+    RE("response.output_item.added", ",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\",\"arguments\":\"\"}")
+    RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"{\\\"code\\\":\"")
+    RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"\\\"1\\\"}\"")
+    RE("response.output_item.done", ",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"id\":\"fc_1\",\"call_id\":\"c1\",\"name\":\"execute_code\",\"status\":\"completed\",\"arguments\":\"{\\\"code\\\":\\\"1\\\"}\"}")
+    RE("response.completed", ",\"response\":{\"status\":\"completed\",\"model\":\"m-1-served\",\"usage\":{\"input_tokens\":10,\"output_tokens\":7,\"input_tokens_details\":{\"cached_tokens\":4},\"output_tokens_details\":{\"reasoning_tokens\":2}}}");
+/* clang-format on */
 
 #define CHUNK(delta, rest)                                                                         \
     "data: {\"model\":\"c-1\",\"choices\":[{\"index\":0,\"delta\":" delta rest "}]}\n\n"
 
-static __attribute__((unused)) const char chat_stream[] = EVENTS CHUNK(
-    "{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}", "") CHUNK("{\"content\":\"\"}", "")
-    CHUNK("{\"content\":\"Let \"}", "") CHUNK("{\"content\":\"me\"}", "") CHUNK(
-        "{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{"
-        "\"name\":\"f\",\"arguments\":\"\"}}]}",
-        "") CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}]}",
-                  "")
-        CHUNK(
-            "{\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":"
-            "\"{\"}}]}",
-            "") CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\":1}\"}},"
-                      "{\"index\":1,\"function\":{\"arguments\":\"}\"}}]}",
-                      "")
-            CHUNK("{}",
-                  ",\"finish_reason\":\"tool_calls\"") "data: "
-                                                       "{\"choices\":[],\"usage\":{\"prompt_"
-                                                       "tokens\":5,\"completion_tokens\":6,"
-                                                       "\"prompt_tokens_details\":{\"cached_"
-                                                       "tokens\":1},\"completion_tokens_details\":{"
-                                                       "\"reasoning_tokens\":2}}}\n\ndata: "
-                                                       "[DONE]\n\n";
+/* clang-format off */
+static __attribute__((unused)) const char chat_stream[] = EVENTS
+    CHUNK("{\"role\":\"assistant\",\"reasoning_content\":\"hm\"}", "")
+    CHUNK("{\"content\":\"\"}", "")
+    CHUNK("{\"content\":\"Let \"}", "")
+    CHUNK("{\"content\":\"me\"}", "")
+    CHUNK("{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}", "")
+    CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\\\"\"}}]}", "")
+    CHUNK("{\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{\"}}]}", "")
+    CHUNK("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\":1}\"}},{\"index\":1,\"function\":{\"arguments\":\"}\"}}]}", "")
+    CHUNK("{}", ",\"finish_reason\":\"tool_calls\"")
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":6,\"prompt_tokens_details\":{\"cached_tokens\":1},\"completion_tokens_details\":{\"reasoning_tokens\":2}}}\n\ndata: [DONE]\n\n";
+/* clang-format on */
 
 static inline void check_two_items(const struct outcome *outcome)
 {

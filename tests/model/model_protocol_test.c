@@ -40,21 +40,17 @@ static void responses_end_without_the_server_hanging_up(void **state)
     done(&outcome);
 }
 
-static const char interleaved[] = EVENTS RE(
-    "response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"function_call\","
-                                  "\"call_id\":\"a\",\"name\":\"f\"}")
-    RE("response.output_item.added", ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-                                     "\"call_id\":\"b\",\"name\":\"g\"}")
-        RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"1\"")
-            RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"8\"") RE(
-                "response.output_item.done",
-                ",\"output_index\":1,\"item\":{\"type\":\"function_call\","
-                "\"call_id\":\"b\",\"name\":\"g\",\"arguments\":\"89\"}")
-                RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"2\"")
-                    RE("response.output_item.done",
-                       ",\"output_index\":0,\"item\":{\"type\":\"function_call\","
-                       "\"call_id\":\"a\",\"name\":\"f\",\"arguments\":\"123\"}")
-                        RE("response.completed", ",\"response\":{\"status\":\"completed\"}");
+/* clang-format off */
+static const char interleaved[] = EVENTS
+    RE("response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"call_id\":\"a\",\"name\":\"f\"}")
+    RE("response.output_item.added", ",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"call_id\":\"b\",\"name\":\"g\"}")
+    RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"1\"")
+    RE("response.function_call_arguments.delta", ",\"output_index\":1,\"delta\":\"8\"")
+    RE("response.output_item.done", ",\"output_index\":1,\"item\":{\"type\":\"function_call\",\"call_id\":\"b\",\"name\":\"g\",\"arguments\":\"89\"}")
+    RE("response.function_call_arguments.delta", ",\"output_index\":0,\"delta\":\"2\"")
+    RE("response.output_item.done", ",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"call_id\":\"a\",\"name\":\"f\",\"arguments\":\"123\"}")
+    RE("response.completed", ",\"response\":{\"status\":\"completed\"}");
+/* clang-format on */
 
 static void responses_items_never_overlap(void **state)
 {
@@ -68,24 +64,18 @@ static void responses_items_never_overlap(void **state)
     done(&outcome);
 }
 
-static const char thoughts[] = EVENTS RE("response.output_item.added",
-                                         ",\"output_index\":0,\"item\":{\"type\":\"reasoning\","
-                                         "\"id\":\"rs_9\",\"summary\":[]}")
+/* clang-format off */
+static const char thoughts[] = EVENTS
+    RE("response.output_item.added", ",\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"id\":\"rs_9\",\"summary\":[]}")
     RE("response.reasoning_summary_part.added", ",\"output_index\":0,\"summary_index\":0")
-        RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"one\"")
-            RE("response.reasoning_summary_part.added", ",\"output_index\":0,\"summary_index\":1")
-                RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"two\"")
-                    RE("response.output_item.done",
-                       ",\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"id\":"
-                       "\"rs_9\",\"encrypted_content\":\"zzz\",\"summary\":[{\"type\":\"summary_"
-                       "text\",\"text\":"
-                       "\"one\"},{\"type\":\"summary_text\",\"text\":\"two\"}]}")
-                        RE("response.output_item.added",
-                           ",\"output_index\":1,\"item\":{\"type\":\"message\"}")
-                            RE("response.refusal.delta", ",\"output_index\":1,\"delta\":\"no\"") RE(
-                                "response.incomplete",
-                                ",\"response\":{\"status\":\"incomplete\",\"incomplete_details\":{"
-                                "\"reason\":\"content_filter\"}}");
+    RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"one\"")
+    RE("response.reasoning_summary_part.added", ",\"output_index\":0,\"summary_index\":1")
+    RE("response.reasoning_summary_text.delta", ",\"output_index\":0,\"delta\":\"two\"")
+    RE("response.output_item.done", ",\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"id\":\"rs_9\",\"encrypted_content\":\"zzz\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"one\"},{\"type\":\"summary_text\",\"text\":\"two\"}]}")
+    RE("response.output_item.added", ",\"output_index\":1,\"item\":{\"type\":\"message\"}")
+    RE("response.refusal.delta", ",\"output_index\":1,\"delta\":\"no\"")
+    RE("response.incomplete", ",\"response\":{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"content_filter\"}}");
+/* clang-format on */
 
 static void responses_reasoning_refusal_incomplete(void **state)
 {

@@ -328,9 +328,8 @@ static const struct {
      "{\"role\":\"user\",\"content\":[{\"type\":\"input_audio\",\"input_audio\":{}},"
      "{\"type\":\"input_file\",\"file_id\":\"f\"},{\"type\":\"summary_text\",\"text\":\"s\"},"
      "{\"type\":\"input_hologram\",\"url\":\"u\"}]}",
-     "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_audio\",\"input_"
-     "audio\":"
-     "{}},{\"type\":\"input_file\",\"file_id\":\"f\"},{\"type\":\"input_text\",\"text\":\"s\"},"
+     "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_audio\","
+     "\"input_audio\":{}},{\"type\":\"input_file\",\"file_id\":\"f\"},{\"type\":\"input_text\",\"text\":\"s\"},"
      "{\"type\":\"input_text\",\"text\":\"[input_hologram] {\\\"url\\\":\\\"u\\\"}\"}]}"},
 };
 
