@@ -12,8 +12,9 @@
 #ifndef CLO_GUEST_WASI_H
 #define CLO_GUEST_WASI_H
 
-#include "ramfs.h"
 #include "runtime.h"
+
+struct clo_node; /* ramfs.h */
 
 /* errno */
 enum {

@@ -1,6 +1,7 @@
 /* wasi_fd.c - descriptors: the table, what is asked of one without moving data. */
 #include <string.h>
 
+#include "ramfs.h"
 #include "wasi.h"
 
 #define FILESTAT_SIZE 64u

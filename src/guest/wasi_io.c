@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "ramfs.h"
 #include "wasi.h"
 
 struct vector { /* ciovec, iovec */

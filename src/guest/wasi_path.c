@@ -1,6 +1,7 @@
 /* wasi_path.c - WASI's path functions on the RAM file system. */
 #include <string.h>
 
+#include "ramfs.h"
 #include "wasi.h"
 
 static uint16_t walk(uint32_t fd, uint32_t path, uint32_t length, bool follow,

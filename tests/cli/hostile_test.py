@@ -27,7 +27,7 @@ from hypervisor import needs_hypervisor
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")).resolve()
 SCRIPTS = sorted((ROOT / "tests" / "hostile").glob("*.py"))
-TOOLS = str(BUILD / "tests" / "vm" / "hostile_tools.so")
+TOOLS = str(BUILD / "tests" / "hostile_tools.so")
 DRIVER = str(BUILD / "tests" / "hostile_driver")
 LIMITS = {"--time": "120s", "--cpu-time": "30s", "--memory": "64MiB"}  # for noisy machines
 SANDBOX_MEMORY = 512 << 20  # the driver's; no script asks for more
