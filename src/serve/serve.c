@@ -205,22 +205,30 @@ static void finish_turns(struct clo_server *server)
 static void stop_executor(struct clo_server *server)
 {
     struct clo_task_list none;
-    if (server->executor)
-        clo_executor_wait_idle(server->executor, UINT64_MAX);
     clo_lane_leave(server->turns, &none);
     clo_lane_leave(server->cancelled, &none);
     clo_executor_destroy(server->executor);
 }
 
+/* No thread of the HTTP library is left afterwards. One may have let a request in just before
+ * `stopping` was set: its turn ends here, and the executor must be there for it until then. */
+static void stop_http(struct clo_server *server)
+{
+    clo_http_quiesce(server->http);
+    clo_http_drain(server->http, CLO_SERVE_FLUSH_MS);
+    clo_in_flight_cancel_all(server->in_flight, CLO_JOB_SHUTDOWN);
+    clo_disconnect_watch_cut(server->watch);
+    clo_executor_wait_idle(server->executor, UINT64_MAX);
+    clo_http_stop(server->http);
+}
+
 static void stop(struct clo_server *server)
 {
+    if (server->executor)
+        clo_executor_wait_idle(server->executor, UINT64_MAX);
+    if (server->http)
+        stop_http(server);
     stop_executor(server);
-    if (server->http) {
-        clo_http_quiesce(server->http);
-        clo_http_drain(server->http, CLO_SERVE_FLUSH_MS);
-        clo_disconnect_watch_cut(server->watch);
-        clo_http_stop(server->http);
-    }
     clo_disconnect_watch_destroy(server->watch);
     clo_in_flight_destroy(server->in_flight);
     clo_store_close(server->store);
