@@ -183,7 +183,7 @@ def faults(build):
 
 def some_faults(build):
     """Every site in the code, but of the paths to them what there is time for among everything else."""
-    yield from counted("faults", ["tests/faults/run.py", "--build", build, "--seconds", "40"])
+    yield from counted("faults", ["tests/faults/run.py", "--build", build, "--seconds", "32"])
 
 
 def reproducible(build):
