@@ -38,6 +38,8 @@ __attribute__((visibility("default"))) int pthread_create(pthread_t *thread,
     struct start *start = __interceptor_malloc(sizeof *start); /* LeakSanitizer follows it */
     *start = (struct start){routine, argument};
     int status = real(thread, attributes, start_thread, start);
+    if (status)
+        __interceptor_free(start);
     if (entered)
         faults_enter_thread();
     return status;

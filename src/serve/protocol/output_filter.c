@@ -202,8 +202,13 @@ static void wait_behind(struct clo_output_filter *filter, const struct clo_item_
     *copy = (struct clo_output_filter_event){.kind = event->kind,
                                              .item = json_incref((json_t *)event->item),
                                              .delta = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
-    if (clo_buffer_append(&copy->delta, event->delta, event->length) < 0)
+    if (clo_buffer_append(&copy->delta, event->delta, event->length) < 0) {
         filter->failed = true;
+        json_decref((json_t *)copy->item);
+        clo_buffer_free(&copy->delta);
+        free(copy);
+        return;
+    }
     TAILQ_INSERT_TAIL(&filter->waiting, copy, entry);
 }
 

@@ -340,11 +340,13 @@ static void put_maps(struct clo_value *list, int maps, int members)
     clo_value_set_list(list);
     for (int i = 0; i < maps; i++) {
         struct clo_value *map = clo_value_append(list);
+        assert_non_null(map);
         clo_value_set_map(map);
         for (int j = 0; j < members; j++) {
             char name[16];
             int length = snprintf(name, sizeof name, "%d", (j + i) % members);
             struct clo_value *member = clo_value_add(map, name, (size_t)length);
+            assert_non_null(member);
             clo_value_set_integer(member, (j + i) % members == members - 1 ? i : 7);
         }
     }
