@@ -14,11 +14,12 @@ mode=$1 cdir=$(realpath "$2") out=$(realpath "$3") include=$(realpath "$4") prof
 # specification's tests (tests/wasm) found: gcc's RTL pass -fdse takes two constant addresses for
 # different objects even where they overlap, and drops stores that are read; without
 # -fsignaling-nans x * 1.0 leaves a signalling NaN signalling; with -fno-trapping-math
-# (double)(unsigned)-0.5 is -0.0.
+# (double)(unsigned)-0.5 is -0.0. Loops are aligned: where a hot one happens to lie is worth up to a
+# tenth of a script's time, and any change elsewhere moves it (bench/compare.py).
 flags=(-std=gnu11 -O2 -w -march=x86-64-v2 -ffreestanding -fno-strict-aliasing -fno-dse
     -fno-delete-null-pointer-checks -fno-math-errno -fsignaling-nans -ffp-contract=off
     -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fPIE
-    -frandom-seed=cloche -nostdinc -isystem "$(gcc -print-file-name=include)" -I "$include" -I .)
+    -falign-functions=32 -falign-loops=32 -frandom-seed=cloche -nostdinc -isystem "$(gcc -print-file-name=include)" -I "$include" -I .)
 case $mode in
 plain) flags+=(-DMEMBASE=0) ;;
 use) flags+=(-DMEMBASE=0 -fprofile-use -fprofile-partial-training -Wno-coverage-mismatch) ;;
