@@ -2,6 +2,7 @@
 # `make help` lists the targets.
 
 BUILD ?= build
+export FRESH
 JOBS  ?= $(shell nproc)
 NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
@@ -41,7 +42,7 @@ test: build ## the test suite (at most 15 minutes with a cached image)
 	$(call tests)
 	@tests/run.py --build $(BUILD) quick
 
-test-all: build ## everything (at most 60 minutes)
+test-all: build ## everything that has not passed here with the same inputs (FRESH=1: everything)
 	$(call tests,lint hw)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) all
 
@@ -55,9 +56,9 @@ bench: hypervisor build ## measure; writes bench/results/ (a table and a plot)
 	@tools/deps.sh bench
 	@bench/run.py --build $(BUILD)
 
-lint: host ## clang-format, the direction of includes, clang-tidy, cppcheck
-	@tools/deps.sh lint
-	@tools/lint.sh $(BUILD)
+lint: host ## clang-format, clang-tidy, cppcheck, the direction of includes, names in documents
+	$(call tests,lint)
+	@tests/run.py --build $(BUILD) lint
 
 fmt: ## format the C sources
 	@tools/deps.sh lint

@@ -1,30 +1,30 @@
 #!/bin/bash
-# Check the C sources: clang-format, what may include what (structure.py), clang-tidy, cppcheck.
-# `lint.sh BUILD [format|structure|tidy|cppcheck]`.
+# Check the C sources:
+#
+#   lint.sh BUILD format        the layout of all, by clang-format
+#   lint.sh BUILD list          print the sources that `file` is for
+#   lint.sh BUILD file FILE...  clang-tidy and cppcheck
+#
+# `make lint` runs these, side by side, and what else looks at the tree (tests/runner/suites.py).
 set -euo pipefail
-build=$1
-which=${2:-all}
+build=$1 what=$2
+shift 2
 sources() { git ls-files --cached --others --exclude-standard -- "$@"; }
-hosted() { sources 'src/*.c' 'examples/*.c' | grep -v '^src/guest/'; }
 
-if [ "$which" = format ] || [ "$which" = all ]; then
-    echo "clang-format"
-    sources '*.c' '*.h' | xargs clang-format --dry-run --Werror
-fi
-if [ "$which" = structure ] || [ "$which" = all ]; then
-    echo "structure"
-    tools/structure.py
-fi
-if [ "$which" = tidy ] || [ "$which" = all ]; then
-    echo "clang-tidy"
+case $what in
+format) sources '*.c' '*.h' | xargs clang-format --dry-run --Werror ;;
+list) sources 'src/*.c' 'examples/*.c' | grep -v '^src/guest/' ;;
+file)
     # one file a process: with several the analyzer of Debian's clang-tidy 14 forgets va_start
-    hosted | xargs -P 2 -n 1 clang-tidy --quiet -p "$build" 2>/dev/null
-fi
-if [ "$which" = cppcheck ] || [ "$which" = all ]; then
-    echo "cppcheck"
+    printf '%s\n' "$@" | xargs -n 1 clang-tidy --quiet -p "$build" 2>/dev/null
     # it looks up no system header, and lists are macros of one
     lists=$(echo '#include <sys/queue.h>' | cc -E -M -x c - | grep -o '[^ ]*/sys/queue.h')
-    hosted | xargs cppcheck --quiet --include="$lists" --error-exitcode=1 --std=c11 --inline-suppr \
+    cppcheck --quiet --include="$lists" --error-exitcode=1 --std=c11 --inline-suppr \
         --enable=warning,performance,portability \
-        --suppress=missingIncludeSystem -D_GNU_SOURCE '-DCLO_VERSION="0"' -Iinclude -Isrc
-fi
+        --suppress=missingIncludeSystem -D_GNU_SOURCE '-DCLO_VERSION="0"' -Iinclude -Isrc "$@"
+    ;;
+*)
+    echo "lint.sh: \"$what\" is none of format, list, file" >&2
+    exit 2
+    ;;
+esac

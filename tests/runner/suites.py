@@ -1,0 +1,216 @@
+"""The suites and their parts: what each plays, what it depends on, how many slots it takes."""
+
+import os
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from . import play
+from .inputs import ROOT, TESTS, output
+from .passes import cache_folder
+from .schedule import ALL, PROCESSOR, Part
+
+SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1"}
+# Of the rounds that some tests repeat: those look for what is rare, not for what a compiler does.
+SHARE = {"CLOCHE_TEST_SHARE": "25"}
+# Programs that a test opens or starts, besides those that its command line names.
+OPENS = {"plugin": [f"tests/plugin_{name}.so" for name in
+                    ("good", "version", "symbol", "name", "schema", "approval")]}
+ALONE = {"starved", "bombs"}  # they take all memory or processors that they are given
+E2E = ["tests/e2e/", "examples/"]
+
+
+class Suites:
+    def __init__(self, build, fuzz_seconds, faults_seconds=None):
+        self.build = Path(build).resolve()
+        self.fuzz_seconds, self.faults_seconds = fuzz_seconds, faults_seconds
+
+    @cache
+    def tests(self):
+        return play.meson_tests(self.build)
+
+    def needs(self, test):
+        """What a test program of Meson's depends on, by its command line."""
+        places, programs, archives, image = [], [], [], False
+        for word in test["cmd"]:
+            path = Path(os.path.normpath(self.build / word))
+            if path.name == "python.image":
+                image = True
+            elif path.suffix == ".a":
+                archives.append(path.name)
+            elif not path.exists():  # an option
+                continue
+            elif path.is_relative_to(self.build):
+                programs.append(str(path.relative_to(self.build)))
+            elif path.is_relative_to(ROOT):
+                name = str(path.relative_to(ROOT))
+                places.append(name + "/" if path.is_dir() else name)
+        return {"places": places, "programs": programs + OPENS.get(test["name"], []), "image": image,
+                "archives": archives, "packages": ("build", "test")}
+
+    # ---- the quick ones ----
+
+    def unit_and_vm(self):
+        for test in self.tests():
+            yield Part("unit and vm", test["name"], lambda test=test: play.cmocka(test, self.build),
+                       self.needs(test), slots=ALL if test["name"] in ALONE else 1)
+
+    def _cases(self, suite, module, names, inputs, folder="cli", slots=1):
+        for name in names:
+            share = re.search(r" (\d+/\d+)$", name)
+            call = (name.partition(" ")[0], share[1] if share else "1/1")
+            yield Part(suite, f"{module.removesuffix('_test')} {name}".rstrip(),
+                       lambda call=call: play.cases(self.build, folder, module, *call),
+                       {**inputs, "places": [f"tests/{folder}/{module}.py", *inputs.get("places", ())]}, slots=slots)
+
+    def _shares(self, name, of):
+        return [f"{name} {number + 1}/{of}" for number in range(of)]
+
+    def cli(self):
+        tools = ["examples/example_tools.so"]
+        yield from self._cases("cli", "run_test", [*self._shares("Run", 3), "Usage"],
+                               {"commands": ["run", "serve", "image", "doctor"], "programs": tools, "image": True})
+        yield from self._cases("cli", "image_test", ["Image", "Doctor", "NoHypervisor"],
+                               {"commands": ["run", "serve", "image", "doctor"], "image": True,
+                                "places": ["examples/", "tools/hypervisor.sh"]})
+        yield from self._cases("cli", "scripts_test", [""],
+                               {"commands": ["run"], "image": True, "places": ["tests/scripts/"]}, slots=PROCESSOR)
+        yield from self._cases("cli", "serve_test", self._shares("Serve", 4),
+                               {"commands": ["serve", "run"], "programs": [*tools, "examples/embed"], "image": True,
+                                "places": ["examples/"]})
+        yield from self._cases("cli", "install_test", [""],
+                               {"commands": ["run", "serve", "image", "doctor"], "image": True, "programs": tools,
+                                "places": ["examples/", "include/", "docs/man/", "tools/install_image.sh", "meson.build",
+                                           "tests/cli/serve_test.py"]})
+        yield from self._cases("runner", "runner_test", ["Small", "Kept", "Order", "Reach"],
+                               {"places": ["*.c", "*.h", "*.build"], "everything": True}, folder="runner")
+
+    def end_to_end(self):
+        yield Part("end to end", "node", lambda: play.counted("e2e", ["tests/e2e/run.sh", self.build]),
+                   {"places": E2E, "commands": ["serve", "run"], "programs": ["examples/example_tools.so"],
+                    "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
+        yield Part("end to end", "python", lambda: play.counted(
+            "clients", ["tests/e2e/python/run.py", "--build", self.build]),
+                   {"places": E2E, "commands": ["serve", "run"], "programs": ["examples/example_tools.so"],
+                    "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
+
+    def hostile(self):
+        names = [*self._shares("Alone", 6), "Corpus", "Source", *self._shares("Together", 2)]
+        yield from self._cases("hostile", "hostile_test", names, {
+            "commands": ["run"], "programs": ["tests/hostile_driver", "tests/hostile_tools.so"], "image": True,
+            "places": ["tests/hostile/"]})
+
+    # ---- the long ones ----
+
+    def clean(self):
+        """A thousand runs of hostile Python each way; and with the fallback forced for all of it."""
+        tests = {test["name"]: test for test in self.tests()}
+        yield Part("clean", "thousand", lambda: play.cmocka(tests["clean"], self.build, {"CLOCHE_TEST_SHARE": "1000"}),
+                   self.needs(tests["clean"]), slots=PROCESSOR)
+
+        def fallback(name):
+            for row in play.cmocka(tests[name], self.build, {"CLOCHE_SCAN_FALLBACK": "1"}):
+                yield f"{row[0]} (CLOCHE_SCAN_FALLBACK)", *row[1:]
+        for name in ("rounds", "restore", "sandbox", "jail"):
+            yield Part("clean", f"{name}, by the fallback", lambda name=name: fallback(name), self.needs(tests[name]))
+
+    def cpython(self):
+        yield Part("cpython", "all", lambda: play.counted("cpython", ["tests/cpython/run.py", "--build", self.build]),
+                   {"places": ["tests/cpython/"], "commands": ["run"], "programs": ["tests/cpython_files.so"],
+                    "image": True}, slots=ALL)
+
+    def wasm(self):
+        yield Part("wasm", "all", lambda: play.counted("wasm", ["tests/wasm/run.py", "--build", self.build]),
+                   {"places": ["tests/wasm/", "tools/image/", "src/guest/", "src/abi/", "guests/python/"],
+                    "commands": ["image"], "programs": ["tests/wasm_driver"], "image": True,
+                    "packages": ("build", "image")}, slots=PROCESSOR)
+
+    def hw(self):
+        left_out = {line.split()[0] for line in (TESTS / "hw/timing.txt").read_text().splitlines()
+                    if line.split()[1:2] == ["*"]}
+        needs = [self.needs(test) for test in self.tests()
+                 if "cloche:vm" in test["suite"] and test["name"] not in left_out]
+        programs = {program for need in needs for program in need["programs"]}
+        kernels = sorted(path.name for path in (cache_folder() / "hw").glob("[0-9]*"))
+        yield Part("hw", "all", lambda: play.counted("hw", ["tests/hw/run.sh", self.build], timeout=2400),
+                   {"places": ["tests/hw/", "tests/hostile/"], "commands": ["run", "doctor", "image"], "image": True,
+                    "programs": [*programs, "tests/hostile_driver", "tests/hostile_tools.so",
+                                 "examples/example_tools.so"],
+                    "packages": ("build", "hw"), "values": {"the kernel that is booted": kernels}}, slots=PROCESSOR)
+
+    def reproducible(self):
+        yield Part("reproducible", "all", lambda: play.counted(
+            "reproducible", ["tests/image/reproducible.sh", self.build], timeout=3600),
+                   {"places": ["tests/image/reproducible.sh", "tools/hypervisor.sh"], "commands": ["image"],
+                    "values": {"the image's inputs": lambda: output("tools/image/inputs.sh")}, "image": True,
+                    "packages": ("build", "image")}, slots=PROCESSOR)
+
+    def _other(self, suite, options, group, setup=None, env=None):
+        """The C tests of a build in a folder of its own, of which only what is needed is made."""
+        folder = Path(f"{self.build}-{suite}")
+        image = str((self.build / "python.image").resolve())
+        environment = {**SHARE, **(env or {}), "CLOCHE_IMAGE": image}
+
+        def build():
+            if not (folder / "build.ninja").exists():
+                yield from play.check("meson setup", ["meson", "setup", folder, *options], env=setup)
+            yield from play.check("build without warnings", ["ninja", "-C", folder], env=env)
+
+        @cache
+        def tests():
+            return {test["name"]: test for test in play.meson_tests(folder)}
+        made = Part(suite, "build", build, {"everything": True, "packages": ("build", "test", group)}, slots=ALL)
+        yield made
+        for test in self.tests():
+            yield Part(suite, test["name"],
+                       lambda name=test["name"]: play.cmocka(tests()[name], folder, environment),
+                       {**self.needs(test), "packages": ("build", "test", group)}, after=made,
+                       slots=ALL if test["name"] in ALONE else 1)
+
+    def sanitizers(self):
+        yield from self._other("sanitizers", SANITIZE, "build", env=SANITIZERS)
+
+    def clang(self):
+        yield from self._other("clang", [], "lint", setup={"CC": "clang"})
+
+    # ---- what reads the tree ----
+
+    def tree(self):
+        """Documents and the structure of the sources; needs no build."""
+        yield Part("lint", "structure", lambda: play.check("structure", ["tools/structure.py"]),
+                   {"places": ["src/", "include/", "tools/structure.py"], "packages": ()})
+        yield from self._cases("lint", "structure_test", [""], {"places": ["tools/structure.py"], "packages": ()})
+        yield from self._cases("lint", "clients_table_test", [""], {
+            "places": ["docs/http-api.md", "tests/e2e/"], "packages": ()})
+        yield from self._cases("lint", "docs_test", [""], {
+            "places": ["docs/", "*.md", "*.c", "*.h", "*.py"], "packages": (), "values": {"names": lambda: output(
+                "git", "ls-files", "--cached", "--others", "--exclude-standard")}})
+
+    def lint(self):
+        yield from self.tree()
+        yield Part("lint", "format", lambda: play.check("format", ["tools/lint.sh", self.build, "format"]),
+                   {"places": ["*.c", "*.h", ".clang-format", "tools/lint.sh"], "packages": ("lint",)}, slots=PROCESSOR)
+        listed = subprocess.run(["tools/lint.sh", self.build, "list"], cwd=ROOT, capture_output=True, text=True,
+                                check=True).stdout
+        for name in listed.split():
+            yield Part("lint", name, lambda name=name: play.check(name, ["tools/lint.sh", self.build, "file", name]),
+                       {"places": [name, ".clang-tidy", "tools/lint.sh"], "sources": [name],
+                        "packages": ("build", "lint")}, slots=PROCESSOR)
+
+    # ---- never cached: they go on where they were ----
+
+    def fuzz(self):
+        yield Part("fuzz", "all", lambda: play.counted("fuzz", ["fuzz/run.sh", self.build, self.fuzz_seconds, "1"]),
+                   None, slots=PROCESSOR)
+
+    def faults(self):
+        words = ["tests/faults/run.py", "--build", self.build]
+        if self.faults_seconds:
+            words += ["--seconds", str(self.faults_seconds)]
+        yield Part("faults", "all", lambda: play.counted("faults", words, timeout=7200), None, slots=ALL)
+
+    QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "tree")
+    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "clean", "cpython", "wasm", "hw", "reproducible",
+           "sanitizers", "clang", "lint", "fuzz", "faults")
