@@ -79,7 +79,7 @@ class Report:
         self.plan, self.inputs, self.passes = plan, inputs, passes
         self.open = Counter(part.suite for part in parts)
         self.counts, self.cached = {suite: Counter() for suite in self.open}, Counter()
-        self.seconds, self.shown, self.when = Counter(), set(), []
+        self.start, self.shown, self.when = {}, set(), []  # start: {suite: when its first part began}
         self.say = print
 
     def _tell(self, what, name, detail, length):
@@ -99,7 +99,8 @@ class Report:
         if manifest and rows and not counts["failed"] and manifest == self._again(part):
             skipped = [(name, detail[-200:]) for name, outcome, detail in rows if outcome == "skipped"]
             self.passes.add(part.title, Pass(counts["passed"], skipped, time.time(), seconds, manifest))
-        self.seconds[part.suite] += seconds
+        begun = time.monotonic() - seconds
+        self.start[part.suite] = min(begun, self.start.get(part.suite, begun))
         self._count(part, counts)
 
     def _again(self, part):
@@ -125,9 +126,9 @@ class Report:
         if self.open[part.suite] == 0:
             counts, cached = self.counts[part.suite], self.cached[part.suite]
             text = ", ".join(f"{counts[what]} {what}" for what in ("passed", "failed", "skipped"))
-            seconds = self.seconds[part.suite]
+            seconds = time.monotonic() - self.start.get(part.suite, time.monotonic())
             self.say(f"== {part.suite}: {text}" + (f" ({cached} of them cached)" if cached else "") +
-                     (f" in {seconds:.0f} s" if seconds else ""))
+                     (f" in {seconds:.0f} s" if part.suite in self.start else ""))
 
     def end(self):
         """The last lines; the exit status."""

@@ -2,6 +2,7 @@
 # Fetch Debian's current cloud kernel, unpack it into the cache, and print its folder, which has
 # boot/vmlinuz-RELEASE and lib/modules/RELEASE (with modules.dep). Nothing is installed. The
 # metapackage says which kernel is current, so a security update needs no change here.
+# `kernel.sh --name` only prints which one that is, and fetches nothing but the package lists.
 set -euo pipefail
 cache=${CLOCHE_CACHE:-$HOME/.cache/cloche}/hw
 log=$(mktemp)
@@ -37,8 +38,9 @@ refresh() { # of the package lists, which may be old or absent
     fi >>"$log" 2>&1
 }
 
+if [ "${1:-}" = --name ]; then fetch() { :; }; fi
 if { resolve && fetch; } || { refresh && resolve && fetch; }; then
-    echo "$folder"
+    if [ "${1:-}" = --name ]; then echo "${folder##*/}"; else echo "$folder"; fi
     exit 0
 fi
 mkdir -p "$cache"

@@ -46,6 +46,7 @@ class Durations:
         return all(part.title in self.known for part in parts)
 
     def add(self, part, seconds):
+        """Of this run; what is expected stays as it was."""
         self.new[part.title] = round(seconds, 1)
 
     def save(self):
@@ -61,6 +62,7 @@ class Progress:
     def __init__(self, parts, durations):
         self.parts, self.durations = list(parts), durations
         self.running, self.done = {}, set()
+        self.took = self.hoped = 0.0  # seconds of the parts that have ended, as they were and as expected
         self.start = time.monotonic()
         self.lock = threading.RLock()
         self.stop = threading.Event()
@@ -81,7 +83,11 @@ class Progress:
                 if part not in self.done and part not in self.running]
         rest += [(max(self.durations.expected(part) - (now - since), 1), part.slots)
                  for part, since in self.running.items()]
-        return self._span(rest)
+        return self._span(rest) * self.pace()
+
+    def pace(self):
+        """How much longer than expected it takes: another machine, or one that is busy."""
+        return min(max((self.took + 30) / (self.hoped + 30), 0.2), 10)
 
     def line(self):
         passed, left = time.monotonic() - self.start, self.left()
@@ -110,6 +116,8 @@ class Progress:
             self.running.pop(part, None)
             self.done.add(part)
             if seconds:
+                self.took += seconds
+                self.hoped += self.durations.expected(part)
                 self.durations.add(part, seconds)
 
     def _tell(self):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from . import play
 from .inputs import ROOT, TESTS, output
-from .passes import cache_folder
 from .schedule import ALL, PROCESSOR, Part
 
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
@@ -133,12 +132,11 @@ class Suites:
         needs = [self.needs(test) for test in self.tests()
                  if "cloche:vm" in test["suite"] and test["name"] not in left_out]
         programs = {program for need in needs for program in need["programs"]}
-        kernels = sorted(path.name for path in (cache_folder() / "hw").glob("[0-9]*"))
         yield Part("hw", "all", lambda: play.counted("hw", ["tests/hw/run.sh", self.build], timeout=2400),
                    {"places": ["tests/hw/", "tests/hostile/"], "commands": ["run", "doctor", "image"], "image": True,
                     "programs": [*programs, "tests/hostile_driver", "tests/hostile_tools.so",
                                  "examples/example_tools.so"],
-                    "packages": ("build", "hw"), "values": {"the kernel that is booted": kernels}}, slots=PROCESSOR)
+                    "packages": ("build", "hw"), "values": {"the kernel that is booted": lambda: output("tests/hw/kernel.sh", "--name")}}, slots=PROCESSOR)
 
     def reproducible(self):
         yield Part("reproducible", "all", lambda: play.counted(
@@ -181,11 +179,11 @@ class Suites:
         """Documents and the structure of the sources; needs no build."""
         yield Part("lint", "structure", lambda: play.check("structure", ["tools/structure.py"]),
                    {"places": ["src/", "include/", "tools/structure.py"], "packages": ()})
-        yield from self._cases("lint", "structure_test", [""], {"places": ["tools/structure.py"], "packages": ()})
+        yield from self._cases("lint", "structure_test", [""], {"places": ["tools/structure.py", "src/", "include/"], "packages": ()})
         yield from self._cases("lint", "clients_table_test", [""], {
             "places": ["docs/http-api.md", "tests/e2e/"], "packages": ()})
         yield from self._cases("lint", "docs_test", [""], {
-            "places": ["docs/", "*.md", "*.c", "*.h", "*.py"], "packages": (), "values": {"names": lambda: output(
+            "places": ["docs/", "*.md", "*.c", "*.h", "*.S", "*.py"], "packages": (), "values": {"names": lambda: output(
                 "git", "ls-files", "--cached", "--others", "--exclude-standard")}})
 
     def lint(self):
