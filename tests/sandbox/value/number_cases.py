@@ -198,10 +198,13 @@ def disguise(chance, value):
 
 # ---- the cases ----
 
+LINES = []
+
+
 def say(operation, want, *arguments):
     if want is None:
         want = "none"
-    print(operation, int(want) if isinstance(want, bool) else want, *arguments, sep="\t")
+    LINES.append("\t".join([operation, str(int(want) if isinstance(want, bool) else want), *arguments]))
 
 
 def say_one(number):
@@ -304,9 +307,10 @@ def main():
     edges = limits()
     for number in edges:
         say_one(number)
-    for left in edges:
-        for right in edges:
-            say("order", order(left, right), coded(left), coded(right))
+    pairs = [(number, coded(number)) for number in edges]
+    for left, left_coded in pairs:
+        for right, right_coded in pairs:
+            say("order", order(left, right), left_coded, right_coded)
     for exponent in range(-1074, 1024):
         say_one(2.0**exponent)
     for exponent in range(-323, 309):
@@ -326,6 +330,7 @@ def main():
         say_counts(chance)
         say_texts(chance)
         say_fields(chance)
+    sys.stdout.write("\n".join(LINES) + "\n")  # at once: standard output may be unbuffered
 
 
 main()
