@@ -3,6 +3,7 @@
 #ifndef CLO_TESTS_SANDBOX_CALL_HOST_CALLS_FIXTURE_H
 #define CLO_TESTS_SANDBOX_CALL_HOST_CALLS_FIXTURE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -13,18 +14,61 @@
 #define MS 1000000ull
 
 static atomic_int sleeping, most_sleeping, slept, begun, opened;
+static pthread_mutex_t counts_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t counts_changed = PTHREAD_COND_INITIALIZER; /* one of those above */
 
 static inline void sleep_ms(long ms)
 {
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
-/* Wait, but not for ever. */
+/* The new value. */
+static inline int count_on(atomic_int *count, int by)
+{
+    pthread_mutex_lock(&counts_lock);
+    int now = atomic_fetch_add(count, by) + by;
+    pthread_cond_broadcast(&counts_changed);
+    pthread_mutex_unlock(&counts_lock);
+    return now;
+}
+
+/* Wait until the count has the value or, `or_more`, is above it, but not for ever. */
+static inline bool await_count(atomic_int *count, int value, bool or_more)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += 60;
+    bool timed_out = false, reached;
+    pthread_mutex_lock(&counts_lock);
+    for (;;) {
+        int now = atomic_load(count);
+        reached = now == value || (or_more && now > value);
+        if (reached || timed_out)
+            break;
+        timed_out = pthread_cond_timedwait(&counts_changed, &counts_lock, &end) != 0;
+    }
+    pthread_mutex_unlock(&counts_lock);
+    return reached;
+}
+
 static inline void wait_until(atomic_int *count, int value)
 {
-    for (int ms = 0; ms < 5000 && atomic_load(count) != value; ms++)
-        sleep_ms(1);
+    await_count(count, value, false);
     assert_int_equal(atomic_load(count), value);
+}
+
+static void enter(void)
+{
+    int now = count_on(&sleeping, 1);
+    int most = atomic_load(&most_sleeping);
+    while (now > most && !atomic_compare_exchange_weak(&most_sleeping, &most, now))
+        ;
+}
+
+static void leave(void)
+{
+    count_on(&sleeping, -1);
+    count_on(&slept, 1);
 }
 
 static int nap(void *context, const struct clo_value *arguments, struct clo_value *result,
@@ -32,15 +76,11 @@ static int nap(void *context, const struct clo_value *arguments, struct clo_valu
 {
     (void)context;
     (void)error;
-    int now = atomic_fetch_add(&sleeping, 1) + 1;
-    int most = atomic_load(&most_sleeping);
-    while (now > most && !atomic_compare_exchange_weak(&most_sleeping, &most, now))
-        ;
     int64_t ms = 0;
+    enter();
     clo_value_integer(clo_value_get(arguments, "ms"), &ms);
     sleep_ms((long)ms);
-    atomic_fetch_sub(&sleeping, 1);
-    atomic_fetch_add(&slept, 1);
+    leave();
     clo_value_set_integer(result, ms);
     return 0;
 }
@@ -56,15 +96,19 @@ static int echo(void *context, const struct clo_value *arguments, struct clo_val
     return clo_value_set_text_n(result, text, length);
 }
 
-/* Not before it is opened. */
+/* It waits until as many gates are opened as its number says: one, if it says nothing. */
 static int gate(void *context, const struct clo_value *arguments, struct clo_value *result,
                 struct clo_error *error)
 {
     (void)context;
     (void)result;
-    for (int ms = 0; ms < 60000; ms++, sleep_ms(1))
-        if (atomic_load(&opened))
-            return 0;
+    int64_t number = 1;
+    clo_value_integer(clo_value_get(arguments, "number"), &number);
+    enter();
+    bool open = await_count(&opened, (int)number, true);
+    leave();
+    if (open)
+        return 0;
     return clo_tool_fail(error, "%d arguments at a closed gate", (int)clo_value_count(arguments));
 }
 
@@ -76,7 +120,7 @@ static int large(void *context, const struct clo_value *arguments, struct clo_va
     (void)context;
     (void)arguments;
     (void)error;
-    atomic_fetch_add(&begun, 1);
+    count_on(&begun, 1);
     return clo_value_set_bytes(result, megabyte, sizeof megabyte);
 }
 
@@ -106,16 +150,17 @@ static int wordless(void *context, const struct clo_value *arguments, struct clo
 #define MS_SCHEMA                                                                                  \
     "{\"type\":\"object\",\"properties\":{\"ms\":{\"type\":\"integer\"}},\"required\":[\"ms\"]}"
 
+#define GATE_SCHEMA                                                                                \
+    "{\"properties\":{\"list\":{\"type\":\"array\"},\"number\":{\"type\":\"integer\"}}}"
+
 static const struct clo_tool tools[] = {
     {.name = "nap", .parameters = MS_SCHEMA, .call = nap},
-    {.name = "queue", .parameters = MS_SCHEMA, .call = nap, .serial = true},
+    {.name = "queue", .parameters = GATE_SCHEMA, .call = gate, .serial = true},
     {.name = "echo",
      .parameters = "{\"properties\":{\"text\":{\"type\":\"string\"}}}",
      .call = echo},
     {.name = "large", .call = large},
-    {.name = "gate",
-     .parameters = "{\"properties\":{\"list\":{\"type\":\"array\"}}}",
-     .call = gate},
+    {.name = "gate", .parameters = GATE_SCHEMA, .call = gate},
     {.name = "deep", .call = deep},
     {.name = "wordless", .call = wordless},
 };
@@ -163,6 +208,11 @@ static inline void begin(struct fixture *fixture, struct clo_limits wanted,
     struct clo_limits limits;
     assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, NULL), 0);
     clo_host_calls_begin(fixture->calls, &limits, cancel, abort_fd);
+}
+
+static inline void open_gates(int count)
+{
+    count_on(&opened, count);
 }
 
 static inline struct clo_call tool_call(struct fixture *fixture, const char *name,
