@@ -56,7 +56,7 @@ static void check_one(struct clo_sandbox *sandbox, const struct attack *attack)
 void contract_check_in_worker(const struct attack *attacks, size_t count)
 {
     struct clo_sandbox *here = open_sandbox(), *beside = open_sandbox();
-    size_t step = count / harness_rounds((unsigned)count);
+    size_t share = harness_rounds((unsigned)count), step = share < count ? count / share : 1;
     for (size_t i = 0; i < count; i += step) {
         if (attacks[i].prepare)
             continue;
