@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 
-#define RUNS 120
+#define RUNS 40      /* for each attack; more with a share above 100 */
 #define LOOK_NS 3000 /* how long a callback watches what it was given */
 
 /* ---- in the midst of a host call ---- */
