@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """The client libraries from PyPI against the program of a build folder. Each folder here that has a
-requirements.txt becomes a virtual environment below BUILD/clients, installed by version and hash and
-made anew when that file changes; each client_*.py in it is run there by itself, two at once.
+requirements.txt becomes a virtual environment in the cache (${CLOCHE_CACHE:-~/.cache/cloche}/clients),
+installed by version and hash, once for all builds, as a whole or not at all; each client_*.py in it is
+run there by itself, two at once.
 
     tests/e2e/python/run.py [--build BUILD] [--only PART-OF-A-FILE-NAME] [PART-OF-A-TEST-NAME]
 
@@ -9,11 +10,13 @@ Ends with one line: `clients: N passed, N failed, N skipped`.
 """
 
 import argparse
+import fcntl
+import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -54,28 +57,46 @@ def install_node():
         raise RuntimeError(done.stdout)
 
 
-def install(folder, place):
-    lock, mark = folder / "requirements.txt", place / "installed.txt"
-    if mark.exists() and mark.read_bytes() == lock.read_bytes():
-        return
-    shutil.rmtree(place, ignore_errors=True)
-    start = time.monotonic()
+def place_of(folder):
+    """Where the environment of a folder is, or shall be: another for other requirements and other Pythons."""
+    version = run([PYTHON, "-c", "import sys; print(sys.version, sys.platform)"]).stdout
+    key = hashlib.sha256(version.encode() + (folder / "requirements.txt").read_bytes()).hexdigest()[:16]
+    cache = Path(os.environ.get("CLOCHE_CACHE") or Path.home() / ".cache" / "cloche").resolve()
+    return cache / "clients" / f"{folder.name}-{key}"
+
+
+def install_into(folder, place):
     done = run([PYTHON, "-m", "venv", place])
     if done.returncode:
         raise RuntimeError(f"{PYTHON} makes no virtual environment; tools/deps.sh test installs what it "
                            f"needs: {done.stdout}")
     done = run([place / "bin" / "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile",
-                "--only-binary", ":all:", "-r", lock])
+                "--only-binary", ":all:", "-r", folder / "requirements.txt"])
     if done.returncode:
         raise NoNetwork(done.stdout) if NO_NETWORK.search(done.stdout) else RuntimeError(done.stdout)
-    shutil.copyfile(lock, mark)
+
+
+def install(folder, place):
+    """As a whole or not at all: it gets its name when it is complete. Only pip, which is not needed
+    again, knows the other one."""
+    if place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{place}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be installing the same
+        if place.exists():
+            return
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=place.name + ".new.") as outer:
+            install_into(folder, Path(outer, "place"))
+            Path(outer, "place").rename(place)
     say(f"{folder.name} installed in {time.monotonic() - start:.0f} s")
 
 
 def play(script, place, build, only):
     """(script, [(outcome, name, detail)])"""
     env = {**os.environ, **QUIET, "CLOCHE_BUILD": str(build), "PYTHONPATH": str(HERE),
-           "PYTHONPYCACHEPREFIX": str(build / "clients" / "bytecode")}  # big libraries: compiled once
+           "PYTHONPYCACHEPREFIX": str(place / "bytecode")}  # big libraries: compiled once
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     process = subprocess.Popen([place / "bin" / "python", script, only], stdout=subprocess.PIPE, env=env,
                                stderr=subprocess.STDOUT, text=True, errors="replace")
@@ -96,8 +117,8 @@ def scripts(part):
     return sorted(found, key=lambda script: -script.stat().st_size)  # the longest first, as good as any
 
 
-def prepare(files, build):
-    places = {script.parent: build / "clients" / script.parent.name for script in files}
+def prepare(files):
+    places = {script.parent: place_of(script.parent) for script in files}
     with ThreadPoolExecutor(AT_ONCE) as threads:
         jobs = [threads.submit(install_node), *(threads.submit(install, *one) for one in places.items())]
         for job in jobs:
@@ -131,7 +152,7 @@ def main():
         say(f"NO /dev/kvm HERE: {skipped} CLIENTS ARE NOT RUN")
     else:
         try:
-            passed, failed = play_all(files, prepare(files, build), build, arguments.test)
+            passed, failed = play_all(files, prepare(files), build, arguments.test)
         except NoNetwork as error:
             print(error)
             skipped = len(files)
