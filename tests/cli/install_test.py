@@ -87,7 +87,7 @@ class Install(unittest.TestCase):
         subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-o", embed, ROOT / "examples/embed/main.c",
                         *flags, "-lm"], check=True, cwd="/", timeout=GENEROUS)
         [image] = self.pkg_config("--variable=image")
-        env = {**self.environment, "CLOCHE_IMAGE": image, "PORT": "18089",
+        env = {**self.environment, "CLOCHE_IMAGE": image, "PORT": "0",
                "CLOCHE_SCRIPT": str(EXAMPLE / "offline.yaml")}
         with Host(str(embed), env=env) as host:
             self.assertEqual(host.ask(QUESTION)["status"], "completed")

@@ -6,7 +6,7 @@ import OpenAI from "openai";
 
 import { startModelServer } from "./model-server/server.mjs";
 import { ask, call, openRaw, parseEvents, until } from "./lib/http.mjs";
-import { EXAMPLE, PATIENT, startServer } from "./lib/server.mjs";
+import { BRIEF, EXAMPLE, PATIENT, startServer } from "./lib/server.mjs";
 
 const python = (code) => `Run this:\n\`\`\`python\n${code}\n\`\`\``;
 const outputOf = (response) => response.output
@@ -91,9 +91,12 @@ describe("code behind a model server", () => {
   });
 
   test("code: what loops for ever is stopped by its limit, and the model is told", async () => {
-    const { json } = await ask(server.url, { input: python("while True: pass") });
+    const brief = await startServer({ model, agent: BRIEF });
+    const { json } = await ask(brief.url, { input: python("while True: pass") });
     assert.equal(json.status, "completed");
     assert.match(outputOf(json), /TimeLimitExceeded|CpuLimitExceeded/);
+    assert.match(model.requests.at(-1).body.input.at(-1).output, /TimeLimitExceeded|CpuLimitExceeded/);
+    await brief.stop();
   });
 
   test("code: 32 at once, one of them for ever", async () => {

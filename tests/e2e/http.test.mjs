@@ -65,7 +65,7 @@ test("http: each event is one chunk", async () => {
 });
 
 test("http: a quiet stream carries comments", async () => {
-  model.setRules([{ steps: [{ say: "slow and steady", delay: 900 }] }]);
+  model.setRules([{ steps: [{ say: "slow and steady", delay: 300 }] }]); // after each event
   const reply = await call(server.url, "/responses", { body: { input: "x", stream: true } });
   assert.match(reply.text, /: keep-alive\n\n/);
   assert.equal(parseEvents(reply.text).at(-1).type, "response.completed");

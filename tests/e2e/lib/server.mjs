@@ -4,7 +4,6 @@
 //   server.url; server.log; await server.stop();   // SIGTERM, then waits for the end
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -17,6 +16,7 @@ const READY = /listening on (http:\/\/\S+)/;
 export const EXAMPLE = join(ROOT, "examples/hyperlight-codeact/agent.yaml");
 export const QUICK = join(HERE, "agents/quick.yaml");
 export const PATIENT = join(HERE, "agents/patient.yaml");
+export const BRIEF = join(HERE, "agents/brief.yaml");
 
 // Whatever would choose a real model, or another port, must not leak into a test.
 function cleanEnvironment(more) {
@@ -26,19 +26,9 @@ function cleanEnvironment(more) {
   return { ...Object.fromEntries(kept), CLOCHE_EXAMPLE_TOOLS: tools, ...more };
 }
 
-async function freePort() {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
-}
-
 export async function startServer({ agent = QUICK, env = {}, model, arguments: more = [] } = {}) {
-  const port = await freePort();
   const chosen = model ? { OPENAI_BASE_URL: model.url, OPENAI_API_KEY: "k", OPENAI_MODEL: "m" } : {};
-  const child = spawn(PROGRAM, ["serve", agent, "--port", String(port), ...more],
+  const child = spawn(PROGRAM, ["serve", agent, "--port", "0", ...more],
     { env: cleanEnvironment({ ...chosen, ...env }), stdio: ["ignore", "ignore", "pipe"], cwd: ROOT });
   const server = { child, log: "", url: null };
   process.once("exit", () => child.kill("SIGKILL"));
