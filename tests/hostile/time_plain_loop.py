@@ -2,7 +2,7 @@
 
 
 # expect: kind=limit limit=wall_ms|cpu_ms stderr_has=spin
-# limits: --time 4s --memory 64MiB
+# limits: --time 500ms --memory 64MiB
 def spin():
     n = 0
     while n >= 0:

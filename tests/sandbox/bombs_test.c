@@ -29,7 +29,7 @@
 void __sanitizer_purge_allocator(void); /* gcc 12 has no header for it */
 #endif
 
-#define CEILING (1024 * MIB)
+#define CEILING (256 * MIB) /* small: filling memory is most of what these tests cost */
 #define SLACK (48 * MIB)  /* processes are looked at one after the other while memory moves */
 #define LONG_WAIT 600000u /* ms; longer than any run or wait, on an emulated processor too */
 #define WORKERS_MAX 128
@@ -180,7 +180,7 @@ static bool is_refused_with_reason(const struct job *job)
 {
     return job->status == CLO_EBUSY && !job->result &&
            strstr(job->error.message, "there was no memory for this run within") &&
-           strstr(job->error.message, "of the 1 GiB that all sandboxes may use together") &&
+           strstr(job->error.message, "of the 256 MiB that all sandboxes may use together") &&
            strstr(job->error.hint, "sandbox.total_memory");
 }
 
@@ -226,12 +226,12 @@ static void sixty_four_bombs_at_once(void **state)
     static struct job jobs[BOMBS];
     size_t count = bombs_of(BOMBS, 8), patient = count - count / 4;
     struct sampler sampler;
-    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, count, 256);
-    struct clo_pool *others = make_pool(CLO_PLACEMENT_WORKER, 1, 64);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, count, 64);
+    struct clo_pool *others = make_pool(CLO_PLACEMENT_WORKER, 1, 48);
     start_sampling(&sampler);
     for (size_t i = 0; i < count; i++) {
         jobs[i] = (struct job){
-            .pool = pool, .code = bombs[i % BOMB_KINDS], .wait_ms = i >= patient ? 200 : LONG_WAIT};
+            .pool = pool, .code = bombs[i % BOMB_KINDS], .wait_ms = i >= patient ? 20 : LONG_WAIT};
         job_start(&jobs[i]);
     }
     for (int i = 0; i < 5; i++) { /* beside them */
@@ -262,7 +262,7 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
     size_t count = bombs_of(16, 6);
     enum clo_placement placement = *(enum clo_placement *)*state;
     struct sampler sampler;
-    struct clo_pool *pools[] = {make_pool(placement, 8, 256), make_pool(placement, 8, 300)};
+    struct clo_pool *pools[] = {make_pool(placement, 8, 64), make_pool(placement, 8, 76)};
     start_sampling(&sampler);
     for (size_t i = 0; i < count; i++) {
         jobs[i] =
@@ -287,7 +287,7 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
 static void idle_workers_keep_no_more_than_their_own_part(void **state)
 {
     (void)state;
-    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 3, 256);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 3, 64);
     static struct job jobs[6];
     for (size_t i = 0; i < 6; i++) {
         jobs[i] = (struct job){.pool = pool, .code = bombs[i % BOMB_KINDS], .wait_ms = LONG_WAIT};
@@ -312,8 +312,8 @@ static void idle_workers_keep_no_more_than_their_own_part(void **state)
 static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(void **state)
 {
     (void)state;
-    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 1, 512);
-    const char *code = "x = bytearray(400 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\n"
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 1, 128);
+    const char *code = "x = bytearray(90 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\n"
                        "print('full', flush=True)\nwhile True: pass";
     for (int i = 0; i < 2; i++) {
         long pids[WORKERS_MAX];
@@ -321,17 +321,17 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
         struct job job = {.pool = pool, .code = code, .wait_ms = LONG_WAIT, .cancel = cancel};
         job_start(&job);
         for (unsigned ms = 0; ms < LONG_WAIT; ms += 10) { /* until it has its memory */
-            if (find_workers(pids) == 1 && processes_resident(pids[0]) > 390 * MIB)
+            if (find_workers(pids) == 1 && processes_resident(pids[0]) > 88 * MIB)
                 break;
             runs_sleep(10);
         }
         assert_int_equal(find_workers(pids), 1);
-        assert_int_equal(look().used, 528 * MIB);
+        assert_int_equal(look().used, 144 * MIB);
         if (i == 0)
             kill((pid_t)pids[0], SIGKILL);
         else
             clo_cancel_trigger(cancel);
-        while (look().used == 528 * MIB)
+        while (look().used == 144 * MIB)
             ; /* at the very moment */
         uint64_t left = processes_resident(pids[0]);
         job_join(&job);
@@ -347,7 +347,7 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
 static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **state)
 {
     enum clo_placement placement = *(enum clo_placement *)*state;
-    struct clo_pool *full = make_pool(placement, 1, 700), *pool = make_pool(placement, 3, 400);
+    struct clo_pool *full = make_pool(placement, 1, 150), *pool = make_pool(placement, 3, 120);
     struct clo_cancel *stop = clo_cancel_create(), *cancel = clo_cancel_create();
     struct job holder = {
         .pool = full, .code = "import time\ntime.sleep(100)", .wait_ms = LONG_WAIT, .cancel = stop};
@@ -385,25 +385,25 @@ static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **sta
 static void sandboxes_by_themselves_count_for_their_life(void **state)
 {
     struct clo_sandbox_config config = {.image = runs_image,
-                                        .limits = {.memory = 480 * MIB},
+                                        .limits = {.memory = 104 * MIB},
                                         .placement = *(enum clo_placement *)*state};
     struct clo_sandbox *sandboxes[3];
     struct clo_pool *pool;
     struct clo_error error;
     for (int i = 0; i < 2; i++)
         assert_int_equal(clo_sandbox_create(&sandboxes[i], &config, &error), 0);
-    assert_int_equal(look().used, 992 * MIB);
+    assert_int_equal(look().used, 240 * MIB);
     assert_int_equal(clo_sandbox_create(&sandboxes[2], &config, &error), CLO_EBUSY);
-    assert_non_null(strstr(error.message, "it wants 496 MiB"));
+    assert_non_null(strstr(error.message, "it wants 120 MiB"));
     assert_null(sandboxes[2]);
     clo_sandbox_destroy(sandboxes[0]);
     assert_int_equal(clo_sandbox_create(&sandboxes[0], &config, &error), 0);
     clo_sandbox_destroy(sandboxes[0]);
     clo_sandbox_destroy(sandboxes[1]);
-    config.limits.memory = 1024 * MIB;
+    config.limits.memory = CEILING;
     assert_int_equal(clo_sandbox_create(&sandboxes[0], &config, &error), CLO_EINVALID);
     assert_int_equal(clo_pool_create(&pool, &config, 1, &error), CLO_EINVALID);
-    assert_non_null(strstr(error.message, "limit memory is 1 GiB"));
+    assert_non_null(strstr(error.message, "limit memory is 256 MiB"));
     config.limits.memory = 32 * MIB;
     assert_int_equal(clo_sandbox_create(&sandboxes[0], &config, &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "32 MiB; it must be from 48 MiB to 4 GiB"));
