@@ -20,6 +20,7 @@ if [ ! -d "$place" ]; then
     flock 9 # another run may be installing the same
 fi
 if [ ! -d "$place" ]; then
+    rm -rf "$place".new.* # of a run that was killed
     new=$(mktemp -d "$place.new.XXXXXX") || exit 1
     log=$(mktemp)
     trap 'rm -rf "$log" "$new"' EXIT

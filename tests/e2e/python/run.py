@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,6 +87,8 @@ def install(folder, place):
         fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be installing the same
         if place.exists():
             return
+        for left in place.parent.glob(place.name + ".new.*"):  # by a run that was killed
+            shutil.rmtree(left)
         start = time.monotonic()
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=place.name + ".new.") as outer:
             install_into(folder, Path(outer, "place"))
