@@ -1,7 +1,8 @@
 /* liar.c - a worker that has been taken over: what it sends its host is chosen by the run's code.
  *
  * Linked with the real zygote in the real worker's place, so that it stands where a worker stands.
- * For an honest answer the code is "good ...": it is then the run's result.
+ * For an honest answer the code is "good ...": it is then the run's result. After a result it says
+ * hello, as an honest worker does that has restored its micro-VM, but for the lie "no hello".
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "sandbox/worker/worker.h"
 
 static struct clo_frame_socket frames;
+static bool answered; /* a whole result was sent for this run */
 
 static void send_all(void)
 {
@@ -40,6 +42,7 @@ static void put_result(const char *text)
     struct clo_run_result result = {.result = (char *)text, .result_length = strlen(text)};
     clo_frame_put_result(&frames, &result, false);
     send_all();
+    answered = true;
 }
 
 static void put_body(struct clo_result_body body, const char *rest, size_t length)
@@ -105,6 +108,7 @@ static void lie_about_usage(struct clo_usage usage)
     struct clo_run_result result = {.result = "usage", .result_length = 5, .usage = usage};
     clo_frame_put_result(&frames, &result, false);
     send_all();
+    answered = true;
 }
 
 static void lie_in_time(const char *lie)
@@ -228,7 +232,8 @@ static void lie_in_frames(const char *lie)
     } else if (strcmp(lie, "two results") == 0) {
         put_result(lie);
         put_result("the second");
-    }
+    } else if (strcmp(lie, "no hello") == 0)
+        put_result(lie);
 }
 
 _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket, pid_t zygote,
@@ -247,12 +252,13 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket
             clo_frame_read_run(&frame, &order, &sequence, NULL))
             _exit(0);
         memcpy(code, order.code, order.code_length < 63 ? order.code_length : 63);
+        answered = false;
         if (strncmp(code, "good", 4) == 0)
             put_result(code);
         lie_in_frames(code);
         lie_in_calls(code); /* "silence" is nobody's */
         lie_in_time(code);
-        if (strncmp(code, "good", 4) == 0 && bootstrap->pooled)
+        if (answered && bootstrap->pooled && strcmp(code, "no hello") != 0)
             say_hello(0);
     }
 }

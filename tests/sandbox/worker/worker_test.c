@@ -160,6 +160,7 @@ static const struct lie {
     {"an id of zero", NULL, "refused", 0},
     {"calls beyond the limit", NULL, "5", 0},
     {"two results", NULL, "two results", 0},
+    {"no hello", NULL, "no hello", 0}, /* the host waits for it for 20 s before the next run */
     {"naps one after another", "after its time was up", NULL, 200},
     {"naps that are waits", "did not end in time", NULL, 200},
     {"processor time for ever", "more processor time than its limit", NULL, 60000, 100},
