@@ -104,10 +104,12 @@ class Suites:
     # ---- the long ones ----
 
     def clean(self):
-        """A thousand runs of hostile Python each way; and with the fallback forced for all of it."""
+        """Ten times what the quick suite plays, which is a thousand runs of hostile Python each way; and
+        with the fallback forced."""
         tests = {test["name"]: test for test in self.tests()}
-        yield Part("clean", "thousand", lambda: play.cmocka(tests["clean"], self.build, {"CLOCHE_TEST_SHARE": "1000"}),
-                   self.needs(tests["clean"]), slots=PROCESSOR)
+        for name in ("clean", "rounds", "contract_machine", "contract_race"):
+            yield Part("clean", name, lambda name=name: play.cmocka(
+                tests[name], self.build, {"CLOCHE_TEST_SHARE": "1000"}), self.needs(tests[name]), slots=PROCESSOR)
 
         def fallback(name):
             for row in play.cmocka(tests[name], self.build, {"CLOCHE_SCAN_FALLBACK": "1"}):
