@@ -17,16 +17,30 @@
 
 #define FAULTS_MAX 400000 /* calls of one case that are told apart */
 
+/* A call that can fail: hashes of its site and of its path (gate.c), which are the same in every
+ * process of one program, and where it returns to, which is the same in those of one runner. */
+struct faults_call {
+    uint64_t site, path;
+    const void *caller;
+};
+
+/* Which call fails: none, for all are counted; the one with a number, counted from 1; the nth, from
+ * 0, on a path. */
+enum faults_aim { FAULTS_NONE, FAULTS_NUMBER, FAULTS_PATH };
+
 /* Of the run in this process; lies in memory shared with the runner. */
 struct faults_run {
-    unsigned long target; /* which call fails, counted from 1; 0: none, count only */
-    atomic_ulong calls;   /* that could have failed */
-    atomic_bool hit;      /* the target was reached */
-    int left_open;        /* descriptors, after the run without a fault */
-    char what[32];        /* the function that failed, */
-    char where[192];      /* and who called it, innermost first */
-    /* In a counting run, of each call: hashes of its site and of its path (gate.c). */
-    uint32_t sites[FAULTS_MAX], paths[FAULTS_MAX];
+    enum faults_aim aim;
+    unsigned long number, nth;
+    uint64_t path;
+    const void *caller; /* of the path's calls, or NULL */
+    atomic_ulong calls; /* that could have failed; with a path, those that were looked at */
+    atomic_ulong met;   /* on the path */
+    atomic_bool hit;    /* the target was reached */
+    int left_open;      /* descriptors, after the run without a fault */
+    char what[32];      /* the function that failed, */
+    char where[192];    /* and who called it, innermost first */
+    struct faults_call seen[FAULTS_MAX]; /* when all are counted */
 };
 
 /* The gate. `arm` before the case's setup, `disarm` after its teardown or its failed assertion. */
@@ -45,6 +59,13 @@ bool faults_leave_thread(void);
 enum faults_owner { FAULTS_LIBRARY, FAULTS_PRODUCT, FAULTS_TEST };
 enum faults_owner faults_owner(const void *address);
 void faults_learn_places(void);
+/* The address as an offset into its file and the file's name: the same wherever that is loaded. */
+uint64_t faults_where(const void *address);
+static inline uint64_t faults_mix(uint64_t sum, uint64_t value)
+{
+    sum = (sum ^ value) * 0x9e3779b97f4a7c15u;
+    return sum ^ sum >> 32;
+}
 /* `function+offset`, of the program's own symbol table, or "?". */
 const char *faults_name(const void *address, size_t *offset);
 

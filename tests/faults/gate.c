@@ -1,14 +1,13 @@
-/* gate.c - counts the calls that can fail, and picks the one that does. */
-#include <execinfo.h>
+/* gate.c - looks at the calls that can fail, and picks the one that does.
+ *
+ * In the counting run every call is looked at. In a run with a fault only those are that come from
+ * where the target comes from; the others cost a comparison.
+ */
 #include <stdio.h>
 #include <string.h>
 
 #include "faults.h"
-
-void __lsan_disable(void);
-void __lsan_enable(void);
-
-#define DEPTH 24 /* frames that are looked at */
+#include "stack.h"
 
 /* How finely calls are told apart: by the innermost frames, be they a library's, and of the others
  * by the innermost ones of the product and the test. */
@@ -22,10 +21,7 @@ static __thread bool busy, ours; /* `ours`: the thread runs code of the product 
 
 void faults_arm(struct faults_run *run)
 {
-    void *first[1];
-    __lsan_disable();
-    backtrace(first, 1); /* loads what it needs now */
-    __lsan_enable();
+    faults_stack_warm_up();
     ours = true;
     atomic_store(&armed, run);
 }
@@ -47,26 +43,27 @@ bool faults_leave_thread(void)
     return was;
 }
 
-static uint32_t hash(struct grain grain, void *const *frames, int count)
+/* The same in every process of one program, wherever it and its libraries lie. */
+static uint64_t hash(struct grain grain, const struct faults_stack *stack)
 {
-    uint32_t sum = 2166136261u;
-    for (int i = 0, own = 0; i < count && own < grain.own_max; i++) {
-        bool is_own = faults_owner(frames[i]) != FAULTS_LIBRARY;
+    uint64_t sum = 1;
+    for (int i = 0, own = 0; i < stack->count && own < grain.own_max; i++) {
+        bool is_own = faults_owner(stack->frames[i]) != FAULTS_LIBRARY;
         if (i < grain.innermost || is_own)
-            sum = (sum ^ (uint32_t)(uintptr_t)frames[i]) * 16777619u;
+            sum = faults_mix(sum, faults_where(stack->frames[i]));
         own += is_own;
     }
-    return sum ? sum : 1;
+    return sum;
 }
 
-static void describe(struct faults_run *run, const char *what, void *const *frames, int count)
+static void describe(struct faults_run *run, const char *what, const struct faults_stack *stack)
 {
     snprintf(run->what, sizeof run->what, "%s", what);
     size_t used = 0;
     int named = 0;
-    for (int i = 0; i < count && named < 5 && used < sizeof run->where; i++) {
+    for (int i = 0; i < stack->count && named < 5 && used < sizeof run->where; i++) {
         size_t offset;
-        const char *name = faults_name(frames[i], &offset);
+        const char *name = faults_name(stack->frames[i], &offset);
         if (*name == '?')
             continue;
         int more = snprintf(run->where + used, sizeof run->where - used, "%s%s+0x%zx",
@@ -77,30 +74,46 @@ static void describe(struct faults_run *run, const char *what, void *const *fram
 }
 
 /* Whether a test has called the library that makes the call. */
-static bool is_for_test(void *const *frames, int count)
+static bool is_for_test(const struct faults_stack *stack)
 {
     int i = 0;
-    while (i < count && faults_owner(frames[i]) == FAULTS_LIBRARY)
+    while (i < stack->count && faults_owner(stack->frames[i]) == FAULTS_LIBRARY)
         i++;
-    return i < count && faults_owner(frames[i]) == FAULTS_TEST;
+    return i < stack->count && faults_owner(stack->frames[i]) == FAULTS_TEST;
 }
 
-static bool decide(struct faults_run *run, const char *what, const void *caller)
+/* What a stack means is found once for each. */
+static const struct faults_stack *look(const void *caller, const void *frame)
 {
-    void *stack[DEPTH];
-    int count = backtrace(stack, DEPTH), first = 0;
-    while (first < count && stack[first] != caller)
-        first++;
-    if (is_for_test(stack + first, count - first))
-        return false;
-    unsigned long number = atomic_fetch_add(&run->calls, 1) + 1;
-    if (!run->target && number <= FAULTS_MAX) {
-        run->sites[number - 1] = hash(site, stack + first, count - first);
-        run->paths[number - 1] = hash(path, stack + first, count - first);
+    struct faults_stack *stack = faults_stack_take(caller, frame);
+    if (!stack->is_known) {
+        stack->for_test = is_for_test(stack);
+        stack->site = hash(site, stack);
+        stack->path = hash(path, stack);
+        stack->is_known = true;
     }
-    if (number != run->target)
+    return stack;
+}
+
+static bool is_target(struct faults_run *run, const struct faults_stack *stack)
+{
+    unsigned long number = atomic_fetch_add(&run->calls, 1) + 1;
+    switch (run->aim) {
+    case FAULTS_NONE:
+        if (number <= FAULTS_MAX)
+            run->seen[number - 1] = (struct faults_call){stack->site, stack->path, stack->caller};
         return false;
-    describe(run, what, stack + first, count - first);
+    case FAULTS_NUMBER: return number == run->number;
+    default: return stack->path == run->path && atomic_fetch_add(&run->met, 1) == run->nth;
+    }
+}
+
+static bool decide(struct faults_run *run, const char *what, const void *caller, const void *frame)
+{
+    const struct faults_stack *stack = look(caller, frame);
+    if (stack->for_test || !is_target(run, stack))
+        return false;
+    describe(run, what, stack);
     atomic_store(&run->hit, true);
     return true;
 }
@@ -110,8 +123,12 @@ bool faults_hit(const char *what, const void *caller)
     struct faults_run *run = atomic_load_explicit(&armed, memory_order_relaxed);
     if (!run || busy || !ours || faults_owner(caller) == FAULTS_TEST)
         return false;
+    if (run->aim != FAULTS_NONE && atomic_load_explicit(&run->hit, memory_order_relaxed))
+        return false;
+    if (run->aim == FAULTS_PATH && run->caller && caller != run->caller)
+        return false;
     busy = true;
-    bool hit = decide(run, what, caller);
+    bool hit = decide(run, what, caller, __builtin_frame_address(0));
     busy = false;
     return hit;
 }

@@ -119,6 +119,19 @@ enum faults_owner faults_owner(const void *address)
     return place ? place->owner : FAULTS_LIBRARY;
 }
 
+uint64_t faults_where(const void *address)
+{
+    struct dl_find_object found;
+    if (_dl_find_object((void *)((uintptr_t)address - 1), &found))
+        return 0; /* code made at run time */
+    const struct link_map *file = found.dlfo_link_map;
+    const char *slash = strrchr(file->l_name, '/');
+    uint64_t sum = 1;
+    for (const char *c = slash ? slash + 1 : file->l_name; *c; c++)
+        sum = faults_mix(sum, (unsigned char)*c);
+    return faults_mix(sum, (uintptr_t)address - file->l_addr);
+}
+
 const char *faults_name(const void *address, size_t *offset)
 {
     const struct place *place = find((uintptr_t)address - 1);

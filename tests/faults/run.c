@@ -101,7 +101,7 @@ _Noreturn void faults_run_case(struct faults_run *told, const struct faults_case
     fflush(NULL);
     if (failed)
         _exit(FAULTS_ASSERTED);
-    if (!run->target) /* what the product keeps open between runs by design */
+    if (run->aim == FAULTS_NONE) /* what the product keeps open between runs by design */
         run->left_open = count_open(false) - open_before;
     if (count_open(false) - open_before > run->left_open) {
         count_open(true);

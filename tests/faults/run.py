@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """Every call of the unit tests that can fail, fails: what that does to the product.
 
-Builds the unit tests with -Dfaults=true, AddressSanitizer and UBSan. A program's faults are shared
-among some processes, as most of a run is waiting; each takes at most --seconds. A case counts as
-passed when no fault made it die, hang, lose memory or keep a descriptor; findings that expected.txt
-explains are told, and do not count as failures. The last line is
-`faults: N passed, N failed, N skipped`.
+Builds the unit tests with -Dfaults=true, AddressSanitizer and UBSan. A program has some runs at once,
+as most of a run is waiting, for at most --seconds. What it has visited is kept (visited.py), and the
+next run of the same program goes on with what is left; each finding is made again. A case counts as
+passed when no fault, of this run or of an earlier one, made it die, hang, lose memory or keep a
+descriptor; findings that expected.txt explains are told, and do not count as failures. The last line
+is `faults: N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -17,14 +18,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import visited
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OPTIONS = ["-Dfaults=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debug",
-           "-Dc_args=-fno-omit-frame-pointer"]
-SHARES = 3
+           "-Dc_args=-fno-omit-frame-pointer",
+           # It depends on the folder of the build, and the program of the workers lies within each test.
+           "-Dc_link_args=-Wl,--build-id=none"]
+AT_ONCE = 3  # runs of one program
+WHOLE = 3600  # seconds: also further calls on paths that were visited
 NOT_HERE = 77  # exit status of a program that this machine cannot run
 SUMMARY = re.compile(r"^\S+: (\d+) cases, \d+ with findings, (\d+) skipped; (\d+) faults: \d+ passed, (\d+) told, "
-                     r".*; left: (\d+) of (\d+) sites, (\d+) of (\d+) paths, ", re.M)
+                     r"\d+ findings, (\d+) not reached; before: (\d+) sites, (\d+) paths, (\d+) calls; "
+                     r"left: (\d+) of \d+ findings, (\d+) of (\d+) sites, (\d+) of (\d+) paths, ", re.M)
+COLUMNS = ["cases", "skipped", "faults", "told", "unreached", "sites_before", "paths_before", "calls_before",
+           "findings_left", "sites_left", "sites", "paths_left", "paths"]
 FINDING = re.compile(r"^   FINDING (\w+: \w+).*\n(?:      .*\n)*", re.M)
 # LeakSanitizer looks when the runner asks it, not at exits of helpers. The sanitizer keeps the signals that
 # tell of a wrong pointer: cmocka's handler would make of one a case that merely failed.
@@ -45,14 +54,48 @@ def unit_tests(folder):
                   if any(suite.endswith(":unit") for suite in test["suite"]) and test["cmd"][0].endswith("_test"))
 
 
-def run(program, share, environment, seconds):
-    environment = {**environment, "FAULTS_SECONDS": str(seconds), "FAULTS_SHARE": f"{share}/{SHARES}"}
+def key_maker(folder, image):
+    """Of the programs in a build: they run with the same libraries beside them, image and harness."""
+    files = [HERE / name for name in ("run.py", "visited.py", "expected.txt")]
+    return visited.Keys(files + [image] * image.exists(), sorted(folder.glob("tests/*.so")), [ASAN, UBSAN])
+
+
+def visited_file(store, keys, program):
+    """None where nothing can be kept: everything is visited then."""
+    try:
+        return store.open(program.name, keys.of(program))
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"faults: {program.name}: what is visited is not kept: {error}", flush=True)
+        return None
+
+
+def run(program, environment, seconds, file):
+    environment = {**environment, "FAULTS_SECONDS": str(seconds), "FAULTS_JOBS": str(AT_ONCE)}
+    if file:
+        environment["FAULTS_VISITED"] = str(file)
+    if seconds >= WHOLE:
+        environment["FAULTS_REST"] = "1"
     try:
         done = subprocess.run([program], env=environment, timeout=seconds + 240, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return None if done.returncode == NOT_HERE else done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as late:
         return (late.stdout or b"").decode("utf-8", "replace") + f"\nstopped {seconds + 240} s after its start\n"
+
+
+def how_far(sums):
+    """What a program had visited, what it visits now, what is left."""
+    words = [f"{sums['faults']} faults, {sums['failed']} of {sums['cases']} cases with findings"]
+    if sums["sites_before"] + sums["paths_before"]:
+        words.append("before: {sites_before} sites, {paths_before} paths".format(**sums))
+    if sums["unreached"]:
+        words.append(f"{sums['unreached']} not reached")
+    left = ["{} of {} {}".format(sums[what + "_left"], sums[what], what)
+            for what in ("sites", "paths") if sums[what + "_left"]]
+    if sums["findings_left"]:
+        left.insert(0, f"{sums['findings_left']} earlier findings")
+    words.append("LEFT " + ", ".join(left) if left else "nothing left")
+    return "; ".join(words)
 
 
 class Report:
@@ -62,8 +105,7 @@ class Report:
         self.known = [line.split("\t") for line in (HERE / "expected.txt").read_text().splitlines()
                       if line and not line.startswith("#")]
         self.reasons = dict.fromkeys((reason for _, reason in self.known), 0)
-        self.total = dict.fromkeys([
-            "passed", "failed", "skipped", "faults", "told", "sites_left", "sites", "paths_left", "paths"], 0)
+        self.total = dict.fromkeys(["passed", "failed", *COLUMNS], 0)
 
     def is_known(self, finding):
         for pattern, reason in self.known:
@@ -72,40 +114,37 @@ class Report:
                 return True
         return False
 
-    def program(self, name, outputs):
-        """Take the outputs of one program's shares; say what came of them."""
-        if None in outputs:
+    def program(self, name, output):
+        """Take the output of one program; say what came of it."""
+        if output is None:
             print(f"faults: {name}: IS NOT RUN: WHAT IT NEEDS IS NOT HERE", flush=True)
             self.total["skipped"] += 1
             return
-        ours = [match for output in outputs for match in FINDING.finditer(output) if not self.is_known(match[0])]
+        ours = [match for match in FINDING.finditer(output) if not self.is_known(match[0])]
         for match in ours:
             print(match[0].rstrip())
-        summaries = [SUMMARY.search(output) for output in outputs]
-        if not all(summaries):
-            print(f"faults: {name}: no summary\n" + next(o for o, s in zip(outputs, summaries) if not s)[-2000:])
+        summary = SUMMARY.search(output)
+        if not summary:
+            print(f"faults: {name}: no summary\n" + output[-2000:])
             self.total["failed"] += 1
             return
-        rows = [list(map(int, summary.groups())) for summary in summaries]
-        cases, skipped = rows[0][:2]  # each share has them all
-        bad = len({match[1] for match in ours})
-        sums = dict(zip(["faults", "told", "sites_left", "sites", "paths_left", "paths"],
-                        (sum(column) for column in list(zip(*rows))[2:])),
-                    passed=cases - bad, failed=bad, skipped=skipped)
+        sums = dict(zip(COLUMNS, map(int, summary.groups())))
+        sums["failed"] = len({match[1] for match in ours})
+        sums["passed"] = sums["cases"] - sums["failed"]
         for what, count in sums.items():
             self.total[what] += count
-        left = "".join(f", LEFT {sums[what + '_left']} of {sums[what]} {what}"
-                       for what in ("sites", "paths") if sums[what + "_left"])
-        print(f"faults: {name}: {sums['faults']} faults, {bad} of {cases} cases with findings{left}", flush=True)
+        print(f"faults: {name}: {how_far(sums)}", flush=True)
 
     def end(self):
-        if not self.total["faults"]:
+        if not self.total["faults"] + self.total["sites_before"]:
             print("faults: NOTHING FAILED: the calls of the product are not reached")
             self.total["failed"] += 1
         for reason, count in self.reasons.items():
             print(f"faults: {count} findings are expected: {reason}")
-        print("faults: {faults} faults, {told} of them made the test say so; left for lack of time: {sites_left} "
-              "of {sites} sites, {paths_left} of {paths} further paths to them".format(**self.total))
+        print("faults: {faults} faults, {told} of them made the test say so; earlier runs had visited {sites_before} "
+              "sites and {paths_before} further paths to them".format(**self.total))
+        print("faults: left for lack of time: {sites_left} of {sites} sites, {paths_left} of {paths} further paths"
+              .format(**self.total))
         print("faults: {passed} passed, {failed} failed, {skipped} skipped".format(**self.total))
         return 1 if self.total["failed"] or not self.total["passed"] else 0
 
@@ -113,21 +152,26 @@ class Report:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="the build whose image is used")
-    parser.add_argument("--seconds", type=int, default=3600,
-                        help="at most, for each share of a test program (3600)")
+    parser.add_argument("--seconds", type=int, default=WHOLE, help=f"at most, for each test program ({WHOLE})")
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs of these programs visited")
     parser.add_argument("names", nargs="*", help="test programs, such as value_test (all)")
     arguments = parser.parse_args()
     folder = ROOT / f"{arguments.build}-faults"
     build(folder)
-    environment = {**os.environ, "ASAN_OPTIONS": ASAN, "UBSAN_OPTIONS": UBSAN,
-                   "CLOCHE_IMAGE": str((ROOT / arguments.build / "python.image").resolve())}
+    image = (ROOT / arguments.build / "python.image").resolve()
+    environment = {**os.environ, "ASAN_OPTIONS": ASAN, "UBSAN_OPTIONS": UBSAN, "CLOCHE_IMAGE": str(image)}
     programs = [path for path in unit_tests(folder) if not arguments.names or path.name in arguments.names]
-    report = Report()
-    with concurrent.futures.ThreadPoolExecutor(SHARES * os.cpu_count()) as pool:
-        running = [(path, [pool.submit(run, path, share, environment, arguments.seconds) for share in range(SHARES)])
-                   for path in programs]
-        for path, shares in running:
-            report.program(path.name, [share.result() for share in shares])
+    store, keys, report = visited.Store(visited.default_folder()), key_maker(folder, image), Report()
+    store.clean_up()
+
+    def run_program(path):
+        if arguments.fresh:
+            store.forget(path.name)
+        return run(path, environment, arguments.seconds, visited_file(store, keys, path))
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, output in zip(programs, pool.map(run_program, programs)):
+            report.program(path.name, output)
     return report.end()
 
 

@@ -27,6 +27,7 @@ struct faults_case {
     const char *group;
     const struct CMUnitTest *test;
     CMFixtureFunction setup, teardown;
+    int left_open; /* descriptors, after the run without a fault: what is kept open by design */
 };
 
 /* Run the case in this process, which ends with a verdict. */

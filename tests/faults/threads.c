@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "faults.h"
+#include "stack.h"
 
 void *__interceptor_malloc(size_t size);
 void __interceptor_free(void *block);
@@ -21,6 +22,7 @@ static void *start_thread(void *given)
         faults_enter_thread();
     void *result = start.routine(start.argument);
     faults_leave_thread();
+    faults_stack_forget();
     return result;
 }
 
