@@ -16,6 +16,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import visited
@@ -83,6 +84,25 @@ def run(program, environment, seconds, file):
         return (late.stdout or b"").decode("utf-8", "replace") + f"\nstopped {seconds + 240} s after its start\n"
 
 
+def check_harness(program, keys, environment):
+    """The program's fault is found by a first run and by the next, which has nothing else left. What is
+    wrong, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = visited_file(visited.Store(folder), keys, program)
+        outputs = [run(program, environment, 10, file) or "" for _ in range(2)]
+    found = [sorted(FINDING.findall(output)) for output in outputs]
+    first, second = (SUMMARY.search(output) for output in outputs)
+    if not first or not second:
+        return "no summary:\n" + outputs[-1][-2000:]
+    first, second = (dict(zip(COLUMNS, map(int, match.groups()))) for match in (first, second))
+    before = second["sites_before"] + second["paths_before"] + second["calls_before"]
+    if not found[0] or found[0] != found[1]:
+        return f"the planted fault is not found in both runs: {found}"
+    if not before or second["faults"] != len(found[1]) or before + len(found[1]) < first["faults"]:
+        return f"the second run does not go on from the first: {first}, then {second}"
+    return None
+
+
 def how_far(sums):
     """What a program had visited, what it visits now, what is left."""
     words = [f"{sums['faults']} faults, {sums['failed']} of {sums['cases']} cases with findings"]
@@ -113,6 +133,12 @@ class Report:
                 self.reasons[reason] += 1
                 return True
         return False
+
+    def harness(self, wrong):
+        """Take what is wrong with the harness itself, or None."""
+        if wrong:
+            print(f"faults: the harness itself: {wrong}", flush=True)
+        self.total["failed" if wrong else "passed"] += 1
 
     def program(self, name, output):
         """Take the output of one program; say what came of it."""
@@ -163,6 +189,7 @@ def main():
     programs = [path for path in unit_tests(folder) if not arguments.names or path.name in arguments.names]
     store, keys, report = visited.Store(visited.default_folder()), key_maker(folder, image), Report()
     store.clean_up()
+    report.harness(check_harness(folder / "tests" / "faults" / "planted_test", keys, environment))
 
     def run_program(path):
         if arguments.fresh:
