@@ -5,7 +5,12 @@
  * (memory.c, calls.c); each call asks the gate (gate.c) whether it is the one that fails. Calls of
  * the tests themselves never fail (places.c knows them), nor do the threads that tests start
  * (threads.c). The runner (runner.c) stands in for cmocka's: it runs each case once to count, then
- * once for each fault, every run in a process of its own (run.c).
+ * once for each fault, every run in a process of its own (run.c). A fault is named by its path, that
+ * is by who called (stack.c); those that earlier runs have seen to are passed over (visited.c).
+ *
+ * A program by itself takes from its environment: FAULTS_SECONDS, FAULTS_JOBS (runs at once),
+ * FAULTS_VISITED (a file, see visited.h), FAULTS_CASE (no other case), and with that FAULTS_TARGET (the
+ * number of one call: it fails here, for a debugger).
  */
 #ifndef CLO_TESTS_FAULTS_H
 #define CLO_TESTS_FAULTS_H
