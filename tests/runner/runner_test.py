@@ -282,7 +282,7 @@ class Reach(unittest.TestCase):
         self.assertEqual({title.partition(":")[0] for title in {*self.parts} - {*self.manifests}}, {"fuzz", "faults"})
 
     def test_a_file_of_serve(self):
-        self.assertEqual(self.suites("src/serve/router.c") - {"runner"},
+        self.assertEqual(self.suites("src/serve/router.c") - {"harness"},
                          {"unit and vm", "cli", "end to end", "sanitizers", "clang", "lint"})
         reached = self.reached("src/serve/store/store.c")
         self.assertIn("unit and vm: store", reached)

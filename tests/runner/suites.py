@@ -83,8 +83,13 @@ class Suites:
                                {"commands": ["run", "serve", "image", "doctor"], "image": True, "programs": tools,
                                 "places": ["examples/", "include/", "docs/man/", "tools/install_image.sh", "meson.build",
                                            "tests/cli/serve_test.py"]})
-        yield from self._cases("runner", "runner_test", ["Small", "Kept", "Order", "Reach"],
-                               {"places": ["*.c", "*.h", "*.build"], "everything": True}, folder="runner")
+
+    def harness(self):
+        """What looks after the tests is tested, too."""
+        yield from self._cases("harness", "runner_test", ["Small", "Kept", "Order"], {}, folder="runner")
+        yield from self._cases("harness", "runner_test", ["Reach"], {"everything": True}, folder="runner")
+        yield from self._cases("harness", "visited_test", [""], {"places": ["tests/faults/"]}, folder="faults")
+        yield from self._cases("harness", "targets_test", [""], {"places": ["fuzz/"]}, folder="fuzz")
 
     def end_to_end(self):
         yield Part("end to end", "node", lambda: play.counted("e2e", ["tests/e2e/run.sh", self.build]),
@@ -211,6 +216,6 @@ class Suites:
             words += ["--seconds", str(self.faults_seconds)]
         yield Part("faults", "all", lambda: play.counted("faults", words, timeout=7200), None, slots=ALL)
 
-    QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "tree")
-    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "clean", "cpython", "wasm", "hw", "reproducible",
+    QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
+    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "clean", "cpython", "wasm", "hw", "reproducible",
            "sanitizers", "clang", "lint", "fuzz", "faults")
