@@ -29,7 +29,7 @@
 void __sanitizer_purge_allocator(void); /* gcc 12 has no header for it */
 #endif
 
-#define CEILING (256 * MIB) /* small: filling memory is most of what these tests cost */
+#define CEILING (384 * MIB) /* small: filling memory is most of what these tests cost */
 #define SLACK (48 * MIB)  /* processes are looked at one after the other while memory moves */
 #define LONG_WAIT 600000u /* ms; longer than any run or wait, on an emulated processor too */
 #define WORKERS_MAX 128
@@ -180,7 +180,7 @@ static bool is_refused_with_reason(const struct job *job)
 {
     return job->status == CLO_EBUSY && !job->result &&
            strstr(job->error.message, "there was no memory for this run within") &&
-           strstr(job->error.message, "of the 256 MiB that all sandboxes may use together") &&
+           strstr(job->error.message, "of the 384 MiB that all sandboxes may use together") &&
            strstr(job->error.hint, "sandbox.total_memory");
 }
 
@@ -226,7 +226,7 @@ static void sixty_four_bombs_at_once(void **state)
     static struct job jobs[BOMBS];
     size_t count = bombs_of(BOMBS, 8), patient = count - count / 4;
     struct sampler sampler;
-    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, count, 64);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, count, 96);
     struct clo_pool *others = make_pool(CLO_PLACEMENT_WORKER, 1, 48);
     start_sampling(&sampler);
     for (size_t i = 0; i < count; i++) {
@@ -262,7 +262,7 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
     size_t count = bombs_of(16, 6);
     enum clo_placement placement = *(enum clo_placement *)*state;
     struct sampler sampler;
-    struct clo_pool *pools[] = {make_pool(placement, 8, 64), make_pool(placement, 8, 76)};
+    struct clo_pool *pools[] = {make_pool(placement, 8, 96), make_pool(placement, 8, 64)};
     start_sampling(&sampler);
     for (size_t i = 0; i < count; i++) {
         jobs[i] =
@@ -287,7 +287,7 @@ static void bombs_in_two_pools_share_one_ceiling(void **state)
 static void idle_workers_keep_no_more_than_their_own_part(void **state)
 {
     (void)state;
-    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 3, 64);
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 3, 96);
     static struct job jobs[6];
     for (size_t i = 0; i < 6; i++) {
         jobs[i] = (struct job){.pool = pool, .code = bombs[i % BOMB_KINDS], .wait_ms = LONG_WAIT};
@@ -347,7 +347,7 @@ static void killed_and_stopped_runs_are_gone_before_their_memory_is_given_back(v
 static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **state)
 {
     enum clo_placement placement = *(enum clo_placement *)*state;
-    struct clo_pool *full = make_pool(placement, 1, 150), *pool = make_pool(placement, 3, 120);
+    struct clo_pool *full = make_pool(placement, 1, 200), *pool = make_pool(placement, 3, 180);
     struct clo_cancel *stop = clo_cancel_create(), *cancel = clo_cancel_create();
     struct job holder = {
         .pool = full, .code = "import time\ntime.sleep(100)", .wait_ms = LONG_WAIT, .cancel = stop};
@@ -385,16 +385,16 @@ static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **sta
 static void sandboxes_by_themselves_count_for_their_life(void **state)
 {
     struct clo_sandbox_config config = {.image = runs_image,
-                                        .limits = {.memory = 104 * MIB},
+                                        .limits = {.memory = 168 * MIB},
                                         .placement = *(enum clo_placement *)*state};
     struct clo_sandbox *sandboxes[3];
     struct clo_pool *pool;
     struct clo_error error;
     for (int i = 0; i < 2; i++)
         assert_int_equal(clo_sandbox_create(&sandboxes[i], &config, &error), 0);
-    assert_int_equal(look().used, 240 * MIB);
+    assert_int_equal(look().used, 368 * MIB);
     assert_int_equal(clo_sandbox_create(&sandboxes[2], &config, &error), CLO_EBUSY);
-    assert_non_null(strstr(error.message, "it wants 120 MiB"));
+    assert_non_null(strstr(error.message, "it wants 184 MiB"));
     assert_null(sandboxes[2]);
     clo_sandbox_destroy(sandboxes[0]);
     assert_int_equal(clo_sandbox_create(&sandboxes[0], &config, &error), 0);
@@ -403,7 +403,7 @@ static void sandboxes_by_themselves_count_for_their_life(void **state)
     config.limits.memory = CEILING;
     assert_int_equal(clo_sandbox_create(&sandboxes[0], &config, &error), CLO_EINVALID);
     assert_int_equal(clo_pool_create(&pool, &config, 1, &error), CLO_EINVALID);
-    assert_non_null(strstr(error.message, "limit memory is 256 MiB"));
+    assert_non_null(strstr(error.message, "limit memory is 384 MiB"));
     config.limits.memory = 32 * MIB;
     assert_int_equal(clo_sandbox_create(&sandboxes[0], &config, &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "32 MiB; it must be from 48 MiB to 4 GiB"));
