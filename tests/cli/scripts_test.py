@@ -3,6 +3,7 @@
 import os
 import subprocess
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hypervisor import needs_hypervisor
@@ -20,6 +21,11 @@ def outcome(words, path):
     return done.returncode, done.stdout, done.stderr
 
 
+def both(path):
+    return (outcome([CLOCHE, "run", "--time", "60s", "--cpu-time", "60s"], path),
+            outcome([str(NATIVE), "-I"], path))
+
+
 @needs_hypervisor
 class Scripts(unittest.TestCase):
     def test_there_are_fifty(self):
@@ -27,10 +33,10 @@ class Scripts(unittest.TestCase):
 
     def test_each_prints_what_native_python_prints(self):
         self.assertTrue(NATIVE.exists(), f"{NATIVE} is missing: tools/image/build.sh unpacks it")
-        for path in SCRIPTS:
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            outcomes = list(threads.map(both, SCRIPTS))
+        for path, (ours, native) in zip(SCRIPTS, outcomes):
             with self.subTest(script=path.name):
-                ours = outcome([CLOCHE, "run", "--time", "60s", "--cpu-time", "60s"], path)
-                native = outcome([str(NATIVE), "-I"], path)
                 self.assertEqual(native[0], 0, native[2])
                 self.assertEqual((ours[0], ours[1]), native[:2], ours[2])
 
