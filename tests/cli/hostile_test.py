@@ -1,4 +1,5 @@
-"""Hostile Python: every script of tests/hostile, alone, then all of them in one sandbox.
+"""Hostile Python: every script of tests/hostile, alone, then every third of them in one sandbox; all
+of them where $CLOCHE_TEST_SHARE, in per cent, is 300 or more.
 
 A script says in comments what must come of it:
 
@@ -36,6 +37,8 @@ HOST_MEMORY = 256 << 20  # beyond the limit of the guest
 GENEROUS = 300  # seconds for a program that has ended long before
 OUTPUT_LIMIT = 1 << 20
 OUTPUT_NOTES = 128 << 10  # the traceback and the note, which come on top
+SHARE = int(os.environ.get("CLOCHE_TEST_SHARE", "100"))
+TOGETHER = SCRIPTS[::max(1, 300 // max(1, SHARE))]
 CATEGORIES = ("files", "resources", "internals", "hostcalls", "parsing", "encoding", "time")
 LEAST = 8  # scripts of each category
 
@@ -208,9 +211,9 @@ for name in list(vars(Alone)):
 
 @needs_hypervisor
 class Together(unittest.TestCase):
-    """All scripts in one sandbox: after each a plain program must run as in a fresh one."""
+    """Scripts in one sandbox: after each a plain program must run as in a fresh one."""
 
-    def drive(self, *options, scripts=SCRIPTS):
+    def drive(self, *options, scripts=TOGETHER):
         orders, wanted = [], {}
         for path in scripts:
             expected, limits = read_script(path)
@@ -240,7 +243,7 @@ class Together(unittest.TestCase):
         self.drive()
 
     def test_in_one_sandbox_with_a_worker(self):
-        short = [path for path in SCRIPTS if path.stem.startswith(("internals", "hostcalls"))]
+        short = [path for path in TOGETHER if path.stem.startswith(("internals", "hostcalls"))]
         self.drive("--worker", scripts=short)
 
 
