@@ -47,10 +47,10 @@ def cmocka(test, build, env=None):
         yield f"{test['name']}: exit status {status}", "failed", said
 
 
-def cases(build, folder, module, name="", share="1/1"):
+def cases(build, folder, module, name="", share="1/1", env=None):
     """The cases of a class of a unittest module, or of its share NUMBER/OF, in a process of their own."""
     words = [sys.executable, TESTS / "runner" / "cases.py", TESTS / folder, module, name, share]
-    status, said = command(words, timeout=1800, env={"CLOCHE_BUILD": str(build)})
+    status, said = command(words, timeout=1800, env={"CLOCHE_BUILD": str(build), **(env or {})})
     rows = [json.loads(line) for line in re.findall(r"^ROW (.*)$", said, re.M)]
     yield from map(tuple, rows)
     if status or not rows:

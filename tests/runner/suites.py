@@ -14,6 +14,7 @@ SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1"}
 # Of the rounds that some tests repeat: those look for what is rare, not for what a compiler does.
 SHARE = {"CLOCHE_TEST_SHARE": "25"}
+MANY = {"CLOCHE_TEST_SHARE": "1000"}
 # Programs that a test opens or starts, besides those that its command line names.
 OPENS = {"plugin": [f"tests/plugin_{name}.so" for name in
                     ("good", "version", "symbol", "name", "schema", "approval")]}
@@ -56,12 +57,12 @@ class Suites:
             yield Part("unit and vm", test["name"], lambda test=test: play.cmocka(test, self.build),
                        self.needs(test), slots=ALL if test["name"] in ALONE else 1)
 
-    def _cases(self, suite, module, names, inputs, folder="cli", slots=1):
+    def _cases(self, suite, module, names, inputs, folder="cli", slots=1, env=None):
         for name in names:
             share = re.search(r" (\d+/\d+)$", name)
             call = (name.partition(" ")[0], share[1] if share else "1/1")
             yield Part(suite, f"{module.removesuffix('_test')} {name}".rstrip(),
-                       lambda call=call: play.cases(self.build, folder, module, *call),
+                       lambda call=call: play.cases(self.build, folder, module, *call, env=env),
                        {**inputs, "places": [f"tests/{folder}/{module}.py", *inputs.get("places", ())]}, slots=slots)
 
     def _shares(self, name, of):
@@ -100,11 +101,12 @@ class Suites:
                    {"places": E2E, "commands": ["serve", "run"], "programs": ["examples/example_tools.so"],
                     "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
 
+    HOSTILE = {"commands": ["run"], "programs": ["tests/hostile_driver", "tests/hostile_tools.so"], "image": True,
+               "places": ["tests/hostile/"]}
+
     def hostile(self):
         names = [*self._shares("Alone", 6), "Corpus", "Source", *self._shares("Together", 2)]
-        yield from self._cases("hostile", "hostile_test", names, {
-            "commands": ["run"], "programs": ["tests/hostile_driver", "tests/hostile_tools.so"], "image": True,
-            "places": ["tests/hostile/"]})
+        yield from self._cases("hostile", "hostile_test", names, self.HOSTILE)
 
     # ---- the long ones ----
 
@@ -114,7 +116,8 @@ class Suites:
         tests = {test["name"]: test for test in self.tests()}
         for name in ("clean", "rounds", "contract_machine", "contract_race"):
             yield Part("clean", name, lambda name=name: play.cmocka(
-                tests[name], self.build, {"CLOCHE_TEST_SHARE": "1000"}), self.needs(tests[name]), slots=PROCESSOR)
+                tests[name], self.build, MANY), self.needs(tests[name]), slots=PROCESSOR)
+        yield from self._cases("clean", "hostile_test", self._shares("Together", 2), self.HOSTILE, slots=PROCESSOR, env=MANY)
 
         def fallback(name):
             for row in play.cmocka(tests[name], self.build, {"CLOCHE_SCAN_FALLBACK": "1"}):
