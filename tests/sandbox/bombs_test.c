@@ -30,8 +30,8 @@ void __sanitizer_purge_allocator(void); /* gcc 12 has no header for it */
 #endif
 
 #define CEILING (384 * MIB) /* small: filling memory is most of what these tests cost */
-#define SLACK (48 * MIB)  /* processes are looked at one after the other while memory moves */
-#define LONG_WAIT 600000u /* ms; longer than any run or wait, on an emulated processor too */
+#define SLACK (48 * MIB)    /* processes are looked at one after the other while memory moves */
+#define LONG_WAIT 600000u   /* ms; longer than any run or wait, on an emulated processor too */
 #define WORKERS_MAX 128
 
 /* Ways to take all there is. Each goes on after the first MemoryError, and then lets it through. */
@@ -354,7 +354,7 @@ static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **sta
     job_start(&holder);
     for (unsigned ms = 0; ms < LONG_WAIT && !look().runs; ms++)
         runs_sleep(1);
-    struct job late = {.pool = pool, .code = good, .wait_ms = 50};
+    struct job late = {.pool = pool, .code = good, .wait_ms = 1000}; /* a member is made first */
     job_run(&late);
     assert_true(is_refused_with_reason(&late));
     struct job cancelled = {.pool = pool, .code = good, .wait_ms = LONG_WAIT, .cancel = cancel};
