@@ -55,6 +55,9 @@ struct clo_run_host {
     int (*answer)(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                   struct clo_error *error);
     clo_output_sink output;
+    /* The guest goes on after what was handed to `output`, which may be long: it shall not wait.
+     * NULL where output never waits. */
+    void (*flush)(void *context);
     bool (*cancelled)(void *context);
     void *context;
 };

@@ -354,8 +354,11 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
     clo_vm_start(run.vm);
     if (host->cancelled(host->context)) /* a kick before the start is forgotten by it */
         status = ended(clo_run_end_cancelled(&run, error));
-    while (status == GO_ON)
+    while (status == GO_ON) {
         status = step(&run, error);
+        if (status == GO_ON && host->flush)
+            host->flush(host->context);
+    }
     clo_output_end(&runner->output);
     fill_usage(&run);
     int silenced = clo_vm_alarm(run.vm, 0, 0, NULL);

@@ -84,7 +84,15 @@ static void output(void *context, enum clo_stream stream, const char *data, size
 {
     struct worker *worker = context;
     clo_frame_put_output(&worker->frames, stream, data, length);
-    send_all(worker);
+}
+
+/* What is printed last goes with the result, what is printed before a call with the call: each
+ * message costs the host a wake. */
+static void flush(void *context)
+{
+    struct worker *worker = context;
+    if (worker->frames.out.length)
+        send_all(worker);
 }
 
 static bool cancelled(void *context)
@@ -112,8 +120,11 @@ static void run(struct worker *worker, const struct clo_frame *frame)
 {
     struct clo_order order;
     struct clo_error error = {0};
-    struct clo_run_host host = {
-        .answer = answer, .output = output, .cancelled = cancelled, .context = worker};
+    struct clo_run_host host = {.answer = answer,
+                                .output = output,
+                                .flush = flush,
+                                .cancelled = cancelled,
+                                .context = worker};
     struct clo_run_result *result = calloc(1, sizeof *result);
     worker->cancelled = false;
     struct clo_frame own = *frame;
