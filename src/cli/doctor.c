@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/lazy.h"
 #include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
@@ -143,6 +144,15 @@ static void check_jail(void)
            text);
 }
 
+static void check_libraries(void)
+{
+    struct clo_error error = {0};
+    if (clo_lazy_load_all(&error))
+        missing("libraries", &error);
+    else
+        good("libraries", "those that only `serve` and tools with schemas need can be loaded");
+}
+
 static bool check_image(const char *path)
 {
     struct clo_error error;
@@ -211,6 +221,7 @@ int clo_cli_doctor(int argc, char **argv)
     check_huge_pages();
     check_memory();
     check_jail();
+    check_libraries();
     if (check_image(image) && healthy)
         check_run(image);
     puts(healthy ? "This machine can run sandboxes." : "This machine cannot run sandboxes yet.");

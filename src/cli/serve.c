@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "base/error.h"
+#include "base/lazy.h"
 #include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
@@ -166,7 +167,7 @@ int clo_cli_serve(int argc, char **argv)
         return CLI_USAGE;
     struct clo_agent *agent;
     /* Before the image: without a hypervisor none can be made either. */
-    if (clo_kvm_prepare(NULL, &error) || close_to_others(&error) ||
+    if (clo_lazy_load_all(&error) || clo_kvm_prepare(NULL, &error) || close_to_others(&error) ||
         clo_agent_load_with(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);

@@ -68,6 +68,20 @@ class Doctor(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("499500", done.stdout)
 
+    def test_a_library_that_cannot_be_loaded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "libyaml-0.so.2").write_text("no library")
+            env = {"LD_LIBRARY_PATH": folder}
+            done = cloche("doctor", env=env)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertRegex(done.stdout, r"MISSING +libraries +the library libyaml-0.so.2 cannot be loaded: .*\n"
+                                          r" +install the package of this system that has libyaml-0.so.2\n")
+            done = cloche("serve", "--port", "0", str(ROOT / "examples/hyperlight-codeact/agent.yaml"), env=env)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("the library libyaml-0.so.2 cannot be loaded", done.stderr)
+            if present():  # what needs none goes on
+                self.assertEqual(cloche("run", "-c", "print(1)", env=env).stdout, "1\n")
+
 
 class NoHypervisor(unittest.TestCase):
     def without_hypervisor(self, *words, **environment):

@@ -13,7 +13,7 @@ from serve_test import EXAMPLE, QUESTION, Host
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")).resolve()
 GENEROUS = 120
-PRIVATE = ("jansson", "crypto", "curl", "microhttpd", "pcre2-8", "seccomp", "sqlite3", "yaml")
+LOADED = ("jansson", "crypto", "curl", "microhttpd", "pcre2-8", "sqlite3", "yaml")  # when they are used
 # an image of the environment's would hide that none was installed
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("CLOCHE_IMAGE", "OPENAI_"))}
 
@@ -74,11 +74,18 @@ class Install(unittest.TestCase):
 
     def test_private_needs_are_private(self):
         public, all_of_them = self.pkg_config("--libs"), self.pkg_config("--libs", "--static")
-        for name in PRIVATE:
-            self.assertNotIn(f"-l{name}", public)
-            self.assertIn(f"-l{name}", all_of_them)
+        self.assertNotIn("-lseccomp", public)
+        self.assertIn("-lseccomp", all_of_them)
+        for name in LOADED:
+            self.assertNotIn(f"-l{name}", all_of_them)
         self.assertEqual(self.pkg_config("--cflags"), [f"-I{self.prefix}/include"])
         self.assertIn("-lcloche", public)
+
+    def test_the_program_starts_without_what_it_may_not_need(self):
+        needed = subprocess.run(["readelf", "-d", self.program], capture_output=True, text=True, check=True).stdout
+        self.assertIn("[libc.so.6]", needed)
+        for name in LOADED:
+            self.assertNotIn(f"[lib{name}", needed)
 
     @needs_hypervisor
     def test_the_example_is_built_by_pkg_config_alone(self):
