@@ -13,9 +13,11 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
-COMMANDS = "cloche.p/src_cli_"
+COMMANDS = "libcloche_cli.a.p/src_cli_"
 # The program of worker processes is embedded in the library as bytes, which have no symbols.
 EMBEDDED = {"embedded_zygote.S.o": "cloche-zygote.p/"}
+# What the build writes, and by what.
+WRITTEN = {"embedded_zygote.S": "tools/embed.sh", "lazy_stubs.S": "tools/lazy.py"}
 
 
 class Doubt(Exception):
@@ -124,6 +126,8 @@ class Graph:
         for name in objects:
             source, commands[name] = self.compiles[name]
             read.update([source, *self._headers.get(name, ())])
+            if source in WRITTEN:
+                read.add(os.path.join(self.root, WRITTEN[source]))
             if name not in self._headers and not source.endswith((".S", ".s")):
                 raise Doubt(f"{self.build}: Ninja has not noted what {name} is made from")
         paths = {os.path.normpath(self.build / file) for file in read}
