@@ -10,7 +10,8 @@ from pathlib import Path
 
 from .schedule import SLOTS
 
-TYPICAL = Path(__file__).with_name("typical.json")  # seconds of a suite on two processors, for a first run
+# Seconds of suites, and of some long parts, on two processors: for a first run.
+TYPICAL = Path(__file__).with_name("typical.json")
 EVERY = 30  # seconds between two lines where the output is no terminal
 
 
@@ -40,6 +41,8 @@ class Durations:
     def expected(self, part):
         if part.title in self.known:
             return self.known[part.title]
+        if part.title in self.typical:
+            return self.typical[part.title]
         return self.typical.get(part.suite, 60) / self.many.get(part.suite, 1)
 
     def measured(self, parts):

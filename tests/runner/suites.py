@@ -12,13 +12,13 @@ from .schedule import ALL, PROCESSOR, Part
 
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1"}
-# Of the rounds that some tests repeat: those look for what is rare, not for what a compiler does.
-SHARE = {"CLOCHE_TEST_SHARE": "25"}
-MANY = {"CLOCHE_TEST_SHARE": "1000"}
+MANY = {"CLOCHE_TEST_SHARE": "1000"}  # per cent of the rounds that some tests repeat
 # Programs that a test opens or starts, besides those that its command line names.
 OPENS = {"plugin": [f"tests/plugin_{name}.so" for name in
                     ("good", "version", "symbol", "name", "schema", "approval")]}
-ALONE = {"starved", "bombs"}  # they take all memory or processors that they are given
+# Programs that take more than they wait.
+SLOTS = {"starved": ALL,  # it takes its processor away from itself, and has three seconds left
+         "bombs": PROCESSOR, "rounds": PROCESSOR, "clean": PROCESSOR, "number": PROCESSOR}
 E2E = ["tests/e2e/", "examples/"]
 
 
@@ -55,7 +55,7 @@ class Suites:
     def unit_and_vm(self):
         for test in self.tests():
             yield Part("unit and vm", test["name"], lambda test=test: play.cmocka(test, self.build),
-                       self.needs(test), slots=ALL if test["name"] in ALONE else 1)
+                       self.needs(test), slots=SLOTS.get(test["name"], 1))
 
     def _cases(self, suite, module, names, inputs, folder="cli", slots=1, env=None):
         for name in names:
@@ -159,7 +159,7 @@ class Suites:
         """The C tests of a build in a folder of its own, of which only what is needed is made."""
         folder = Path(f"{self.build}-{suite}")
         image = str((self.build / "python.image").resolve())
-        environment = {**SHARE, **(env or {}), "CLOCHE_IMAGE": image}
+        environment = {**(env or {}), "CLOCHE_IMAGE": image}
 
         def build():
             if not (folder / "build.ninja").exists():
@@ -175,7 +175,7 @@ class Suites:
             yield Part(suite, test["name"],
                        lambda name=test["name"]: play.cmocka(tests()[name], folder, environment),
                        {**self.needs(test), "packages": ("build", "test", group)}, after=made,
-                       slots=ALL if test["name"] in ALONE else 1)
+                       slots=SLOTS.get(test["name"], 1))
 
     def sanitizers(self):
         yield from self._other("sanitizers", SANITIZE, "build", env=SANITIZERS)
