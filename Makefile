@@ -8,7 +8,7 @@ NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 
 .DEFAULT_GOAL := build
-.PHONY: help deps host hypervisor image build demo test test-all bench lint fmt fuzz install clean
+.PHONY: help deps setup host hypervisor image build profile demo test test-all bench lint fmt fuzz install clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -16,14 +16,19 @@ help: ## this list
 deps: ## install the Debian packages that are missing (root or sudo)
 	@tools/deps.sh build image
 
-host: deps ## the program: build/cloche
+setup: deps
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=debugoptimized
+
+host: setup ## the program: build/cloche
 	@$(NINJA)
 
-image: host ## the Python image: build/python.image, cached by the hash of its inputs
-	@tools/image.sh $(BUILD)
+build: setup ## program and image (without /dev/kvm: all but the image's last step)
+	@tools/image.sh $(BUILD) $(JOBS)
 
-build: host image ## program and image (without /dev/kvm: all but the image's last step)
+image: build ## the same: build/python.image is cached by the hash of its inputs
+
+profile: deps ## train anew: guests/python/profile.xz, which every build of the image uses
+	@tools/image/build.sh --train guests/python/profile.xz
 
 hypervisor: # what cannot be done without one says so first
 	@tools/hypervisor.sh

@@ -1,31 +1,43 @@
 #!/bin/bash
-# reproducible.sh BUILD: the Python image once more, of the same inputs but in another folder and
-# with one compiler at a time. It must be BUILD/python.image byte for byte; if not, the differing
-# bytes are counted and the first of them shown. Only what was fetched is shared with the first, and
-# the name of the ELF file, after which an image is named.
+# reproducible.sh BUILD: three questions to the build of the Python image.
+#
+# 1. Made once more of the same inputs, is it BUILD/python.image byte for byte? From a copy of the
+#    sources in another folder, with an empty cache, with another environment and one compiler at a time.
+#    Only what was fetched is shared with the first, and the name of the ELF file, after which an image
+#    is named. If not, the differing bytes are counted and the first of them shown.
+# 2. Does the profile in the repository fit the guest? Each build says so; here it is a failure.
+# 3. Is that profile what the training in the repository gives?
 #
 # Without a hypervisor there is no image; then the ELF files from which it is made are compared.
 set -euo pipefail
-build=$(realpath "$1")
+build=$(realpath "$1") passed=0 failed=0 skipped=0
 cd "$(dirname "$0")/../.."
+passes() { passed=$((passed + 1)); echo "reproducible: $1"; }
+fails() { failed=$((failed + 1)); echo "reproducible: FAILED: $1"; }
+counts() { echo "reproducible: $passed passed, $failed failed, $skipped skipped"; }
+
 if tools/hypervisor.sh; then what=image; else what=elf; fi
 first=$(realpath "$build/python.$what")
 inputs=$(tools/image/inputs.sh)
 if [ "$(basename "$first")" != "$inputs.$what" ]; then
-    echo "reproducible: $first was not made from these inputs ($inputs); run make image"
-    echo "reproducible: 0 passed, 1 failed, 0 skipped"
+    fails "$first was not made from these inputs ($inputs); run make image"
+    counts
     exit 1
 fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/cloche-second-image-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/cache/work"
+mkdir -p "$work/cache/work" "$work/elsewhere"
+cp -a tools guests src "$work/elsewhere/"
 fetched=${CLOCHE_CACHE:-$HOME/.cache/cloche}/work/fetch
 if [ -d "$fetched" ]; then # else it is fetched again
     cp -a "$fetched" "$work/cache/work/fetch"
 fi
 export CLOCHE_CACHE=$work/cache CLOCHE_JOBS=1
-second=$work/$inputs.elf skipped=0
-tools/image/build.sh "$second" | sed -u 's/^/reproducible: /'
+image=$work/elsewhere/tools/image
+second=$work/$inputs.elf
+# What another user may have set must not matter.
+(umask 077 && CFLAGS=-O0 EXTRA_CFLAGS=-DOTHER LANG=de_DE.UTF-8 TZ=Asia/Tokyo CI=true \
+    "$image/build.sh" "$second") | sed -u 's/^/reproducible: /'
 if [ $what = image ]; then
     second=$work/second.image
     "$build/cloche" image build --inputs "$inputs" "$work/$inputs.elf" "$second"
@@ -34,12 +46,28 @@ else
     skipped=1
 fi
 if cmp "$first" "$second"; then
-    echo "reproducible: the $what built twice, the same $(sha256sum <"$first" | cut -c1-64)"
-    echo "reproducible: 1 passed, 0 failed, $skipped skipped"
+    passes "the $what built twice, the same $(sha256sum <"$first" | cut -c1-64)"
 else
     cmp -l "$first" "$second" >"$work/differences" || true
-    echo "reproducible: $(wc -l <"$work/differences") bytes differ; offset, first, second:"
+    fails "$(wc -l <"$work/differences") bytes differ; offset, first, second:"
     head -20 "$work/differences"
-    echo "reproducible: 0 passed, 1 failed, $skipped skipped"
-    exit 1
 fi
+
+profile=guests/python/profile.xz
+if python3 tools/image/counts.py fit "$profile" "$CLOCHE_CACHE/work/guest/c/functions.txt" \
+    "$CLOCHE_CACHE/work/use" >"$work/fit"; then
+    passes "$(sed -n 's/^image-note: //p' "$work/fit")"
+else
+    fails "the profile does not fit:"
+    cat "$work/fit"
+fi
+
+"$image/build.sh" --train "$work/profile.xz" | sed -u 's/^/reproducible: /'
+if python3 tools/image/counts.py compare "$profile" "$work/profile.xz" >"$work/compared"; then
+    passes "trained anew: $(tail -1 "$work/compared")"
+else
+    fails "the training gives another profile than guests/python/profile.xz: make profile, and commit it"
+    head -40 "$work/compared"
+fi
+counts
+[ "$failed" = 0 ]

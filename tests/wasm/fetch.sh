@@ -4,7 +4,7 @@
 # Prints two folders: the tests, and that of the programs wasm2c and wast2json. Uses the network once.
 set -euo pipefail
 tests=$(cd "$(dirname "$0")" && pwd)
-. "$tests/../../tools/image/progress.sh"
+. "$tests/../../tools/image/common.sh"
 . "$here/apt.sh"
 
 # The tools: unpacked by the image's recipe; when the image came ready-made, by its first two steps.

@@ -4,8 +4,10 @@
 # counters of a training build (hosted, linear memory at a constant address that is free under
 # Linux); "use" compiles with the counts in PROFILEDIR, "plain" without. An object is kept in
 # $work/objects under the hash of all that it is made from: a small change compiles few files.
+# With "use" OUTDIR/guest_*.misfits holds the names of functions for which gcc found no counts or
+# counts of another shape, "*" where it could not read the file: counts.py fit judges them.
 set -euo pipefail
-. "$(dirname "$0")/progress.sh"
+. "$(dirname "$0")/common.sh"
 mkdir -p "$3" "$work/objects"
 mode=$1 cdir=$(realpath "$2") out=$(realpath "$3") include=$(realpath "$4") profile=${5:-}
 
@@ -16,17 +18,20 @@ mode=$1 cdir=$(realpath "$2") out=$(realpath "$3") include=$(realpath "$4") prof
 # -fsignaling-nans x * 1.0 leaves a signalling NaN signalling; with -fno-trapping-math
 # (double)(unsigned)-0.5 is -0.0. Loops are aligned: where a hot one happens to lie is worth up to a
 # tenth of a script's time, and any change elsewhere moves it (bench/compare.py).
-flags=(-std=gnu11 -O2 -w -march=x86-64-v2 -ffreestanding -fno-strict-aliasing -fno-dse
+flags=(-std=gnu11 -O2 -march=x86-64-v2 -ffreestanding -fno-strict-aliasing -fno-dse
     -fno-delete-null-pointer-checks -fno-math-errno -fsignaling-nans -ffp-contract=off
     -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fPIE
     -falign-functions=32 -falign-loops=32 -frandom-seed=cloche -nostdinc -isystem "$(gcc -print-file-name=include)" -I "$include" -I .)
 case $mode in
-plain) flags+=(-DMEMBASE=0) ;;
-use) flags+=(-DMEMBASE=0 -fprofile-use -fprofile-partial-training -Wno-coverage-mismatch) ;;
+plain) flags+=(-w -DMEMBASE=0) ;;
+use) # without -w: gcc says of each function whether the counts fit
+    flags+=(-DMEMBASE=0 -fprofile-use -fprofile-partial-training -Wmissing-profile -Wcoverage-mismatch
+        -Wno-error=coverage-mismatch)
+    ;;
 # 1 TiB: nothing else is there under Linux, and no right to map address 0 is needed. What gcc would
 # do once the counters are in place changes no count, and takes a third of its time.
 generate)
-    flags+=(-DMEMBASE=0x10000000000 -fprofile-generate -fprofile-update=single -fno-tree-pre
+    flags+=(-w -DMEMBASE=0x10000000000 -fprofile-generate -fprofile-update=single -fno-tree-pre
         -fno-gcse -fno-schedule-insns2 -fno-tree-dominator-opts -fno-rerun-cse-after-loop
         -fira-region=one -fno-tree-vectorize -fno-ivopts)
     ;;
@@ -35,14 +40,14 @@ esac
 
 # What all objects of this call have in common, for their keys.
 cd "$cdir"
-common=$(gcc --version | head -1)$(printf ' %s' "${flags[@]//$include/include}")
+common=$(gcc --version | head -1)$(as --version | head -1)$(printf ' %s' "${flags[@]//$include/include}")
 # (Of guest-impl.h without the prototypes of functions: a call shows its types, Wasm is typed.)
 common+=$({
     cat guest.h
     grep -v '^[a-z0-9_]* w2c_guest_.*(w2c_guest\*.*;$' guest-impl.h
     "$here/headers.sh" "$include"
 } | sha256sum)
-export mode out profile common objects=$work/objects
+export mode out profile common here objects=$work/objects
 
 compile_one() {
     local source=$1 name key scratch counts=/dev/null
@@ -50,7 +55,7 @@ compile_one() {
     name=$(basename "$source" .c)
     if [ "$mode" = generate ]; then # the program will write its counts beside the object
         nice gcc "$@" -c "$source" -o "$out/$name.o"
-        echo "$name"
+        echo "$name compiled"
         return
     fi
     if [ "$mode" = use ] && [ -e "$profile/$name.gcda" ]; then counts=$profile/$name.gcda; fi
@@ -62,18 +67,32 @@ compile_one() {
     if [ ! -e "$objects/$key.o" ]; then
         scratch=$(mktemp -d -p "$objects")
         if [ "$counts" != /dev/null ]; then cp "$counts" "$scratch/$name.gcda"; fi
-        nice gcc "$@" -c "$source" -o "$scratch/$name.o"
+        if ! nice gcc "$@" -c "$source" -o "$scratch/$name.o" 2>"$scratch/said"; then
+            cat "$scratch/said" >&2
+            return 1
+        fi
+        python3 "$here/counts.py" said "$scratch/said" >"$objects/$key.misfits"
         mv "$scratch/$name.o" "$objects/$key.o"
         rm -rf "$scratch"
-        echo "$name"
+        echo "$name compiled"
+    else
+        echo "$name kept"
     fi
-    touch "$objects/$key.o"
+    touch "$objects/$key.o" "$objects/$key.misfits"
     cp "$objects/$key.o" "$out/$name.o"
+    cp "$objects/$key.misfits" "$out/$name.misfits"
 }
 export -f compile_one
 
 find "$objects" -mindepth 1 -mtime +7 -delete
 rm -f "$out"/guest_*
+count=$(find . -name 'guest_*.c' | wc -l)
+total "$count" guest_
 find . -name 'guest_*.c' | sort -V | xargs -P "$jobs" -I{} bash -euo pipefail -c \
-    'compile_one "$@"' sh {} "${flags[@]}" >"$out/compiled"
-note "$(wc -l <"$out/compiled") of $(find . -name 'guest_*.c' | wc -l) files compiled"
+    'compile_one "$@"' sh {} "${flags[@]}" | tee "$out/compiled"
+compiled="$(grep -c ' compiled$' "$out/compiled" || true) of $count files"
+if [ "$mode" = use ]; then # it says so itself if it does not fit, and then all is built the same
+    python3 "$here/counts.py" fit "$recipe/profile.xz" functions.txt "$out" | tee "$out/fit" || true
+    compiled+=", $(sed -n 's/^image-note: //p' "$out/fit")"
+fi
+note "$compiled"

@@ -2,18 +2,15 @@
 # CPython for wasm32-wasip1: upstream's tarball, Debian's fixes, configure, libpython3.13.a.
 # Leaves $work/cpython-KEY/{source,build}/ with the static libraries and _sysconfigdata.
 set -euo pipefail
-. "$(dirname "$0")/progress.sh"
+. "$(dirname "$0")/common.sh"
 
-key=$(digest "$here/cpython.sh" "$here/libs.sh" "$here/toolchain.sh" "$recipe/Setup.local" \
-    "$recipe/wasi/include/errno.h" \
-    "$work/fetch/versions.txt")
-dir=$work/cpython-$key
-if stage_ready "$dir"; then
-    ln -sfn "$dir" "$work/cpython"
-    note "cached"
-    exit 0
-fi
-stage_begin "$dir"
+key=$({
+    digest "$here"/{cpython.sh,toolchain.sh,common.sh} "$recipe/Setup.local" "$recipe"/wasi/include/*.h \
+        "$work/fetch/versions.txt"
+    basename "$(readlink "$work/libs")"
+    wasm_compilers
+} | sha256sum | cut -c1-16)
+stage cpython "$key"
 cd "$dir.new"
 export PATH=$work/toolchain/bin:$PATH
 libs=$work/libs
@@ -53,16 +50,19 @@ export ac_cv_aligned_required=no
     --with-pymalloc --with-hash-algorithm=siphash13 --without-computed-gotos --disable-ipv6
 
 # Compiled with Linux's error numbers; configure has seen the C library's own, whose functions alone
-# its programs are linked with.
-make -j"$jobs" EXTRA_CFLAGS="-isystem $recipe/wasi/include" libpython3.13.a Modules/_hacl/libHacl_Hash_SHA2.a Modules/expat/libexpat.a \
-    Modules/_decimal/libmpdec/libmpdec.a pybuilddir.txt
+# its programs are linked with. The header is copied: its folder's name gets into sysconfig, where
+# freeze.sh knows those of the cache, and the repository may lie anywhere.
+mkdir "$dir/wasi"
+cp "$recipe"/wasi/include/*.h "$dir/wasi/"
+targets=(libpython3.13.a Modules/_hacl/libHacl_Hash_SHA2.a Modules/expat/libexpat.a
+    Modules/_decimal/libmpdec/libmpdec.a pybuilddir.txt)
+total "$(make -n "${targets[@]}" | grep -c '^wasm32-cc .*-c ')" wasm32-cc
+make -j"$jobs" EXTRA_CFLAGS="-isystem $dir/wasi -w" "${targets[@]}"
 
 cp "$(cat pybuilddir.txt)"/_sysconfigdata_*.py "$dir.new/"
 cd "$dir.new"
 find build -name '*.o' -delete
 rm -rf debian source/Lib/test source/Doc
 rm "$dir"
-stage_end "$dir"
-stage_clean cpython "$dir"
-ln -sfn "$dir" "$work/cpython"
+stage_done
 note "$(wc -l <"$dir/patches-applied") patches"

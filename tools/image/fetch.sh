@@ -4,7 +4,7 @@
 # Once everything is there the network is not used again; "fetch.sh --refresh" asks Debian anew.
 # Leaves $work/fetch/{deb,src}/ and versions.txt (kind, package, version), a key for later steps.
 set -euo pipefail
-. "$(dirname "$0")/progress.sh"
+. "$(dirname "$0")/common.sh"
 . "$here/apt.sh"
 
 fetch=$work/fetch
@@ -16,6 +16,8 @@ if [ "${1:-}" != --refresh ] && [ -e "$fetch/versions.txt" ] &&
     note "already fetched"
     exit 0
 fi
+
+if [ -n "${CLOCHE_CHECK:-}" ]; then exit 3; fi
 
 rm -rf "$fetch.new"
 mkdir -p "$fetch.new"/{deb,src}

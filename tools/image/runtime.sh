@@ -3,7 +3,7 @@
 # header and link it with the guest's objects into one static ELF above the 12 GiB line.
 # Segments start on 2 MiB, so that the micro-VM can map them with large pages.
 set -euo pipefail
-. "$(dirname "$0")/progress.sh"
+. "$(dirname "$0")/common.sh"
 cdir=$(realpath "$1") objects=$(realpath "$2") elf=$(realpath "$3")
 runtime=${CLOCHE_GUEST_RUNTIME:-$repo/src/guest}
 flags=(-std=gnu11 -O2 -Wall -Wextra -march=x86-64-v2 -ffreestanding -fno-strict-aliasing

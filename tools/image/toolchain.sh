@@ -3,11 +3,12 @@
 # Leaves $work/toolchain-KEY/ with bin/{wasm32-cc,wasm32-c++,wasm2c,python3.13}; prints its path.
 # Debian 13's programs run under their own loader and libc, unpacked beside them.
 set -euo pipefail
-. "$(dirname "$0")/progress.sh"
+. "$(dirname "$0")/common.sh"
 
-key=$(digest "$here/toolchain.sh" "$work/fetch/versions.txt")
+key=$(digest "$here"/{toolchain.sh,common.sh} "$work/fetch/versions.txt")
 dir=$work/toolchain-$key
 if ! stage_ready "$dir"; then
+    if [ -n "${CLOCHE_CHECK:-}" ]; then exit 3; fi
     stage_begin "$dir"
     mkdir "$dir.new/root" "$dir.new/bin"
     for deb in "$work"/fetch/deb/*.deb; do dpkg-deb -x "$deb" "$dir.new/root"; done

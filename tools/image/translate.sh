@@ -2,7 +2,7 @@
 # translate.sh DIR [MAP]: DIR/guest.wasm becomes C in DIR/c, with linear memory at MEMBASE and the
 # functions in the files that MAP names (segments.py spread).
 set -euo pipefail
-. "$(dirname "$0")/progress.sh"
+. "$(dirname "$0")/common.sh"
 out=$1
 
 rm -rf "$out/c"

@@ -8,7 +8,7 @@
 # The library comes first and whole, the sources last: then the functions of CPython keep their
 # names (and so their profile) whatever the sources are. See profile.sh.
 set -euo pipefail
-. "$(dirname "$0")/progress.sh"
+. "$(dirname "$0")/common.sh"
 out=$1 frozen=$2
 shift 2
 export PATH=$work/toolchain/bin:$PATH
