@@ -1,5 +1,5 @@
 #!/bin/bash
-# image.sh BUILD JOBS: make the program and put the Python image at BUILD/python.image. Images are
+# image.sh BUILD [JOBS]: make the program and put the Python image at BUILD/python.image. Images are
 # cached under ~/.cache/cloche/images by the hash of everything they are made from. When there is none
 # yet, one is built beside the program, with visible progress (tools/image/steps.py), which in the end
 # calls image.sh --finish BUILD ELF.
@@ -26,7 +26,7 @@ if [ "$1" = --finish ]; then
     exit 0
 fi
 
-build=$1 jobs=$2
+build=$1 jobs=${2:-$(nproc)}
 mkdir -p "$cache/unfinished"
 exec 8>"$cache/lock"
 flock 8

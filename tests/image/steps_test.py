@@ -114,6 +114,13 @@ class Steps(unittest.TestCase):
         with self.assertRaises(SystemExit):
             steps.those_to_do([step("a", 1, [], "exit 1", True)])
 
+    def test_processor_time_is_each_steps_own(self):
+        busy = step("a", 1, [], "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done")
+        idle = step("b", 1, [], "sleep 0.1")
+        self.assertTrue(self.run_all([busy, idle])[0])
+        self.assertGreater(busy.processor, 0.05)
+        self.assertLess(idle.processor, 0.05)
+
     def test_time_is_told_as_a_person_would(self):
         self.assertEqual([steps.about(seconds) for seconds in (0, 3, 11, 49, 50, 89, 91, 400)],
                          ["10 s", "10 s", "20 s", "50 s", "1 min", "1 min", "2 min", "7 min"])

@@ -14,6 +14,7 @@ with "image-note:", "image-warning:" and "image-total:" speak to this program (c
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ class Step:
     def __init__(self, name, seconds, label, after, command, check=False):
         self.name, self.seconds, self.label = name, seconds, label
         self.after, self.command, self.check = after, command, check
-        self.process = self.began = self.took = None
+        self.process = self.began = self.took = self.processor = None
 
     def log(self):
         return WORK / "logs" / f"{self.name}.log"
@@ -140,6 +141,11 @@ def about(seconds):
     return f"{max(round(seconds / 60), 1)} min"
 
 
+def processor_seconds():
+    """User time of all processes that were waited for."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+
 def end_tree(process):
     """End a process and all that it started. (Not by a process group of its own: who kills ours must
     reach them.)"""
@@ -160,6 +166,7 @@ class Progress:
         self.began = clock()
         self.planned = path_left(steps, self.began)
         self.finished, self.status_at, self.width = 0, self.began, 0
+        self.used = processor_seconds()
 
     def announce(self, from_last_time):
         source = "as last time here" if from_last_time else "on a machine with two cores"
@@ -216,6 +223,8 @@ class Progress:
     def end(self, step):
         status = step.process.wait()
         step.took = self.clock() - step.began
+        used = processor_seconds()  # it grows only when a step's process has been waited for
+        step.processor, self.used = used - self.used, used
         self.finished += 1
         number = f"[{self.finished:2d}/{len(self.steps)}]"
         if status:
@@ -277,7 +286,9 @@ def main():
         return 1
     durations.update({key[step.name]: round(step.took, 1) for step in steps})
     DURATIONS.write_text(json.dumps(durations, indent=1, sort_keys=True) + "\n")
-    print(f"image: done in {time.monotonic() - progress.began:.0f} s")
+    print(f"image: done in {time.monotonic() - progress.began:.0f} s; processor time in user mode: "
+          f"{sum(step.processor for step in steps):.0f} s ("
+          + ", ".join(f"{step.name} {step.processor:.0f}" for step in steps) + ")")
     return 0
 
 
