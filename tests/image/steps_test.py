@@ -84,13 +84,30 @@ class Steps(unittest.TestCase):
         self.assertRegex(text, r"\[ 2/2\] step b .* 100 % done")
 
     def test_how_far_a_step_is_comes_from_its_log(self):
-        one = step("a", 1)
-        self.assertIsNone(one.count())
+        one = step("a", 100)
+        one.began = 0
+        one.look(1)
+        self.assertIsNone(one.counted)
+        self.assertEqual(one.remaining(10), 90)
         one.log().parent.mkdir()
-        one.log().write_text("image-total: 3 guest_\nguest_1 compiled\nguest_2 kept\nsomething else\n")
-        self.assertEqual(one.count(), (2, 3))
+        with open(one.log(), "w", encoding="ascii") as log:
+            log.write("guest_ is not counted yet\nimage-total: 4 guest_\nguest_1 compiled\nsomething else\ngue")
+            log.flush()
+            one.look(20)
+            self.assertEqual((one.counted.done, one.counted.total), (1, 4))
+            self.assertEqual(one.remaining(20), 80)  # one is not known to be fast or slow yet
+            log.write("st_2 kept\n")
+            log.flush()
+            one.look(50)
+        self.assertEqual((one.counted.done, one.counted.total), (2, 4))
+        self.assertEqual(one.remaining(50), 60)  # two more, 30 seconds each
+
+    def test_ninja_counts_by_itself(self):
+        one = step("a", 1)
+        one.log().parent.mkdir()
         one.log().write_text("[1/155] Compiling x\n[17/155] Compiling y\n")
-        self.assertEqual(one.count(), (17, 155))
+        one.look(1)
+        self.assertEqual((one.counted.done, one.counted.total), (17, 155))
 
     def test_without_a_terminal_there_is_a_line_now_and_then(self):
         now = [0.0]
@@ -102,7 +119,7 @@ class Steps(unittest.TestCase):
             progress.status()
         one.process.kill()
         one.process.wait()
-        self.assertEqual(len(out.getvalue().splitlines()), 59 // steps.LINE_EVERY)
+        self.assertEqual(len(out.getvalue().splitlines()), 59 // steps.LINE_EVERY)  # and no line before
         self.assertRegex(out.getvalue(), r"step a: 20 % done, about 1 min left\n")
 
     def test_what_is_there_is_left_out_but_not_what_comes_after_a_missing_one(self):

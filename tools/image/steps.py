@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 HERE = Path(__file__).resolve().parent
 WORK = Path(os.environ.get("CLOCHE_CACHE") or Path.home() / ".cache" / "cloche") / "work"
@@ -35,7 +36,8 @@ class Step:
     def __init__(self, name, seconds, label, after, command, check=False):
         self.name, self.seconds, self.label = name, seconds, label
         self.after, self.command, self.check = after, command, check
-        self.process = self.began = self.took = self.processor = None
+        self.process = self.began = self.took = self.processor = self.counted = None
+        self.said, self.words, self.looked = {}, set(), 0
 
     def log(self):
         return WORK / "logs" / f"{self.name}.log"
@@ -44,29 +46,40 @@ class Step:
         return self.process is not None and self.took is None
 
     def remaining(self, now):
+        """Seconds: by its count, if it has one that says more than the plan."""
         if self.took is not None:
             return 0
-        return self.seconds if self.began is None else max(self.seconds - (now - self.began), 1)
+        if self.began is None:
+            return self.seconds
+        if self.counted and self.counted.done > self.counted.first:
+            rate = (now - self.counted.since) / (self.counted.done - self.counted.first)
+            return max(rate * (self.counted.total - self.counted.done), 1)
+        return max(self.seconds - (now - self.began), 1)
 
-    def said(self, word):
-        """What the log's lines of that kind say."""
+    def look(self, now):
+        """Read what the log has got since the last look."""
         try:
-            text = self.log().read_text(errors="replace")
+            with open(self.log(), "rb") as log:
+                log.seek(self.looked)
+                text, mark, _ = log.read().rpartition(b"\n")
         except FileNotFoundError:
-            return []
-        return re.findall(rf"^image-{word}: (.*)$", text, re.M)
-
-    def count(self):
-        """(done, of how many) by the log, or None."""
-        try:
-            text = self.log().read_text(errors="replace")
-        except FileNotFoundError:
-            return None
-        if totals := re.findall(r"^image-total: (\d+) (.*)$", text, re.M):
-            done = sum(len(re.findall(rf"^{re.escape(word)}", text, re.M)) for word in {w for _, w in totals})
-            return done, sum(int(number) for number, _ in totals)
-        ninja = re.findall(r"^\[(\d+)/(\d+)\]", text, re.M)
-        return tuple(map(int, ninja[-1])) if ninja else None
+            return
+        self.looked += len(text) + len(mark)
+        done, total = (self.counted.done, self.counted.total) if self.counted else (0, 0)
+        for line in text.decode(errors="replace").splitlines():
+            if match := re.match(r"image-(note|warning): (.*)", line):
+                self.said.setdefault(match.group(1), []).append(match.group(2))
+            elif match := re.match(r"image-total: (\d+) (.*)", line):
+                total += int(match.group(1))
+                self.words.add(match.group(2))
+            elif match := re.match(r"\[(\d+)/(\d+)\] ", line):  # ninja's
+                done, total = map(int, match.groups())
+            else:
+                done += any(line.startswith(word) for word in self.words)
+        if total and self.counted:
+            self.counted.done, self.counted.total = done, total
+        elif total:
+            self.counted = SimpleNamespace(done=done, total=total, first=done, since=now)
 
 
 def script(name, *words):
@@ -166,7 +179,7 @@ class Progress:
         self.began = clock()
         self.planned = path_left(steps, self.began)
         self.finished, self.status_at, self.width = 0, self.began, 0
-        self.used = processor_seconds()
+        self.used, self.looked = processor_seconds(), self.began
 
     def announce(self, from_last_time):
         source = "as last time here" if from_last_time else "on a machine with two cores"
@@ -195,17 +208,22 @@ class Progress:
 
     def status(self):
         """How far it is: in place on a terminal, else a line now and then."""
-        now = self.clock()
+        now, terminal = self.clock(), self.out.isatty()
+        if now - self.looked < 1:
+            return
+        self.looked = now
         running = [step for step in self.steps if step.running()]
-        if not running or not self.out.isatty() and now - self.status_at < LINE_EVERY:
+        for step in running:
+            step.look(now)
+        if not running or not terminal and now - self.status_at < LINE_EVERY:
             return
         self.status_at = now
         texts = []
         for step in running:
-            count = step.count()
-            texts.append(step.label + (f" ({count[0]} of {count[1]})" if count else ""))
+            count = step.counted
+            texts.append(step.label + (f" ({count.done} of {count.total})" if count else ""))
         text = f"        {'; '.join(texts)}: {self.told()}"
-        if self.out.isatty():
+        if terminal:
             text = text[:os.get_terminal_size(self.out.fileno()).columns - 1]
             self.out.write("\r" + text.ljust(self.width))
             self.width = len(text)
@@ -222,7 +240,9 @@ class Progress:
 
     def end(self, step):
         status = step.process.wait()
-        step.took = self.clock() - step.began
+        now = self.clock()
+        step.took = now - step.began
+        step.look(now)
         used = processor_seconds()  # it grows only when a step's process has been waited for
         step.processor, self.used = used - self.used, used
         self.finished += 1
@@ -232,9 +252,9 @@ class Progress:
             sys.stderr.write("\n".join(step.log().read_text(errors="replace").splitlines()[-25:]) + "\n")
             sys.stderr.write(f'image: step "{step.label}" failed; its whole log: {step.log()}\n')
             return False
-        note = "".join(step.said("note")[-1:])
+        note = "".join(step.said.get("note", [])[-1:])
         self.line(f"{number} {step.label:<46}{step.took:4.0f} s  {note:<40}  {self.told()}")
-        for warning in step.said("warning"):
+        for warning in step.said.get("warning", []):
             self.line(warning)
         return True
 
