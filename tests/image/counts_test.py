@@ -17,7 +17,8 @@ import counts  # noqa: E402
 
 # Two functions that a run reaches and one that it does not, under names as wasm2c gives them.
 PROGRAM = """
-__attribute__((noinline)) int w2c_guest_hot(int n) { int sum = 0; for (int i = 0; i < n; i++) if (i % 3) sum += i; return sum; }
+__attribute__((noinline)) int w2c_guest_hot(int n) { int sum = 0; for (int i = 0; i < n; i++)
+    if (i % 3) sum += i; return sum; }
 int w2c_guest_warm(int n) { return n > 2 ? w2c_guest_hot(n) : 0; }
 int w2c_guest_cold(int n) { return n > 2 ? n : 0; }
 """
@@ -55,14 +56,15 @@ class Trained(unittest.TestCase):
         return subprocess.run(["gcc", "-O2", "-frandom-seed=x", *words], cwd=cwd or cls.folder, check=True,
                               capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}).stderr
 
-    def used(self, source=PROGRAM, damage=lambda path: None):
+    def used(self, source=PROGRAM, damage=lambda path: None, flags=()):
         """What gcc says when it compiles the source with the profile; its object."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         counts.unpack(self.profile, folder)
         damage(folder / "guest_1.gcda")
         (folder / "guest_1.c").write_text(source)
         said = self.gcc("-fprofile-use", "-fprofile-partial-training", "-Wmissing-profile",
-                        "-Wno-error=coverage-mismatch", "-c", "guest_1.c", "-o", "guest_1.o", cwd=folder)
+                        "-Wno-error=coverage-mismatch", *flags, "-c", "guest_1.c", "-o", "guest_1.o",
+                        cwd=folder)
         return counts.said_by_gcc(said), (folder / "guest_1.o").read_bytes()
 
     def test_functions_are_found_by_their_names(self):
@@ -94,6 +96,10 @@ class Trained(unittest.TestCase):
     def test_another_shape_is_said_by_gcc(self):
         said, _ = self.used(PROGRAM.replace("if (i % 3)", "if (i % 3 && i != 7)"))
         self.assertEqual(said, [COLD, HOT])
+
+    def test_other_flags_give_another_shape(self):
+        said, _ = self.used(flags=["-O0"])
+        self.assertIn(HOT, said)
 
     def test_a_file_that_gcc_cannot_read_is_said(self):
         for damage in (lambda path: path.unlink(),
@@ -127,7 +133,7 @@ class Trained(unittest.TestCase):
     def test_what_fits_is_said(self):
         status, text = self.fit(f"{COLD}\n")
         self.assertEqual(status, 0)
-        self.assertIn("image-note: the profile fits 100.00 % of what was trained (0 functions do not)", text)
+        self.assertIn("0 functions do not fit\nimage-note: the profile fits 100.00 % of what was trained\n", text)
         self.assertNotIn("image-warning", text)
 
     def test_what_no_longer_fits_is_a_failure_with_the_remedy(self):
@@ -141,7 +147,7 @@ class Trained(unittest.TestCase):
     def test_a_function_weighs_what_it_was_run(self):
         status, text = self.fit(f"{WARM}\n")
         self.assertEqual(status, 0)
-        self.assertRegex(text, r"fits 99\.\d\d % of what was trained \(1 functions do not\)")
+        self.assertRegex(text, r"1 functions do not fit\nimage-note: the profile fits 99\.\d\d % of")
 
     def test_profiles_are_compared(self):
         other = counts.load(self.profile)

@@ -300,7 +300,8 @@ def fit(path, functions, folder):
     share = 1 - sum(weight(function) for function, _ in wrong) / whole
     for function, why in wrong:
         print(f"{percent(weight(function) / whole)} {function.name.removeprefix(PREFIX)} {why}")
-    print(f"image-note: the profile fits {percent(share)} of what was trained ({len(wrong)} functions do not)")
+    print(f"{len(wrong)} functions do not fit")
+    print(f"image-note: the profile fits {percent(share)} of what was trained")
     if share >= FIT_WANTED:
         return 0
     print(f"image-warning: THE PROFILE NO LONGER FITS: the compiler could use {percent(share)} of it,")

@@ -253,7 +253,7 @@ class Progress:
             sys.stderr.write(f'image: step "{step.label}" failed; its whole log: {step.log()}\n')
             return False
         note = "".join(step.said.get("note", [])[-1:])
-        self.line(f"{number} {step.label:<46}{step.took:4.0f} s  {note:<40}  {self.told()}")
+        self.line(f"{number} {step.label:<45}{step.took:4.0f} s  {self.told():<32}  {note}".rstrip())
         for warning in step.said.get("warning", []):
             self.line(warning)
         return True

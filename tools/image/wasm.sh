@@ -17,7 +17,8 @@ objects=()
 for source in "$recipe"/wasi/*.c "$@"; do
     object=$out/$(basename "$source" .c).o
     wasm32-cc -std=gnu11 -O2 -g0 -DNDEBUG -Wall -Wextra -mbulk-memory -mnontrapping-fptoint \
-        -msign-ext -isystem "$recipe/wasi/include" -isystem "$work/cpython/source/Include" -isystem "$work/cpython/build" \
+        -msign-ext -isystem "$recipe/wasi/include" -isystem "$work/cpython/source/Include" \
+        -isystem "$work/cpython/build" \
         -I "$repo/src" -I "$(dirname "$source")" -ffile-prefix-map="$repo"=. \
         -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_GETPID -D_WASI_EMULATED_PROCESS_CLOCKS \
         -c "$source" -o "$object"
