@@ -21,7 +21,8 @@ mode=$1 cdir=$(realpath "$2") out=$(realpath "$3") include=$(realpath "$4") prof
 flags=(-std=gnu11 -O2 -march=x86-64-v2 -ffreestanding -fno-strict-aliasing -fno-dse
     -fno-delete-null-pointer-checks -fno-math-errno -fsignaling-nans -ffp-contract=off
     -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fPIE
-    -falign-functions=32 -falign-loops=32 -frandom-seed=cloche -nostdinc -isystem "$(gcc -print-file-name=include)" -I "$include" -I .)
+    -falign-functions=32 -falign-loops=32 -frandom-seed=cloche -nostdinc
+    -isystem "$(gcc -print-file-name=include)" -I "$include" -I .)
 case $mode in
 plain) flags+=(-w -DMEMBASE=0) ;;
 use) # without -w: gcc says of each function whether the counts fit
@@ -88,7 +89,8 @@ find "$objects" -mindepth 1 -mtime +7 -delete
 rm -f "$out"/guest_*
 count=$(find . -name 'guest_*.c' | wc -l)
 total "$count" guest_
-find . -name 'guest_*.c' | sort -V | xargs -P "$jobs" -I{} bash -euo pipefail -c \
+# the largest first: then none is left alone at the end
+find . -name 'guest_*.c' -printf '%s ./%f\n' | sort -rn | cut -d' ' -f2 | xargs -P "$jobs" -I{} bash -euo pipefail -c \
     'compile_one "$@"' sh {} "${flags[@]}" | tee "$out/compiled"
 compiled="$(grep -c ' compiled$' "$out/compiled" || true) of $count files"
 if [ "$mode" = use ]; then # it says so itself if it does not fit, and then all is built the same
