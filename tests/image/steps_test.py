@@ -92,7 +92,7 @@ class Steps(unittest.TestCase):
                                       "echo image-warning: LOOK"), step("b", 4, ["a"])])
         self.assertTrue(ok)
         self.assertRegex(text, r"\[ 1/2\] step a .* s +\d+ % done, about 10 s left +new\nLOOK\n")
-        self.assertRegex(text, r"\[ 2/2\] step b .* 100 % done")
+        self.assertRegex(text, r"\[ 2/2\] step b .* 100 % done\n")
 
     def test_how_far_a_step_is_comes_from_its_log(self):
         one = step("a", 100)

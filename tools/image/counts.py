@@ -284,7 +284,7 @@ def misfits(profile, places, said):
 
 def percent(share):
     """Rounded down: what does not fit whole is never called 100 %."""
-    return f"{int(share * 10000) / 100:.2f} %"
+    return f"{int(share * 10000 + 1e-6) / 100:.2f} %"  # and no sum of floats for less
 
 
 def fit(path, functions, folder):
@@ -331,10 +331,10 @@ def compare(old_path, new_path):
     for key in keys:
         print(f"{key}: {old.keys.get(key, 'none')} then, {new.keys.get(key, 'none')} now")
     share = alike(old, new)
-    print(f"the profiles have {percent(share)} in common")
     if keys and "training" not in keys:
-        print(f"trained with other packages: {percent(FIT_WANTED)} are wanted")
+        print(f"{percent(share)} in common, where other packages were used; {percent(FIT_WANTED)} are wanted")
         return int(share < FIT_WANTED)
+    print(f"{percent(share)} in common")
     before = {function.name: function for function in old.functions()}
     for function in new.functions():
         if before.pop(function.name, None) != function:

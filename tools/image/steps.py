@@ -204,6 +204,8 @@ class Progress:
 
     def told(self):
         share, left = self.left()
+        if all(step.took is not None for step in self.steps):
+            return "100 % done"
         return f"{int(share * 100)} % done, about {about(left)} left"
 
     def status(self):
