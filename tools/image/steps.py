@@ -103,9 +103,9 @@ def steps_to_profile(out):
 
 def steps_to_image(elf, program, jobs, profiled):
     steps = first_steps() + [
-        Step("guest", 25, "link the guest and translate it to C", ["freeze"],
+        Step("guest", 15, "link the guest and translate it to C", ["freeze"],
              script("guest.sh", "profile" if profiled else "plain"), True),
-        Step("compile", 110, "compile the generated C" + (" with the profile" if profiled else ""), ["guest"],
+        Step("compile", 80, "compile the generated C" + (" with the profile" if profiled else ""), ["guest"],
              script("compile.sh", "use" if profiled else "plain", WORK / "guest/c",
                     WORK / ("use" if profiled else "plain"), HERE.parent.parent / "src/guest/include",
                     *([WORK / "profile"] if profiled else []))),
@@ -114,7 +114,7 @@ def steps_to_image(elf, program, jobs, profiled):
     ]
     if program:
         steps += [
-            Step("program", 80, "the program", [], ["ninja", "-C", program, "-j", jobs]),
+            Step("program", 40, "the program", [], ["ninja", "-C", program, "-j", jobs]),
             Step("image", 5, "start Python once and keep its memory", ["link", "program"],
                  [HERE.parent / "image.sh", "--finish", program, elf]),
         ]
