@@ -47,7 +47,11 @@ TAG_COUNTERS = 0x01A10000  # of kind 0; each kind is 0x20000 further
 TAG_SUMMARY = 0xA1000000
 ARCS = 0  # the kind of counter that counts how often an edge of the graph of blocks was taken
 PREFIX = "w2c_guest_"
-FIT_WANTED = 0.99
+# From the start 22 functions have another shape in the image than in the training, whose memory lies at
+# another address: 2.58 %. One changed function costs at most 3 % but for the interpreter's loop (30 %);
+# a change of flags or compiler costs most of it.
+FIT_WANTED = 0.96
+ALIKE_WANTED = 0.99
 
 Function = collections.namedtuple("Function", "name checksum counters")  # counters: kind -> values
 
@@ -332,8 +336,8 @@ def compare(old_path, new_path):
         print(f"{key}: {old.keys.get(key, 'none')} then, {new.keys.get(key, 'none')} now")
     share = alike(old, new)
     if keys and "training" not in keys:
-        print(f"{percent(share)} in common, where other packages were used; {percent(FIT_WANTED)} are wanted")
-        return int(share < FIT_WANTED)
+        print(f"{percent(share)} in common, where other packages were used; {percent(ALIKE_WANTED)} are wanted")
+        return int(share < ALIKE_WANTED)
     print(f"{percent(share)} in common")
     before = {function.name: function for function in old.functions()}
     for function in new.functions():
