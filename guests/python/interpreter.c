@@ -2,6 +2,7 @@
 #define Py_BUILD_CORE 1
 #include "interpreter.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "internal/pycore_atexit.h"
@@ -22,6 +23,7 @@ struct outcome {
     PyObject *result; /* text, or NULL */
     PyObject *error;  /* a dict, or NULL */
     long exit_code;
+    bool untold; /* it failed, and there was no memory for the error */
 };
 
 /* ---- the program ---- */
@@ -190,6 +192,24 @@ static int run_program(struct clo_request *request, struct outcome *outcome)
 
 /* ---- how it ended ---- */
 
+/* What is kept for the report of a program that has used up the memory: two arenas of pymalloc, and
+ * something for malloc itself. In a session the next run takes it anew. */
+#define RESERVE (640u << 10)
+static void *reserve;
+
+static void keep_reserve(void)
+{
+    if (reserve == NULL) {
+        reserve = PyMem_RawMalloc(RESERVE);
+    }
+}
+
+static void give_reserve(void)
+{
+    PyMem_RawFree(reserve);
+    reserve = NULL;
+}
+
 /* The last resort, when the report in Python fails too: memory is at its end, or the program has
  * broken the library. */
 static void report_plainly(PyObject *exception, struct outcome *outcome)
@@ -211,6 +231,7 @@ static void report_plainly(PyObject *exception, struct outcome *outcome)
     outcome->exit_code = 1;
     Py_XSETREF(outcome->error, Py_BuildValue("{sssssssO}", "type", type, "message", words,
                                              "traceback", "", "line", Py_None));
+    outcome->untold = outcome->error == NULL;
     Py_XDECREF(bytes);
     Py_XDECREF(text);
     PyErr_Clear();
@@ -223,9 +244,12 @@ static void report(PyObject *name, struct outcome *outcome)
 {
     PyObject *exception = PyErr_GetRaisedException(), *answer, *code, *error;
 
-    if (outcome->error != NULL) {
+    if (outcome->error != NULL || outcome->untold) {
         Py_XDECREF(exception);
         return;
+    }
+    if (exception != NULL && PyErr_GivenExceptionMatches(exception, PyExc_MemoryError)) {
+        give_reserve();
     }
     answer = PyObject_CallFunctionObjArgs(clo_prelude.report, exception, name, NULL);
     if (answer == NULL || !PyArg_ParseTuple(answer, "OO", &code, &error)) {
@@ -301,7 +325,7 @@ static void send_outcome(struct outcome *outcome)
     struct clo_cbor_writer writer;
 
     clo_cbor_start(&writer);
-    if (put_outcome(&writer, outcome) < 0) { /* no memory even for this: the least that is valid */
+    if (outcome->untold || put_outcome(&writer, outcome) < 0) { /* no memory for it */
         static const uint8_t least[] = "\xa3"
                                        "\x66result\xf6"
                                        "\x69"
@@ -329,6 +353,7 @@ static void run_request(const uint8_t *data, size_t length)
     struct clo_request request;
     PyObject *name = default_name;
 
+    keep_reserve();
     if (clo_request_parse(&request, data, length, default_name) < 0) {
         report(name, &outcome);
     } else {

@@ -91,6 +91,10 @@ class Suites:
         yield from self._cases("harness", "runner_test", ["Reach"], {"everything": True}, folder="runner")
         yield from self._cases("harness", "visited_test", [""], {"places": ["tests/faults/"]}, folder="faults")
         yield from self._cases("harness", "targets_test", [""], {"places": ["fuzz/"]}, folder="fuzz")
+        for module in ("counts_test", "steps_test"):
+            yield from self._cases("harness", module, [""], {
+                "places": ["tools/image/", "tools/image.sh", "guests/python/"], "packages": ("build", "image")},
+                folder="image")
 
     def end_to_end(self):
         yield Part("end to end", "node", lambda: play.counted("e2e", ["tests/e2e/run.sh", self.build]),
@@ -150,8 +154,9 @@ class Suites:
 
     def reproducible(self):
         yield Part("reproducible", "all", lambda: play.counted(
-            "reproducible", ["tests/image/reproducible.sh", self.build], timeout=3600),
-                   {"places": ["tests/image/reproducible.sh", "tools/hypervisor.sh"], "commands": ["image"],
+            "reproducible", ["tests/image/reproducible.sh", self.build], timeout=5400),
+                   {"places": ["tests/image/reproducible.sh", "tools/hypervisor.sh", "tools/image/", "guests/python/",
+                               "src/guest/", "src/abi/"], "commands": ["image"],
                     "values": {"the image's inputs": lambda: output("tools/image/inputs.sh")}, "image": True,
                     "packages": ("build", "image")}, slots=PROCESSOR)
 
