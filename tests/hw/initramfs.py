@@ -50,6 +50,17 @@ class Tree:
         for library in re.findall(r"(/\S+) \(0x", needs):
             self.carry(library)
 
+    def carry_loaded(self, build):
+        """The libraries that programs load when they first use them (src/base/lazy.h), as the stubs name them."""
+        stubs = build / "lazy_stubs.S"
+        names = re.findall(r'\.asciz "(lib[^"]*\.so[^"]*)"', stubs.read_text() if stubs.exists() else "")
+        known = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+        for name in names:
+            found = re.search(rf"^\s*{re.escape(name)} \(libc6,x86-64\b.*=> (\S+)$", known, re.M)
+            if not found:
+                raise SystemExit(f"{name}, which the programs load, is not on this machine")
+            self.carry_program(found[1])
+
     def write(self, name, text):
         target = self.path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +140,7 @@ def fill(tree, build, modules, only):
     for folder in ("/proc", "/sys", "/dev", "/tmp"):
         tree.path(folder).mkdir(parents=True, exist_ok=True)
     add_modules(tree, modules)
+    tree.carry_loaded(build)
 
     add_script(tree, "machine", ". /hw/machine.sh\n")
     add_image(tree, build)
