@@ -7,6 +7,7 @@
 #include "agent/internal.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/lazy.h"
 #include "base/utf8.h"
 #include "codeact/codeact.h"
 #include "sandbox/memory_budget.h"
@@ -109,7 +110,9 @@ int clo_agent_create(struct clo_agent **out, const struct clo_agent_config *conf
     struct clo_agent *agent = calloc(1, sizeof *agent);
     if (!agent)
         return clo_fail_memory(error);
-    int status = take_texts(agent, config, error);
+    int status = clo_lazy_load_all(error); /* a turn must not end for want of one */
+    if (!status)
+        status = take_texts(agent, config, error);
     if (!status)
         status = take_number(&agent->max_iterations, "max_iterations", config->max_iterations,
                              DEFAULT_ITERATIONS, 1, ITERATIONS_MAX, error);
