@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "cloche/sandbox.h"
+#include "harness.h"
 #include "runs.h"
 #include "sandbox_tools.h"
 
@@ -634,13 +635,14 @@ static ptrdiff_t never_input(void *context, char *buffer, size_t capacity, uint6
 static void waiting_for_input_ends_with_the_run(void **state)
 {
     struct fixture *fixture = *state;
+    uint64_t wall_ms = harness_is_emulated() ? 6000 : 300; /* a tenth of it is for the traceback */
     for (int way = 0; way < 3; way++) {
         const char *code = way == 0   ? "input()"
                            : way == 1 ? "import sys\nsys.stdin.read()"
                                       : "open(0).read()";
         struct clo_run_result *result = run_as(
-            fixture,
-            (struct clo_run){.code = code, .on_input = never_input, .limits = {.wall_ms = 300}});
+            fixture, (struct clo_run){
+                         .code = code, .on_input = never_input, .limits = {.wall_ms = wall_ms}});
         CHECK(result->error.kind == CLO_RUN_LIMIT);
         CHECK(contains(result->error.type, "TimeLimitExceeded"));
         CHECK(contains(result->err, "TimeLimitExceeded") && contains(result->err, "line"));
