@@ -23,7 +23,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static bool changed;
-static int event;
+static int event; /* each case has its own: tests/faults plays cases of one parent side by side */
 
 static void *after_a_moment(void *context)
 {
@@ -114,15 +114,29 @@ static void milliseconds_beyond_the_clock_are_no_deadline(void **state)
     assert_in_range(clo_after_ms(1000) - clo_monotonic_ns(), 1, 1000000000u);
 }
 
+static int open_event(void **state)
+{
+    (void)state;
+    event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return event < 0;
+}
+
+static int close_event(void **state)
+{
+    (void)state;
+    return close(event);
+}
+
+#define WITH_EVENT(test) cmocka_unit_test_setup_teardown(test, open_event, close_event)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_wait_ends_at_its_deadline),
-        cmocka_unit_test(what_happens_ends_a_wait),
-        cmocka_unit_test(a_passed_deadline_counts_before_what_is_ready),
-        cmocka_unit_test(a_thread_takes_no_signals),
-        cmocka_unit_test(milliseconds_beyond_the_clock_are_no_deadline),
+        WITH_EVENT(a_wait_ends_at_its_deadline),
+        WITH_EVENT(what_happens_ends_a_wait),
+        WITH_EVENT(a_passed_deadline_counts_before_what_is_ready),
+        WITH_EVENT(a_thread_takes_no_signals),
+        WITH_EVENT(milliseconds_beyond_the_clock_are_no_deadline),
     };
-    event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return event < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
