@@ -6,6 +6,7 @@
 #include "cloche/cancel.h"
 #include "cloche/error.h"
 #include "cloche/image.h"
+#include "cloche/isolation.h"
 #include "cloche/sandbox.h"
 #include "cloche/serve.h"
 #include "cloche/tool.h"

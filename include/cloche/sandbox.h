@@ -26,6 +26,7 @@
 #include "cloche/cancel.h"
 #include "cloche/error.h"
 #include "cloche/image.h"
+#include "cloche/isolation.h"
 #include "cloche/tool.h"
 
 #ifdef __cplusplus
@@ -73,7 +74,8 @@ struct clo_sandbox_config {
     const struct clo_tool *tools; /* copied (the strings too); contexts are kept */
     size_t tool_count;
     enum clo_placement placement;
-    enum clo_jail jail; /* of CLO_PLACEMENT_WORKER */
+    enum clo_isolation isolation; /* CLO_ISOLATION_PROCESS: with CLO_PLACEMENT_WORKER only */
+    enum clo_jail jail;           /* of CLO_PLACEMENT_WORKER */
 };
 
 #define CLO_ARGUMENTS_MAX 4096
@@ -140,6 +142,7 @@ struct clo_usage {
                               never above the limit) */
     uint64_t host_calls;   /* let in; refused ones are not counted */
     uint64_t output_bytes; /* of both streams, as kept: after a cut */
+    enum clo_isolation isolation; /* the wall that stood around this run */
 };
 
 struct clo_run_result {

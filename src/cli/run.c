@@ -251,7 +251,7 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
     struct clo_sandbox *sandbox = NULL;
     int status = open_tools(wanted, &box, error);
     if (!status) /* before the image: without a hypervisor none can be made either */
-        status = clo_kvm_prepare(NULL, error);
+        status = clo_vm_prepare(CLO_ISOLATION_MICROVM, NULL, error);
     if (!status) /* one sandbox, once: its own limit is ceiling enough */
         status = clo_memory_ceiling_set(UINT64_MAX, error);
     if (!status)

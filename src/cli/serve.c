@@ -167,8 +167,8 @@ int clo_cli_serve(int argc, char **argv)
         return CLI_USAGE;
     struct clo_agent *agent;
     /* Before the image: without a hypervisor none can be made either. */
-    if (clo_lazy_load_all(&error) || clo_kvm_prepare(NULL, &error) || close_to_others(&error) ||
-        clo_agent_load_with(&agent, argv[optind], &choice, &error))
+    if (clo_lazy_load_all(&error) || clo_vm_prepare(CLO_ISOLATION_MICROVM, NULL, &error) ||
+        close_to_others(&error) || clo_agent_load_with(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;

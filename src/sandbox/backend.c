@@ -26,8 +26,8 @@ static int create_here(struct clo_backend *backend, struct clo_error *error)
     const char *manifest = clo_tool_set_manifest(config->tools, &length);
     int status = clo_host_calls_create(&backend->calls, config->tools, config->threads, error);
     if (!status)
-        status = clo_runner_create(&backend->runner, config->image, config->limits.memory, manifest,
-                                   length, error);
+        status = clo_runner_create(&backend->runner, config->image, config->isolation,
+                                   config->limits.memory, manifest, length, error);
     return status;
 }
 

@@ -30,6 +30,7 @@ int clo_bootstrap_write(const struct clo_bootstrap *bootstrap, int *fd, struct c
                                       .path_length = (uint32_t)strlen(path),
                                       .manifest_length = (uint32_t)length,
                                       .pooled = bootstrap->pooled,
+                                      .isolation = (uint8_t)bootstrap->isolation,
                                       .image_copied = copied};
     struct clo_buffer words = CLO_BUFFER(CLO_BOOTSTRAP_MAX);
     clo_buffer_append(&words, (const char *)&head, sizeof head);

@@ -10,6 +10,7 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
 {
     *config = (struct clo_config){.image = wanted->image,
                                   .placement = wanted->placement,
+                                  .isolation = wanted->isolation,
                                   .jail = wanted->jail,
                                   .pooled = pooled};
     if (!wanted->image)
@@ -17,12 +18,22 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
     if (wanted->placement != CLO_PLACEMENT_THREAD && wanted->placement != CLO_PLACEMENT_WORKER)
         return clo_fail(error, CLO_EINVALID, "placement is %d; it must be thread (0) or worker (1)",
                         wanted->placement);
+    if (!clo_isolation_name(wanted->isolation))
+        return clo_fail(error, CLO_EINVALID,
+                        "isolation is %d; it must be microvm (0) or process (1)",
+                        wanted->isolation);
+    if (wanted->isolation == CLO_ISOLATION_PROCESS && wanted->placement != CLO_PLACEMENT_WORKER) {
+        clo_fail(error, CLO_EINVALID,
+                 "isolation process with placement thread: nothing would stand between code that "
+                 "gets out of WebAssembly and this process");
+        return clo_hint(error, CLO_EINVALID, "set the placement to worker");
+    }
     if (wanted->jail != CLO_JAIL_BEST && wanted->jail != CLO_JAIL_STRICT)
         return clo_fail(error, CLO_EINVALID, "jail is %d; it must be best (0) or strict (1)",
                         wanted->jail);
     int status = clo_limits_resolve(&config->limits, &wanted->limits, NULL, error);
     if (!status)
-        status = clo_kvm_prepare(NULL, error);
+        status = clo_vm_prepare(wanted->isolation, NULL, error);
     if (!status)
         status = clo_tool_set_create(&config->tools, wanted->tools, wanted->tool_count, error);
     if (status)

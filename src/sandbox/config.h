@@ -10,6 +10,7 @@ struct clo_config { /* immutable after clo_config_open */
     const struct clo_image *image;
     struct clo_limits limits;
     enum clo_placement placement;
+    enum clo_isolation isolation;
     enum clo_jail jail;
     bool pooled; /* runs share no state: backends restore ahead */
     struct clo_tool_set *tools;

@@ -155,6 +155,7 @@ static void fill_usage(const struct client_run *run, struct clo_usage *usage)
 {
     const struct clo_worker_client *client = run->client;
     usage->wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
+    usage->isolation = client->config->isolation;
     if (client->has_clock)
         usage->cpu_us = (worker_cpu_ns(run) + host_cpu_ns(run)) / 1000;
     else if (usage->cpu_us > usage->wall_us)

@@ -69,7 +69,8 @@ static _Noreturn void become_zygote(const struct parcel *parcel, char *const *en
     int null = open("/dev/null", O_RDWR);
     int program = fcntl(parcel->program, F_DUPFD_CLOEXEC, CLO_BOOTSTRAP_END);
     for (int i = CLO_BOOTSTRAP_CONTROL; i < CLO_BOOTSTRAP_END; i++) /* out of each other's way */
-        moved[i] = fcntl(parcel->placed[i], F_DUPFD_CLOEXEC, CLO_BOOTSTRAP_END);
+        moved[i] = fcntl(parcel->placed[i] < 0 ? null : parcel->placed[i], F_DUPFD_CLOEXEC,
+                         CLO_BOOTSTRAP_END);
     for (int i = 0; i < CLO_BOOTSTRAP_END; i++) {
         if (dup2(i < CLO_BOOTSTRAP_CONTROL ? null : moved[i], i) < 0)
             _exit(1);
@@ -85,13 +86,15 @@ static int pack(const struct clo_config *config, int control, struct parcel *par
                 struct clo_error *error)
 {
     bool copied;
-    struct clo_bootstrap words = {
-        .image = config->image, .memory = config->limits.memory, .pooled = config->pooled};
+    struct clo_bootstrap words = {.image = config->image,
+                                  .isolation = config->isolation,
+                                  .memory = config->limits.memory,
+                                  .pooled = config->pooled};
     words.manifest = clo_tool_set_manifest(config->tools, &words.manifest_length);
     parcel->program = parcel->placed[CLO_BOOTSTRAP_WORDS] = -1;
     parcel->placed[CLO_BOOTSTRAP_CONTROL] = control;
     parcel->placed[CLO_BOOTSTRAP_IMAGE] = clo_image_fd(config->image, &copied);
-    int status = clo_kvm_prepare(&parcel->placed[CLO_BOOTSTRAP_KVM], error);
+    int status = clo_vm_prepare(config->isolation, &parcel->placed[CLO_BOOTSTRAP_KVM], error);
     if (!status)
         status = clo_zygote_program_open(&parcel->program, error);
     if (!status)

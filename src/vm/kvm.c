@@ -147,17 +147,6 @@ const struct clo_kvm *clo_kvm_get(struct clo_error *error)
     return status ? NULL : &the_kvm;
 }
 
-int clo_kvm_prepare(int *fd, struct clo_error *error)
-{
-    const struct clo_kvm *kvm = clo_kvm_get(error);
-    if (!kvm)
-        return CLO_ENOHYPERVISOR;
-    clo_scan_open();
-    if (fd)
-        *fd = kvm->fd;
-    return 0;
-}
-
 void clo_kvm_adopt(int fd)
 {
     pthread_mutex_lock(&lock);

@@ -9,6 +9,30 @@
 #include "base/quantity.h"
 #include "vm/internal.h"
 
+const char *clo_isolation_name(enum clo_isolation isolation)
+{
+    switch (isolation) {
+    case CLO_ISOLATION_MICROVM: return "microvm";
+    case CLO_ISOLATION_PROCESS: return "process";
+    default: return NULL;
+    }
+}
+
+int clo_vm_prepare(enum clo_isolation isolation, int *fd, struct clo_error *error)
+{
+    int descriptor = -1;
+    if (isolation == CLO_ISOLATION_MICROVM) {
+        const struct clo_kvm *kvm = clo_kvm_get(error);
+        if (!kvm)
+            return CLO_ENOHYPERVISOR;
+        descriptor = kvm->fd;
+    }
+    clo_scan_open();
+    if (fd)
+        *fd = descriptor;
+    return 0;
+}
+
 static uint64_t granted_by(const struct clo_image *image)
 {
     uint64_t bytes = 0;
@@ -79,6 +103,8 @@ int clo_vm_create(struct clo_vm **result, const struct clo_image *image,
     int status = check_config(image, config, error);
     if (status)
         return status;
+    if (config->isolation == CLO_ISOLATION_PROCESS)
+        return clo_fail(error, CLO_EINVALID, "isolation process is not built in");
     const struct clo_kvm *kvm = clo_kvm_get(error);
     if (!kvm)
         return CLO_ENOHYPERVISOR;

@@ -24,10 +24,12 @@
 #include "abi/hostcall.h"
 #include "cloche/error.h"
 #include "cloche/image.h"
+#include "cloche/isolation.h"
 
 struct clo_vm;
 
 struct clo_vm_config {
+    enum clo_isolation isolation;
     uint64_t memory_limit; /* bytes of linear memory and runtime heap together that may be granted;
                               sizes the memory slots; 2 MiB multiples up to 4 GiB */
     bool one_shot;         /* will run once: do not prepare for restores (clo_vm_restore refuses) */
@@ -105,10 +107,11 @@ bool clo_vm_interrupt(struct clo_vm *vm);
 int clo_kvm_probe(struct clo_error *error);
 
 /* For a process that will give up its rights: open now what clo_vm_create needs of the file system.
- * *fd, if not NULL: the descriptor of /dev/kvm (still owned here), which a child process may be
- * given and must then adopt before anything else of this header. After a fork, the child calls
- * clo_kvm_prepare itself before it gives up its rights. Errors: CLO_ENOHYPERVISOR. */
-int clo_kvm_prepare(int *fd, struct clo_error *error);
+ * *fd, if not NULL: the descriptor of /dev/kvm (still owned here), or -1 where none is needed; a
+ * child process may be given it and must then adopt it before anything else of this header. After a
+ * fork, the child calls clo_vm_prepare itself before it gives up its rights. Errors:
+ * CLO_ENOHYPERVISOR. */
+int clo_vm_prepare(enum clo_isolation isolation, int *fd, struct clo_error *error);
 void clo_kvm_adopt(int fd);
 
 /* An open image in another program, to which the descriptor was passed: `descriptor` is still the

@@ -331,7 +331,7 @@ static void without_rights_an_adopted_descriptor_works(void **state)
         struct clo_vm_config config = {.memory_limit = 64 * MIB};
         struct clo_vm *vm;
         int fd;
-        if (clo_kvm_prepare(&fd, &error) || fd < 0)
+        if (clo_vm_prepare(CLO_ISOLATION_MICROVM, &fd, &error) || fd < 0)
             _exit(1);
         if (getuid() == 0 && (setgid(65534) || setuid(65534)))
             _exit(2);

@@ -329,6 +329,7 @@ static void fill_usage(struct clo_run_loop *run)
     struct clo_usage *usage = &run->result->usage;
     usage->wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
     usage->cpu_us = cpu_ns(run) / 1000;
+    usage->isolation = run->runner->isolation;
     usage->memory_peak = clo_vm_region_size(run->vm, CLO_REGION_LINEAR) +
                          clo_vm_region_size(run->vm, CLO_REGION_HEAP);
 }

@@ -12,6 +12,7 @@
 
 struct clo_runner {
     const struct clo_image *image;
+    enum clo_isolation isolation;
     uint64_t memory;
     const char *manifest;
     size_t manifest_length;

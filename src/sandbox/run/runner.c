@@ -16,7 +16,7 @@
 
 static int make_vm(struct clo_runner *runner, struct clo_error *error)
 {
-    struct clo_vm_config config = {.memory_limit = runner->memory};
+    struct clo_vm_config config = {.isolation = runner->isolation, .memory_limit = runner->memory};
     struct clo_vm *vm = NULL;
     int status = clo_vm_create(&vm, runner->image, &config, error);
     if (!status) {
@@ -33,14 +33,16 @@ static void drop_vm(struct clo_runner *runner)
         clo_vm_destroy(vm);
 }
 
-int clo_runner_create(struct clo_runner **result, const struct clo_image *image, uint64_t memory,
-                      const char *manifest, size_t manifest_length, struct clo_error *error)
+int clo_runner_create(struct clo_runner **result, const struct clo_image *image,
+                      enum clo_isolation isolation, uint64_t memory, const char *manifest,
+                      size_t manifest_length, struct clo_error *error)
 {
     *result = NULL;
     struct clo_runner *runner = calloc(1, sizeof *runner);
     if (!runner)
         return clo_fail_memory(error);
     runner->image = image;
+    runner->isolation = isolation;
     runner->memory = memory;
     runner->manifest = manifest;
     runner->manifest_length = manifest_length;

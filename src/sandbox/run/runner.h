@@ -20,8 +20,9 @@
 struct clo_runner;
 
 /* Makes the micro-VM too. `manifest`: the tools' (clo_tool_set_manifest), kept by the caller. */
-int clo_runner_create(struct clo_runner **runner, const struct clo_image *image, uint64_t memory,
-                      const char *manifest, size_t manifest_length, struct clo_error *error);
+int clo_runner_create(struct clo_runner **runner, const struct clo_image *image,
+                      enum clo_isolation isolation, uint64_t memory, const char *manifest,
+                      size_t manifest_length, struct clo_error *error);
 void clo_runner_destroy(struct clo_runner *runner);
 
 /* Run to the end. Fills everything in *result (zeroed by the caller) but out and err, which go to

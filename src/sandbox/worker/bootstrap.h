@@ -15,11 +15,12 @@
 
 #include "cloche/error.h"
 #include "cloche/image.h"
+#include "cloche/isolation.h"
 
 /* The numbers of the descriptors that the program starts with; 0, 1 and 2 are /dev/null. */
 enum {
     CLO_BOOTSTRAP_CONTROL = 3, /* a socket: it is asked for workers there (zygote.h) */
-    CLO_BOOTSTRAP_KVM,         /* /dev/kvm */
+    CLO_BOOTSTRAP_KVM,         /* /dev/kvm; by process isolation /dev/null */
     CLO_BOOTSTRAP_IMAGE,       /* the image, or the sealed copy of it */
     CLO_BOOTSTRAP_WORDS,       /* the bootstrap */
     CLO_BOOTSTRAP_END
@@ -27,6 +28,7 @@ enum {
 
 struct clo_bootstrap {
     const struct clo_image *image;
+    enum clo_isolation isolation;
     uint64_t memory;      /* the sandbox's limit, bytes */
     bool pooled;          /* runs share no state: restore ahead of the next */
     const char *manifest; /* of the tools, for run requests: clo_tool_set_manifest */

@@ -11,7 +11,7 @@
 struct clo_bootstrap_head { /* then the path and the manifest, without NUL */
     uint64_t memory;
     uint32_t path_length, manifest_length;
-    uint8_t pooled, image_copied, reserved[6];
+    uint8_t pooled, image_copied, isolation, reserved[5];
 };
 
 #define CLO_BOOTSTRAP_MAX (unsigned)(sizeof(struct clo_bootstrap_head) + PATH_MAX + CLO_MESSAGE_MAX)

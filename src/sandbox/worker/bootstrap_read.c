@@ -38,11 +38,13 @@ int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error)
         return status;
     const char *words = (const char *)(head + 1);
     __builtin_memcpy(path, words, head->path_length);
-    clo_kvm_adopt(CLO_BOOTSTRAP_KVM);
+    if (head->isolation == CLO_ISOLATION_MICROVM)
+        clo_kvm_adopt(CLO_BOOTSTRAP_KVM);
     status = clo_image_inherit(&image, CLO_BOOTSTRAP_IMAGE, path, head->image_copied, error);
     if (status)
         return status;
     *bootstrap = (struct clo_bootstrap){.image = image,
+                                        .isolation = (enum clo_isolation)head->isolation,
                                         .memory = head->memory,
                                         .pooled = head->pooled,
                                         .manifest = words + head->path_length,

@@ -155,12 +155,13 @@ static void begin(struct worker *worker, unsigned layers)
 {
     struct clo_error error = {0};
     const struct clo_bootstrap *bootstrap = worker->bootstrap;
-    int status =
-        clo_kvm_prepare(NULL, &error); /* opens what lies in /proc: before the door shuts */
+    int status = clo_vm_prepare(bootstrap->isolation, NULL,
+                                &error); /* opens what lies in /proc: before the door shuts */
     clo_jail_enter(bootstrap->memory + CLO_WORKER_MEMORY, &layers);
     if (!status)
-        status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->memory,
-                                   bootstrap->manifest, bootstrap->manifest_length, &error);
+        status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->isolation,
+                                   bootstrap->memory, bootstrap->manifest,
+                                   bootstrap->manifest_length, &error);
     if (!status)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)

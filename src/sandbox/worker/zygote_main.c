@@ -56,7 +56,7 @@ int main(void)
     reset_signals();
     int status = clo_bootstrap_read(&bootstrap, NULL);
     if (!status)
-        status = clo_kvm_prepare(NULL, NULL);
+        status = clo_vm_prepare(bootstrap.isolation, NULL, NULL);
     if (status)
         return 1; /* the program finds out by its socket */
     clo_jail_drop_user();
