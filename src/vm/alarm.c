@@ -1,12 +1,15 @@
 /* alarm.c - stopping a guest from outside: kicks and timers.
  *
- * A kick sets a flag of the micro-VM, then immediate_exit in the page shared with KVM, then sends
- * its thread a signal. The order matters: whoever clears immediate_exit looks at the flag
- * afterwards, so no kick is lost between two entries; a stale immediate_exit without a flag only
- * costs a turn of the loop in run.c. A timer does the same from its signal's handler, on the thread
- * itself.
+ * A kick sets a flag, tells the wall, and sends the guest's thread a signal. A timer does the same
+ * from its signal's handler, on the thread itself.
  *
- * The signal is real-time, reserved for this and unblocked in the thread that makes a micro-VM.
+ * Of a micro-VM the wall sets immediate_exit in the page shared with KVM. The order matters: whoever
+ * clears immediate_exit looks at the flag afterwards, so no kick is lost between two entries; a
+ * stale immediate_exit without a flag only costs a turn of the loop in kvm/run.c. A guest in this
+ * process is stopped by the signal itself (process/run.c): it is blocked while the host runs, so
+ * that one which comes early stops the guest at its next instruction.
+ *
+ * The signal is real-time and reserved for this.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -19,25 +22,18 @@
 #include "base/error.h"
 #include "vm/internal.h"
 
-#define KICK_SIGNAL (SIGRTMAX - 3)
 enum { TIMER_WALL, TIMER_CPU };
-
-static void stop_entry(struct clo_vm *vm)
-{
-    __atomic_store_n(&vm->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-}
 
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
-    (void)signal;
-    (void)context;
-    /* A kick of another thread's has done its work before it sent this. The kernel alone says
-     * SI_TIMER, and timers are deleted on this thread before the micro-VM goes away. */
-    if (info->si_code != SI_TIMER)
-        return;
-    struct clo_vm *vm = info->si_value.sival_ptr;
-    atomic_store(&vm->alarmed, 1);
-    stop_entry(vm);
+    /* A kick of another thread's has set its flag before it sent this. The kernel alone says
+     * SI_TIMER, and timers are deleted on this thread before the guest goes away. */
+    if (info->si_code == SI_TIMER) {
+        struct clo_vm *vm = info->si_value.sival_ptr;
+        atomic_store(&vm->alarmed, 1);
+        vm->wall->stop(vm);
+    }
+    clo_context_leave(signal, info, context);
 }
 
 static void install_handler(void)
@@ -45,26 +41,15 @@ static void install_handler(void)
     struct sigaction action = {.sa_sigaction = on_signal,
                                .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
     sigemptyset(&action.sa_mask);
-    sigaction(KICK_SIGNAL, &action, NULL);
+    sigaction(CLO_ALARM_SIGNAL, &action, NULL);
 }
 
-static void unblock(void)
+void clo_alarm_mask(int how)
 {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, KICK_SIGNAL);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
-int clo_alarm_init(struct clo_vm *vm, struct clo_error *error)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (pthread_once(&once, install_handler))
-        return clo_fail(error, CLO_ESYSTEM, "installing a signal handler");
-    unblock();
-    vm->pid = getpid();
-    vm->owner = (pid_t)syscall(SYS_gettid);
-    return 0;
+    sigaddset(&set, CLO_ALARM_SIGNAL);
+    pthread_sigmask(how, &set, NULL);
 }
 
 void clo_alarm_destroy(struct clo_vm *vm)
@@ -72,25 +57,34 @@ void clo_alarm_destroy(struct clo_vm *vm)
     for (int i = 0; i < 2; i++)
         if (vm->timer_made[i])
             timer_delete(vm->timers[i]);
-    /* a signal that was still queued comes now, while the micro-VM is there */
-    unblock();
+    /* a signal that was still queued comes now, while the guest's struct is there */
+    clo_alarm_mask(SIG_UNBLOCK);
+}
+
+/* From a signal handler on the guest's own thread. KVM_RUN has ended already, the flag is enough. A
+ * guest in this process goes on when the handler returns: a timer that ends at once stops it then
+ * (a jailed worker may not send signals). */
+static void kick_self(struct clo_vm *vm)
+{
+    const struct itimerspec now = {.it_value.tv_nsec = 1};
+    if (vm->config.isolation == CLO_ISOLATION_PROCESS)
+        (void)timer_settime(vm->timers[TIMER_WALL], 0, &now, NULL);
 }
 
 void clo_vm_kick(struct clo_vm *vm)
 {
     int saved = errno;
     atomic_store(&vm->kicked, 1);
-    stop_entry(vm);
-    /* From a signal handler on the micro-VM's own thread the flag is enough: KVM_RUN has ended
-     * already. And a jailed worker may not send signals. */
+    vm->wall->stop(vm);
     if ((pid_t)syscall(SYS_gettid) != vm->owner)
-        syscall(SYS_tgkill, vm->pid, vm->owner, KICK_SIGNAL);
+        syscall(SYS_tgkill, vm->pid, vm->owner, CLO_ALARM_SIGNAL);
+    else
+        kick_self(vm);
     errno = saved;
 }
 
 bool clo_alarm_taken(struct clo_vm *vm)
 {
-    __atomic_store_n(&vm->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
     bool kicked = atomic_load(&vm->kicked) && atomic_exchange(&vm->kicked, 0);
     bool alarmed = atomic_load(&vm->alarmed) && atomic_exchange(&vm->alarmed, 0);
     return kicked || alarmed;
@@ -101,20 +95,43 @@ void clo_alarm_forget(struct clo_vm *vm)
     atomic_store(&vm->kicked, 0);
 }
 
+static int make_timer(struct clo_vm *vm, int which, struct clo_error *error)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
+                             .sigev_signo = CLO_ALARM_SIGNAL,
+                             .sigev_value.sival_ptr = vm};
+    event._sigev_un._tid = vm->owner;
+    clockid_t clock = which == TIMER_WALL ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
+    if (vm->timer_made[which])
+        return 0;
+    if (timer_create(clock, &event, &vm->timers[which]))
+        return clo_fail_errno(error, CLO_ESYSTEM, "creating a timer");
+    vm->timer_made[which] = true;
+    return 0;
+}
+
+int clo_alarm_init(struct clo_vm *vm, struct clo_error *error)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (pthread_once(&once, install_handler))
+        return clo_fail(error, CLO_ESYSTEM, "installing a signal handler");
+    vm->pid = getpid();
+    vm->owner = (pid_t)syscall(SYS_gettid);
+    vm->timer_made[TIMER_WALL] = vm->timer_made[TIMER_CPU] = false;
+    vm->timer_set[TIMER_WALL] = vm->timer_set[TIMER_CPU] = false;
+    if (vm->config.isolation == CLO_ISOLATION_PROCESS) /* signals come while the guest runs */
+        return make_timer(vm, TIMER_WALL, error);
+    clo_alarm_mask(SIG_UNBLOCK);
+    return 0;
+}
+
 static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error *error)
 {
     if (!ns && !vm->timer_set[which])
         return 0;
-    if (!vm->timer_made[which]) {
-        struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
-                                 .sigev_signo = KICK_SIGNAL,
-                                 .sigev_value.sival_ptr = vm};
-        event._sigev_un._tid = vm->owner;
-        clockid_t clock = which == TIMER_WALL ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
-        if (timer_create(clock, &event, &vm->timers[which]))
-            return clo_fail_errno(error, CLO_ESYSTEM, "creating a timer");
-        vm->timer_made[which] = true;
-    }
+    int status = make_timer(vm, which, error);
+    if (status)
+        return status;
     struct itimerspec spec = {.it_value = clo_timespec(ns)};
     if (timer_settime(vm->timers[which], 0, &spec, NULL))
         return clo_fail_errno(error, CLO_ESYSTEM, "setting a timer");

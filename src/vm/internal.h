@@ -1,5 +1,10 @@
 /* vm/internal.h - what the files of src/vm share. Besides them only src/image includes it, which
- * reads a micro-VM's memory to make an image of it, and tests.
+ * reads a guest's memory to make an image of it, and tests.
+ *
+ * Two walls, one struct: what differs between a micro-VM (kvm/) and a guest in this process
+ * (process/) is in struct clo_wall; restores, scans, alarms and images are the same for both. All
+ * memory is named by offsets into vm->memory. By process isolation vm->memory is address 0 and an
+ * offset is the guest's own address: process/process.h draws that.
  *
  * A micro-VM's own memory is one host mapping; a guest-physical address below `shared_gpa` is an
  * offset into it:
@@ -22,6 +27,7 @@
 #define CLO_VM_INTERNAL_H
 
 #include <linux/kvm.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -122,12 +128,13 @@ struct clo_page_run { /* pages known to be private: [first, first + count) in vm
 };
 
 struct clo_vm {
-    const struct clo_kvm *kvm;
+    const struct clo_wall *wall;
+    const struct clo_kvm *kvm; /* what follows down to `run`: of a micro-VM alone */
+    int vm, vcpu;
+    struct kvm_run *run;
     const struct clo_image *image;
     struct clo_vm_config config;
     pid_t pid, owner; /* owner: thread id */
-    int vm, vcpu;
-    struct kvm_run *run;
     uint8_t *memory;
     struct clo_layout layout;
     struct clo_part parts[CLO_PARTS_MAX];
@@ -137,6 +144,9 @@ struct clo_vm {
     bool block_added[CLO_POOL_BLOCKS_MAX]; /* the pool's memory slots */
     uint32_t table_next;    /* first unused page for page tables, while they are being built */
     struct kvm_sregs sregs; /* of a run's start */
+
+    struct clo_context *context; /* of a guest in this process: its registers */
+    bool counted, mapped;        /* likewise: it is the process's one, it has addresses */
 
     bool spent; /* after a fault or violation */
     bool used;  /* entered since the last restore */
@@ -153,21 +163,56 @@ struct clo_vm {
     timer_t timers[2];
 };
 
+/* What a wall does for vm.c, restore.c and alarm.c, which check what is wanted before they ask.
+ * Errors are vm.h's. */
+struct clo_wall {
+    int (*create)(struct clo_vm *vm, struct clo_error *error); /* memory and registers */
+    void (*destroy)(struct clo_vm *vm);                        /* also of what is half made */
+    void (*start)(struct clo_vm *vm);                          /* registers of a run's start */
+    int (*prime)(struct clo_vm *vm, struct clo_error *error);
+    /* Until it stops, for a reason other than a signal that nobody sent to it. */
+    int (*resume)(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error);
+    void (*stop)(struct clo_vm *vm); /* have it leave; async-signal-safe, any thread */
+    int (*grow)(struct clo_vm *vm, enum clo_region region, uint64_t size, struct clo_error *error);
+    int (*shrink)(struct clo_vm *vm, struct clo_error *error);   /* both regions, as at the start */
+    int (*drop_all)(struct clo_vm *vm, struct clo_error *error); /* after shrink: every page */
+    int (*clean)(struct clo_vm *vm, struct clo_error *error);    /* registers, after a run */
+    /* Of a guest address in a region that grows; NULL: it is in none. */
+    uint8_t *(*at)(const struct clo_vm *vm, uint64_t va);
+};
+extern const struct clo_wall clo_wall_kvm, clo_wall_process;
+
+/* Host address of an offset. */
+static inline uint8_t *clo_vm_at(const struct clo_vm *vm, uint64_t offset)
+{
+    return (uint8_t *)((uintptr_t)vm->memory + offset);
+}
+
 enum { CLO_SLOT_MEMORY = 0, CLO_SLOT_SHARED = 1, CLO_SLOT_POOL = 2 /* and up */ };
 
-/* memory.c */
+/* parts.c */
+void clo_parts_add(struct clo_vm *vm, uint64_t va, uint64_t offset, uint64_t length,
+                   const uint8_t *source, bool keep);
+void clo_parts_add_stack(struct clo_vm *vm, uint64_t offset);
+void clo_parts_add_window(struct clo_vm *vm, uint64_t offset);
+void clo_parts_touch_hot(struct clo_vm *vm);
+/* Host address of the page at a guest address in private memory, a region or the window; NULL. */
+uint8_t *clo_memory_at(const struct clo_vm *vm, uint64_t va);
+/* Reserve `size` bytes of address space on a 2 MiB boundary; NULL: out of it. */
+uint8_t *clo_memory_reserve(uint64_t size, int protection);
+/* Forget what is in [offset, offset + length): zeros, or the file's bytes, come back. */
+int clo_memory_drop(struct clo_vm *vm, uint64_t offset, uint64_t length, struct clo_error *error);
+
+/* kvm/memory.c */
 int clo_memory_create(struct clo_vm *vm, struct clo_error *error);
 void clo_memory_destroy(struct clo_vm *vm);
 int clo_memory_slot(struct clo_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size, void *memory,
                     uint32_t flags, struct clo_error *error);
-void clo_memory_touch_hot(struct clo_vm *vm);
-/* Reserve `size` bytes of address space on a 2 MiB boundary; NULL: out of it. */
-uint8_t *clo_memory_reserve(uint64_t size, int protection);
-/* Host address of the page at a guest address in private memory, a region or the window; NULL. */
-uint8_t *clo_memory_at(const struct clo_vm *vm, uint64_t va);
+uint8_t *clo_kvm_memory_at(const struct clo_vm *vm, uint64_t va);
 
-/* grow.c */
-int clo_growth_undo(struct clo_vm *vm, struct clo_error *error);
+/* kvm/grow.c */
+int clo_kvm_grow(struct clo_vm *vm, enum clo_region region, uint64_t size, struct clo_error *error);
+int clo_kvm_shrink(struct clo_vm *vm, struct clo_error *error);
 
 /* scan.c: which pages of [from, to) are private to this process? */
 struct clo_scan_range {
@@ -189,12 +234,18 @@ void clo_scan_begin(struct clo_scan *state, int pagemap, bool by_reading, const 
 int clo_scan_next(struct clo_scan *state, struct clo_scan_range *range);
 
 /* alarm.c */
-int clo_alarm_init(struct clo_vm *vm, struct clo_error *error);
+#define CLO_ALARM_SIGNAL (SIGRTMAX - 3)
+int clo_alarm_init(struct clo_vm *vm, struct clo_error *error); /* in a fork's child again */
+void clo_alarm_mask(int how); /* SIG_BLOCK, SIG_UNBLOCK the alarms' signal in this thread */
 void clo_alarm_destroy(struct clo_vm *vm);
 bool clo_alarm_taken(struct clo_vm *vm); /* a kick is there: take it */
 void clo_alarm_forget(struct clo_vm *vm);
 
-/* ---- x86/ ---- */
+/* process/x86/context.c: in a handler of `signal`: if it interrupted a guest of this process, that
+ * one is stopped and this does not return. */
+void clo_context_leave(int signal, const void *info, void *frame);
+
+/* ---- kvm/x86/ ---- */
 
 /* pagetable.c; `flags` are those of a leaf entry besides present, accessed and dirty */
 #define CLO_PTE_WRITE 2ull
@@ -235,7 +286,7 @@ void clo_state_start(struct clo_vm *vm); /* by KVM_CAP_SYNC_REGS */
 int clo_state_clean_vectors(struct clo_vm *vm, struct clo_error *error);
 int clo_state_is_supervisor(struct clo_vm *vm, uint64_t *fault_address, struct clo_error *error);
 
-/* cpu.c: does this processor have what an image was compiled for? */
+/* x86/cpu.c: does this processor have what an image was compiled for? */
 bool clo_cpu_has(const char *level);
 
 static inline uint64_t clo_round_up(uint64_t value, uint64_t unit)

@@ -1,9 +1,9 @@
-/* restore.c - bring a micro-VM back to its image's state.
+/* restore.c - bring a guest back to its image's state.
  *
  * Pages that the guest wrote have become private to the process. They are copied back and stay
  * mapped, so that the next run, which writes much the same pages, takes no faults. The list of them
  * is known from the last scan, and a page can only become private in a fault that is charged to
- * this thread (KVM's are, too): as long as the thread's count of faults stands still, the list is
+ * this thread (those that KVM takes, too): as long as the thread's count of faults stands still, the list is
  * complete and nothing is scanned.
  *
  * Where /proc is not to be had, or too much was written, everything is dropped: right, and slower
@@ -27,22 +27,12 @@ static long faults_of_thread(void)
     return usage.ru_minflt + usage.ru_majflt;
 }
 
-static int drop(struct clo_vm *vm, uint64_t offset, uint64_t length, struct clo_error *error)
-{
-    if (madvise(vm->memory + offset, length, MADV_DONTNEED)) {
-        vm->spent = true;
-        return clo_fail_errno(error, CLO_ESYSTEM, "giving back %llu bytes of guest memory",
-                              (unsigned long long)length);
-    }
-    return 0;
-}
-
-/* All of the guest's memory at once; the page tables stay. */
+/* All of the guest's memory at once; page tables stay. */
 static int drop_all(struct clo_vm *vm, struct clo_error *error)
 {
     vm->known_count = vm->known_pages = 0;
     vm->known_complete = true;
-    return drop(vm, vm->layout.system_size, vm->layout.size - vm->layout.system_size, error);
+    return vm->wall->drop_all(vm, error);
 }
 
 /* Of messages longer than what stays resident, the rest goes by one call each. */
@@ -50,11 +40,11 @@ static int drop_messages(struct clo_vm *vm, struct clo_error *error)
 {
     int status = 0;
     if (vm->used_call > CLO_KEEP_MESSAGE)
-        status = drop(vm, vm->layout.window + CLO_WINDOW_CALL + CLO_KEEP_MESSAGE,
-                      CLO_MESSAGE_MAX - CLO_KEEP_MESSAGE, error);
+        status = clo_memory_drop(vm, vm->layout.window + CLO_WINDOW_CALL + CLO_KEEP_MESSAGE,
+                                 CLO_MESSAGE_MAX - CLO_KEEP_MESSAGE, error);
     if (!status && vm->used_reply > CLO_KEEP_MESSAGE)
-        status = drop(vm, vm->layout.window + CLO_WINDOW_REPLY + CLO_KEEP_MESSAGE,
-                      CLO_MESSAGE_MAX - CLO_KEEP_MESSAGE, error);
+        status = clo_memory_drop(vm, vm->layout.window + CLO_WINDOW_REPLY + CLO_KEEP_MESSAGE,
+                                 CLO_MESSAGE_MAX - CLO_KEEP_MESSAGE, error);
     vm->used_call = vm->used_reply = 0;
     return status;
 }
@@ -65,13 +55,13 @@ static int scan_part(struct clo_vm *vm, unsigned number, struct clo_error *error
     const struct clo_part *part = &vm->parts[number];
     struct clo_scan scan;
     struct clo_scan_range range;
-    clo_scan_begin(&scan, vm->pagemap, vm->config.scan_fallback, vm->memory + part->offset,
+    clo_scan_begin(&scan, vm->pagemap, vm->config.scan_fallback, clo_vm_at(vm, part->offset),
                    part->length);
     int more;
     while ((more = clo_scan_next(&scan, &range)) > 0) {
         uint64_t offset = range.start - (uintptr_t)vm->memory, length = range.end - range.start;
         if (!part->keep) {
-            int status = drop(vm, offset, length, error);
+            int status = clo_memory_drop(vm, offset, length, error);
             if (status)
                 return status;
             continue;
@@ -108,15 +98,15 @@ static void write_back(struct clo_vm *vm)
         const struct clo_part *part = &vm->parts[run->part];
         uint64_t offset = run->first * CLO_PAGE_SIZE, length = run->count * CLO_PAGE_SIZE;
         if (part->source)
-            memcpy(vm->memory + offset, part->source + (offset - part->offset), length);
+            memcpy(clo_vm_at(vm, offset), part->source + (offset - part->offset), length);
         else
-            memset(vm->memory + offset, 0, length);
+            memset(clo_vm_at(vm, offset), 0, length);
     }
 }
 
 static int restore_memory(struct clo_vm *vm, size_t *pages, struct clo_error *error)
 {
-    int status = clo_growth_undo(vm, error);
+    int status = vm->wall->shrink(vm, error);
     if (status)
         return status;
     if (vm->pagemap < 0) {
@@ -152,7 +142,7 @@ int clo_vm_restore(struct clo_vm *vm, size_t *pages, struct clo_error *error)
     if (!status)
         status = restore_memory(vm, &written, error);
     if (!status && vm->used)
-        status = clo_state_clean_vectors(vm, error);
+        status = vm->wall->clean(vm, error);
     if (status) {
         vm->spent = true;
         return status;

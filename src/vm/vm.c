@@ -1,8 +1,6 @@
-/* vm.c - making and destroying a micro-VM. */
-#include <errno.h>
+/* vm.c - making, entering and destroying a guest, whichever wall is around it. */
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -64,31 +62,12 @@ static int check_config(const struct clo_image *image, const struct clo_vm_confi
     return 0;
 }
 
-static int create_vcpu(struct clo_vm *vm, struct clo_error *error)
-{
-    vm->vm = ioctl(vm->kvm->fd, KVM_CREATE_VM, 0);
-    if (vm->vm < 0)
-        return clo_fail_errno(error, errno == ENOMEM ? CLO_ENOMEMORY : CLO_ESYSTEM,
-                              "KVM_CREATE_VM");
-    vm->vcpu = ioctl(vm->vm, KVM_CREATE_VCPU, 0);
-    if (vm->vcpu < 0)
-        return clo_fail_errno(error, errno == ENOMEM ? CLO_ENOMEMORY : CLO_ESYSTEM,
-                              "KVM_CREATE_VCPU");
-    struct kvm_run *run =
-        mmap(NULL, vm->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
-    if (run == MAP_FAILED)
-        return clo_fail_errno(error, CLO_ESYSTEM, "mapping the vCPU");
-    vm->run = run;
-    return 0;
-}
-
 static int prepare_restores(struct clo_vm *vm, struct clo_error *error)
 {
     vm->pagemap = -1;
     vm->faults_seen = -1;
     if (vm->config.one_shot)
         return 0;
-    clo_kvm_keep_vcpu(vm->kvm);
     vm->pagemap = clo_scan_open();
     if (vm->pagemap < 0)
         return 0;
@@ -103,33 +82,24 @@ int clo_vm_create(struct clo_vm **result, const struct clo_image *image,
     int status = check_config(image, config, error);
     if (status)
         return status;
-    if (config->isolation == CLO_ISOLATION_PROCESS)
-        return clo_fail(error, CLO_EINVALID, "isolation process is not built in");
-    const struct clo_kvm *kvm = clo_kvm_get(error);
-    if (!kvm)
-        return CLO_ENOHYPERVISOR;
     struct clo_vm *vm = calloc(1, sizeof *vm);
     if (!vm)
         return clo_fail_memory(error);
-    vm->kvm = kvm;
+    vm->wall = config->isolation == CLO_ISOLATION_PROCESS ? &clo_wall_process : &clo_wall_kvm;
     vm->image = image;
     vm->config = *config;
     vm->vm = vm->vcpu = -1;
 
     status = prepare_restores(vm, error);
     if (!status)
-        status = create_vcpu(vm, error);
-    if (!status)
         status = clo_alarm_init(vm, error);
     if (!status)
-        status = clo_memory_create(vm, error);
-    if (!status)
-        status = clo_state_init(vm, error);
+        status = vm->wall->create(vm, error);
     if (status) {
         clo_vm_destroy(vm);
         return status;
     }
-    clo_memory_touch_hot(vm);
+    clo_parts_touch_hot(vm);
     *result = vm;
     return 0;
 }
@@ -139,33 +109,94 @@ void clo_vm_destroy(struct clo_vm *vm)
     if (!vm)
         return;
     clo_alarm_destroy(vm);
-    if (vm->run)
-        munmap(vm->run, vm->kvm->run_size);
-    if (vm->vcpu >= 0)
-        close(vm->vcpu);
-    if (vm->vm >= 0)
-        close(vm->vm);
-    clo_memory_destroy(vm);
+    vm->wall->destroy(vm);
     free(vm->known);
     free(vm);
 }
 
+void clo_vm_start(struct clo_vm *vm)
+{
+    if (vm->pid != getpid()) /* resume says so */
+        return;
+    clo_alarm_forget(vm);
+    vm->wall->start(vm);
+    /* a session: the run before was not restored */
+    if (vm->used && vm->wall->clean(vm, NULL))
+        vm->spent = true;
+}
+
+int clo_vm_resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
+{
+    if (vm->spent)
+        return clo_fail(error, CLO_EINVALID, "a guest cannot go on after a fault");
+    /* KVM refuses, and timers and the page shared with it are not inherited */
+    if (vm->pid != getpid())
+        return clo_fail(error, CLO_EINVALID, "a guest cannot be used in a child process");
+    exit->reason[0] = '\0';
+    vm->used = true;
+    return vm->wall->resume(vm, exit, error);
+}
+
+int clo_vm_prime(struct clo_vm *vm, struct clo_error *error)
+{
+    clo_alarm_forget(vm);
+    return vm->wall->prime(vm, error);
+}
+
+bool clo_vm_interrupt(struct clo_vm *vm)
+{
+    const struct clo_image_header *header = &vm->image->header;
+    for (uint32_t i = 0; i < header->interrupt_count; i++) {
+        const struct clo_interrupt_store *store = &header->interrupts[i];
+        uint8_t *at = clo_memory_at(vm, CLO_LINEAR_VA + store->address);
+        uint32_t value = store->value, old;
+        memcpy(&old, at, sizeof old);
+        if (store->mode == 1)
+            value |= old;
+        memcpy(at, &value, sizeof value);
+    }
+    return header->interrupt_count > 0;
+}
+
+int clo_vm_grow(struct clo_vm *vm, enum clo_region which, uint64_t size, struct clo_error *error)
+{
+    if (which != CLO_REGION_LINEAR && which != CLO_REGION_HEAP)
+        return clo_fail(error, CLO_EGUEST,
+                        "the guest asked to grow region %u, which does not exist", (unsigned)which);
+    const struct clo_growth *region = &vm->regions[which];
+    const struct clo_growth *other = &vm->regions[!which];
+    if (size % CLO_WASM_PAGE_SIZE || size < region->size)
+        return clo_fail(error, CLO_EGUEST,
+                        "the guest asked for %llu bytes of memory where it has %llu",
+                        (unsigned long long)size, (unsigned long long)region->size);
+    if (size > region->max || size > vm->config.memory_limit ||
+        size + other->size > vm->config.memory_limit)
+        return clo_fail(error, CLO_ELIMIT, "the guest's memory would pass its limit of %llu bytes",
+                        (unsigned long long)vm->config.memory_limit);
+    return vm->wall->grow(vm, which, size, error);
+}
+
+uint64_t clo_vm_region_size(const struct clo_vm *vm, enum clo_region which)
+{
+    return vm->regions[which].size;
+}
+
 struct clo_control *clo_vm_control(struct clo_vm *vm)
 {
-    return (struct clo_control *)(vm->memory + vm->layout.window + CLO_WINDOW_CONTROL);
+    return (struct clo_control *)clo_vm_at(vm, vm->layout.window + CLO_WINDOW_CONTROL);
 }
 
 const uint8_t *clo_vm_output_area(const struct clo_vm *vm)
 {
-    return vm->memory + vm->layout.window + CLO_WINDOW_OUTPUT;
+    return clo_vm_at(vm, vm->layout.window + CLO_WINDOW_OUTPUT);
 }
 
 const uint8_t *clo_vm_call_area(const struct clo_vm *vm)
 {
-    return vm->memory + vm->layout.window + CLO_WINDOW_CALL;
+    return clo_vm_at(vm, vm->layout.window + CLO_WINDOW_CALL);
 }
 
 uint8_t *clo_vm_reply_area(struct clo_vm *vm)
 {
-    return vm->memory + vm->layout.window + CLO_WINDOW_REPLY;
+    return clo_vm_at(vm, vm->layout.window + CLO_WINDOW_REPLY);
 }

@@ -8,21 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "vm/internal.h"
-
-void clo_vm_start(struct clo_vm *vm)
-{
-    if (vm->pid != getpid()) /* resume says so */
-        return;
-    clo_alarm_forget(vm);
-    clo_state_start(vm);
-    /* a session: the run before was not restored */
-    if (vm->used && clo_state_clean_vectors(vm, NULL))
-        vm->spent = true;
-}
 
 static int violation(struct clo_vm *vm, struct clo_vm_exit *exit)
 {
@@ -111,16 +101,10 @@ static int entry_failed(struct clo_vm *vm, struct clo_error *error)
     return CLO_ESYSTEM;
 }
 
-int clo_vm_resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
+static int resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error *error)
 {
-    if (vm->spent)
-        return clo_fail(error, CLO_EINVALID, "a micro-VM cannot go on after a fault");
-    /* KVM refuses, and the page shared with it is not inherited */
-    if (vm->pid != getpid())
-        return clo_fail(error, CLO_EINVALID, "a micro-VM cannot be used in a child process");
-    exit->reason[0] = '\0';
-    vm->used = true;
     for (;;) {
+        __atomic_store_n(&vm->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
         if (clo_alarm_taken(vm)) {
             exit->kind = CLO_VM_KICKED;
             return 0;
@@ -142,10 +126,15 @@ int clo_vm_resume(struct clo_vm *vm, struct clo_vm_exit *exit, struct clo_error 
     }
 }
 
-int clo_vm_prime(struct clo_vm *vm, struct clo_error *error)
+static void stop(struct clo_vm *vm)
 {
-    clo_vm_start(vm);
     __atomic_store_n(&vm->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+}
+
+static int prime(struct clo_vm *vm, struct clo_error *error)
+{
+    clo_state_start(vm);
+    stop(vm);
     int result = ioctl(vm->vcpu, KVM_RUN, 0);
     __atomic_store_n(&vm->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
     if (result < 0 && errno == EINTR)
@@ -153,17 +142,69 @@ int clo_vm_prime(struct clo_vm *vm, struct clo_error *error)
     return clo_fail_errno(error, CLO_ESYSTEM, "loading registers");
 }
 
-bool clo_vm_interrupt(struct clo_vm *vm)
+/* ---- making and destroying ---- */
+
+static int create_vcpu(struct clo_vm *vm, struct clo_error *error)
 {
-    const struct clo_image_header *header = &vm->image->header;
-    for (uint32_t i = 0; i < header->interrupt_count; i++) {
-        const struct clo_interrupt_store *store = &header->interrupts[i];
-        uint8_t *at = clo_memory_at(vm, CLO_LINEAR_VA + store->address);
-        uint32_t value = store->value, old;
-        memcpy(&old, at, sizeof old);
-        if (store->mode == 1)
-            value |= old;
-        memcpy(at, &value, sizeof value);
-    }
-    return header->interrupt_count > 0;
+    vm->vm = ioctl(vm->kvm->fd, KVM_CREATE_VM, 0);
+    if (vm->vm < 0)
+        return clo_fail_errno(error, errno == ENOMEM ? CLO_ENOMEMORY : CLO_ESYSTEM,
+                              "KVM_CREATE_VM");
+    vm->vcpu = ioctl(vm->vm, KVM_CREATE_VCPU, 0);
+    if (vm->vcpu < 0)
+        return clo_fail_errno(error, errno == ENOMEM ? CLO_ENOMEMORY : CLO_ESYSTEM,
+                              "KVM_CREATE_VCPU");
+    struct kvm_run *run =
+        mmap(NULL, vm->kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu, 0);
+    if (run == MAP_FAILED)
+        return clo_fail_errno(error, CLO_ESYSTEM, "mapping the vCPU");
+    vm->run = run;
+    return 0;
 }
+
+static int create(struct clo_vm *vm, struct clo_error *error)
+{
+    vm->vm = vm->vcpu = -1;
+    vm->kvm = clo_kvm_get(error);
+    if (!vm->kvm)
+        return CLO_ENOHYPERVISOR;
+    if (!vm->config.one_shot)
+        clo_kvm_keep_vcpu(vm->kvm);
+    int status = create_vcpu(vm, error);
+    if (!status)
+        status = clo_memory_create(vm, error);
+    if (!status)
+        status = clo_state_init(vm, error);
+    return status;
+}
+
+static void destroy(struct clo_vm *vm)
+{
+    if (vm->run)
+        munmap(vm->run, vm->kvm->run_size);
+    if (vm->vcpu >= 0)
+        close(vm->vcpu);
+    if (vm->vm >= 0)
+        close(vm->vm);
+    clo_memory_destroy(vm);
+}
+
+static int drop_all(struct clo_vm *vm, struct clo_error *error)
+{
+    return clo_memory_drop(vm, vm->layout.system_size, vm->layout.size - vm->layout.system_size,
+                           error);
+}
+
+const struct clo_wall clo_wall_kvm = {
+    .create = create,
+    .destroy = destroy,
+    .start = clo_state_start,
+    .prime = prime,
+    .resume = resume,
+    .stop = stop,
+    .grow = clo_kvm_grow,
+    .shrink = clo_kvm_shrink,
+    .drop_all = drop_all,
+    .clean = clo_state_clean_vectors,
+    .at = clo_kvm_memory_at,
+};

@@ -15,22 +15,6 @@
 #define GIB (1ull << 30)
 #define USUAL_TABLES 14u /* page-table pages of an ordinary image */
 
-uint8_t *clo_memory_reserve(uint64_t size, int protection)
-{
-    uint64_t with_slack = size + CLO_HUGE_PAGE_SIZE;
-    uint8_t *start =
-        mmap(NULL, with_slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start == MAP_FAILED)
-        return NULL;
-    uint8_t *aligned = (uint8_t *)clo_round_up((uintptr_t)start, CLO_HUGE_PAGE_SIZE);
-    if (aligned > start)
-        munmap(start, (size_t)(aligned - start));
-    uint8_t *end = start + with_slack;
-    if (end > aligned + size)
-        munmap(aligned + size, (size_t)(end - (aligned + size)));
-    return aligned;
-}
-
 int clo_memory_slot(struct clo_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size, void *memory,
                     uint32_t flags, struct clo_error *error)
 {
@@ -47,15 +31,6 @@ int clo_memory_slot(struct clo_vm *vm, uint32_t slot, uint64_t gpa, uint64_t siz
     return 0;
 }
 
-static void add_part(struct clo_vm *vm, uint64_t va, uint64_t offset, uint64_t length,
-                     const uint8_t *source, bool keep)
-{
-    if (!length)
-        return;
-    vm->parts[vm->part_count++] = (struct clo_part){
-        .va = va, .offset = offset, .length = length, .source = source, .keep = keep};
-}
-
 static void place_region(struct clo_vm *vm, enum clo_region which,
                          const struct clo_image_segment *segment, uint64_t *offset)
 {
@@ -69,24 +44,11 @@ static void place_region(struct clo_vm *vm, enum clo_region which,
     region->initial = region->size = segment->size;
     uint64_t rounded = clo_round_up(segment->size, CLO_HUGE_PAGE_SIZE);
     region->initial_chunks = (uint32_t)(rounded / CLO_HUGE_PAGE_SIZE);
-    add_part(vm, region->va, *offset, segment->file_size, vm->image->bytes + segment->file_offset,
-             true);
-    add_part(vm, region->va + segment->file_size, *offset + segment->file_size,
-             segment->size - segment->file_size, NULL, true);
+    clo_parts_add(vm, region->va, *offset, segment->file_size,
+                  vm->image->bytes + segment->file_offset, true);
+    clo_parts_add(vm, region->va + segment->file_size, *offset + segment->file_size,
+                  segment->size - segment->file_size, NULL, true);
     *offset += rounded;
-}
-
-static void place_window(struct clo_vm *vm, uint64_t offset)
-{
-    const uint64_t va = CLO_WINDOW_VA, keep = CLO_KEEP_MESSAGE;
-    uint64_t call = CLO_WINDOW_CALL, reply = CLO_WINDOW_REPLY;
-    uint64_t small = CLO_WINDOW_OUTPUT + CLO_OUTPUT_AREA_SIZE;
-    add_part(vm, va, offset, small, NULL, true);
-    add_part(vm, va + small, offset + small, call - small, NULL, false);
-    add_part(vm, va + call, offset + call, keep, NULL, true);
-    add_part(vm, va + call + keep, offset + call + keep, CLO_MESSAGE_MAX - keep, NULL, false);
-    add_part(vm, va + reply, offset + reply, keep, NULL, true);
-    add_part(vm, va + reply + keep, offset + reply + keep, CLO_MESSAGE_MAX - keep, NULL, false);
 }
 
 /* Fill layout, parts and regions from the image's header. */
@@ -113,21 +75,19 @@ static void place(struct clo_vm *vm)
         if (segment->kind != CLO_SEGMENT_PRIVATE)
             continue;
         uint64_t rounded = clo_round_up(segment->size, CLO_HUGE_PAGE_SIZE);
-        add_part(vm, segment->address, offset, segment->file_size,
-                 vm->image->bytes + segment->file_offset, true);
-        add_part(vm, segment->address + segment->file_size, offset + segment->file_size,
-                 rounded - segment->file_size, NULL, true);
+        clo_parts_add(vm, segment->address, offset, segment->file_size,
+                      vm->image->bytes + segment->file_offset, true);
+        clo_parts_add(vm, segment->address + segment->file_size, offset + segment->file_size,
+                      rounded - segment->file_size, NULL, true);
         offset += rounded;
     }
     place_region(vm, CLO_REGION_LINEAR, linear, &offset);
     place_region(vm, CLO_REGION_HEAP, heap, &offset);
 
     layout->stack = offset;
-    add_part(vm, CLO_STACK_VA, offset, CLO_STACK_SIZE - CLO_KEEP_STACK, NULL, false);
-    add_part(vm, CLO_STACK_VA + CLO_STACK_SIZE - CLO_KEEP_STACK,
-             offset + CLO_STACK_SIZE - CLO_KEEP_STACK, CLO_KEEP_STACK, NULL, true);
+    clo_parts_add_stack(vm, offset);
     layout->window = offset + CLO_STACK_SIZE;
-    place_window(vm, layout->window);
+    clo_parts_add_window(vm, layout->window);
     layout->pool = layout->window + CLO_WINDOW_SIZE;
     layout->size = layout->pool + layout->pool_chunks * CLO_HUGE_PAGE_SIZE;
     layout->shared_gpa = layout->size;
@@ -223,24 +183,7 @@ void clo_memory_destroy(struct clo_vm *vm)
     free(vm->huge_advice);
 }
 
-/* Pages that a first run writes: have them private already. Writing one byte (its own value) makes
- * the kernel copy the page; that fault is several times cheaper than one of the guest's. */
-void clo_memory_touch_hot(struct clo_vm *vm)
-{
-    const struct clo_part *part = vm->parts;
-    for (uint32_t i = 0; i < vm->image->header.hot_count; i++) {
-        uint64_t va = (uint64_t)vm->image->hot[i] * CLO_PAGE_SIZE;
-        for (unsigned tries = 0; va - part->va >= part->length && tries < vm->part_count; tries++)
-            part = part + 1 < vm->parts + vm->part_count ? part + 1 : vm->parts;
-        if (va - part->va >= part->length)
-            continue;
-        uint64_t in_part = va - part->va;
-        *(volatile uint8_t *)(vm->memory + part->offset + in_part) =
-            part->source ? part->source[in_part] : 0;
-    }
-}
-
-uint8_t *clo_memory_at(const struct clo_vm *vm, uint64_t va)
+uint8_t *clo_kvm_memory_at(const struct clo_vm *vm, uint64_t va)
 {
     for (int i = 0; i < CLO_REGION_COUNT; i++) {
         const struct clo_growth *region = &vm->regions[i];
@@ -253,11 +196,6 @@ uint8_t *clo_memory_at(const struct clo_vm *vm, uint64_t va)
         if (i == CLO_REGION_HEAP)
             k = vm->layout.pool_chunks - 1 - k;
         return vm->memory + vm->layout.pool + k * CLO_HUGE_PAGE_SIZE + offset % CLO_HUGE_PAGE_SIZE;
-    }
-    for (unsigned i = 0; i < vm->part_count; i++) {
-        const struct clo_part *part = &vm->parts[i];
-        if (va - part->va < part->length)
-            return vm->memory + part->offset + (va - part->va);
     }
     return NULL;
 }

@@ -103,22 +103,9 @@ static void grant(struct clo_vm *vm, struct clo_growth *region, uint32_t chunk, 
     clo_tables_grant(vm, va, offset, first, end - first, table);
 }
 
-int clo_vm_grow(struct clo_vm *vm, enum clo_region which, uint64_t size, struct clo_error *error)
+int clo_kvm_grow(struct clo_vm *vm, enum clo_region which, uint64_t size, struct clo_error *error)
 {
-    if (which != CLO_REGION_LINEAR && which != CLO_REGION_HEAP)
-        return clo_fail(error, CLO_EGUEST,
-                        "the guest asked to grow region %u, which does not exist", (unsigned)which);
     struct clo_growth *region = &vm->regions[which];
-    const struct clo_growth *other = &vm->regions[!which];
-    if (size % CLO_WASM_PAGE_SIZE || size < region->size)
-        return clo_fail(error, CLO_EGUEST,
-                        "the guest asked for %llu bytes of memory where it has %llu",
-                        (unsigned long long)size, (unsigned long long)region->size);
-    if (size > region->max || size > vm->config.memory_limit ||
-        size + other->size > vm->config.memory_limit)
-        return clo_fail(error, CLO_ELIMIT, "the guest's memory would pass its limit of %llu bytes",
-                        (unsigned long long)vm->config.memory_limit);
-
     uint32_t chunks = (uint32_t)(clo_round_up(size, CLO_HUGE_PAGE_SIZE) / CLO_HUGE_PAGE_SIZE);
     if (chunks > region->initial_chunks) {
         uint32_t count = chunks - region->initial_chunks;
@@ -139,11 +126,6 @@ int clo_vm_grow(struct clo_vm *vm, enum clo_region which, uint64_t size, struct 
         region->size = end;
     }
     return 0;
-}
-
-uint64_t clo_vm_region_size(const struct clo_vm *vm, enum clo_region which)
-{
-    return vm->regions[which].size;
 }
 
 /* Entries first, then the memory: dropping it also drops KVM's shadows of the entries. */
@@ -181,7 +163,7 @@ failed:
     return clo_fail_errno(error, CLO_ESYSTEM, "giving back memory that the guest grew");
 }
 
-int clo_growth_undo(struct clo_vm *vm, struct clo_error *error)
+int clo_kvm_shrink(struct clo_vm *vm, struct clo_error *error)
 {
     for (int i = 0; i < CLO_REGION_COUNT; i++) {
         int status = undo(vm, &vm->regions[i], error);
