@@ -31,7 +31,7 @@ USES = {
     "sandbox/worker": "sandbox/run sandbox/value vm abi",
     "sandbox/tool": "sandbox/value",
     "sandbox/call": "sandbox/run sandbox/tool sandbox/value abi",
-    "image": "sandbox/run sandbox/value vm abi",
+    "image": "sandbox/run sandbox/value sandbox/worker vm abi",
     "model": "",
     "model/http": "model/model.h model/error_code.h model/redact.h",
     "model/protocol": "model/http model/model.h model/client.h",

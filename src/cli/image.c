@@ -58,7 +58,7 @@ static int build(int argc, char **argv)
     if (optind + 2 != argc)
         return clo_cli_usage("image", "build takes an ELF file and the image file to write");
     struct clo_error error;
-    if (clo_image_build(argv[optind], argv[optind + 1], inputs, &error))
+    if (clo_image_build(argv[optind], argv[optind + 1], inputs, CLO_ISOLATION_MICROVM, &error))
         return clo_cli_fail(&error);
     return CLI_OK;
 }

@@ -4,7 +4,6 @@
  * that is not zero. Page tables, stack and window are the VMM's to make. At the end the fresh image
  * runs small programs, and the pages that they write are recorded in it as the hot list.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -20,38 +19,37 @@
 
 #define BOOT_MEMORY (256ull << 20)
 
+/* What is made of an image: in memory that a confined child shares with this process. */
+struct draft {
+    struct clo_image_header header;
+    uint32_t hot[CLO_IMAGE_HOT_MAX];
+    uint8_t bytes[]; /* of the file, CLO_IMAGE_FILE_MAX at most */
+};
+#define DRAFT_SIZE (sizeof(struct draft) + CLO_IMAGE_FILE_MAX)
+
 struct build {
-    const char *elf, *path;
+    const char *elf, *path, *inputs;
+    enum clo_isolation isolation;
     char temporary[PATH_MAX];
     int fd;
-    struct clo_image_header header;
-    struct clo_error *error;
+    struct draft *draft;
+    struct clo_image *guest; /* of the step that is in work: the ELF file, then the draft */
 };
 
-static int fail_write(struct build *build)
+static int put(struct build *build, const void *bytes, uint64_t size, uint64_t offset,
+               struct clo_error *error)
 {
-    clo_fail_errno(build->error, CLO_ESYSTEM, "writing %s", build->temporary);
-    return CLO_ESYSTEM;
-}
-
-static int put(struct build *build, const void *bytes, uint64_t size, uint64_t offset)
-{
-    while (size) {
-        ssize_t done = pwrite(build->fd, bytes, size, (off_t)offset);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return fail_write(build);
-        bytes = (const uint8_t *)bytes + done;
-        offset += (uint64_t)done;
-        size -= (uint64_t)done;
-    }
+    if (offset > CLO_IMAGE_FILE_MAX || size > CLO_IMAGE_FILE_MAX - offset)
+        return clo_fail(error, CLO_EIMAGE, "guest %s: its image would pass the limit of %llu bytes",
+                        build->elf, CLO_IMAGE_FILE_MAX);
+    memcpy(build->draft->bytes + offset, bytes, size);
     return 0;
 }
 
+/* Of a page that cannot be mapped (the lowest, by process isolation) as well. */
 static bool is_zero(const uint8_t *page)
 {
-    return page[0] == 0 && !memcmp(page, page + 1, CLO_PAGE_SIZE - 1);
+    return !page || (page[0] == 0 && !memcmp(page, page + 1, CLO_PAGE_SIZE - 1));
 }
 
 /* Bytes up to the last page that is not zero. */
@@ -64,13 +62,13 @@ static uint64_t used_size(const struct clo_vm *vm, uint64_t va, uint64_t size)
 
 /* Pages of zeros are left out: the file has holes there. */
 static int put_memory(struct build *build, const struct clo_vm *vm,
-                      const struct clo_image_segment *segment)
+                      const struct clo_image_segment *segment, struct clo_error *error)
 {
     for (uint64_t at = 0; at < segment->file_size; at += CLO_PAGE_SIZE) {
         const uint8_t *page = clo_memory_at(vm, segment->address + at);
         if (is_zero(page))
             continue;
-        int status = put(build, page, CLO_PAGE_SIZE, segment->file_offset + at);
+        int status = put(build, page, CLO_PAGE_SIZE, segment->file_offset + at, error);
         if (status)
             return status;
     }
@@ -80,7 +78,7 @@ static int put_memory(struct build *build, const struct clo_vm *vm,
 static struct clo_image_segment *add_segment(struct build *build, uint32_t kind, uint32_t flags,
                                              uint64_t address, uint64_t size, uint64_t file_size)
 {
-    struct clo_image_header *header = &build->header;
+    struct clo_image_header *header = &build->draft->header;
     struct clo_image_segment *segment = &header->segments[header->segment_count++];
     *segment = (struct clo_image_segment){.kind = kind,
                                           .flags = flags,
@@ -93,7 +91,7 @@ static struct clo_image_segment *add_segment(struct build *build, uint32_t kind,
 }
 
 static int save_region(struct build *build, const struct clo_vm *vm, enum clo_region which,
-                       uint32_t kind)
+                       uint32_t kind, struct clo_error *error)
 {
     const struct clo_growth *region = &vm->regions[which];
     if (!region->size)
@@ -102,87 +100,99 @@ static int save_region(struct build *build, const struct clo_vm *vm, enum clo_re
     const struct clo_image_segment *segment =
         add_segment(build, kind, CLO_SEGMENT_WRITE, region->va, region->size,
                     used < region->size ? used : region->size);
-    return put_memory(build, vm, segment);
+    return put_memory(build, vm, segment, error);
 }
 
 static int save_image_segment(struct build *build, const struct clo_vm *vm,
-                              const struct clo_image_segment *from)
+                              const struct clo_image_segment *from, struct clo_error *error)
 {
     if (from->kind == CLO_SEGMENT_SHARED) {
         const struct clo_image_segment *to =
             add_segment(build, from->kind, from->flags, from->address, from->size, from->file_size);
-        return put(build, vm->image->bytes + from->file_offset, from->file_size, to->file_offset);
+        return put(build, vm->image->bytes + from->file_offset, from->file_size, to->file_offset,
+                   error);
     }
     const struct clo_image_segment *to =
         add_segment(build, from->kind, from->flags, from->address, from->size,
                     used_size(vm, from->address, from->size));
-    return put_memory(build, vm, to);
+    return put_memory(build, vm, to, error);
 }
 
 /* In the order of addresses: linear memory, the ELF file's segments, the heap. */
-static int save_memory(struct build *build, const struct clo_vm *vm)
+static int save_memory(struct build *build, const struct clo_vm *vm, struct clo_error *error)
 {
-    build->header.file_size = CLO_PAGE_SIZE;
-    int status = save_region(build, vm, CLO_REGION_LINEAR, CLO_SEGMENT_LINEAR);
+    build->draft->header.file_size = CLO_PAGE_SIZE;
+    int status = save_region(build, vm, CLO_REGION_LINEAR, CLO_SEGMENT_LINEAR, error);
     for (uint32_t i = 0; i < vm->image->header.segment_count && !status; i++)
-        status = save_image_segment(build, vm, &vm->image->header.segments[i]);
+        status = save_image_segment(build, vm, &vm->image->header.segments[i], error);
     if (!status)
-        status = save_region(build, vm, CLO_REGION_HEAP, CLO_SEGMENT_HEAP);
-    build->header.hot_offset = build->header.file_size;
+        status = save_region(build, vm, CLO_REGION_HEAP, CLO_SEGMENT_HEAP, error);
+    build->draft->header.hot_offset = build->draft->header.file_size;
     return status;
 }
 
-static void name_image(struct build *build, const char *inputs)
+static void name_image(const struct build *build, struct clo_image_header *header)
 {
     char copy[PATH_MAX];
     snprintf(copy, sizeof copy, "%s", build->elf);
     const char *name = basename(copy);
-    snprintf(build->header.name, sizeof build->header.name, "%.*s", (int)strcspn(name, "."), name);
-    if (inputs)
-        snprintf(build->header.inputs, sizeof build->header.inputs, "%s", inputs);
+    snprintf(header->name, sizeof header->name, "%.*s", (int)strcspn(name, "."), name);
+    if (build->inputs)
+        snprintf(header->inputs, sizeof header->inputs, "%s", build->inputs);
 }
 
-static int put_header(struct build *build)
+/* Confined: boot the guest, and draft an image of its memory. */
+static int boot_and_save(struct clo_vm *vm, void *context, struct clo_error *error)
 {
-    if (ftruncate(build->fd, (off_t)build->header.file_size))
-        return fail_write(build);
-    return put(build, &build->header, sizeof build->header, 0);
-}
-
-static int boot_and_save(struct build *build, const char *inputs)
-{
-    struct clo_image *guest;
-    struct clo_vm *vm = NULL;
+    struct build *build = context;
+    struct clo_image_header *header = &build->draft->header;
     struct clo_boot boot = {0};
-    struct clo_vm_config config = {.memory_limit = BOOT_MEMORY, .one_shot = true};
-    int status = clo_image_load_elf(&guest, build->elf, build->error);
+    int status = clo_image_boot(vm, build->elf, NULL, &boot, error);
     if (status)
         return status;
-    status = clo_vm_create(&vm, guest, &config, build->error);
-    if (!status)
-        status = clo_image_boot(vm, build->elf, NULL, &boot, build->error);
+    memcpy(header->magic, CLO_IMAGE_MAGIC, sizeof header->magic);
+    header->version = CLO_IMAGE_VERSION;
+    header->abi = CLO_ABI_VERSION;
+    header->header_size = sizeof *header;
+    memcpy(header->runtime, boot.runtime, sizeof boot.runtime);
+    memcpy(header->cpu, build->guest->header.cpu, sizeof header->cpu);
+    header->run_entry = boot.entry;
+    header->interrupt_count = boot.interrupt_count;
+    memcpy(header->interrupts, boot.interrupts, boot.interrupt_count * sizeof *boot.interrupts);
+    name_image(build, header);
+    return save_memory(build, vm, error);
+}
+
+/* Write the draft to the temporary file. Pages of zeros are left out: the file has holes there. */
+static int write_file(const struct build *build, struct clo_error *error)
+{
+    struct draft *draft = build->draft;
+    uint64_t size = draft->header.file_size;
+    if (size > CLO_IMAGE_FILE_MAX)
+        return clo_fail(error, CLO_EGUEST, "guest %s: an image of %llu bytes", build->elf,
+                        (unsigned long long)size);
+    memcpy(draft->bytes, &draft->header, sizeof draft->header);
+    int failed = ftruncate(build->fd, (off_t)size);
+    for (uint64_t at = 0; at < size && !failed; at += CLO_PAGE_SIZE) {
+        const uint8_t *page = draft->bytes + at;
+        if (!is_zero(page))
+            failed = pwrite(build->fd, page, CLO_PAGE_SIZE, (off_t)at) != (ssize_t)CLO_PAGE_SIZE;
+    }
+    if (failed)
+        return clo_fail_errno(error, CLO_ESYSTEM, "writing %s", build->temporary);
+    return 0;
+}
+
+static int make_draft(struct build *build, struct clo_error *error)
+{
+    struct clo_vm_config config = {
+        .isolation = build->isolation, .memory_limit = BOOT_MEMORY, .one_shot = true};
+    int status = clo_image_load_elf(&build->guest, build->elf, error);
     if (status)
-        goto out;
-
-    memcpy(build->header.magic, CLO_IMAGE_MAGIC, sizeof build->header.magic);
-    build->header.version = CLO_IMAGE_VERSION;
-    build->header.abi = CLO_ABI_VERSION;
-    build->header.header_size = sizeof build->header;
-    memcpy(build->header.runtime, boot.runtime, sizeof boot.runtime);
-    memcpy(build->header.cpu, guest->header.cpu, sizeof build->header.cpu);
-    build->header.run_entry = boot.entry;
-    build->header.interrupt_count = boot.interrupt_count;
-    memcpy(build->header.interrupts, boot.interrupts,
-           boot.interrupt_count * sizeof *boot.interrupts);
-    name_image(build, inputs);
-    status = save_memory(build, vm);
-    if (!status)
-        status = put_header(build);
-
-out:
-    clo_vm_destroy(vm);
-    clo_image_close(guest);
-    return status;
+        return status;
+    status = clo_image_confine(build->guest, &config, boot_and_save, build, error);
+    clo_image_close(build->guest);
+    return status ? status : write_file(build, error);
 }
 
 /* ---- the hot list ---- */
@@ -197,9 +207,9 @@ static int collect(const struct clo_vm *vm, uint32_t *hot, uint32_t *count)
         const struct clo_part *part = &vm->parts[i];
         if (!part->keep)
             continue;
-        clo_scan_begin(&scan, vm->pagemap, false, vm->memory + part->offset, part->length);
+        clo_scan_begin(&scan, vm->pagemap, false, clo_vm_at(vm, part->offset), part->length);
         while ((more = clo_scan_next(&scan, &range)) > 0) {
-            uint64_t va = part->va + (range.start - (uintptr_t)vm->memory - part->offset);
+            uint64_t va = part->va + (range.start - (uintptr_t)clo_vm_at(vm, part->offset));
             for (uint64_t at = 0; at < range.end - range.start; at += CLO_PAGE_SIZE)
                 if (*count < CLO_IMAGE_HOT_MAX)
                     hot[(*count)++] = (uint32_t)((va + at) / CLO_PAGE_SIZE);
@@ -214,98 +224,104 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* One micro-VM runs all requests, restored in between, and keeps every page that any of them
+/* Confined: one guest runs all requests, restored in between, and keeps every page that any of them
  * wrote. */
-static int record(struct build *build, const struct clo_image *image, uint32_t *hot,
-                  uint32_t *count)
+static int record(struct clo_vm *vm, void *context, struct clo_error *error)
 {
-    struct clo_vm *vm;
-    struct clo_vm_config config = {.memory_limit = BOOT_MEMORY};
-    int status = clo_vm_create(&vm, image, &config, build->error);
-    if (status)
-        return status;
+    struct build *build = context;
+    struct draft *draft = build->draft;
     struct clo_buffer request = CLO_BUFFER(CLO_MESSAGE_MAX);
+    int status = 0;
     bool more = clo_image_request(&request, 0);
     for (size_t i = 1; !status && more; i++) {
-        status = request.failed ? clo_fail_memory(build->error)
-                                : clo_image_boot(vm, build->elf, &request, NULL, build->error);
+        status = request.failed ? clo_fail_memory(error)
+                                : clo_image_boot(vm, build->elf, &request, NULL, error);
         more = clo_image_request(&request, i);
-        if (!status && vm->pagemap >= 0 && !more && collect(vm, hot, count) < 0)
-            status = clo_fail_errno(build->error, CLO_ESYSTEM, "scanning a guest's memory");
+        if (!status && vm->pagemap >= 0 && !more &&
+            collect(vm, draft->hot, &draft->header.hot_count) < 0)
+            status = clo_fail_errno(error, CLO_ESYSTEM, "scanning a guest's memory");
         if (!status)
-            status = clo_vm_restore(vm, NULL, build->error);
+            status = clo_vm_restore(vm, NULL, error);
     }
     clo_buffer_free(&request);
     if (!status && vm->pagemap < 0)
         fprintf(
             stderr,
             "image: /proc/self/pagemap cannot be read: the image gets no hot list, its first runs take longer\n");
-    clo_vm_destroy(vm);
     return status;
 }
 
-static int add_hot_list(struct build *build)
+static int add_hot_list(struct build *build, struct clo_error *error)
 {
-    int fd, status = clo_image_open_file(build->temporary, &fd, build->error);
-    if (status)
-        return status;
-    struct clo_image *image;
-    status = clo_image_attach(&image, fd, build->temporary, false, build->error);
-    if (status)
-        return status;
-    uint32_t count = 0, *hot = calloc(CLO_IMAGE_HOT_MAX, sizeof *hot);
-    status = hot ? record(build, image, hot, &count) : clo_fail_memory(build->error);
-    clo_image_close(image);
-    if (!status) {
-        qsort(hot, count, sizeof *hot, ascending);
-        build->header.hot_count = count;
-        build->header.file_size += clo_round_up(count * sizeof *hot, CLO_PAGE_SIZE);
-        status = put(build, hot, count * sizeof *hot, build->header.hot_offset);
-    }
-    free(hot);
-    return status;
-}
-
-static int seal(struct build *build)
-{
-    int status = put_header(build);
-    if (status)
-        return status;
-    void *bytes = mmap(NULL, build->header.file_size, PROT_READ, MAP_SHARED, build->fd, 0);
-    if (bytes == MAP_FAILED)
-        return clo_fail_errno(build->error, CLO_ENOMEMORY, "mapping %s", build->temporary);
-    status = clo_image_hash(bytes, build->header.file_size, build->header.sha256, build->error);
-    munmap(bytes, build->header.file_size);
+    struct clo_vm_config config = {.isolation = build->isolation, .memory_limit = BOOT_MEMORY};
+    struct draft *draft = build->draft;
+    int fd, status = clo_image_open_file(build->temporary, &fd, error);
     if (!status)
-        status = put_header(build);
+        status = clo_image_attach(&build->guest, fd, build->temporary, false, error);
+    if (status)
+        return status;
+    status = clo_image_confine(build->guest, &config, record, build, error);
+    clo_image_close(build->guest);
+    if (status)
+        return status;
+    if (draft->header.hot_count > CLO_IMAGE_HOT_MAX)
+        return clo_fail(error, CLO_EGUEST, "guest %s: a hot list of %u entries", build->elf,
+                        draft->header.hot_count);
+    uint64_t size = draft->header.hot_count * sizeof *draft->hot;
+    qsort(draft->hot, draft->header.hot_count, sizeof *draft->hot, ascending);
+    draft->header.file_size += clo_round_up(size, CLO_PAGE_SIZE);
+    return put(build, draft->hot, size, draft->header.hot_offset, error);
+}
+
+static int seal(struct build *build, struct clo_error *error)
+{
+    struct draft *draft = build->draft;
+    int status = write_file(build, error);
+    if (!status)
+        status = clo_image_hash(draft->bytes, draft->header.file_size, draft->header.sha256, error);
+    if (!status)
+        status = write_file(build, error);
     if (!status && fsync(build->fd))
-        status = fail_write(build);
+        status = clo_fail_errno(error, CLO_ESYSTEM, "writing %s", build->temporary);
     return status;
 }
 
-int clo_image_build(const char *elf, const char *path, const char *inputs, struct clo_error *error)
+static int make(struct build *build, struct clo_error *error)
 {
-    struct build build = {.elf = elf, .path = path, .error = error};
-    if (inputs && strlen(inputs) >= sizeof build.header.inputs)
+    build->fd = open(build->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (build->fd < 0)
+        return clo_fail_errno(error, CLO_ESYSTEM, "creating %s", build->temporary);
+    int status = make_draft(build, error);
+    if (!status)
+        status = add_hot_list(build, error);
+    if (!status)
+        status = seal(build, error);
+    if (close(build->fd) && !status)
+        status = clo_fail_errno(error, CLO_ESYSTEM, "writing %s", build->temporary);
+    if (!status && rename(build->temporary, build->path))
+        status =
+            clo_fail_errno(error, CLO_ESYSTEM, "renaming %s to %s", build->temporary, build->path);
+    if (status)
+        unlink(build->temporary);
+    return status;
+}
+
+int clo_image_build(const char *elf, const char *path, const char *inputs,
+                    enum clo_isolation isolation, struct clo_error *error)
+{
+    struct build build = {.elf = elf, .path = path, .inputs = inputs, .isolation = isolation};
+    const struct clo_image_header *header;
+    if (inputs && strlen(inputs) >= sizeof header->inputs)
         return clo_fail(error, CLO_EINVALID,
                         "the hash of the inputs has %zu characters, at most %zu are possible",
-                        strlen(inputs), sizeof build.header.inputs - 1);
+                        strlen(inputs), sizeof header->inputs - 1);
     if ((size_t)snprintf(build.temporary, sizeof build.temporary, "%s.new.%d", path,
                          (int)getpid()) >= sizeof build.temporary)
         return clo_fail(error, CLO_EINVALID, "the path %.60s... is too long", path);
-    build.fd = open(build.temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (build.fd < 0)
-        return clo_fail_errno(error, CLO_ESYSTEM, "creating %s", build.temporary);
-    int status = boot_and_save(&build, inputs);
-    if (!status)
-        status = add_hot_list(&build);
-    if (!status)
-        status = seal(&build);
-    if (close(build.fd) && !status)
-        status = fail_write(&build);
-    if (!status && rename(build.temporary, path))
-        status = clo_fail_errno(error, CLO_ESYSTEM, "renaming %s to %s", build.temporary, path);
-    if (status)
-        unlink(build.temporary);
+    build.draft = clo_image_share(DRAFT_SIZE);
+    if (!build.draft)
+        return clo_fail_errno(error, CLO_ENOMEMORY, "memory for a draft of the image");
+    int status = make(&build, error);
+    munmap(build.draft, DRAFT_SIZE);
     return status;
 }

@@ -27,6 +27,7 @@
 #include "cloche/image.h"
 
 struct clo_vm;
+struct clo_vm_config;
 
 /* file.c. The descriptor is the caller's. Errors: CLO_ENOTFOUND, CLO_EIMAGE (no regular file),
  * CLO_ESYSTEM. */
@@ -49,6 +50,16 @@ struct clo_boot {
 };
 int clo_image_boot(struct clo_vm *vm, const char *path, const struct clo_buffer *request,
                    struct clo_boot *boot, struct clo_error *error);
+
+/* confine.c: make a guest from `image` behind the wall that `config` names, and have `work` done with
+ * it. By process isolation that happens in a jailed child of this process, which must have one
+ * thread: what `work` leaves behind is in memory from clo_image_share, which the child shares, and
+ * is the child's word. Errors: clo_vm_create's, what `work` returns, CLO_EGUEST. */
+int clo_image_confine(const struct clo_image *image, const struct clo_vm_config *config,
+                      int (*work)(struct clo_vm *vm, void *context, struct clo_error *error),
+                      void *context, struct clo_error *error);
+/* Zeroed memory that children share; NULL, with errno set. munmap it. */
+void *clo_image_share(size_t size);
 
 /* warm_requests.c: write the run request of a typical small program. False: there is no more. */
 bool clo_image_request(struct clo_buffer *request, size_t index);

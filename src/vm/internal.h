@@ -180,6 +180,7 @@ struct clo_wall {
     /* Of a guest address in a region that grows; NULL: it is in none. */
     uint8_t *(*at)(const struct clo_vm *vm, uint64_t va);
 };
+#define CLO_PROCESS_END (CLO_HEAP_VA + CLO_HEAP_MAX) /* of a guest's addresses in this process */
 extern const struct clo_wall clo_wall_kvm, clo_wall_process;
 
 /* Host address of an offset. */

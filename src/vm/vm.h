@@ -52,6 +52,9 @@ struct clo_vm_exit {
     char reason[128];       /* VIOLATION: what the guest did, with values */
 };
 
+/* Bytes of address space that a guest takes, at most. */
+uint64_t clo_vm_address_space(const struct clo_vm_config *config);
+
 /* Errors: CLO_ENOHYPERVISOR ("No Hypervisor was found for Sandbox", with the remedy),
  * CLO_ENOMEMORY, CLO_ESYSTEM, CLO_EINVALID (memory_limit smaller than the image needs). */
 int clo_vm_create(struct clo_vm **vm, const struct clo_image *image,

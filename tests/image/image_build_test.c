@@ -82,7 +82,8 @@ static void the_same_guest_gives_the_same_bytes(void **state)
     (void)state;
     struct clo_error error;
     const char *second = path_of("another-name.image");
-    assert_int_equal(clo_image_build(harness_elf, second, "0123456789abcdef", &error), 0);
+    assert_int_equal(
+        clo_image_build(harness_elf, second, "0123456789abcdef", CLO_ISOLATION_MICROVM, &error), 0);
     size_t size, size2;
     uint8_t *one = read_all(harness_image[0]->path, &size), *two = read_all(second, &size2);
     assert_int_equal(size, size2);
@@ -271,17 +272,21 @@ static void wrong_guests_are_refused_with_a_reason(void **state)
         int fd = open(elf, O_RDWR | O_CREAT | O_TRUNC, 0600);
         assert_int_equal(write(fd, bytes, size), size);
         close(fd);
-        int status = clo_image_build(elf, image, NULL, &error);
+        int status = clo_image_build(elf, image, NULL, CLO_ISOLATION_MICROVM, &error);
         if (status != cases[i].status || !strstr(error.message, cases[i].reason))
             fail_msg("case %zu: status %d, %s", i, status, error.message);
         assert_int_equal(access(image, F_OK), -1);
     }
     struct clo_error error;
-    assert_int_equal(clo_image_build(path_of("none.elf"), image, NULL, &error), CLO_ENOTFOUND);
+    assert_int_equal(
+        clo_image_build(path_of("none.elf"), image, NULL, CLO_ISOLATION_MICROVM, &error),
+        CLO_ENOTFOUND);
     assert_int_equal(truncate(elf, 0), 0);
-    assert_int_equal(clo_image_build(elf, image, NULL, &error), CLO_EINVALID);
-    assert_int_equal(clo_image_build(harness_elf, "/nonexistent/x.image", NULL, &error),
-                     CLO_ESYSTEM);
+    assert_int_equal(clo_image_build(elf, image, NULL, CLO_ISOLATION_MICROVM, &error),
+                     CLO_EINVALID);
+    assert_int_equal(
+        clo_image_build(harness_elf, "/nonexistent/x.image", NULL, CLO_ISOLATION_MICROVM, &error),
+        CLO_ESYSTEM);
     unlink(elf);
     free(bytes);
     free(good);

@@ -35,7 +35,7 @@ void harness_begin(int argc, char **argv)
         exit(1);
     }
     snprintf(image_path, sizeof image_path, "%s/test.image", harness_folder);
-    if (clo_image_build(harness_elf, image_path, "0123456789abcdef", &error))
+    if (clo_image_build(harness_elf, image_path, "0123456789abcdef", CLO_ISOLATION_MICROVM, &error))
         give_up("building the image", &error);
     if (clo_image_open(&harness_image[0], image_path, CLO_IMAGE_MAP, &error) ||
         clo_image_open(&harness_image[1], image_path, CLO_IMAGE_COPY, &error))

@@ -27,7 +27,6 @@
 #include "vm/internal.h"
 
 #define CLO_PROCESS_FIRST 65536ull
-#define CLO_PROCESS_END (CLO_HEAP_VA + CLO_HEAP_MAX)
 
 /* memory.c */
 int clo_process_map(struct clo_vm *vm, struct clo_error *error);
