@@ -46,8 +46,8 @@ static void on_cancel(int number, siginfo_t *info, void *context)
 
 static void listen_for_cancel(void)
 {
-    struct sigaction action = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | SA_RESTART};
-    sigemptyset(&action.sa_mask);
+    struct sigaction action = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    sigfillset(&action.sa_mask); /* an alarm waits until the guest goes on */
     sigaction(CLO_WORKER_CANCEL, &action, NULL);
 }
 
@@ -157,7 +157,9 @@ static void begin(struct worker *worker, unsigned layers)
     const struct clo_bootstrap *bootstrap = worker->bootstrap;
     int status = clo_vm_prepare(bootstrap->isolation, NULL,
                                 &error); /* opens what lies in /proc: before the door shuts */
-    clo_jail_enter(bootstrap->memory + CLO_WORKER_MEMORY, &layers);
+    const struct clo_vm_config guest = {.isolation = bootstrap->isolation,
+                                        .memory_limit = bootstrap->memory};
+    clo_jail_enter(clo_vm_address_space(&guest) + CLO_WORKER_MEMORY, &layers);
     if (!status)
         status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->isolation,
                                    bootstrap->memory, bootstrap->manifest,
