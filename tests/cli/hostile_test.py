@@ -6,6 +6,9 @@ A script says in comments what must come of it:
     # expect: kind=ok stdout=held             keys: kind, type, limit, exit, stderr_has, stdout_has,
     # limits: --time 2s --memory 64MiB        and last stdout, all of it; "|" parts alternatives
 
+With $CLOCHE_ISOLATION=process all of it is played by process isolation, which needs no /dev/kvm. What
+comes of a script is the same, unless it says "# by process isolation: kind=…" and why.
+
 Where `exit` is not given it is 0 for kind=ok, 1 for an exception, and what EXITS says for the rest.
 
 Whatever it does, four things hold besides: the answer is one well-formed JSON object, the run ends
@@ -37,6 +40,7 @@ HOST_MEMORY = 256 << 20  # beyond the limit of the guest
 GENEROUS = 300  # seconds for a program that has ended long before
 OUTPUT_LIMIT = 1 << 20
 OUTPUT_NOTES = 128 << 10  # the traceback and the note, which come on top
+PROCESS = os.environ.get("CLOCHE_ISOLATION") == "process"
 SHARE = int(os.environ.get("CLOCHE_TEST_SHARE", "100"))
 TOGETHER = SCRIPTS[::max(1, 300 // max(1, SHARE))]
 CATEGORIES = ("files", "resources", "internals", "hostcalls", "parsing", "encoding", "time")
@@ -55,6 +59,9 @@ def read_script(path):
         expected.update(re.findall(r"(\w+)=(\S+(?: (?!\w+=)\S+)*)", words))
         if stdout:
             expected["stdout"] = stdout
+    if PROCESS:
+        for words in re.findall(r"^# by process isolation: (.*)$", text, re.M):
+            expected = dict(re.findall(r"(\w+)=(\S+)", words))
     limits = dict(LIMITS)
     for words in re.findall(r"^# limits: (.*)$", text, re.M):
         given = dict(zip(words.split()[::2], words.split()[1::2]))
@@ -155,7 +162,8 @@ def add_scripts():
 
 
 add_scripts()
-needs_hypervisor(Alone)
+needs_wall = (lambda case: case) if PROCESS else needs_hypervisor
+needs_wall(Alone)
 
 
 class Corpus(unittest.TestCase):
@@ -165,7 +173,7 @@ class Corpus(unittest.TestCase):
             self.assertGreaterEqual(count, LEAST, category)
 
 
-@needs_hypervisor
+@needs_wall
 class Source(Alone):
     """Source text that no editor would write, given as bytes."""
 
@@ -209,7 +217,7 @@ for name in list(vars(Alone)):
         setattr(Source, name, None)  # they run once
 
 
-@needs_hypervisor
+@needs_wall
 class Together(unittest.TestCase):
     """Scripts in one sandbox: after each a plain program must run as in a fresh one."""
 
@@ -240,8 +248,9 @@ class Together(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_in_one_sandbox(self):
-        self.drive()
+        self.drive(*(["--process"] if PROCESS else []))
 
+    @unittest.skipIf(PROCESS, "a guest by process isolation is in a worker anyway")
     def test_in_one_sandbox_with_a_worker(self):
         short = [path for path in TOGETHER if path.stem.startswith(("internals", "hostcalls"))]
         self.drive("--worker", scripts=short)

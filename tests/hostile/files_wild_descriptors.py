@@ -1,5 +1,7 @@
 """Every descriptor call with numbers that are not descriptors."""
 # expect: kind=ok stdout=held
+# by process isolation: kind=fault type=OutOfBounds
+# (utime() of a wrong descriptor reads address 0, which no process can map)
 import os
 
 numbers = [

@@ -1,8 +1,8 @@
 /* hostile_driver.c - run hostile scripts in one sandbox, one by one, with a good run after each.
  *
- *   hostile_driver [--worker] TOOLS.so MEMORY <ORDERS
+ *   hostile_driver [--worker|--process] TOOLS.so MEMORY <ORDERS
  *
- * MEMORY is the sandbox's limit in bytes. Each line of standard input is one order:
+ * --process: by process isolation, which takes a worker. MEMORY is the sandbox's limit in bytes. Each line of standard input is one order:
  * "WALL_MS CPU_MS MEMORY PATH". For each, one line of JSON on standard output: path, kind, type,
  * message, limit, stdout, exit_code, wall_us, good, and seen: what the good run gave when it was
  * not good. Exit status 1 when a run could not be made or a good run was not good.
@@ -106,10 +106,11 @@ static bool obey(struct clo_sandbox *sandbox, const char *order)
 
 int main(int argc, char **argv)
 {
-    bool worker = argc > 1 && strcmp(argv[1], "--worker") == 0;
+    bool process = argc > 1 && strcmp(argv[1], "--process") == 0;
+    bool worker = process || (argc > 1 && strcmp(argv[1], "--worker") == 0);
     argv += worker;
     if (argc - worker != 3) {
-        fputs("Usage: hostile_driver [--worker] TOOLS.so MEMORY <ORDERS\n", stderr);
+        fputs("Usage: hostile_driver [--worker|--process] TOOLS.so MEMORY <ORDERS\n", stderr);
         return 2;
     }
     struct clo_tool_library *library = NULL;
@@ -127,6 +128,7 @@ int main(int argc, char **argv)
         .tools = plugin->tools,
         .tool_count = plugin->tool_count,
         .placement = worker ? CLO_PLACEMENT_WORKER : CLO_PLACEMENT_THREAD,
+        .isolation = process ? CLO_ISOLATION_PROCESS : CLO_ISOLATION_MICROVM,
     };
     if (clo_sandbox_create(&sandbox, &config, &error))
         return die("the sandbox", &error);
