@@ -9,6 +9,7 @@
 
 #include "cloche/cancel.h"
 #include "cloche/error.h"
+#include "cloche/isolation.h"
 #include "cloche/sandbox.h"
 #include "cloche/tool.h"
 
@@ -42,8 +43,9 @@ struct clo_agent_config {
     const char *image;        /* NULL: found as clo_image_open does */
     struct clo_limits limits; /* of one run */
     enum clo_placement placement;
-    enum clo_jail jail;       /* of CLO_PLACEMENT_WORKER */
-    unsigned sandboxes;       /* [8] runs at once */
+    enum clo_isolation isolation; /* CLO_ISOLATION_PROCESS: with CLO_PLACEMENT_WORKER only */
+    enum clo_jail jail;           /* of CLO_PLACEMENT_WORKER */
+    unsigned sandboxes;           /* [8] runs at once */
     uint64_t total_memory;    /* 0: leave it; else clo_memory_ceiling_set, for the whole process */
     unsigned wait_ms;         /* [120,000] for a free sandbox; then the model is told */
     unsigned max_iterations;  /* [40] model calls in one turn; then a last one without tools */
@@ -59,7 +61,8 @@ CLO_API CLO_MUST_USE int clo_agent_create(struct clo_agent **agent,
                                           struct clo_error *error);
 
 /* From an agent.yaml (docs/agent-yaml.md). Relative paths in it are relative to the file; a .env
- * beside it is read first and never overrides the environment. */
+ * beside it is read first and never overrides the environment. CLOCHE_ISOLATION in the environment
+ * comes before sandbox.isolation of the file. */
 CLO_API CLO_MUST_USE int clo_agent_load(struct clo_agent **agent, const char *path,
                                         struct clo_error *error);
 CLO_API void clo_agent_destroy(struct clo_agent *agent);

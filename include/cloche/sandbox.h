@@ -209,6 +209,9 @@ CLO_API void clo_pool_destroy(struct clo_pool *pool); /* waits for runs in progr
 #define CLO_JAIL_TEXT_MAX 128
 CLO_API void clo_pool_jail(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX]);
 
+/* The layers that this machine did not allow, likewise; "" if all are in force. */
+CLO_API void clo_pool_jail_missing(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX]);
+
 /* Like clo_sandbox_run on any free sandbox; waits for one, and for its memory under the ceiling,
  * for `wait_ms` at most: CLO_EBUSY says what was wanted and what is in use. */
 CLO_API CLO_MUST_USE int clo_pool_run(struct clo_pool *pool, const struct clo_run *run,

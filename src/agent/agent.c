@@ -10,6 +10,7 @@
 #include "base/lazy.h"
 #include "base/utf8.h"
 #include "codeact/codeact.h"
+#include "sandbox/isolation.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/limits.h"
 
@@ -80,6 +81,8 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
         status = clo_memory_ceiling_set(config->total_memory, error);
     if (!status)
         status = clo_memory_budget_check(limits.memory, error);
+    if (!status) /* before the image: without a hypervisor there may be none */
+        status = clo_isolation_prepare(config->isolation, error);
     if (!status)
         status = clo_image_open(&agent->image, config->image, CLO_IMAGE_COPY, error);
     if (status)
@@ -89,9 +92,11 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
                                          .tools = config->tools,
                                          .tool_count = config->tool_count,
                                          .placement = config->placement,
+                                         .isolation = config->isolation,
                                          .jail = config->jail};
     agent->sandboxes = config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES;
     agent->memory = limits.memory;
+    agent->isolation = config->isolation;
     status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
     if (status)
         return status;
@@ -187,7 +192,14 @@ void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_
     *memory = agent->memory;
 }
 
-void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX])
+enum clo_isolation clo_agent_isolation(const struct clo_agent *agent)
+{
+    return agent->isolation;
+}
+
+void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX],
+                    char missing[CLO_JAIL_TEXT_MAX])
 {
     clo_pool_jail(agent->pool, text);
+    clo_pool_jail_missing(agent->pool, missing);
 }

@@ -42,6 +42,7 @@ struct clo_turn_result {
     char error_code[40];           /* FAILED: of the protocol, see model/error_code.h */
     char error_message[512];       /* FAILED: fit for a client; no internals of the host */
     char model[128];
+    const char *isolation; /* static: the wall around the code that ran; NULL: none ran */
     const char *notice; /* static: something learned of the model's server, for the log; or NULL */
     struct clo_error trouble; /* for the operator's log, never for clients: the first failure of the
                                  model or of a sandbox, in full; code CLO_OK: none */
@@ -63,8 +64,9 @@ void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_co
 
 /* What comes before that which the file says. */
 struct clo_agent_choice {
-    const enum clo_jail *jail; /* NULL: as the file says */
-    uint64_t total_memory;     /* 0: as the file says */
+    const enum clo_isolation *isolation; /* of --isolation; NULL: as environment or file say */
+    const enum clo_jail *jail;           /* NULL: as the file says */
+    uint64_t total_memory;               /* 0: as the file says */
 };
 int clo_agent_load_with(struct clo_agent **agent, const char *path,
                         const struct clo_agent_choice *choice, struct clo_error *error);
@@ -72,7 +74,12 @@ int clo_agent_load_with(struct clo_agent **agent, const char *path,
 /* How many sandboxes the agent may have at once, and the memory limit of each, in bytes. */
 void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory);
 
-/* The layers around the agent's worker processes, as clo_pool_jail. */
-void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX]);
+/* The wall around the code that the agent runs. */
+enum clo_isolation clo_agent_isolation(const struct clo_agent *agent);
+
+/* The layers around the agent's worker processes, as clo_pool_jail, and those that are missing, as
+ * clo_pool_jail_missing. */
+void clo_agent_jail(struct clo_agent *agent, char text[CLO_JAIL_TEXT_MAX],
+                    char missing[CLO_JAIL_TEXT_MAX]);
 
 #endif

@@ -57,6 +57,7 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
         if (error.code != CLO_ECANCELLED)
             call->trouble = error;
     } else {
+        call->isolation = clo_isolation_name(result->usage.isolation);
         call->output = clo_codeact_outcome(result, batch->agent->tool_output_max);
         call->failed = result->error.kind != CLO_RUN_OK || result->exit_code != 0;
         clo_run_result_free(result);

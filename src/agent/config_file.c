@@ -5,6 +5,7 @@
 #include "agent/internal.h"
 #include "base/error.h"
 #include "base/yaml.h"
+#include "sandbox/isolation.h"
 
 #define COUNT_MAX 1024
 #define PORT_MAX 65535
@@ -13,6 +14,7 @@ struct reading {
     const char *path;
     struct clo_agent_config config;
     struct clo_serve_config serve;
+    struct clo_isolation_choice isolation;
     struct clo_tool tools[CLO_TOOLS_MAX];
     struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
     size_t library_count;
@@ -96,22 +98,51 @@ static int read_tools(struct reading *reading, const struct clo_yaml_node *root)
     return status;
 }
 
-/* The key has another name now; `isolation` will name the wall around the code. */
-static int refuse_isolation(const struct clo_yaml_node *sandbox, struct clo_error *error)
+static int read_isolation(const struct clo_yaml_node *sandbox, struct clo_isolation_choice *choice,
+                          struct clo_error *error)
 {
-    const struct clo_yaml_node *old = clo_yaml_get(sandbox, "isolation");
-    if (!old)
+    const struct clo_yaml_node *node = clo_yaml_get(sandbox, "isolation");
+    const char *word = NULL;
+    struct clo_error why;
+    int status = clo_yaml_text(sandbox, "isolation", &word, error);
+    if (status || !word)
+        return status;
+    choice->by = "sandbox.isolation";
+    if (strcmp(word, "thread") == 0 || strcmp(word, "worker") == 0) /* its values once */
+        return clo_yaml_fail(
+            node, error, "where the micro-VM lives is called placement: write placement: %s", word);
+    return clo_isolation_read(&choice->isolation, "", word, &why)
+               ? clo_yaml_fail(node, error, "%s", why.message)
+               : 0;
+}
+
+/* The command line comes before the environment, that before the file. */
+static int settle_isolation(struct reading *reading, const struct clo_yaml_node *root,
+                            const enum clo_isolation *option)
+{
+    struct clo_isolation_choice *choice = &reading->isolation;
+    int status = clo_isolation_environment(choice, reading->error);
+    if (status)
+        return status;
+    if (option)
+        *choice = (struct clo_isolation_choice){*option, "--isolation"};
+    reading->config.isolation = choice->isolation;
+    if (choice->isolation != CLO_ISOLATION_PROCESS ||
+        reading->config.placement == CLO_PLACEMENT_WORKER)
         return 0;
-    return clo_yaml_fail(
-        old, error, "where the micro-VM lives is called placement: write placement: %s",
-        old->kind == CLO_YAML_SCALAR && strcmp(old->text, "thread") == 0 ? "thread" : "worker");
+    clo_yaml_fail(
+        clo_yaml_get(clo_yaml_get(root, "sandbox"), "placement"), reading->error,
+        "thread with process isolation (%s): nothing would stand between code that gets out of WebAssembly and this process",
+        choice->by);
+    return clo_hint(reading->error, CLO_EINVALID, "write placement: worker, or leave it out");
 }
 
 static int read_sandbox(struct reading *reading, const struct clo_yaml_node *root)
 {
-    static const char *const keys[] = {
-        "image", "memory",    "time", "cpu_time",     "output", "host_calls", "host_call_size",
-        "count", "placement", "jail", "total_memory", "wait",   NULL};
+    static const char *const keys[] = {"image",     "memory",     "time",           "cpu_time",
+                                       "output",    "host_calls", "host_call_size", "count",
+                                       "placement", "isolation",  "jail",           "total_memory",
+                                       "wait",      NULL};
     static const char *const placements[] = {"thread", "worker", NULL};
     static const char *const jails[] = {"best", "strict", NULL};
     const struct clo_yaml_node *node = clo_yaml_get(root, "sandbox");
@@ -121,7 +152,8 @@ static int read_sandbox(struct reading *reading, const struct clo_yaml_node *roo
     int placement = CLO_PLACEMENT_WORKER, jail = CLO_JAIL_BEST, status = 0;
     uint64_t count = 0, wait = 0;
     if (node &&
-        ((status = refuse_isolation(node, error)) || (status = clo_yaml_check(node, keys, error)) ||
+        ((status = clo_yaml_check(node, keys, error)) ||
+         (status = read_isolation(node, &reading->isolation, error)) ||
          (status = clo_yaml_text(node, "image", &config->image, error)) ||
          (status = clo_yaml_size(node, "memory", &limits->memory, error)) ||
          (status = clo_yaml_duration(node, "time", &limits->wall_ms, error)) ||
@@ -202,7 +234,8 @@ static int read_serve(struct reading *reading, const struct clo_yaml_node *root)
     return 0;
 }
 
-static int read_all(struct reading *reading, const struct clo_yaml_node *root)
+static int read_all(struct reading *reading, const struct clo_yaml_node *root,
+                    const struct clo_agent_choice *choice)
 {
     static const char *const keys[] = {"name",    "instructions", "model", "tools",
                                        "sandbox", "loop",         "serve", NULL};
@@ -212,6 +245,7 @@ static int read_all(struct reading *reading, const struct clo_yaml_node *root)
         (status = clo_yaml_text(root, "name", &reading->config.name, error)) ||
         (status = clo_yaml_text(root, "instructions", &reading->config.instructions, error)) ||
         (status = read_model(reading, root)) || (status = read_sandbox(reading, root)) ||
+        (status = settle_isolation(reading, root, choice->isolation)) ||
         (status = read_loop(reading, root)) || (status = read_serve(reading, root)))
         return status;
     return read_tools(reading, root); /* last: it runs the libraries' own start-up code */
@@ -261,7 +295,7 @@ int clo_agent_load_with(struct clo_agent **agent, const char *path,
     if (!status)
         status = clo_yaml_expand(yaml, error);
     if (!status)
-        status = read_all(reading, clo_yaml_root(yaml));
+        status = read_all(reading, clo_yaml_root(yaml), choice);
     if (choice->jail)
         reading->config.jail = *choice->jail;
     if (choice->total_memory)

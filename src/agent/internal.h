@@ -28,6 +28,7 @@ struct clo_agent {
     json_t *tool; /* execute_code */
     unsigned max_iterations, tool_output_max, wait_ms, sandboxes;
     uint64_t memory; /* limit of one run */
+    enum clo_isolation isolation;
     struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
     size_t library_count;
     struct clo_serve_config serve; /* 0 and NULL: not said */
@@ -36,11 +37,12 @@ struct clo_agent {
 
 /* One function_call of a reply and what becomes of it. */
 struct clo_code_call {
-    const json_t *item;  /* borrowed */
-    bool client;         /* the client's: left alone */
-    const char *refusal; /* why it is not carried out; NULL: carry it out */
-    bool failed;         /* the run ended with an error, or there was none */
-    char *output;        /* what the model reads; owned; NULL: out of memory, or the client's */
+    const json_t *item;    /* borrowed */
+    bool client;           /* the client's: left alone */
+    const char *refusal;   /* why it is not carried out; NULL: carry it out */
+    const char *isolation; /* the wall around the run; static; NULL: nothing ran */
+    bool failed;           /* the run ended with an error, or there was none */
+    char *output;          /* what the model reads; owned; NULL: out of memory, or the client's */
     struct clo_error trouble;
 };
 

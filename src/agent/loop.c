@@ -196,6 +196,8 @@ static void answer_calls(struct loop *loop, size_t first, const char *refusal, s
         if (!calls[i].client)
             add_output(loop, &calls[i]);
         note_trouble(loop, &calls[i].trouble);
+        if (calls[i].isolation)
+            loop->result->isolation = calls[i].isolation;
         free(calls[i].output);
     }
     free(calls);

@@ -1,15 +1,19 @@
 /* doctor.c - `cloche doctor`: what this machine offers, and the remedy for what is missing. */
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/lazy.h"
 #include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
+#include "cli/isolation.h"
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
 #include "sandbox/memory_budget.h"
@@ -18,12 +22,14 @@
 #include "vm/vm.h"
 
 static const char help[] =
-    "Usage: cloche doctor [--image FILE]\n"
+    "Usage: cloche doctor [--isolation WALL] [--image FILE]\n"
     "\n"
     "Checks what cloche needs of this machine (processor, hypervisor, kernel, memory, image), and\n"
-    "ends by running a line of Python. Exit status 0: all that is needed is there.\n";
+    "ends by running a line of Python behind each wall that can stand here: in a micro-VM (microvm)\n"
+    "and by process isolation (process). Exit status 0: all that the chosen one needs is there. It is\n"
+    "chosen by --isolation, else by $CLOCHE_ISOLATION, else it is microvm.\n";
 
-static bool healthy = true;
+static bool healthy = true; /* all that the chosen wall needs is there */
 
 static void good(const char *what, const char *detail)
 {
@@ -57,13 +63,22 @@ static void check_processor(void)
     missing("processor", &error);
 }
 
-static void check_hypervisor(void)
+/* What the wall that is not chosen would need. */
+static void absent(const char *what, const struct clo_error *error)
+{
+    printf("absent   %-12s %s\n                      Not needed: another isolation is chosen.\n",
+           what, error->message);
+}
+
+static bool check_hypervisor(enum clo_isolation chosen)
 {
     struct clo_error error;
-    if (clo_kvm_probe(&error))
-        missing("hypervisor", &error);
-    else
+    if (!clo_kvm_probe(&error)) {
         good("hypervisor", "/dev/kvm can be opened and makes virtual machines");
+        return true;
+    }
+    (chosen == CLO_ISOLATION_MICROVM ? missing : absent)("hypervisor", &error);
+    return false;
 }
 
 static void check_kernel(void)
@@ -123,7 +138,8 @@ static void check_memory(void)
         missing("memory", &error);
 }
 
-static void check_jail(void)
+/* The jail is behind the micro-VM; by process isolation it is a part of the wall. */
+static void check_jail(enum clo_isolation chosen)
 {
     unsigned layers;
     char text[CLO_JAIL_TEXT_MAX];
@@ -142,6 +158,20 @@ static void check_jail(void)
     printf("                      Not allowed here: %s. serve --jail=strict would not start.\n"
            "                      Remedy: allow user namespaces and seccomp to this container.\n",
            text);
+    if (chosen == CLO_ISOLATION_PROCESS)
+        puts("                      Code that gets out of WebAssembly would find that much less in "
+             "its way.");
+}
+
+static void tell_choice(const struct clo_isolation_choice *choice)
+{
+    const char *name = clo_isolation_name(choice->isolation);
+    char detail[160];
+    if (choice->by)
+        snprintf(detail, sizeof detail, "%s, chosen by %s", name, choice->by);
+    else
+        snprintf(detail, sizeof detail, "%s, unless another is chosen: --isolation=process", name);
+    good("isolation", detail);
 }
 
 static void check_libraries(void)
@@ -169,61 +199,117 @@ static bool check_image(const char *path)
     return true;
 }
 
-static void check_run(const char *path)
+#define LINE "print(sum(range(1000)))"
+
+/* The line behind that wall, in a sandbox of its own; `detail` tells how it went well. */
+static int run_line(const char *path, enum clo_isolation isolation, char detail[160],
+                    struct clo_error *error)
 {
-    struct clo_error error;
     struct clo_image *image = NULL;
     struct clo_sandbox *sandbox = NULL;
     struct clo_run_result *result = NULL;
-    const char *code = "print(sum(range(1000)))";
-    int status = clo_image_open(&image, path, CLO_IMAGE_MAP, &error);
+    bool process = isolation == CLO_ISOLATION_PROCESS;
+    struct clo_sandbox_config config = {.limits = {.memory = CLO_MEMORY_MIN},
+                                        .isolation = isolation,
+                                        .placement =
+                                            process ? CLO_PLACEMENT_WORKER : CLO_PLACEMENT_THREAD};
+    int status = clo_image_open(&image, path, CLO_IMAGE_MAP, error);
+    config.image = image;
     if (!status)
-        status = clo_sandbox_create(
-            &sandbox,
-            &(struct clo_sandbox_config){.image = image, .limits = {.memory = CLO_MEMORY_MIN}},
-            &error);
+        status = clo_sandbox_create(&sandbox, &config, error);
     if (!status)
         status = clo_sandbox_run(
-            sandbox, &(struct clo_run){.code = code, .code_length = strlen(code)}, &result, &error);
-    if (status) {
-        missing("python", &error);
-    } else if (strcmp(result->out, "499500\n") != 0) {
-        error =
-            (struct clo_error){.hint = "The image does not work here: rebuild it (make image)."};
-        snprintf(error.message, sizeof error.message, "%s printed \"%.100s\" and \"%.300s\"", code,
-                 result->out, result->err);
-        missing("python", &error);
-    } else {
-        char detail[128];
-        snprintf(detail, sizeof detail, "%s printed 499500 in %.2f ms", code,
-                 (double)result->usage.wall_us / 1000);
-        good("python", detail);
+            sandbox, &(struct clo_run){.code = LINE, .code_length = strlen(LINE)}, &result, error);
+    if (!status && strcmp(result->out, "499500\n") != 0) {
+        status = clo_fail(error, CLO_EIMAGE, LINE " printed \"%.100s\" and \"%.300s\"", result->out,
+                          result->err);
+        clo_hint(error, CLO_EIMAGE, "The image does not work here: rebuild it (make image).");
     }
+    if (!status)
+        snprintf(detail, 160, LINE " printed 499500 in %.2f ms, %s",
+                 (double)result->usage.wall_us / 1000,
+                 result->usage.isolation == CLO_ISOLATION_PROCESS
+                     ? "by process isolation, in a worker process"
+                     : "in a micro-VM");
     clo_run_result_free(result);
     clo_sandbox_destroy(sandbox);
     clo_image_close(image);
+    return status;
+}
+
+/* The wall that stands unless told otherwise, then the other one. True: the other one can stand. */
+static bool check_walls(const char *image, enum clo_isolation chosen, bool hypervisor)
+{
+    char detail[160];
+    struct clo_error error;
+    enum clo_isolation other =
+        chosen == CLO_ISOLATION_PROCESS ? CLO_ISOLATION_MICROVM : CLO_ISOLATION_PROCESS;
+    if (!healthy) {
+        /* what is missing was said */
+    } else if (run_line(image, chosen, detail, &error)) {
+        missing("python", &error);
+    } else {
+        good("python", detail);
+    }
+    if (other == CLO_ISOLATION_MICROVM && !hypervisor)
+        return false; /* it was said */
+    if (run_line(image, other, detail, &error)) {
+        absent(clo_isolation_name(other), &error);
+        return false;
+    }
+    good(clo_isolation_name(other), detail);
+    return true;
+}
+
+static void conclude(enum clo_isolation chosen, bool other)
+{
+    if (healthy)
+        printf("This machine can run sandboxes, by %s isolation.\n", clo_isolation_name(chosen));
+    else if (other && chosen == CLO_ISOLATION_MICROVM)
+        puts("This machine cannot run sandboxes yet; by process isolation it can: "
+             "--isolation=process.");
+    else if (other)
+        puts("This machine cannot run sandboxes by process isolation yet; in micro-VMs it can.");
+    else
+        puts("This machine cannot run sandboxes yet.");
+}
+
+static int parse(int argc, char **argv, const char **image, struct clo_isolation_choice *choice)
+{
+    static const struct option options[] = {{"image", required_argument, NULL, 'i'},
+                                            {"isolation", required_argument, NULL, 'I'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *word = NULL;
+    for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        switch (option) {
+        case 'i': *image = optarg; break;
+        case 'I': word = optarg; break;
+        case 'h': fputs(help, stdout); exit(CLI_OK);
+        default: return clo_cli_usage("doctor", "unknown option");
+        }
+    }
+    if (optind != argc)
+        return clo_cli_usage("doctor", "takes options only, and \"%s\" is none", argv[optind]);
+    return clo_cli_isolation("doctor", word, choice);
 }
 
 int clo_cli_doctor(int argc, char **argv)
 {
     const char *image = NULL;
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(help, stdout);
-        return CLI_OK;
-    }
-    if (argc == 3 && strcmp(argv[1], "--image") == 0)
-        image = argv[2];
-    else if (argc != 1)
-        return clo_cli_usage("doctor", "takes --image FILE or nothing");
+    struct clo_isolation_choice choice;
+    int status = parse(argc, argv, &image, &choice);
+    if (status)
+        return status;
     check_processor();
-    check_hypervisor();
+    bool hypervisor = check_hypervisor(choice.isolation);
     check_kernel();
     check_huge_pages();
     check_memory();
-    check_jail();
+    check_jail(choice.isolation);
     check_libraries();
-    if (check_image(image) && healthy)
-        check_run(image);
-    puts(healthy ? "This machine can run sandboxes." : "This machine cannot run sandboxes yet.");
+    tell_choice(&choice);
+    bool other = check_image(image) && check_walls(image, choice.isolation, hypervisor);
+    conclude(choice.isolation, other);
     return healthy ? CLI_OK : CLI_FAILED;
 }

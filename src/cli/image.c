@@ -5,14 +5,17 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/isolation.h"
 #include "cloche/image.h"
 
 static const char help[] =
     "Usage: cloche image inspect [--json] FILE   what the image holds, from its header\n"
     "       cloche image verify FILE             check every byte against the image's hash\n"
-    "       cloche image build [--inputs HASH] ELF FILE\n"
+    "       cloche image build [--isolation WALL] [--inputs HASH] ELF FILE\n"
     "                                            boot the guest in ELF until it is ready, and\n"
-    "                                            save it as the image FILE (needs /dev/kvm)\n"
+    "                                            save it as the image FILE: in a micro-VM (microvm,\n"
+    "                                            the default) or without a hypervisor (process);\n"
+    "                                            else $CLOCHE_ISOLATION. The bytes are the same\n"
     "\n"
     "An image is a guest that has already initialised itself; micro-VMs start from it by mapping\n"
     "it. `make image` builds build/python.image. A file that is damaged, truncated or not an image\n"
@@ -48,15 +51,23 @@ static int verify(int argc, char **argv)
 
 static int build(int argc, char **argv)
 {
-    static const struct option options[] = {{"inputs", required_argument, NULL, 'i'}, {0}};
-    const char *inputs = NULL;
+    static const struct option options[] = {
+        {"inputs", required_argument, NULL, 'i'}, {"isolation", required_argument, NULL, 'I'}, {0}};
+    const char *inputs = NULL, *isolation = NULL;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option != 'i')
-            return clo_cli_usage("image", "build takes --inputs HASH, an ELF file and a file");
-        inputs = optarg;
+        switch (option) {
+        case 'i': inputs = optarg; break;
+        case 'I': isolation = optarg; break;
+        default:
+            return clo_cli_usage(
+                "image", "build takes --isolation WALL, --inputs HASH, an ELF file and a file");
+        }
     }
     if (optind + 2 != argc)
         return clo_cli_usage("image", "build takes an ELF file and the image file to write");
+    struct clo_isolation_choice choice;
+    if (clo_cli_isolation("image", isolation, &choice))
+        return CLI_USAGE;
     struct clo_error error;
     if (clo_image_build(argv[optind], argv[optind + 1], inputs, CLO_ISOLATION_MICROVM, &error))
         return clo_cli_fail(&error);

@@ -13,9 +13,9 @@
 #include "base/error.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
+#include "cli/isolation.h"
 #include "cli/run_json.h"
 #include "cloche/sandbox.h"
-#include "vm/vm.h"
 
 #define CODE_MAX (4u << 20) /* bytes of source */
 #define LIBRARIES_MAX 16
@@ -40,8 +40,12 @@ static const char help[] =
     "  --memory SIZE       guest memory limit (256MiB; 48MiB to 4GiB)\n"
     "  --output-limit SIZE limit of stdout and stderr together (1MiB)\n"
     "  --json              print one JSON object: stdout, stderr, result, error, exit_code, usage\n"
-    "  --placement WHERE   where the micro-VM lives: thread (this process; the default) or worker\n"
-    "                      (a process of its own, as serve has them)\n"
+    "                      (which says the isolation, too)\n"
+    "  --isolation WALL    what stands around the code: microvm (a virtual machine on /dev/kvm; the\n"
+    "                      default) or process (no hypervisor: WebAssembly and a jailed worker\n"
+    "                      process, which protect from less); else $CLOCHE_ISOLATION\n"
+    "  --placement WHERE   where the sandbox lives: thread (this process; the default of microvm) or\n"
+    "                      worker (a process of its own, as serve has them; always with process)\n"
     "  --image FILE        the image (else $CLOCHE_IMAGE, else python.image beside the program)\n"
     "\n"
     "Durations: 200ms, 5s, 2m. Sizes: 64MiB, 1GiB.\n"
@@ -65,6 +69,8 @@ struct wanted {
     const char *libraries[LIBRARIES_MAX];
     size_t library_count;
     struct clo_limits limits;
+    struct clo_isolation_choice isolation;
+    const char *placement_word; /* as given; NULL: not */
     enum clo_placement placement;
     bool json;
 };
@@ -79,14 +85,22 @@ static int parse_limit(struct wanted *wanted, int option, struct clo_error *erro
     }
 }
 
-static int parse_placement(struct wanted *wanted)
+/* Which wall, and where the sandbox lives: both are known once all options are read. */
+static int settle_place(struct wanted *wanted, const char *isolation)
 {
-    if (strcmp(optarg, "thread") == 0)
-        wanted->placement = CLO_PLACEMENT_THREAD;
-    else if (strcmp(optarg, "worker") == 0)
-        wanted->placement = CLO_PLACEMENT_WORKER;
-    else
-        return clo_cli_usage("run", "--placement \"%s\" is none of thread, worker", optarg);
+    const char *place = wanted->placement_word;
+    bool thread = place && strcmp(place, "thread") == 0;
+    if (place && !thread && strcmp(place, "worker") != 0)
+        return clo_cli_usage("run", "--placement \"%s\" is none of thread, worker", place);
+    if (clo_cli_isolation("run", isolation, &wanted->isolation))
+        return CLI_USAGE;
+    bool process = wanted->isolation.isolation == CLO_ISOLATION_PROCESS;
+    if (process && thread)
+        return clo_cli_usage(
+            "run",
+            "--placement=thread with process isolation (%s): nothing would stand between code that gets out of WebAssembly and this process; write --placement=worker, or leave it out",
+            wanted->isolation.by);
+    wanted->placement = process || (place && !thread) ? CLO_PLACEMENT_WORKER : CLO_PLACEMENT_THREAD;
     return CLI_OK;
 }
 
@@ -99,21 +113,21 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         {"memory", required_argument, NULL, 'm'},
         {"output-limit", required_argument, NULL, 'o'},
         {"json", no_argument, NULL, 'j'},
+        {"isolation", required_argument, NULL, 'I'},
         {"placement", required_argument, NULL, 'w'},
         {"worker", no_argument, NULL, 'W'}, /* as it was called before */
         {"image", required_argument, NULL, 'i'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
+    const char *isolation = NULL;
     for (int option; (option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1;) {
         struct clo_error error;
         switch (option) {
         case 'c': wanted->code = optarg; break;
         case 'j': wanted->json = true; break;
-        case 'w':
-            if (parse_placement(wanted))
-                return CLI_USAGE;
-            break;
+        case 'I': isolation = optarg; break;
+        case 'w': wanted->placement_word = optarg; break;
         case 'W': return clo_cli_usage("run", "--worker is called --placement=worker now");
         case 'i': wanted->image = optarg; break;
         case 'l':
@@ -136,7 +150,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
     wanted->argument_count = (size_t)(argc - optind);
     if (wanted->limits.wall_ms && !wanted->limits.cpu_ms)
         wanted->limits.cpu_ms = wanted->limits.wall_ms;
-    return CLI_OK;
+    return settle_place(wanted, isolation);
 }
 
 static const char *name_of(const struct wanted *wanted)
@@ -251,7 +265,7 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
     struct clo_sandbox *sandbox = NULL;
     int status = open_tools(wanted, &box, error);
     if (!status) /* before the image: without a hypervisor none can be made either */
-        status = clo_vm_prepare(CLO_ISOLATION_MICROVM, NULL, error);
+        status = clo_isolation_prepare(wanted->isolation.isolation, error);
     if (!status) /* one sandbox, once: its own limit is ceiling enough */
         status = clo_memory_ceiling_set(UINT64_MAX, error);
     if (!status)
@@ -263,6 +277,7 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
             .tools = box.tools,
             .tool_count = box.tool_count,
             .placement = wanted->placement,
+            .isolation = wanted->isolation.isolation,
         };
         status = clo_sandbox_create(&sandbox, &config, error);
     }

@@ -53,11 +53,12 @@ int clo_run_print_json(const struct clo_run_result *result, FILE *out)
     clo_json_put(&object, "exit_code", json_integer(result->exit_code));
     clo_json_put(&object, "error", error_object(&result->error));
     clo_json_put(&object, "usage",
-                 json_pack("{s:I, s:I, s:I, s:I, s:I}", "wall_us", (json_int_t)usage->wall_us,
+                 json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "wall_us", (json_int_t)usage->wall_us,
                            "cpu_us", (json_int_t)usage->cpu_us, "memory_peak",
                            (json_int_t)usage->memory_peak, "host_calls",
                            (json_int_t)usage->host_calls, "output_bytes",
-                           (json_int_t)usage->output_bytes));
+                           (json_int_t)usage->output_bytes, "isolation",
+                           clo_isolation_name(usage->isolation)));
     int status = json_dumpf(object, out, JSON_INDENT(2));
     json_decref(object);
     fputc('\n', out);

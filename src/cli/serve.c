@@ -11,6 +11,7 @@
 #include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
+#include "cli/isolation.h"
 #include "cloche/agent.h"
 #include "cloche/serve.h"
 #include "sandbox/memory_budget.h"
@@ -29,6 +30,10 @@ static const char help[] =
     "  --grace DURATION  time for running turns after SIGTERM (10s)\n"
     "  --items FORM      how clients see the agent's runs of code: mcp: as mcp_call; calls: as\n"
     "                    function_call, for Agent Framework; answer: not at all (mcp)\n"
+    "  --isolation WALL  what stands around the code: microvm (a virtual machine on /dev/kvm; the\n"
+    "                    default) or process (no hypervisor: WebAssembly and the jailed worker\n"
+    "                    process, which protect from less); else $CLOCHE_ISOLATION, else\n"
+    "                    sandbox.isolation\n"
     "  --jail LEVEL      best: the layers of the workers' jail that this machine allows; strict:\n"
     "                    all of them or no start (best)\n"
     "  --total-memory SIZE  ceiling on the memory of all sandboxes together (half of what this\n"
@@ -69,15 +74,32 @@ static void announce_memory(const struct clo_agent *agent)
             "cloche: the ceiling is more than this process may use: models' code can take the machine down; lower sandbox.total_memory\n");
 }
 
+/* The wall, and what it rests on. By process isolation a layer of the jail that is missing is a
+ * hole in the wall, not behind it. */
+static void announce_isolation(struct clo_agent *agent)
+{
+    bool process = clo_agent_isolation(agent) == CLO_ISOLATION_PROCESS;
+    char jail[CLO_JAIL_TEXT_MAX], missing[CLO_JAIL_TEXT_MAX];
+    clo_agent_jail(agent, jail, missing);
+    fprintf(stderr, "cloche: isolation: %s: %s\n", clo_isolation_name(clo_agent_isolation(agent)),
+            process ? "no hypervisor; WebAssembly's checks and the jail around a worker process "
+                      "hold the code"
+                    : "a virtual machine of its own on /dev/kvm holds the code of each run");
+    fprintf(stderr, "cloche: jail around worker processes: %s\n", jail);
+    if (process && missing[0])
+        fprintf(
+            stderr,
+            "cloche: not allowed on this machine: %s; code that gets out of WebAssembly finds that much less in its way. --jail=strict refuses to start so\n",
+            missing);
+}
+
 static void announce(void *context, const char *address, uint16_t port)
 {
     struct clo_agent *agent = context;
     const char *open = strchr(address, ':') ? "[" : "", *close = *open ? "]" : "";
     fprintf(stderr, "cloche: agent \"%s\", model: %s\n", clo_agent_name(agent),
             clo_agent_model_description(agent));
-    char jail[CLO_JAIL_TEXT_MAX];
-    clo_agent_jail(agent, jail);
-    fprintf(stderr, "cloche: jail around worker processes: %s\n", jail);
+    announce_isolation(agent);
     announce_memory(agent);
     fprintf(stderr, "cloche: listening on http://%s%s%s:%u\n", open, address, close, port);
 }
@@ -108,10 +130,14 @@ static int parse_port(const char *text, struct clo_serve_config *config)
 }
 
 /* This process holds keys and conversations: it leaves no core dump, and other processes of its
- * user may not look into it. Not before KVM is prepared, which opens a file of its /proc. Workers
- * are programs of their own, which this does not reach. */
+ * user may not look into it. It does so before it reads agent.yaml and .env, so that it does not
+ * know yet which wall will stand: what either needs of its own /proc is opened first. Workers are
+ * programs of their own, which this does not reach. */
 static int close_to_others(struct clo_error *error)
 {
+    int status = clo_vm_prepare(CLO_ISOLATION_PROCESS, NULL, error);
+    if (status)
+        return status;
     if (prctl(PR_SET_DUMPABLE, 0) == 0)
         return 0;
     return clo_fail_errno(error, CLO_ESYSTEM, "keeping this process from being dumped");
@@ -124,6 +150,7 @@ int clo_cli_serve(int argc, char **argv)
         {"port", required_argument, NULL, 'p'},
         {"store", required_argument, NULL, 's'},
         {"grace", required_argument, NULL, 'g'},
+        {"isolation", required_argument, NULL, 'I'},
         {"jail", required_argument, NULL, 'j'},
         {"total-memory", required_argument, NULL, 'm'},
         {"items", required_argument, NULL, 'i'},
@@ -132,6 +159,7 @@ int clo_cli_serve(int argc, char **argv)
     };
     const char *listen = NULL, *port = NULL, *store = NULL, *items = NULL;
     enum clo_jail jail;
+    enum clo_isolation isolation;
     struct clo_agent_choice choice = {0};
     uint64_t grace_ms = 0;
     struct clo_error error = {0};
@@ -144,6 +172,11 @@ int clo_cli_serve(int argc, char **argv)
         case 'g':
             if (clo_duration_parse(optarg, &grace_ms, &error))
                 return clo_cli_usage("serve", "%s", error.message);
+            break;
+        case 'I':
+            if (clo_cli_isolation_option("serve", optarg, &isolation))
+                return CLI_USAGE;
+            choice.isolation = &isolation;
             break;
         case 'j':
             if (strcmp(optarg, "best") != 0 && strcmp(optarg, "strict") != 0)
@@ -166,9 +199,8 @@ int clo_cli_serve(int argc, char **argv)
     if ((port && parse_port(port, &chosen)) || parse_items(items, &chosen.items))
         return CLI_USAGE;
     struct clo_agent *agent;
-    /* Before the image: without a hypervisor none can be made either. */
-    if (clo_lazy_load_all(&error) || clo_vm_prepare(CLO_ISOLATION_MICROVM, NULL, &error) ||
-        close_to_others(&error) || clo_agent_load_with(&agent, argv[optind], &choice, &error))
+    if (clo_lazy_load_all(&error) || close_to_others(&error) ||
+        clo_agent_load_with(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;

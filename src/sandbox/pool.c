@@ -327,6 +327,16 @@ void clo_pool_jail(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX])
     clo_jail_describe(layers, text);
 }
 
+void clo_pool_jail_missing(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX])
+{
+    pthread_mutex_lock(&pool->lock);
+    unsigned missing = CLO_JAIL_ALL & ~pool->layers;
+    pthread_mutex_unlock(&pool->lock);
+    text[0] = '\0';
+    if (missing)
+        clo_jail_describe(missing, text);
+}
+
 static void wake_request(void *context)
 {
     struct request *request = context;

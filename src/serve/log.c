@@ -66,6 +66,7 @@ void clo_log_request(const struct clo_log_request *request)
     clo_json_put(&line, "ms", json_integer((json_int_t)request->milliseconds));
     line_text(&line, "response", request->response_id);
     line_text(&line, "outcome", request->outcome);
+    line_text(&line, "isolation", request->isolation);
     line_text(&line, "request", request->request_id);
     line_text(&line, "trace", request->trace_id);
     line_write(line);

@@ -12,6 +12,7 @@
 /* The end of a request. Text may be NULL or empty: the field is then left out. */
 struct clo_log_request {
     const char *method, *path, *request_id, *trace_id, *response_id, *outcome;
+    const char *isolation; /* the wall around the code that ran for it */
     unsigned status;
     uint64_t milliseconds;
 };

@@ -21,7 +21,10 @@ static void handle_readiness(struct clo_exchange *exchange, const char *id)
     struct clo_problem problem;
     (void)id;
     if (!atomic_load(&exchange->server->stopping)) {
-        clo_exchange_json(exchange, 200, json_pack("{s:s}", "status", "healthy"));
+        enum clo_isolation isolation = clo_agent_isolation(exchange->server->agent);
+        clo_exchange_json(exchange, 200,
+                          json_pack("{s:s, s:s}", "status", "healthy", "isolation",
+                                    clo_isolation_name(isolation)));
         return;
     }
     clo_problem_set(&problem, 503, "shutting_down", NULL, SHUTTING_DOWN);

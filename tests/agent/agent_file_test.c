@@ -23,6 +23,7 @@ static int make_folder(void **state)
     (void)state;
     unsetenv("OPENAI_API_KEY");
     unsetenv("OPENAI_BASE_URL");
+    unsetenv("CLOCHE_ISOLATION");
     return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -54,6 +55,13 @@ static const struct {
      "agent.yaml:2: sandbox.time: \"soon\" is not a duration; write e.g. 30s or 200ms"},
     {"sandbox:\n  placement: none\n",
      "agent.yaml:2: sandbox.placement: \"none\" is none of thread, worker"},
+    {"sandbox:\n  isolation: vm\n",
+     "agent.yaml:2: sandbox.isolation: \"vm\" is none of microvm, process"},
+    {"sandbox:\n  isolation: [process]\n", "agent.yaml:2: sandbox.isolation: "},
+    {"sandbox:\n  isolation: auto\n",
+     "agent.yaml:2: sandbox.isolation: \"auto\" is refused: process isolation protects from less"},
+    {"sandbox:\n  isolation: process\n  placement: thread\n",
+     "agent.yaml:3: sandbox.placement: thread with process isolation (sandbox.isolation): nothing would stand between code that gets out of WebAssembly and this process"},
     {"sandbox:\n  isolation: worker\n",
      "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write placement: worker"},
     {"sandbox:\n  isolation: thread\n",
@@ -106,6 +114,61 @@ static void bad_files_are_refused_with_their_place(void **state)
     }
     struct clo_agent *agent;
     assert_int_equal(clo_agent_load(&agent, "/nowhere/agent.yaml", NULL), CLO_ENOTFOUND);
+}
+
+/* What an agent of such a file fails by, with a wall from the environment and from the command line;
+ * each NULL for none. Where nothing is wrong with the walls, it is the number of iterations. */
+static void check_walls(const char *sandbox, const char *env, const enum clo_isolation *option,
+                        const char *message, const char *hint)
+{
+    char text[200];
+    snprintf(text, sizeof text, "sandbox: {%s}\nloop: {max_iterations: 10000, tool_output: 2}\n",
+             sandbox);
+    char *path = put("agent.yaml", text);
+    struct clo_agent *agent;
+    struct clo_error error = {0};
+    struct clo_agent_choice choice = {.isolation = option};
+    if (env)
+        setenv("CLOCHE_ISOLATION", env, 1);
+    assert_int_equal(clo_agent_load_with(&agent, path, &choice, &error), CLO_EINVALID);
+    unsetenv("CLOCHE_ISOLATION");
+    assert_null(agent);
+    if (strncmp(error.message, message, strlen(message)) != 0)
+        fail_msg("{%s}: \"%s\" is not \"%s\"", sandbox, error.message, message);
+    assert_string_equal(error.hint, hint);
+    unlink(path);
+    free(path);
+}
+
+static void the_wall_is_the_command_lines_then_the_environments_then_the_files(void **state)
+{
+    (void)state;
+    static const enum clo_isolation microvm = CLO_ISOLATION_MICROVM,
+                                    process = CLO_ISOLATION_PROCESS;
+    static const char good[] = "tool_output_max is 2",
+                      place[] = "agent.yaml:1: sandbox.placement: ",
+                      hint[] = "write placement: worker, or leave it out",
+                      wrong[] = "environment variable CLOCHE_ISOLATION: \"vm\" is none of ";
+    char by[200];
+    /* A thread is refused where process isolation is chosen: so it shows what is. */
+    check_walls("placement: thread", NULL, NULL, good, "");
+    check_walls("placement: thread", "", NULL, good, "");
+    check_walls("placement: thread", "microvm", NULL, good, "");
+    snprintf(by, sizeof by, "%sthread with process isolation (CLOCHE_ISOLATION): ", place);
+    check_walls("placement: thread", "process", NULL, by, hint);
+    check_walls("placement: thread, isolation: microvm", "process", NULL, by, hint);
+    check_walls("placement: thread, isolation: process", "microvm", NULL, good, "");
+    snprintf(by, sizeof by, "%sthread with process isolation (--isolation): ", place);
+    check_walls("placement: thread", "microvm", &process, by, hint);
+    check_walls("placement: thread, isolation: microvm", NULL, &process, by, hint);
+    check_walls("placement: thread, isolation: process", "process", &microvm, good, "");
+    check_walls("placement: worker, isolation: process", "process", &process, good, "");
+    check_walls("isolation: process", "process", &process, good, "");
+    /* What is wrong is refused also where something else comes first. */
+    check_walls("isolation: process", "vm", NULL, wrong, "");
+    check_walls("isolation: process", "vm", &microvm, wrong, "");
+    check_walls("isolation: vm", "process", &process,
+                "agent.yaml:1: sandbox.isolation: \"vm\" is none of microvm, process", "");
 }
 
 static void libraries_are_seen_from_the_file(void **state)
@@ -164,6 +227,22 @@ static void the_dotenv_file_is_read_first(void **state)
     free(path);
 }
 
+static void the_dotenv_file_may_choose_the_wall(void **state)
+{
+    (void)state;
+    char *env = put(".env", "CLOCHE_ISOLATION=process\n");
+    char *path = put("agent.yaml", "sandbox: {placement: thread}\n");
+    struct clo_agent *agent;
+    struct clo_error error;
+    assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
+    unsetenv("CLOCHE_ISOLATION");
+    assert_non_null(strstr(error.message, "with process isolation (CLOCHE_ISOLATION): "));
+    unlink(env);
+    unlink(path);
+    free(env);
+    free(path);
+}
+
 static void bad_dotenv_lines_are_named(void **state)
 {
     (void)state;
@@ -203,8 +282,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_files_are_refused_with_their_place),
+        cmocka_unit_test(the_wall_is_the_command_lines_then_the_environments_then_the_files),
         cmocka_unit_test(libraries_are_seen_from_the_file),
         cmocka_unit_test(the_dotenv_file_is_read_first),
+        cmocka_unit_test(the_dotenv_file_may_choose_the_wall),
         cmocka_unit_test(bad_dotenv_lines_are_named),
         cmocka_unit_test(ids_are_fresh),
     };

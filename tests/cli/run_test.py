@@ -211,6 +211,25 @@ class Run(unittest.TestCase):
             done = cloche("run", "--placement", place, "-c", "print(1)")
             self.assertEqual((done.stdout, done.stderr), ("1\n", ""))
 
+    def test_usage_says_which_wall_stood(self):
+        for words in ([], ["--isolation=microvm"], ["--isolation", "microvm", "--placement=worker"]):
+            result, _ = run_json("6 * 7", *words)
+            self.assertEqual((result["result"], result["usage"]["isolation"]), ("42", "microvm"))
+        done = cloche("run", "--isolation=microvm", "--json", "-c", "1", env={"CLOCHE_ISOLATION": "process"})
+        self.assertEqual(json.loads(done.stdout)["usage"]["isolation"], "microvm")  # the option comes first
+
+    def test_process_isolation(self):
+        for words, environment in (["--isolation=process"], {}), ([], {"CLOCHE_ISOLATION": "process"}), (
+                ["--isolation=process", "--placement=worker"], {"CLOCHE_ISOLATION": "microvm"}):
+            done = cloche("run", *words, "--json", "-c", "print(sum(range(1000)))", env=environment)
+            self.assertEqual((done.stderr, done.returncode), ("", 0))
+            result = json.loads(done.stdout)
+            self.assertEqual((result["stdout"], result["usage"]["isolation"]), ("499500\n", "process"))
+        done = cloche("run", "--isolation=process", "--tools", TOOLS, "-c", "print(compute('add', 1, 2))")
+        self.assertEqual((done.stdout, done.stderr), ("3\n", ""))
+        result, done = run_json("while True: pass", "--isolation=process", "--time=200ms")
+        self.assertEqual((done.returncode, result["usage"]["isolation"]), (124, "process"))
+
     def test_standard_input_reaches_the_code(self):
         code = "import sys\nprint(input(), sys.stdin.read().splitlines(), sys.stdin.isatty())"
         for option in ([], ["--placement=worker"]):
@@ -418,6 +437,44 @@ class Usage(unittest.TestCase):
             done = cloche(*words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(say, done.stderr)
+
+    def test_a_wall_that_is_none_is_refused_wherever_it_is_asked_for(self):
+        allowed = '"{}" is none of microvm, process'
+        for words in (["run", "-c", "1"], ["doctor"], ["image", "build", "/nowhere.elf", "/nowhere.image"]):
+            for word in "vm", "Process", "worker", "x" * 100:
+                at = 2 if words[0] == "image" else 1
+                option = cloche(*words[:at], "--isolation", word, *words[at:])
+                self.assertEqual((option.returncode, option.stdout), (2, ""), words)
+                self.assertIn("--isolation " + allowed.format(word[:64]), option.stderr)
+                done = cloche(*words, env={"CLOCHE_ISOLATION": word})
+                self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+                self.assertIn("environment variable CLOCHE_ISOLATION: " + allowed.format(word[:64]), done.stderr)
+            done = cloche(*words, env={"CLOCHE_ISOLATION": ""})  # as if it were not set
+            self.assertNotEqual(done.returncode, 2, done.stderr)
+        # also where an option that is right comes before it: it will be asked one day
+        done = cloche("run", "--isolation=microvm", "-c", "1", env={"CLOCHE_ISOLATION": "vm"})
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("CLOCHE_ISOLATION", done.stderr)
+        done = cloche("serve", "--isolation", "vm", "agent.yaml")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--isolation " + allowed.format("vm"), done.stderr)
+
+    def test_no_wall_is_taken_without_being_asked_for(self):
+        why = '"auto" is refused: process isolation protects from less'
+        for done in (cloche("run", "--isolation=auto", "-c", "1"), cloche("serve", "--isolation=auto", "agent.yaml"),
+                     cloche("doctor", "--isolation=auto"), cloche("doctor", env={"CLOCHE_ISOLATION": "auto"})):
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(why, done.stderr)
+            self.assertIn("write microvm or process", done.stderr)
+
+    def test_process_isolation_needs_a_process(self):
+        for words, environment, by in ((["--isolation=process"], {}, "--isolation"),
+                                       ([], {"CLOCHE_ISOLATION": "process"}, "CLOCHE_ISOLATION")):
+            for place in ["--placement=thread", *words], [*words, "--placement", "thread"]:
+                done = cloche("run", *place, "-c", "1", env=environment)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertIn(f"--placement=thread with process isolation ({by}): nothing would stand between", done.stderr)
+                self.assertIn("write --placement=worker, or leave it out", done.stderr)
 
     def test_missing_things_are_named(self):
         for words, say in ((["run", "/nowhere.py"], "/nowhere.py"),

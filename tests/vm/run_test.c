@@ -349,6 +349,15 @@ static void without_rights_an_adopted_descriptor_works(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Whatever is wrong with the device, the hint ends with the way around it, whole. */
+static void check_second_remedy(const struct clo_error *error)
+{
+    static const char end[] = "--isolation=process or sandbox.isolation: process";
+    size_t length = strlen(error->hint);
+    assert_true(length > strlen(end));
+    assert_string_equal(error->hint + length - strlen(end), end);
+}
+
 static void without_a_device_the_error_says_what_to_do(void **state)
 {
     (void)state;
@@ -356,8 +365,12 @@ static void without_a_device_the_error_says_what_to_do(void **state)
     assert_int_equal(clo_kvm_open_device("/nonexistent/kvm", &error), CLO_ENOHYPERVISOR);
     assert_non_null(strstr(error.message, "No Hypervisor was found for Sandbox"));
     assert_non_null(strstr(error.hint, "--device=/dev/kvm"));
+    check_second_remedy(&error);
+    assert_int_equal(clo_kvm_open_device("/", &error), CLO_ENOHYPERVISOR); /* EISDIR */
+    check_second_remedy(&error);
     assert_int_equal(clo_kvm_open_device("/dev/null", &error), CLO_ENOHYPERVISOR);
     assert_non_null(strstr(error.message, "not a KVM device"));
+    check_second_remedy(&error);
     if (getuid() != 0) {
         printf("SKIP: only root can give up the right to open /dev/kvm\n");
         return;
@@ -374,6 +387,7 @@ static void without_a_device_the_error_says_what_to_do(void **state)
     assert_int_equal(status, CLO_ENOHYPERVISOR);
     assert_non_null(strstr(error.message, "Permission denied"));
     assert_non_null(strstr(error.hint, "group"));
+    check_second_remedy(&error);
 }
 
 int main(int argc, char **argv)

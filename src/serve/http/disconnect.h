@@ -23,9 +23,11 @@ struct clo_answerer {
     const struct clo_answerer_calls {
         void (*retain)(void *context);
         void (*release)(void *context);
-        void (*client_gone)(void *context);    /* stop, nobody will read the answer */
-        const char *(*outcome)(void *context); /* static, for the log: how it ended, or goes on */
-    } * calls;                                 /* NULL: nobody */
+        void (*client_gone)(void *context);      /* stop, nobody will read the answer */
+        const char *(*outcome)(void *context);   /* static, for the log: how it ended, or goes on */
+        const char *(*isolation)(void *context); /* static, for the log: the wall around the code
+                                                    that ran; NULL: none ran, or not yet */
+    } * calls;                                   /* NULL: nobody */
     void *context;
 };
 

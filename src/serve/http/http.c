@@ -83,6 +83,7 @@ static void exchange_free(struct clo_exchange *exchange)
         .trace_id = trace,
         .response_id = exchange->response_id,
         .outcome = answerer->calls ? answerer->calls->outcome(answerer->context) : NULL,
+        .isolation = answerer->calls ? answerer->calls->isolation(answerer->context) : NULL,
         .status = exchange->status,
         .milliseconds = (clo_monotonic_ns() - exchange->started_ns) / 1000000u,
     };

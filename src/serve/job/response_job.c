@@ -99,9 +99,19 @@ static const char *outcome(void *context)
     return ended ? ended : job->request.background ? "in_background" : "client_gone";
 }
 
+static const char *isolation(void *context)
+{
+    struct clo_response_job *job = context;
+    pthread_mutex_lock(&job->lock);
+    const char *wall = job->isolation;
+    pthread_mutex_unlock(&job->lock);
+    return wall;
+}
+
 struct clo_answerer clo_response_job_answerer(struct clo_response_job *job)
 {
-    static const struct clo_answerer_calls calls = {retain, release, client_gone, outcome};
+    static const struct clo_answerer_calls calls = {retain, release, client_gone, outcome,
+                                                    isolation};
     return (struct clo_answerer){&calls, job};
 }
 
@@ -271,6 +281,7 @@ static json_t *finish(struct clo_response_job *job, const struct clo_turn_result
     struct clo_response_state state = {.status = "cancelled"};
     pthread_mutex_lock(&job->lock);
     json_t *response;
+    job->isolation = result->isolation;
     if (job->over) {
         response = clo_response_at(job->base, &state);
     } else {

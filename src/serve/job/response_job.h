@@ -58,8 +58,9 @@ struct clo_response_job {
     pthread_mutex_t lock;
     unsigned references;
     enum clo_job_reason reason;
-    bool over;           /* final state reached (and stored); events may still be on their way */
-    const char *outcome; /* static: the final status, for the log; NULL before */
+    bool over;             /* final state reached (and stored); events may still be on their way */
+    const char *outcome;   /* static: the final status, for the log; NULL before */
+    const char *isolation; /* static: the wall around the code that ran; NULL: none */
     LIST_HEAD(, clo_subscriber) subscribers;
     LIST_ENTRY(clo_response_job) entry; /* the register's, under its lock */
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -19,27 +20,38 @@
 #define CPUID_ENTRIES 256
 #define NO_HYPERVISOR "No Hypervisor was found for Sandbox"
 
+/* The remedy, and the other one: to do without. `first` may be empty. */
+static int hint(struct clo_error *error, const char *first)
+{
+    return clo_hint(
+        error, CLO_ENOHYPERVISOR,
+        "%s%sdo without a hypervisor, by process isolation, which protects from less: --isolation=process or sandbox.isolation: process",
+        first, *first ? "; or " : "");
+}
+
 static int fail_open(const char *path, struct clo_error *error)
 {
     int cause = errno;
+    char first[256];
     clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": cannot open %s", path);
     switch (cause) {
     case ENOENT:
-        return clo_hint(
-            error, CLO_ENOHYPERVISOR,
+        return hint(
+            error,
             "in a container, start it with --device=/dev/kvm; on a host, turn on virtualisation (AMD-V or VT-x) in the firmware and load the module kvm_amd or kvm_intel; in a virtual machine, turn on nested virtualisation");
     case EACCES:
     case EPERM:
-        return clo_hint(
-            error, CLO_ENOHYPERVISOR,
+        snprintf(
+            first, sizeof first,
             "uid %u may not read and write %s: add the user to the group that owns it (usually kvm), run as root, or give a container the device's group (--group-add) and --device=/dev/kvm",
             (unsigned)geteuid(), path);
+        return hint(error, first);
     case ENODEV:
     case ENXIO:
-        return clo_hint(
-            error, CLO_ENOHYPERVISOR,
+        return hint(
+            error,
             "the device is there but its driver is not: load the module kvm_amd or kvm_intel, and turn on virtualisation in the firmware");
-    default: return CLO_ENOHYPERVISOR;
+    default: return hint(error, "");
     }
 }
 
@@ -48,12 +60,12 @@ static int check_device(int fd, const char *path, struct clo_error *error)
     int version = ioctl(fd, KVM_GET_API_VERSION, 0);
     if (version < 0) {
         clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": %s is not a KVM device", path);
-        return clo_hint(error, CLO_ENOHYPERVISOR, "pass the host's own device: --device=/dev/kvm");
+        return hint(error, "pass the host's own device: --device=/dev/kvm");
     }
     if (version != API_VERSION) {
         clo_fail(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": %s has API version %d, needed is %d",
                  path, version, API_VERSION);
-        return clo_hint(error, CLO_ENOHYPERVISOR, "use Linux 4.17 or newer");
+        return hint(error, "use Linux 4.17 or newer");
     }
     static const struct {
         int capability;
@@ -69,7 +81,7 @@ static int check_device(int fd, const char *path, struct clo_error *error)
             continue;
         clo_fail(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": %s lacks a capability (%s)", path,
                  needed[i].name);
-        return clo_hint(error, CLO_ENOHYPERVISOR, "use Linux 4.17 or newer");
+        return hint(error, "use Linux 4.17 or newer");
     }
     return 0;
 }
@@ -97,8 +109,10 @@ static int adopted = -1;
 static int fill(struct clo_kvm *kvm, struct clo_error *error)
 {
     int size = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-    if (size < (int)sizeof(struct kvm_run))
-        return clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": KVM_GET_VCPU_MMAP_SIZE");
+    if (size < (int)sizeof(struct kvm_run)) {
+        clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": KVM_GET_VCPU_MMAP_SIZE");
+        return hint(error, "");
+    }
     kvm->run_size = (size_t)size;
     kvm->cpuid = calloc(1, sizeof *kvm->cpuid + CPUID_ENTRIES * sizeof kvm->cpuid->entries[0]);
     if (!kvm->cpuid)
@@ -106,6 +120,7 @@ static int fill(struct clo_kvm *kvm, struct clo_error *error)
     kvm->cpuid->nent = CPUID_ENTRIES;
     if (ioctl(kvm->fd, KVM_GET_SUPPORTED_CPUID, kvm->cpuid) < 0) {
         clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": KVM_GET_SUPPORTED_CPUID");
+        hint(error, "");
         free(kvm->cpuid);
         kvm->cpuid = NULL;
         return CLO_ENOHYPERVISOR;
@@ -162,8 +177,8 @@ int clo_kvm_probe(struct clo_error *error)
     int vm = ioctl(kvm->fd, KVM_CREATE_VM, 0);
     if (vm < 0) {
         clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": KVM_CREATE_VM");
-        return clo_hint(
-            error, CLO_ENOHYPERVISOR,
+        return hint(
+            error,
             "another hypervisor may hold the processor's virtualisation, or a seccomp profile may forbid it");
     }
     close(vm);
