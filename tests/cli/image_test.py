@@ -8,7 +8,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from hypervisor import needs_hypervisor, present
+from hypervisor import HIDING, WITHOUT, needs_hypervisor, present
+from serve_test import Host, answer
 
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
 CLOCHE = str(BUILD / "cloche")
@@ -68,6 +69,21 @@ class Doctor(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("499500", done.stdout)
 
+    def test_both_walls_are_tried(self):
+        for words, environment, by in (([], {}, "microvm, unless another is chosen: --isolation=process"),
+                                       (["--isolation=microvm"], {}, "microvm, chosen by --isolation"),
+                                       (["--isolation", "process"], {}, "process, chosen by --isolation"),
+                                       ([], {"CLOCHE_ISOLATION": "process"}, "process, chosen by CLOCHE_ISOLATION")):
+            done = cloche("doctor", *words, env=environment)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertRegex(done.stdout, f"(?m)^ok +isolation +{by}$")
+            self.assertRegex(done.stdout, r"(?m)^ok +hypervisor ")
+            chosen, other = ("process", "microvm") if "process, chosen" in by else ("microvm", "process")
+            where = {"microvm": "in a micro-VM", "process": "by process isolation, in a worker process"}
+            self.assertRegex(done.stdout, rf"(?m)^ok +python +print\S+ printed 499500 in \S+ ms, {where[chosen]}$")
+            self.assertRegex(done.stdout, rf"(?m)^ok +{other} +print\S+ printed 499500 in \S+ ms, {where[other]}$")
+            self.assertTrue(done.stdout.endswith(f"This machine can run sandboxes, by {chosen} isolation.\n"))
+
     def test_a_library_that_cannot_be_loaded(self):
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "libyaml-0.so.2").write_text("no library")
@@ -83,23 +99,68 @@ class Doctor(unittest.TestCase):
                 self.assertEqual(cloche("run", "-c", "print(1)", env=env).stdout, "1\n")
 
 
+EXAMPLE = "examples/hyperlight-codeact/agent.yaml"
+NO_IMAGE = {"CLOCHE_IMAGE": "/nowhere.image"}
+
+
+@unittest.skipIf(WITHOUT is None, HIDING)
 class NoHypervisor(unittest.TestCase):
     def without_hypervisor(self, *words, **environment):
-        """Where there is one, /dev/null lies over it, in a mount namespace."""
-        hide = [] if not present() else [
-            "unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /dev/kvm && exec "$@"', "sh"]
-        return subprocess.run([*hide, CLOCHE, *words], capture_output=True, text=True, timeout=60, cwd=ROOT,
-                              env={**os.environ, **environment})
+        kept = {key: value for key, value in os.environ.items() if key != "CLOCHE_ISOLATION"}
+        return subprocess.run([*WITHOUT, CLOCHE, *words], capture_output=True, text=True, timeout=60, cwd=ROOT,
+                              env={**kept, **environment})
 
-    @unittest.skipIf(present() and os.geteuid() != 0, "HIDING /dev/kvm NEEDS ROOT AND A MOUNT NAMESPACE")
     def test_everything_says_so_at_start(self):
-        for words in (["run", "-c", "print(1)"], ["doctor"],
-                      ["serve", "--port", "0", "examples/hyperlight-codeact/agent.yaml"]):
-            for environment in ({}, {"CLOCHE_IMAGE": "/nowhere.image"}):  # there may be no image either
+        for words in (["run", "-c", "print(1)"], ["doctor"], ["serve", "--port", "0", EXAMPLE],
+                      ["run", "--isolation=microvm", "-c", "print(1)"], ["doctor", "--isolation=microvm"]):
+            for environment in ({}, NO_IMAGE):  # there may be no image either
                 done = self.without_hypervisor(*words, **environment)
                 self.assertNotEqual(done.returncode, 0, words)
                 self.assertIn("No Hypervisor was found for Sandbox", done.stdout + done.stderr)
                 self.assertIn("/dev/kvm", done.stdout + done.stderr)
+                self.assertIn("; or do without a hypervisor, by process isolation, which protects from less: "
+                              "--isolation=process or sandbox.isolation: process\n", done.stdout + done.stderr)
+
+    def test_the_doctor_tells_what_is_chosen(self):
+        done = self.without_hypervisor("doctor")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"(?m)^MISSING +hypervisor +No Hypervisor was found for Sandbox: ")
+        self.assertNotRegex(done.stdout, r"(?m)^\S+ +python ")
+        for words, environment in (["doctor", "--isolation=process"], {}), (["doctor"], {"CLOCHE_ISOLATION": "process"}):
+            done = self.without_hypervisor(*words, **NO_IMAGE, **environment)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stdout, r"(?m)^absent +hypervisor +No Hypervisor was found for Sandbox: .*\n"
+                                          r" +Not needed: another isolation is chosen\.$")
+            self.assertRegex(done.stdout, r"(?m)^MISSING +image +")
+            self.assertNotIn("MISSING  hypervisor", done.stdout)
+
+    @unittest.skipUnless(os.path.exists(IMAGE), f"NO IMAGE AT {IMAGE}")
+    def test_process_isolation_needs_none(self):
+        done = self.without_hypervisor("doctor")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"(?m)^ok +process +print\S+ printed 499500 ")
+        self.assertTrue(done.stdout.endswith("This machine cannot run sandboxes yet; by process isolation it can: "
+                                             "--isolation=process.\n"), done.stdout)
+        for words, environment in (["--isolation=process"], {}), ([], {"CLOCHE_ISOLATION": "process"}):
+            done = self.without_hypervisor("doctor", *words, **environment)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertRegex(done.stdout, r"(?m)^absent +hypervisor +No Hypervisor was found for Sandbox: ")
+            self.assertRegex(done.stdout, r"(?m)^ok +python +.* printed 499500 in \S+ ms, by process isolation, ")
+            self.assertNotIn("MISSING", done.stdout)
+            done = self.without_hypervisor("run", *words, "--json", "-c", "print(2 ** 100)", **environment)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            run = json.loads(done.stdout)
+            self.assertEqual((run["stdout"], run["usage"]["isolation"]), (f"{2 ** 100}\n", "process"))
+            # the hypervisor is still what a micro-VM wants
+            done = self.without_hypervisor("run", "--isolation=microvm", "-c", "1", **environment)
+            self.assertEqual(done.returncode, 126)
+            self.assertIn("No Hypervisor was found for Sandbox", done.stderr)
+
+    @unittest.skipUnless(os.path.exists(IMAGE), f"NO IMAGE AT {IMAGE}")
+    def test_an_agent_is_served_without_one(self):
+        with Host(*WITHOUT, CLOCHE, "serve", "--isolation=process", "--port", "0", EXAMPLE) as host:
+            self.assertEqual(host.request("/readiness"), (200, {"status": "healthy", "isolation": "process"}))
+            self.assertIn("499500", answer(host.ask("Run\n```python\nprint(sum(range(1000)))\n```")))
 
 
 if __name__ == "__main__":

@@ -76,13 +76,13 @@ def serve(env=None, *words):
 
 
 @contextlib.contextmanager
-def serve_agent(sandbox, *words):
+def serve_agent(sandbox, *words, env=None):
     """The example's agent with another `sandbox`."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as agent:
         agent.write(AGENT.format(sandbox=sandbox))
         agent.flush()
         with Host(str(BUILD / "cloche"), "serve", "--port", "0", *words, agent.name,
-                  env={"CLOCHE_IMAGE": str(BUILD / "python.image")}) as host:
+                  env={"CLOCHE_IMAGE": str(BUILD / "python.image"), **(env or {})}) as host:
             yield host
 
 
@@ -185,6 +185,37 @@ class Serve(unittest.TestCase):
             self.assertEqual(host.request("/readiness")[0], 200)
             self.assertEqual(host.request("/liveness")[0], 200)
             self.assertIn("offline", host.said())
+
+    def check_wall(self, host, wall):
+        """The wall is told at the start, to who asks, and with each request for which code ran."""
+        said = {"microvm": "a virtual machine of its own on /dev/kvm holds the code of each run",
+                "process": "no hypervisor; WebAssembly's checks and the jail around a worker process hold the code"}
+        self.assertIn(f"cloche: isolation: {wall}: {said[wall]}\n", host.said())
+        self.assertEqual(host.request("/readiness"), (200, {"status": "healthy", "isolation": wall}))
+        self.assertIn("42", answer(host.ask("Run\n```python\nprint(6 * 7)\n```")))
+        host.ask("Hello")  # no code
+        deadline = time.monotonic() + GENEROUS
+        while True:  # a line is written when the answer has gone
+            lines = [json.loads(line) for line in host.said().splitlines() if line.startswith("{")]
+            if len(lines) == 3 or time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
+        self.assertEqual([(line["path"], line.get("isolation")) for line in lines],
+                         [("/readiness", None), ("/responses", wall), ("/responses", None)])
+
+    def test_it_says_which_wall_stands(self):
+        with serve({"CLOCHE_ISOLATION": ""}) as host:
+            self.check_wall(host, "microvm")
+        with serve({"CLOCHE_ISOLATION": "process"}, "--isolation=microvm") as host:
+            self.check_wall(host, "microvm")
+        with serve({"CLOCHE_ISOLATION": "microvm"}, "--isolation", "process") as host:
+            self.check_wall(host, "process")
+        with serve({"CLOCHE_ISOLATION": "process"}) as host:
+            self.check_wall(host, "process")
+        with serve_agent("{isolation: process}", env={"CLOCHE_ISOLATION": ""}) as host:
+            self.check_wall(host, "process")
+        with serve_agent("{isolation: process, placement: worker}", env={"CLOCHE_ISOLATION": "microvm"}) as host:
+            self.check_wall(host, "microvm")
 
     def test_the_embedding_example(self):
         env = {"CLOCHE_SCRIPT": str(EXAMPLE / "offline.yaml"), "PORT": "0",
