@@ -33,7 +33,7 @@ profile: deps ## train anew: guests/python/profile.xz, which every build of the 
 hypervisor: # what cannot be done without one says so first
 	@tools/hypervisor.sh
 
-demo: hypervisor build ## start the host, send the example request, print the answer
+demo: build ## start the host, send the example request, print the answer
 	@tools/demo.sh $(BUILD)
 
 # The tests are built where cmocka is there; it may have come after the build was set up.

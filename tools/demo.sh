@@ -1,10 +1,20 @@
 #!/bin/bash
-# Start the host with the example agent, send the example request, print the answer.
+# Start the host with the example agent, send the example request, print the answer. With micro-VMs where
+# they work, else by process isolation, unless CLOCHE_ISOLATION says which.
 set -euo pipefail
 build=$1
+isolation=$(tools/isolation.sh "$build")
+why=", as there is no usable /dev/kvm here"
+[ "${CLOCHE_ISOLATION:-auto}" = auto ] || why=", by CLOCHE_ISOLATION"
+unset CLOCHE_ISOLATION # it may be auto, which the program refuses
+case $isolation in
+microvm) echo "Isolation: microvm. A virtual machine of its own on /dev/kvm holds the code of each run." ;;
+process) echo "Isolation: process$why. WebAssembly's checks and a jailed process hold the code, no virtual" \
+    "machine: that protects from less (docs/security.md)." ;;
+esac
 port=${PORT:-8088}
 log=$(mktemp)
-"$build/cloche" serve --port "$port" examples/hyperlight-codeact/agent.yaml 2>"$log" &
+"$build/cloche" serve --isolation="$isolation" --port "$port" examples/hyperlight-codeact/agent.yaml 2>"$log" &
 host=$!
 trap 'kill "$host" 2>/dev/null; wait "$host" 2>/dev/null; rm -f "$log"' EXIT
 

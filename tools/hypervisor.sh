@@ -1,6 +1,7 @@
 #!/bin/sh
-# hypervisor.sh: exit status 0 if /dev/kvm can be opened; else 1, and the reason on stderr.
-if [ -c /dev/kvm ] && (exec 3<>/dev/kvm) 2>/dev/null; then
+# hypervisor.sh: exit status 0 if /dev/kvm is KVM's (10, 232 in hexadecimal) and can be opened; else 1, and
+# the reason on stderr.
+if [ "$(stat -L -c %t:%T /dev/kvm 2>/dev/null)" = a:e8 ] && (exec 3<>/dev/kvm) 2>/dev/null; then
     exit 0
 fi
 echo "No Hypervisor was found for Sandbox: /dev/kvm is missing or cannot be opened for reading and" >&2

@@ -127,7 +127,7 @@ class NoHypervisor(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^MISSING +hypervisor +No Hypervisor was found for Sandbox: ")
         self.assertNotRegex(done.stdout, r"(?m)^\S+ +python ")
         for words, environment in (["doctor", "--isolation=process"], {}), (["doctor"], {"CLOCHE_ISOLATION": "process"}):
-            done = self.without_hypervisor(*words, **NO_IMAGE, **environment)
+            done = self.without_hypervisor(*words, "--image", "/nowhere.image", **environment)
             self.assertEqual(done.returncode, 1)
             self.assertRegex(done.stdout, r"(?m)^absent +hypervisor +No Hypervisor was found for Sandbox: .*\n"
                                           r" +Not needed: another isolation is chosen\.$")
