@@ -22,7 +22,7 @@ setup: deps
 host: setup ## the program: build/cloche
 	@$(NINJA)
 
-build: setup ## program and image (without /dev/kvm: all but the image's last step)
+build: setup ## program and image
 	@tools/image.sh $(BUILD) $(JOBS)
 
 image: build ## the same: build/python.image is cached by the hash of its inputs

@@ -4,8 +4,8 @@
 # yet, one is built beside the program, with visible progress (tools/image/steps.py), which in the end
 # calls image.sh --finish BUILD ELF.
 #
-# The last step, which initialises the interpreter, runs in a micro-VM. Where there is no hypervisor
-# the steps before it are done all the same and leave BUILD/python.elf; there is no image then.
+# The last step initialises the interpreter: in a micro-VM where there is a hypervisor, else by process
+# isolation, which gives the same bytes (isolation.sh).
 set -euo pipefail
 here=$(dirname "$0")
 cache=${CLOCHE_CACHE:-$HOME/.cache/cloche}/images
@@ -19,10 +19,9 @@ if [ "$1" = --finish ]; then
     build=$2 inputs=$("$here/image/inputs.sh")
     # An image is named after its ELF file, so that one keeps its name.
     [ "$3" = "$cache/$inputs.elf" ] || mv "$3" "$cache/$inputs.elf"
-    if "$here/hypervisor.sh"; then
-        "$build/cloche" image build --inputs "$inputs" "$cache/$inputs.elf" "$cache/$inputs.image"
-        rm "$cache/$inputs.elf"
-    fi
+    "$build/cloche" image build --isolation="$("$here/isolation.sh")" --inputs "$inputs" \
+        "$cache/$inputs.elf" "$cache/$inputs.image"
+    rm "$cache/$inputs.elf"
     exit 0
 fi
 
@@ -40,7 +39,7 @@ if [ -f "$work/fetch/versions.txt" ]; then inputs=$("$here/image/inputs.sh"); fi
 
 if [ -n "$inputs" ] && { [ -f "$cache/$inputs.image" ] || [ -f "$cache/$inputs.elf" ]; }; then
     ninja -C "$build" -j "$jobs"
-    if [ ! -f "$cache/$inputs.image" ] && "$here/hypervisor.sh"; then # a hypervisor has come since
+    if [ ! -f "$cache/$inputs.image" ]; then # the last step failed
         "$here/image.sh" --finish "$build" "$cache/$inputs.elf"
     fi
 else
@@ -49,12 +48,4 @@ else
     inputs=$("$here/image/inputs.sh")
 fi
 
-if [ -f "$cache/$inputs.image" ]; then
-    rm -f "$build/python.elf"
-    link "$cache/$inputs.image" "$build/python.image"
-else
-    link "$cache/$inputs.elf" "$build/python.elf"
-    rm -f "$build/python.image" # of other inputs
-    echo "THE PYTHON IMAGE IS NOT FINISHED, AND NOTHING CAN RUN ON THIS MACHINE. On one with /dev/kvm:" >&2
-    echo "    cloche image build --inputs $inputs python.elf python.image" >&2
-fi
+link "$cache/$inputs.image" "$build/python.image"

@@ -69,7 +69,7 @@ static int build(int argc, char **argv)
     if (clo_cli_isolation("image", isolation, &choice))
         return CLI_USAGE;
     struct clo_error error;
-    if (clo_image_build(argv[optind], argv[optind + 1], inputs, CLO_ISOLATION_MICROVM, &error))
+    if (clo_image_build(argv[optind], argv[optind + 1], inputs, choice.isolation, &error))
         return clo_cli_fail(&error);
     return CLI_OK;
 }
