@@ -65,7 +65,8 @@ static void ready(void *context, const char *address, uint16_t port)
     fprintf(stderr, "listening on http://%s:%u\n", address, port);
 }
 
-int main(void)
+/* `embed process` runs without a hypervisor: WebAssembly and a jailed process hold the code. */
+int main(int argc, char **argv)
 {
     static const struct clo_tool tools[] = {
         {.name = "compute",
@@ -88,6 +89,8 @@ int main(void)
         .tools = tools,
         .tool_count = 2,
         .placement = CLO_PLACEMENT_WORKER,
+        .isolation = argc > 1 && strcmp(argv[1], "process") == 0 ? CLO_ISOLATION_PROCESS
+                                                                 : CLO_ISOLATION_MICROVM,
     };
     struct clo_agent *agent = NULL;
     struct clo_error error;

@@ -226,7 +226,7 @@ class Run(unittest.TestCase):
             result = json.loads(done.stdout)
             self.assertEqual((result["stdout"], result["usage"]["isolation"]), ("499500\n", "process"))
         done = cloche("run", "--isolation=process", "--tools", TOOLS, "-c", "print(compute('add', 1, 2))")
-        self.assertEqual((done.stdout, done.stderr), ("3\n", ""))
+        self.assertEqual((done.stdout, done.stderr), ("3.0\n", ""))
         result, done = run_json("while True: pass", "--isolation=process", "--time=200ms")
         self.assertEqual((done.returncode, result["usage"]["isolation"]), (124, "process"))
 
