@@ -63,6 +63,13 @@ static bool scan_is_forbidden(void)
     return value && *value && strcmp(value, "0") != 0;
 }
 
+static int proc = -1; /* a descriptor of /proc, where it has been adopted */
+
+void clo_proc_adopt(int directory)
+{
+    proc = directory;
+}
+
 /* A descriptor of /proc/self/pagemap is bound to the address space that opened it: a child of a
  * fork must not scan its parent. `mine` is a page that a fork leaves empty in the child. */
 int clo_scan_open(void)
@@ -85,7 +92,8 @@ int clo_scan_open(void)
     if (mine && !*mine) {
         if (descriptor >= 0)
             close(descriptor);
-        descriptor = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        descriptor = proc >= 0 ? openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC)
+                               : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
         struct clo_scan_range range;
         uint64_t start = (uintptr_t)mine, end;
         atomic_store(&kernel_scans,

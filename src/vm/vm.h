@@ -117,6 +117,11 @@ int clo_kvm_probe(struct clo_error *error);
 int clo_vm_prepare(enum clo_isolation isolation, int *fd, struct clo_error *error);
 void clo_kvm_adopt(int fd);
 
+/* For a process whose root will be empty: from now on what this layer needs of /proc is opened in
+ * this directory (a descriptor of /proc, still the caller's), also in children of a fork. Once it is
+ * closed clo_vm_prepare must have been called. Not thread-safe: call it while there is one thread. */
+void clo_proc_adopt(int directory);
+
 /* An open image in another program, to which the descriptor was passed: `descriptor` is still the
  * image's, `inherit` takes `fd`, also on failure. `copied`: whether the code stands in huge pages.
  * The file's hash was checked, or not, by whoever opened it. */
