@@ -31,14 +31,22 @@ static void read_both(uint64_t *ticks, uint64_t *ns)
 static void begin(void)
 {
     read_both(&first_ticks, &first_ns);
-    nanosleep(&(struct timespec){.tv_nsec = FIRST_BASE_NS}, NULL);
+}
+
+void clo_tsc_begin(void)
+{
+    pthread_once(&once, begin);
 }
 
 uint64_t clo_tsc_rate(void)
 {
-    pthread_once(&once, begin);
+    clo_tsc_begin();
     uint64_t ticks, ns;
     read_both(&ticks, &ns);
+    if (ns - first_ns < FIRST_BASE_NS) {
+        nanosleep(&(struct timespec){.tv_nsec = (long)(FIRST_BASE_NS - (ns - first_ns))}, NULL);
+        read_both(&ticks, &ns);
+    }
     if (ticks <= first_ticks)
         return 1ull << 32;
     return (uint64_t)(((unsigned __int128)(ns - first_ns) << 32) / (ticks - first_ticks));

@@ -7,7 +7,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
-#include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,18 +26,25 @@
 #define OPEN_FILES_MAX 32   /* a worker holds about ten */
 #define LANDLOCK_NET_ALL 3u /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
 
-static const struct {
+struct namespaces {
     unsigned layer;
-    uint64_t flags;
-} namespaces[] = {
-    /* without the first the others need root: it is tried with all of them, then alone */
-    {CLO_JAIL_USER, CLONE_NEWUSER},
-    {CLO_JAIL_FILES, CLONE_NEWNS}, /* entered here, emptied in clo_jail_enter */
-    {CLO_JAIL_PID, CLONE_NEWPID},
+    unsigned long flags;
+};
+
+/* Without a user namespace of one's own the others need root. */
+static const struct namespaces shared_namespaces[] = {
+    {CLO_JAIL_FILES, CLONE_NEWNS}, /* emptied by empty_root */
     {CLO_JAIL_NET, CLONE_NEWNET},
     {CLO_JAIL_IPC, CLONE_NEWIPC | CLONE_NEWUTS},
 };
-enum { NAMESPACES = sizeof namespaces / sizeof *namespaces };
+static const struct namespaces own_namespaces[] = {
+    {CLO_JAIL_USER, CLONE_NEWUSER},
+    {CLO_JAIL_PID, CLONE_NEWPID},
+};
+enum {
+    SHARED = sizeof shared_namespaces / sizeof *shared_namespaces,
+    OWN = sizeof own_namespaces / sizeof *own_namespaces
+};
 
 const char *clo_jail_layer_name(unsigned layer)
 {
@@ -78,41 +85,6 @@ void clo_jail_drop_user(void)
         prctl(PR_SET_DUMPABLE, 1); /* a worker opens /proc/self/pagemap before it closes the door */
 }
 
-static pid_t clone_into(uint64_t flags)
-{
-    struct clone_args arguments = {.flags = flags, .exit_signal = SIGCHLD};
-    return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
-}
-
-pid_t clo_jail_fork(unsigned *layers)
-{
-    uint64_t flags = 0;
-    unsigned all = 0;
-    for (int i = 0; i < NAMESPACES; i++) {
-        flags |= namespaces[i].flags;
-        all |= namespaces[i].layer;
-    }
-    *layers = all;
-    pid_t pid = clone_into(flags);
-    if (pid >= 0)
-        return pid;
-    /* Something is forbidden here: find out which by trying one at a time, then take the rest. */
-    flags = 0;
-    *layers = 0;
-    for (int i = 0; i < NAMESPACES; i++) {
-        uint64_t wanted = namespaces[i].flags | (flags & CLONE_NEWUSER);
-        pid_t trial = clone_into(wanted);
-        if (trial == 0)
-            _exit(0);
-        if (trial > 0) {
-            waitpid(trial, NULL, 0);
-            flags |= namespaces[i].flags;
-            *layers |= namespaces[i].layer;
-        }
-    }
-    return clone_into(flags);
-}
-
 /* Make an empty read-only tmpfs the root and let go of everything else. */
 static bool empty_root(void)
 {
@@ -130,21 +102,26 @@ static bool limit(int resource, rlim_t value)
     return setrlimit(resource, &(struct rlimit){value, value}) == 0;
 }
 
-static bool set_limits(uint64_t memory)
+/* Address space in use now, from the first field of statm (pages); 0: unknown. */
+static rlim_t space_in_use(int proc)
 {
-    /* Address space in use now, from the first field of statm (pages). */
     char statm[64] = "";
-    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    int file = openat(proc, "self/statm", O_RDONLY | O_CLOEXEC);
     ssize_t n = file < 0 ? -1 : read(file, statm, sizeof statm - 1);
     if (file >= 0)
         close(file);
     unsigned long pages = 0;
     if (n <= 0 || sscanf(statm, "%lu", &pages) != 1)
-        return false;
-    rlim_t space = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + memory;
-    return limit(RLIMIT_AS, space) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
-           limit(RLIMIT_NOFILE, OPEN_FILES_MAX) && limit(RLIMIT_MEMLOCK, 0) &&
-           limit(RLIMIT_MSGQUEUE, 0);
+        return 0;
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool set_limits(int proc, uint64_t memory)
+{
+    rlim_t space = space_in_use(proc);
+    return space && limit(RLIMIT_AS, space + memory) && limit(RLIMIT_CORE, 0) &&
+           limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, OPEN_FILES_MAX) &&
+           limit(RLIMIT_MEMLOCK, 0) && limit(RLIMIT_MSGQUEUE, 0);
 }
 
 static bool drop_rights(void)
@@ -157,15 +134,15 @@ static bool drop_rights(void)
            prctl(PR_SET_DUMPABLE, 0) == 0;
 }
 
-/* A ruleset that handles every access and allows none. */
-static bool landlock(void)
+/* A ruleset that handles every access and allows none; -1: there is no Landlock here. */
+static int make_rules(void)
 {
     struct {
         uint64_t files, net, scoped; /* as many as the kernel's Landlock knows */
     } ruleset = {0};
     int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 1)
-        return false;
+        return -1;
     unsigned accesses = abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13;
     ruleset.files = (1ull << accesses) - 1;
     size_t size = sizeof ruleset.files;
@@ -177,26 +154,118 @@ static bool landlock(void)
         ruleset.scoped = 3; /* no abstract UNIX sockets, no signals beyond this domain */
         size += sizeof ruleset.scoped;
     }
-    int rules = (int)syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
-    if (rules < 0)
-        return false;
-    bool done = syscall(SYS_landlock_restrict_self, rules, 0) == 0;
-    close(rules);
-    return done;
+    return (int)syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
 }
 
-void clo_jail_enter(uint64_t memory, unsigned *layers)
+/* ---- in the zygote ---- */
+
+static bool write_map(int proc, const char *name, const char *text)
 {
-    bool limited = set_limits(memory); /* reads /proc: before the root goes */
-    if ((*layers & CLO_JAIL_FILES) && !empty_root())
-        *layers &= ~(unsigned)CLO_JAIL_FILES;
-    if (limited)
+    int file = openat(proc, name, O_WRONLY | O_CLOEXEC);
+    ssize_t n = file < 0 ? -1 : write(file, text, strlen(text));
+    if (file >= 0)
+        close(file);
+    return n == (ssize_t)strlen(text);
+}
+
+/* A user without a name in its namespace may not make another namespace: keep the same numbers. */
+static void name_user(int proc, unsigned user, unsigned group)
+{
+    char line[64];
+    (void)write_map(proc, "self/setgroups", "deny");
+    snprintf(line, sizeof line, "%u %u 1", group, group);
+    (void)write_map(proc, "self/gid_map", line);
+    snprintf(line, sizeof line, "%u %u 1", user, user);
+    (void)write_map(proc, "self/uid_map", line); /* a failure shows in clo_jail_fork */
+}
+
+static void enter_shared(struct clo_jail_shared *shared)
+{
+    unsigned user = geteuid(), group = getegid();
+    if (unshare(CLONE_NEWUSER) == 0)
+        name_user(shared->proc, user, group);
+    for (int i = 0; i < SHARED; i++) {
+        if (unshare((int)shared_namespaces[i].flags) == 0)
+            shared->layers |= shared_namespaces[i].layer;
+    }
+    if ((shared->layers & CLO_JAIL_FILES) && !empty_root())
+        shared->layers &= ~(unsigned)CLO_JAIL_FILES;
+}
+
+void clo_jail_share(struct clo_jail_shared *shared)
+{
+    *shared = (struct clo_jail_shared){.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    enter_shared(shared);
+    shared->rules = make_rules();
+    clo_jail_filter_make(&shared->filter);
+}
+
+/* clone and not clone3: filters of containers allow the one by its flags, and refuse the other,
+ * whose flags they cannot read. */
+static pid_t clone_into(unsigned long flags)
+{
+    return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
+
+pid_t clo_jail_fork(const struct clo_jail_shared *shared, unsigned *layers)
+{
+    unsigned long flags = 0;
+    *layers = shared->layers;
+    for (int i = 0; i < OWN; i++) {
+        flags |= own_namespaces[i].flags;
+        *layers |= own_namespaces[i].layer;
+    }
+    pid_t pid = clone_into(flags);
+    if (pid >= 0)
+        return pid;
+    /* Something is forbidden here: find out which by trying one at a time, then take the rest. */
+    flags = 0;
+    *layers = shared->layers;
+    for (int i = 0; i < OWN; i++) {
+        pid_t trial = clone_into(own_namespaces[i].flags | (flags & CLONE_NEWUSER));
+        if (trial == 0)
+            _exit(0);
+        if (trial > 0) {
+            waitpid(trial, NULL, 0);
+            flags |= own_namespaces[i].flags;
+            *layers |= own_namespaces[i].layer;
+        }
+    }
+    return clone_into(flags);
+}
+
+/* ---- in a worker ---- */
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void clo_jail_enter(const struct clo_jail_shared *shared, uint64_t memory, unsigned *layers)
+{
+    if (set_limits(shared->proc, memory))
         *layers |= CLO_JAIL_LIMITS;
+    close_if_open(shared->proc);
     if (drop_rights())
         *layers |= CLO_JAIL_RIGHTS;
-    if (landlock())
+    if (shared->rules >= 0 && syscall(SYS_landlock_restrict_self, shared->rules, 0) == 0)
         *layers |= CLO_JAIL_LANDLOCK;
+    close_if_open(shared->rules);
 }
+
+void clo_jail_seal(const struct clo_jail_shared *shared, unsigned *layers)
+{
+    /* Not sooner: KVM itself starts a kernel thread in this process's name at the first KVM_RUN. */
+    if (!limit(RLIMIT_NPROC, 0))
+        *layers &= ~(unsigned)CLO_JAIL_LIMITS;
+    /* Without NO_NEW_PRIVS, which drop_rights sets, the kernel refuses. */
+    if (shared->filter.len &&
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &shared->filter) == 0)
+        *layers |= CLO_JAIL_SYSCALLS;
+}
+
+/* ---- what there is ---- */
 
 int clo_jail_probe(unsigned *layers, struct clo_error *error)
 {
@@ -207,11 +276,13 @@ int clo_jail_probe(unsigned *layers, struct clo_error *error)
     pid_t trial = fork(); /* so that this process keeps its user */
     if (trial == 0) {
         unsigned found;
+        struct clo_jail_shared shared;
         clo_jail_drop_user();
-        pid_t worker = clo_jail_fork(&found);
+        clo_jail_share(&shared);
+        pid_t worker = clo_jail_fork(&shared, &found);
         if (worker == 0) {
-            clo_jail_enter(64u << 20, &found);
-            clo_jail_seal(&found);
+            clo_jail_enter(&shared, 64u << 20, &found);
+            clo_jail_seal(&shared, &found);
             ssize_t n = write(ends[1], &found, sizeof found);
             _exit(n == sizeof found ? 0 : 1);
         }

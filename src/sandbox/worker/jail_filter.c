@@ -4,15 +4,18 @@
  * memory for messages, time. Memory is never executable, descriptors never come anew, and a virtual
  * machine or a process cannot be made. Everything else kills the process: the parent then ends that
  * one run and takes a new worker.
+ *
+ * The filter is made once, in the zygote; each worker loads it (jail.c).
  */
 #include <linux/kvm.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
 #include "sandbox/worker/jail.h"
 
@@ -86,16 +89,33 @@ static bool fill(scmp_filter_ctx filter)
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
 }
 
-void clo_jail_seal(unsigned *layers)
+/* libseccomp hands a program out through a descriptor only. */
+static bool export(scmp_filter_ctx filter, struct sock_fprog *program)
 {
-    /* Not sooner: KVM itself starts a kernel thread in this process's name at the first KVM_RUN. */
-    if (setrlimit(RLIMIT_NPROC, &(struct rlimit){0, 0}))
-        *layers &= ~(unsigned)CLO_JAIL_LIMITS;
+    int file = memfd_create("filter", MFD_CLOEXEC);
+    off_t size = 0;
+    if (file >= 0 && seccomp_export_bpf(filter, file) == 0)
+        size = lseek(file, 0, SEEK_END);
+    struct sock_filter *code = size > 0 ? malloc((size_t)size) : NULL;
+    bool whole = code && pread(file, code, (size_t)size, 0) == size;
+    if (file >= 0)
+        close(file);
+    if (!whole) {
+        free(code);
+        return false;
+    }
+    program->filter = code;
+    program->len = (unsigned short)((size_t)size / sizeof *code);
+    return true;
+}
+
+void clo_jail_filter_make(struct sock_fprog *program)
+{
+    *program = (struct sock_fprog){0};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter)
         return;
-    /* Without NO_NEW_PRIVS the kernel refuses; libseccomp sets it itself. */
-    if (fill(filter) && seccomp_load(filter) == 0)
-        *layers |= CLO_JAIL_SYSCALLS;
+    if (fill(filter))
+        (void)export(filter, program);
     seccomp_release(filter);
 }

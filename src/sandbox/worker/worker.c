@@ -46,7 +46,8 @@ static void on_cancel(int number, siginfo_t *info, void *context)
 
 static void listen_for_cancel(void)
 {
-    struct sigaction action = {.sa_sigaction = on_cancel, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = on_cancel,
+                               .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
     sigfillset(&action.sa_mask); /* an alarm waits until the guest goes on */
     sigaction(CLO_WORKER_CANCEL, &action, NULL);
 }
@@ -151,7 +152,7 @@ static void run(struct worker *worker, const struct clo_frame *frame)
         settle(worker);
 }
 
-static void begin(struct worker *worker, unsigned layers)
+static void begin(struct worker *worker, const struct clo_jail_shared *shared, unsigned layers)
 {
     struct clo_error error = {0};
     const struct clo_bootstrap *bootstrap = worker->bootstrap;
@@ -159,7 +160,7 @@ static void begin(struct worker *worker, unsigned layers)
                                 &error); /* opens what lies in /proc: before the door shuts */
     const struct clo_vm_config guest = {.isolation = bootstrap->isolation,
                                         .memory_limit = bootstrap->memory};
-    clo_jail_enter(clo_vm_address_space(&guest) + CLO_WORKER_MEMORY, &layers);
+    clo_jail_enter(shared, clo_vm_address_space(&guest) + CLO_WORKER_MEMORY, &layers);
     if (!status)
         status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->isolation,
                                    bootstrap->memory, bootstrap->manifest,
@@ -167,7 +168,7 @@ static void begin(struct worker *worker, unsigned layers)
     if (!status)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)
-        clo_jail_seal(&layers); /* all that a run needs has been opened */
+        clo_jail_seal(shared, &layers); /* all that a run needs has been opened */
     worker->layers = layers;
     if (!status) {
         atomic_store(&running, worker->runner);
@@ -180,7 +181,8 @@ static void begin(struct worker *worker, unsigned layers)
         leave();
 }
 
-_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket, pid_t zygote,
+_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
+                               const struct clo_jail_shared *shared, int socket, pid_t zygote,
                                unsigned layers)
 {
     static struct worker worker;
@@ -192,7 +194,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket
     listen_for_cancel();
     worker.bootstrap = bootstrap;
     clo_frame_socket_open(&worker.frames, socket, CLO_TO_WORKER);
-    begin(&worker, layers);
+    begin(&worker, shared, layers);
     for (;;) {
         struct clo_frame frame;
         if (clo_frame_socket_receive(&worker.frames, UINT64_MAX, -1, &frame, NULL) ||

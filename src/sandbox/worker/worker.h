@@ -21,13 +21,15 @@
 #include <sys/types.h>
 
 #include "sandbox/worker/bootstrap.h"
+#include "sandbox/worker/jail.h"
 
 /* With SI_QUEUE and a run's sequence number: end that run. */
 #define CLO_WORKER_CANCEL SIGUSR1
 
 /* What a fork of the zygote does until its socket closes. `layers`: of the jail, put up by the
  * fork itself. */
-_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket, pid_t zygote,
+_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
+                               const struct clo_jail_shared *shared, int socket, pid_t zygote,
                                unsigned layers);
 
 #endif

@@ -1,7 +1,9 @@
 /* zygote_main.c - the zygote: a program of its own that forks a worker whenever it is asked to.
  *
  * Started by zygote.c with an empty environment and the descriptors of bootstrap.h. It has one
- * thread and next to nothing in memory, so a fork of it is cheap and safe.
+ * thread and next to nothing in memory, so a fork of it is cheap and safe. What all workers need
+ * alike is made here, before the first fork: the image's mapping, the shared part of the jail, the
+ * beginning of the clock's measurement.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sandbox/run/tsc.h"
 #include "sandbox/worker/bootstrap.h"
 #include "sandbox/worker/fd_pass.h"
 #include "sandbox/worker/jail.h"
@@ -29,14 +32,15 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void fork_worker(const struct clo_bootstrap *bootstrap, int socket)
+static void fork_worker(const struct clo_bootstrap *bootstrap, const struct clo_jail_shared *shared,
+                        int socket)
 {
     pid_t self = getpid();
     unsigned layers;
-    pid_t pid = clo_jail_fork(&layers);
+    pid_t pid = clo_jail_fork(shared, &layers);
     if (pid == 0) {
         close(CLO_BOOTSTRAP_CONTROL);
-        clo_worker_main(bootstrap, socket, self, layers);
+        clo_worker_main(bootstrap, shared, socket, self, layers);
     }
     int problem = pid < 0 ? errno : 0;
     close(socket);
@@ -51,6 +55,8 @@ static void fork_worker(const struct clo_bootstrap *bootstrap, int socket)
 int main(void)
 {
     struct clo_bootstrap bootstrap;
+    struct clo_jail_shared shared;
+    clo_tsc_begin();
     prctl(PR_SET_NAME, "cloche-zygote");
     setsid(); /* a terminal's interrupt is for the program */
     reset_signals();
@@ -60,11 +66,13 @@ int main(void)
     if (status)
         return 1; /* the program finds out by its socket */
     clo_jail_drop_user();
+    clo_jail_share(&shared);
+    clo_proc_adopt(shared.proc);
     for (;;) {
         int nothing, socket;
         if (clo_fd_pass_receive(CLO_BOOTSTRAP_CONTROL, &nothing, &socket) < 0)
             return 0; /* the program is gone, or has had enough */
         if (socket >= 0)
-            fork_worker(&bootstrap, socket);
+            fork_worker(&bootstrap, &shared, socket);
     }
 }

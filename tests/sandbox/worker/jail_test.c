@@ -174,12 +174,14 @@ static int in_jail(const struct attack *attack, bool sealed, unsigned needed)
     if (outer == 0) {
         unsigned layers;
         int status = NO_CHILD << 8;
+        struct clo_jail_shared shared;
         clo_jail_drop_user();
-        pid_t pid = clo_jail_fork(&layers);
+        clo_jail_share(&shared);
+        pid_t pid = clo_jail_fork(&shared, &layers);
         if (pid == 0) {
-            clo_jail_enter(64u << 20, &layers);
+            clo_jail_enter(&shared, 64u << 20, &layers);
             if (sealed)
-                clo_jail_seal(&layers);
+                clo_jail_seal(&shared, &layers);
             if ((layers & needed) != needed)
                 _exit(LAYERS_MISSING);
             _exit(attack->attempt() ? SUCCEEDED : FAILED);

@@ -236,9 +236,11 @@ static void lie_in_frames(const char *lie)
         put_result(lie);
 }
 
-_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap, int socket, pid_t zygote,
+_Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
+                               const struct clo_jail_shared *shared, int socket, pid_t zygote,
                                unsigned layers)
 {
+    (void)shared;
     (void)zygote;
     (void)layers;
     clo_frame_socket_open(&frames, socket, CLO_TO_WORKER);
