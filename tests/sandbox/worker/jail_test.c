@@ -30,6 +30,7 @@
 #include <cmocka.h>
 
 #include "sandbox/worker/jail.h"
+#include "worker/container_filter.h"
 
 enum { FAILED = 0, SUCCEEDED = 1, LAYERS_MISSING = 2, NO_CHILD = 3 };
 
@@ -239,6 +240,31 @@ static void the_filter_kills(void **state)
     }
 }
 
+/* Docker's own filter: workers start there, with the layers that it allows. */
+static void a_container_costs_the_namespaces_only(void **state)
+{
+    (void)state;
+    unsigned outside = 0, inside = 0;
+    int ends[2];
+    assert_int_equal(clo_jail_probe(&outside, NULL), 0);
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool done = container_filter_load() && clo_jail_probe(&inside, NULL) == 0 &&
+                    write(ends[1], &inside, sizeof inside) == sizeof inside;
+        _exit(!done);
+    }
+    int outcome = 0;
+    waitpid(pid, &outcome, 0);
+    assert_int_equal(outcome, 0);
+    assert_int_equal(read(ends[0], &inside, sizeof inside), sizeof inside);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(inside, outside & ~(unsigned)(CLO_JAIL_USER | CLO_JAIL_PID | CLO_JAIL_NET |
+                                                   CLO_JAIL_IPC | CLO_JAIL_FILES));
+    assert_true(inside & CLO_JAIL_SYSCALLS);
+}
+
 /* The attacks must be real: without a jail every one of them that can succeed here does. */
 static void outside_the_jail_the_attacks_succeed(void **state)
 {
@@ -293,6 +319,7 @@ int main(void)
         cmocka_unit_test(outside_the_jail_the_attacks_succeed),
         cmocka_unit_test(other_layers_stop_what_the_filter_would),
         cmocka_unit_test(the_filter_kills),
+        cmocka_unit_test(a_container_costs_the_namespaces_only),
     };
     return cmocka_run_group_tests_name("jail", tests, NULL, NULL);
 }

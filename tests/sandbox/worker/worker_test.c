@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +26,7 @@
 #include "runs.h"
 #include "sandbox/zygote_program.h"
 #include "sandbox_tools.h"
+#include "worker/container_filter.h"
 
 #define WAIT_MS 60000
 #define LATE_MS 12000
@@ -301,6 +303,44 @@ static void a_program_that_does_not_start_is_an_error(void **state)
     clo_zygote_program_replace(NULL, 0);
 }
 
+/* In a container with Docker's own filter; 0: as it should be. */
+static int run_in_a_container(void)
+{
+    static const char code[] = "print(6 * 7)";
+    struct clo_sandbox_config config = {
+        .image = runs_image, .placement = CLO_PLACEMENT_WORKER, .jail = CLO_JAIL_STRICT};
+    struct clo_run order = {.code = code, .code_length = sizeof code - 1};
+    struct clo_run_result *result;
+    struct clo_error error = {0};
+    struct clo_pool *pool;
+    if (!container_filter_load())
+        return 1;
+    if (clo_pool_create(&pool, &config, 1, &error) != CLO_ESYSTEM ||
+        !strstr(error.message, "lacks: user, pid, net, ipc, files"))
+        return 2;
+    config.jail = CLO_JAIL_BEST;
+    if (clo_pool_create(&pool, &config, 1, &error))
+        return 3;
+    if (clo_pool_run(pool, &order, WAIT_MS, &result, &error))
+        return 4;
+    int outcome = result->out && strcmp(result->out, "42\n") == 0 ? 0 : 5;
+    clo_run_result_free(result);
+    clo_pool_destroy(pool);
+    return outcome;
+}
+
+static void it_starts_in_a_container(void **state)
+{
+    (void)state;
+    int outcome = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(run_in_a_container());
+    waitpid(pid, &outcome, 0);
+    assert_true(WIFEXITED(outcome));
+    assert_int_equal(WEXITSTATUS(outcome), 0);
+}
+
 static void read_liar(const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -333,6 +373,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(an_honest_worker_waits_for_a_long_tool),
         cmocka_unit_test(its_usage_is_the_hosts_own_account),
         cmocka_unit_test(a_program_that_does_not_start_is_an_error),
+        cmocka_unit_test(it_starts_in_a_container),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(liar);
