@@ -221,30 +221,44 @@ static bool never(void *context)
     return false;
 }
 
-void clo_runner_warm(struct clo_runner *runner)
+/* Each a millisecond or a few on a new micro-VM: who is warming may be wanted after any of them. */
+static const char *const warm_programs[] = {
+    "for i in range(3):\n    print(f'{i}: {i * i}')\ni",
+    "import json\n"
+    "rows = [{'a': i, 'b': str(i) * 3, 'c': i / 7} for i in range(50)]\n"
+    "print(len(json.loads(json.dumps(rows))))",
+    "import re\n"
+    "print(re.findall(r'\\d+', 'a12 b345 c6 ' * 9)[:3], f'{sum(range(1000)):,}')",
+    "try:\n"
+    "    raise ValueError('x')\n"
+    "except ValueError as error:\n"
+    "    print(error)\n"
+    "sorted([{'b': str(i)} for i in range(50)], key=lambda row: row['b'])[:1]",
+};
+enum { WARM_STEPS = sizeof warm_programs / sizeof *warm_programs };
+
+bool clo_runner_warm_step(struct clo_runner *runner, unsigned step)
 {
-    static const char code[] =
-        "import json, re\n"
-        "rows = [{'a': i, 'b': str(i) * 3, 'c': i / 7} for i in range(50)]\n"
-        "text = json.dumps(rows)\n"
-        "print(len(json.loads(text)), re.findall(r'\\d+', text)[:3], f'{sum(range(1000)):,}')\n"
-        "try:\n"
-        "    raise ValueError('x')\n"
-        "except ValueError as error:\n"
-        "    print(error)\n"
-        "sorted(rows, key=lambda row: row['b'])[:1]\n";
+    if (step >= WARM_STEPS || clo_runner_is_broken(runner))
+        return false;
     struct clo_run_host host = {.answer = refuse_all, .output = drop_output, .cancelled = never};
-    struct clo_order order = {
-        .code = code, .code_length = sizeof code - 1, .name = "warm.py", .wants_result = true};
+    struct clo_order order = {.code = warm_programs[step],
+                              .code_length = strlen(warm_programs[step]),
+                              .name = "warm.py",
+                              .wants_result = true};
     struct clo_limits wanted = {.wall_ms = 5000, .memory = runner->memory};
     struct clo_run_result *result = calloc(1, sizeof *result);
-    if (!result || clo_limits_resolve(&order.limits, &wanted, NULL, NULL)) {
-        free(result);
-        return;
-    }
-    if (clo_runner_run(runner, &order, &host, result, NULL) == 0)
-        clo_runner_settle(runner);
+    bool done = result && clo_limits_resolve(&order.limits, &wanted, NULL, NULL) == 0 &&
+                clo_runner_run(runner, &order, &host, result, NULL) == 0 &&
+                prepare_vm(runner, false, NULL) == 0;
     clo_run_result_free(result);
+    return done;
+}
+
+void clo_runner_warm(struct clo_runner *runner)
+{
+    for (unsigned step = 0; clo_runner_warm_step(runner, step); step++)
+        ;
 }
 
 bool clo_runner_is_broken(const struct clo_runner *runner)

@@ -35,9 +35,11 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
 /* Have KVM do what it does at the first entry, before limits forbid it. */
 int clo_runner_prime(struct clo_runner *runner, struct clo_error *error);
 
-/* Run a typical small program and throw away what it says, so that the first real run finds its
- * pages present. Failures show in the first real run. */
-void clo_runner_warm(struct clo_runner *runner);
+/* Run small typical programs and throw away what they say, so that the first real run finds its
+ * pages present. `step` counts from 0: the next of them; false: there are no more. Failures show in
+ * the first real run. */
+bool clo_runner_warm_step(struct clo_runner *runner, unsigned step);
+void clo_runner_warm(struct clo_runner *runner); /* all of them */
 
 /* Restore now rather than at the start of the next run, or make and warm a new micro-VM where the
  * last is broken. Do not use where a session goes on. */

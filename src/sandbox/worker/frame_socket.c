@@ -131,6 +131,12 @@ int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_
     }
 }
 
+bool clo_frame_socket_has_more(const struct clo_frame_socket *frames)
+{
+    struct pollfd fd = {.fd = frames->fd, .events = POLLIN};
+    return frames->in.length > frames->taken || poll(&fd, 1, 0) != 0;
+}
+
 /* ---- sending ---- */
 
 void clo_frame_socket_begin(struct clo_frame_socket *frames, enum clo_frame_type type,

@@ -18,6 +18,7 @@
 #ifndef CLO_SANDBOX_WORKER_FRAME_SOCKET_H
 #define CLO_SANDBOX_WORKER_FRAME_SOCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
@@ -54,6 +55,9 @@ void clo_frame_socket_close(struct clo_frame_socket *frames);
  * other end is gone. CLO_EGUEST: it sent what it may not send. */
 int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
                              struct clo_frame *frame, struct clo_error *error);
+
+/* Is there something to receive, a closed end included? */
+bool clo_frame_socket_has_more(const struct clo_frame_socket *frames);
 
 /* Begin a frame with a body of `length` bytes in all; the caller then puts that many bytes. */
 void clo_frame_socket_begin(struct clo_frame_socket *frames, enum clo_frame_type type,

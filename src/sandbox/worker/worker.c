@@ -170,15 +170,23 @@ static void begin(struct worker *worker, const struct clo_jail_shared *shared, u
     if (!status)
         clo_jail_seal(shared, &layers); /* all that a run needs has been opened */
     worker->layers = layers;
-    if (!status) {
+    if (!status)
         atomic_store(&running, worker->runner);
-        clo_runner_warm(worker->runner); /* before the hello: on no run's account */
-        if (clo_runner_is_broken(worker->runner))
-            leave();
-    }
     say_hello(worker, status, &error);
     if (status)
         leave();
+}
+
+/* While nobody wants anything: most of what it takes to have a worker is its first page faults. Who
+ * comes meanwhile waits for one step at most. */
+static void warm(struct worker *worker)
+{
+    for (unsigned step = 0; !clo_frame_socket_has_more(&worker->frames) &&
+                            clo_runner_warm_step(worker->runner, step);
+         step++)
+        ;
+    if (clo_runner_is_broken(worker->runner))
+        leave(); /* idle: the host takes another one */
 }
 
 _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
@@ -195,6 +203,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
     worker.bootstrap = bootstrap;
     clo_frame_socket_open(&worker.frames, socket, CLO_TO_WORKER);
     begin(&worker, shared, layers);
+    warm(&worker);
     for (;;) {
         struct clo_frame frame;
         if (clo_frame_socket_receive(&worker.frames, UINT64_MAX, -1, &frame, NULL) ||

@@ -1,7 +1,7 @@
 /* sandbox/worker/worker.h - a worker process: one micro-VM for its life, on its one thread. Read
  * this first.
  *
- *   zygote_main.c ─ fork ─▶ clo_worker_main: jail ─▶ runner ─▶ seal ─▶ warm ─▶ HELLO
+ *   zygote_main.c ─ fork ─▶ clo_worker_main: jail ─▶ runner ─▶ seal ─▶ HELLO ─▶ warm
  *   (bootstrap_read.c)                                                           │
  *                        frame_socket.h: the only way out       RUN ─▶ run ─▶ RESULT ─▶ clean again
  *
