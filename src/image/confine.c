@@ -67,16 +67,17 @@ static void say_layers(unsigned layers)
     fprintf(stderr, "image: the jail around the guest that is booted lacks: %s\n", missing);
 }
 
-static _Noreturn void child(const struct work *work, unsigned layers, struct outcome *outcome)
+static _Noreturn void child(const struct work *work, const struct clo_jail_shared *shared,
+                            unsigned layers, struct outcome *outcome)
 {
     struct clo_vm *vm;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int status = clo_vm_prepare(work->config->isolation, NULL, &outcome->error);
-    clo_jail_enter(clo_vm_address_space(work->config) + CHILD_MEMORY, &layers);
+    clo_jail_enter(shared, clo_vm_address_space(work->config) + CHILD_MEMORY, &layers);
     if (!status)
         status = clo_vm_create(&vm, work->image, work->config, &outcome->error);
     if (!status) {
-        clo_jail_seal(&layers);
+        clo_jail_seal(shared, &layers);
         say_layers(layers);
         status = work->work(vm, work->context, &outcome->error);
     }
@@ -87,13 +88,16 @@ static _Noreturn void child(const struct work *work, unsigned layers, struct out
 /* Between this process, which keeps its user, and the jailed one. */
 static _Noreturn void parent_of(const struct work *work, struct outcome *outcome)
 {
+    struct clo_jail_shared shared;
     unsigned layers;
     int result;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     clo_jail_drop_user();
-    pid_t pid = clo_jail_fork(&layers);
+    clo_jail_share(&shared);
+    clo_proc_adopt(shared.proc);
+    pid_t pid = clo_jail_fork(&shared, &layers);
     if (pid == 0)
-        child(work, layers, outcome);
+        child(work, &shared, layers, outcome);
     while (pid > 0 && waitpid(pid, &result, 0) < 0 && errno == EINTR)
         ;
     _exit(pid > 0 && WIFEXITED(result) && WEXITSTATUS(result) == 0 ? 0 : 1);
