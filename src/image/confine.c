@@ -73,7 +73,8 @@ static _Noreturn void child(const struct work *work, const struct clo_jail_share
     struct clo_vm *vm;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int status = clo_vm_prepare(work->config->isolation, NULL, &outcome->error);
-    clo_jail_enter(shared, clo_vm_address_space(work->config) + CHILD_MEMORY, &layers);
+    clo_jail_enter(shared, work->config->memory_limit + CHILD_MEMORY,
+                   clo_vm_reserves(work->config->isolation), &layers);
     if (!status)
         status = clo_vm_create(&vm, work->image, work->config, &outcome->error);
     if (!status) {
@@ -93,7 +94,7 @@ static _Noreturn void parent_of(const struct work *work, struct outcome *outcome
     int result;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     clo_jail_drop_user();
-    clo_jail_share(&shared);
+    clo_jail_share(&shared, work->config->isolation);
     clo_proc_adopt(shared.proc);
     pid_t pid = clo_jail_fork(&shared, &layers);
     if (pid == 0)

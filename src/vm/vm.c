@@ -31,10 +31,9 @@ int clo_vm_prepare(enum clo_isolation isolation, int *fd, struct clo_error *erro
     return 0;
 }
 
-uint64_t clo_vm_address_space(const struct clo_vm_config *config)
+uint64_t clo_vm_reserves(enum clo_isolation isolation)
 {
-    return config->memory_limit +
-           (config->isolation == CLO_ISOLATION_PROCESS ? CLO_PROCESS_END : 0);
+    return isolation == CLO_ISOLATION_PROCESS ? CLO_PROCESS_END : 0;
 }
 
 static uint64_t granted_by(const struct clo_image *image)

@@ -52,8 +52,8 @@ struct clo_vm_exit {
     char reason[128];       /* VIOLATION: what the guest did, with values */
 };
 
-/* Bytes of address space that a guest takes, at most. */
-uint64_t clo_vm_address_space(const struct clo_vm_config *config);
+/* Bytes of address space that a guest reserves without access, beside its memory. */
+uint64_t clo_vm_reserves(enum clo_isolation isolation);
 
 /* Errors: CLO_ENOHYPERVISOR ("No Hypervisor was found for Sandbox", with the remedy),
  * CLO_ENOMEMORY, CLO_ESYSTEM, CLO_EINVALID (memory_limit smaller than the image needs). */

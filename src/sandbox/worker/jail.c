@@ -102,26 +102,30 @@ static bool limit(int resource, rlim_t value)
     return setrlimit(resource, &(struct rlimit){value, value}) == 0;
 }
 
-/* Address space in use now, from the first field of statm (pages); 0: unknown. */
-static rlim_t space_in_use(int proc)
+/* Address space and memory that may be written, in use now, in bytes: the first and the sixth field
+ * of statm (pages). */
+static bool space_in_use(int proc, rlim_t *space, rlim_t *data)
 {
-    char statm[64] = "";
+    char statm[128] = "";
     int file = openat(proc, "self/statm", O_RDONLY | O_CLOEXEC);
     ssize_t n = file < 0 ? -1 : read(file, statm, sizeof statm - 1);
     if (file >= 0)
         close(file);
-    unsigned long pages = 0;
-    if (n <= 0 || sscanf(statm, "%lu", &pages) != 1)
-        return 0;
-    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+    unsigned long all = 0, written = 0;
+    if (n <= 0 || sscanf(statm, "%lu %*u %*u %*u %*u %lu", &all, &written) != 2)
+        return false;
+    *space = (rlim_t)all * (rlim_t)sysconf(_SC_PAGESIZE);
+    *data = (rlim_t)written * (rlim_t)sysconf(_SC_PAGESIZE);
+    return true;
 }
 
-static bool set_limits(int proc, uint64_t memory)
+static bool set_limits(int proc, uint64_t memory, uint64_t reserved)
 {
-    rlim_t space = space_in_use(proc);
-    return space && limit(RLIMIT_AS, space + memory) && limit(RLIMIT_CORE, 0) &&
-           limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, OPEN_FILES_MAX) &&
-           limit(RLIMIT_MEMLOCK, 0) && limit(RLIMIT_MSGQUEUE, 0);
+    rlim_t space, data;
+    return space_in_use(proc, &space, &data) && limit(RLIMIT_AS, space + memory + reserved) &&
+           limit(RLIMIT_DATA, data + memory) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
+           limit(RLIMIT_NOFILE, OPEN_FILES_MAX) && limit(RLIMIT_MEMLOCK, 0) &&
+           limit(RLIMIT_MSGQUEUE, 0);
 }
 
 static bool drop_rights(void)
@@ -192,12 +196,12 @@ static void enter_shared(struct clo_jail_shared *shared)
         shared->layers &= ~(unsigned)CLO_JAIL_FILES;
 }
 
-void clo_jail_share(struct clo_jail_shared *shared)
+void clo_jail_share(struct clo_jail_shared *shared, enum clo_isolation isolation)
 {
     *shared = (struct clo_jail_shared){.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     enter_shared(shared);
     shared->rules = make_rules();
-    clo_jail_filter_make(&shared->filter);
+    clo_jail_filter_make(&shared->filter, isolation);
 }
 
 /* clone and not clone3: filters of containers allow the one by its flags, and refuse the other,
@@ -242,9 +246,10 @@ static void close_if_open(int fd)
         close(fd);
 }
 
-void clo_jail_enter(const struct clo_jail_shared *shared, uint64_t memory, unsigned *layers)
+void clo_jail_enter(const struct clo_jail_shared *shared, uint64_t memory, uint64_t reserved,
+                    unsigned *layers)
 {
-    if (set_limits(shared->proc, memory))
+    if (set_limits(shared->proc, memory, reserved))
         *layers |= CLO_JAIL_LIMITS;
     close_if_open(shared->proc);
     if (drop_rights())
@@ -278,10 +283,10 @@ int clo_jail_probe(unsigned *layers, struct clo_error *error)
         unsigned found;
         struct clo_jail_shared shared;
         clo_jail_drop_user();
-        clo_jail_share(&shared);
+        clo_jail_share(&shared, CLO_ISOLATION_MICROVM);
         pid_t worker = clo_jail_fork(&shared, &found);
         if (worker == 0) {
-            clo_jail_enter(&shared, 64u << 20, &found);
+            clo_jail_enter(&shared, 64u << 20, 0, &found);
             clo_jail_seal(&shared, &found);
             ssize_t n = write(ends[1], &found, sizeof found);
             _exit(n == sizeof found ? 0 : 1);

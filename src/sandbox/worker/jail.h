@@ -55,23 +55,24 @@ struct clo_jail_shared {
 };
 
 /* In the zygote, after drop_user, while it has one thread. Its root is empty afterwards. */
-void clo_jail_share(struct clo_jail_shared *shared);
+void clo_jail_share(struct clo_jail_shared *shared, enum clo_isolation isolation);
 
 /* Like fork, into as many new namespaces as are allowed; *layers gets those in force, the shared
  * ones included. The caller must be single-threaded. */
 pid_t clo_jail_fork(const struct clo_jail_shared *shared, unsigned *layers);
 
 /* In the child: limits, capabilities, Landlock; closes its descriptors of what is shared. `memory`
- * is what the process may map beyond what it has now, in bytes. Adds to *layers what could be put
- * up. */
-void clo_jail_enter(const struct clo_jail_shared *shared, uint64_t memory, unsigned *layers);
+ * is what the process may map to write beyond what it has now, `reserved` what it may map besides
+ * that without access, in bytes. Adds to *layers what could be put up. */
+void clo_jail_enter(const struct clo_jail_shared *shared, uint64_t memory, uint64_t reserved,
+                    unsigned *layers);
 
 /* Last, after the first KVM_RUN: no more processes, and the system-call filter. A call outside it
  * kills the process. */
 void clo_jail_seal(const struct clo_jail_shared *shared, unsigned *layers);
 
 /* jail_filter.c: the filter as the kernel takes it; len 0: it could not be made. */
-void clo_jail_filter_make(struct sock_fprog *filter);
+void clo_jail_filter_make(struct sock_fprog *filter, enum clo_isolation isolation);
 
 /* What this machine and user allow, tried in a child process. */
 int clo_jail_probe(unsigned *layers, struct clo_error *error);

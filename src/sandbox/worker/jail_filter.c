@@ -60,7 +60,7 @@ static const int free_calls[] = {
 };
 
 /* Slots: memory is given to the guest as it grows. A worker can give only what it has itself. */
-static const uint32_t ioctls[] = {
+static const uint32_t microvm_ioctls[] = {
     KVM_SET_USER_MEMORY_REGION,
     KVM_RUN,
     KVM_SET_XSAVE,
@@ -69,21 +69,28 @@ static const uint32_t ioctls[] = {
     KVM_SET_SREGS,
     KVM_GET_REGS,
     KVM_SET_REGS,
-    PAGEMAP_SCAN_REQUEST,
 };
 
-static bool fill(scmp_filter_ctx filter)
+static bool allow_ioctl(scmp_filter_ctx filter, uint32_t request)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                            SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, request)) == 0;
+}
+
+static bool fill(scmp_filter_ctx filter, enum clo_isolation isolation)
 {
     for (size_t i = 0; i < sizeof free_calls / sizeof *free_calls; i++) {
         if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, free_calls[i], 0))
             return false;
     }
-    for (size_t i = 0; i < sizeof ioctls / sizeof *ioctls; i++) {
-        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                             SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, ioctls[i])))
+    for (size_t i = 0;
+         isolation == CLO_ISOLATION_MICROVM && i < sizeof microvm_ioctls / sizeof *microvm_ioctls;
+         i++) {
+        if (!allow_ioctl(filter, microvm_ioctls[i]))
             return false;
     }
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+    return allow_ioctl(filter, PAGEMAP_SCAN_REQUEST) &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                             SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
@@ -109,13 +116,13 @@ static bool export(scmp_filter_ctx filter, struct sock_fprog *program)
     return true;
 }
 
-void clo_jail_filter_make(struct sock_fprog *program)
+void clo_jail_filter_make(struct sock_fprog *program, enum clo_isolation isolation)
 {
     *program = (struct sock_fprog){0};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter)
         return;
-    if (fill(filter))
+    if (fill(filter, isolation))
         (void)export(filter, program);
     seccomp_release(filter);
 }

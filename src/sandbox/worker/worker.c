@@ -158,9 +158,8 @@ static void begin(struct worker *worker, const struct clo_jail_shared *shared, u
     const struct clo_bootstrap *bootstrap = worker->bootstrap;
     int status = clo_vm_prepare(bootstrap->isolation, NULL,
                                 &error); /* opens what lies in /proc: before the door shuts */
-    const struct clo_vm_config guest = {.isolation = bootstrap->isolation,
-                                        .memory_limit = bootstrap->memory};
-    clo_jail_enter(shared, clo_vm_address_space(&guest) + CLO_WORKER_MEMORY, &layers);
+    clo_jail_enter(shared, bootstrap->memory + CLO_WORKER_MEMORY,
+                   clo_vm_reserves(bootstrap->isolation), &layers);
     if (!status)
         status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->isolation,
                                    bootstrap->memory, bootstrap->manifest,
@@ -181,8 +180,8 @@ static void begin(struct worker *worker, const struct clo_jail_shared *shared, u
  * comes meanwhile waits for one step at most. */
 static void warm(struct worker *worker)
 {
-    for (unsigned step = 0; !clo_frame_socket_has_more(&worker->frames) &&
-                            clo_runner_warm_step(worker->runner, step);
+    for (unsigned step = 0;
+         !clo_frame_socket_has_more(&worker->frames) && clo_runner_warm_step(worker->runner, step);
          step++)
         ;
     if (clo_runner_is_broken(worker->runner))

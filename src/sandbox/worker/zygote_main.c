@@ -66,7 +66,7 @@ int main(void)
     if (status)
         return 1; /* the program finds out by its socket */
     clo_jail_drop_user();
-    clo_jail_share(&shared);
+    clo_jail_share(&shared, bootstrap.isolation);
     clo_proc_adopt(shared.proc);
     for (;;) {
         int nothing, socket;

@@ -177,10 +177,10 @@ static int in_jail(const struct attack *attack, bool sealed, unsigned needed)
         int status = NO_CHILD << 8;
         struct clo_jail_shared shared;
         clo_jail_drop_user();
-        clo_jail_share(&shared);
+        clo_jail_share(&shared, CLO_ISOLATION_MICROVM);
         pid_t pid = clo_jail_fork(&shared, &layers);
         if (pid == 0) {
-            clo_jail_enter(&shared, 64u << 20, &layers);
+            clo_jail_enter(&shared, 64u << 20, 0, &layers);
             if (sealed)
                 clo_jail_seal(&shared, &layers);
             if ((layers & needed) != needed)
