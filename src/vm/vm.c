@@ -74,8 +74,6 @@ static int prepare_restores(struct clo_vm *vm, struct clo_error *error)
     if (vm->config.one_shot)
         return 0;
     vm->pagemap = clo_scan_open();
-    if (vm->pagemap < 0)
-        return 0;
     vm->known = calloc(CLO_KEEP_PAGES, sizeof *vm->known);
     return vm->known ? 0 : clo_fail_memory(error);
 }
@@ -107,6 +105,19 @@ int clo_vm_create(struct clo_vm **result, const struct clo_image *image,
     clo_parts_touch_hot(vm);
     *result = vm;
     return 0;
+}
+
+int clo_vm_inherit(struct clo_vm *vm, struct clo_error *error)
+{
+    if (vm->config.isolation != CLO_ISOLATION_PROCESS || vm->used)
+        return clo_fail(error, CLO_EINVALID,
+                        "only a guest by process isolation that has not run can be inherited");
+    vm->pagemap = vm->config.one_shot ? -1 : clo_scan_open(); /* it is the address space's */
+    vm->faults_seen = -1;
+    int status = clo_alarm_init(vm, error);
+    if (!status)
+        clo_parts_touch_hot(vm);
+    return status;
 }
 
 void clo_vm_destroy(struct clo_vm *vm)

@@ -61,6 +61,10 @@ int clo_vm_create(struct clo_vm **vm, const struct clo_image *image,
                   const struct clo_vm_config *config, struct clo_error *error);
 void clo_vm_destroy(struct clo_vm *vm);
 
+/* In the child of a fork, by process isolation: the parent's guest, which has not run yet, becomes
+ * the child's own (KVM ties a micro-VM to its process). Errors: CLO_EINVALID, CLO_ESYSTEM. */
+int clo_vm_inherit(struct clo_vm *vm, struct clo_error *error);
+
 /* Set all registers for a new run from the image's entry; the next resume enters there. */
 void clo_vm_start(struct clo_vm *vm);
 

@@ -68,6 +68,11 @@ void clo_runner_destroy(struct clo_runner *runner)
     free(runner);
 }
 
+int clo_runner_inherit(struct clo_runner *runner, struct clo_error *error)
+{
+    return clo_vm_inherit(runner->vm, error);
+}
+
 void clo_runner_kick(struct clo_runner *runner)
 {
     struct clo_vm *vm = atomic_load(&runner->vm);

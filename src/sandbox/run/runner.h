@@ -25,6 +25,9 @@ int clo_runner_create(struct clo_runner **runner, const struct clo_image *image,
                       size_t manifest_length, struct clo_error *error);
 void clo_runner_destroy(struct clo_runner *runner);
 
+/* In the child of a fork: clo_vm_inherit of its guest. */
+int clo_runner_inherit(struct clo_runner *runner, struct clo_error *error);
+
 /* Run to the end. Fills everything in *result (zeroed by the caller) but out and err, which go to
  * the host's `output`, and what the host counts itself: calls and output. Negative: it could not be
  * run. */
