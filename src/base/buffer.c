@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int reserve(struct clo_buffer *buffer, size_t more)
+int clo_buffer_reserve(struct clo_buffer *buffer, size_t more)
 {
     if (buffer->failed || buffer->length > buffer->limit || more > buffer->limit - buffer->length) {
         buffer->failed = true;
@@ -30,7 +30,7 @@ static int reserve(struct clo_buffer *buffer, size_t more)
 
 int clo_buffer_append(struct clo_buffer *buffer, const void *data, size_t length)
 {
-    int status = reserve(buffer, length);
+    int status = clo_buffer_reserve(buffer, length);
     if (status)
         return status;
     if (length)
@@ -55,7 +55,7 @@ int clo_buffer_format(struct clo_buffer *buffer, const char *format, ...)
         buffer->failed = true;
         return CLO_EINTERNAL;
     }
-    int status = reserve(buffer, (size_t)length);
+    int status = clo_buffer_reserve(buffer, (size_t)length);
     if (status)
         return status;
     va_start(arguments, format);
@@ -81,7 +81,7 @@ void clo_buffer_free(struct clo_buffer *buffer)
 
 char *clo_buffer_take(struct clo_buffer *buffer, size_t *length)
 {
-    if (buffer->failed || reserve(buffer, 0))
+    if (buffer->failed || clo_buffer_reserve(buffer, 0))
         return NULL;
     buffer->data[buffer->length] = '\0';
     char *data = buffer->data;

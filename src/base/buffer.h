@@ -23,6 +23,9 @@ struct clo_buffer {
 #define CLO_BUFFER(ceiling) ((struct clo_buffer){.limit = (ceiling)})
 
 int clo_buffer_append(struct clo_buffer *buffer, const void *data, size_t length);
+/* Have room for `more` bytes behind those that are there; who writes them adds to `length`. Fails as
+ * an append of as many does. */
+int clo_buffer_reserve(struct clo_buffer *buffer, size_t more);
 int clo_buffer_text(struct clo_buffer *buffer, const char *text);
 int clo_buffer_format(struct clo_buffer *buffer, const char *format, ...) CLO_PRINTF(2, 3);
 /* Empty it and forget that it failed; keep the memory. What failed must have been looked at. */

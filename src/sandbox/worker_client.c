@@ -40,6 +40,7 @@
 #define SLACK_NS (2000ull * NS_PER_MS)   /* beyond wall time and grace, then a worker is killed */
 #define CPU_LOOKS 4 /* times that the account is looked at on the way to its limit */
 #define CPU_LOOK_MIN_NS (10ull * NS_PER_MS)
+#define CANCEL_LOOK_NS (250ull * NS_PER_MS) /* a run is looked at for its cancellation so often */
 #define EXIT_WORKER 139
 
 struct clo_worker_client {
@@ -66,7 +67,13 @@ struct client_run {
     uint64_t deadline_ns;               /* when it is killed */
     uint64_t cpu_look_ns;               /* when to look at its processor time again */
     uint64_t cpu_start_ns, cpu_host_ns; /* start: the worker's clock; host: on this thread */
-    bool cancel_sent;
+    bool cancel_seen;
+};
+
+/* For the thread that cancels a run: the descriptor stays open beyond the run (drop_worker). */
+struct cancel_signal {
+    int pidfd;
+    uint32_t sequence;
 };
 
 /* ---- accounts ---- */
@@ -117,6 +124,11 @@ static uint64_t cpu_limit_ns(const struct client_run *run)
 static uint64_t end_after(uint64_t time)
 {
     return time + clo_grace_most_ns() + SLACK_NS;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static void end_by(struct client_run *run, uint64_t time)
@@ -194,8 +206,8 @@ static void drop_worker(struct clo_worker_client *client)
 static bool has_gone(struct clo_worker_client *client)
 {
     struct clo_frame frame;
-    return client->greeted && clo_frame_socket_receive(&client->frames, clo_monotonic_ns(), -1,
-                                                       &frame, NULL) != CLO_EBUSY;
+    return client->greeted &&
+           clo_frame_socket_receive(&client->frames, clo_monotonic_ns(), &frame, NULL) != CLO_EBUSY;
 }
 
 static int ensure_worker(struct clo_worker_client *client, struct clo_error *error)
@@ -232,7 +244,7 @@ static int await_hello(struct clo_worker_client *client, struct clo_error *error
     if (client->greeted)
         return 0;
     int status =
-        clo_frame_socket_receive(&client->frames, clo_monotonic_ns() + HELLO_NS, -1, &frame, &why);
+        clo_frame_socket_receive(&client->frames, clo_monotonic_ns() + HELLO_NS, &frame, &why);
     if (status)
         status = clo_fail(error, CLO_ESYSTEM, "a worker process did not start: %s", why.message);
     else if (frame.type != CLO_FRAME_HELLO)
@@ -318,14 +330,21 @@ static int end_without_worker(struct client_run *run, const char *reason, struct
     return 0;
 }
 
-static void send_cancel(struct client_run *run)
+/* On the thread that cancels: the worker ends the run and says so. */
+static void send_cancel(void *context)
 {
+    const struct cancel_signal *signal = context;
     siginfo_t info = {.si_signo = CLO_WORKER_CANCEL, .si_code = SI_QUEUE};
-    if (run->cancel_sent)
+    info.si_value.sival_int = (int)signal->sequence;
+    syscall(SYS_pidfd_send_signal, signal->pidfd, CLO_WORKER_CANCEL, &info, 0);
+}
+
+/* A worker that was told to end the run has little time for it. */
+static void look_at_cancel(struct client_run *run)
+{
+    if (run->cancel_seen || !clo_cancel_is_set(run->run->cancel))
         return;
-    info.si_value.sival_int = (int)run->client->sequence;
-    run->cancel_sent = true;
-    syscall(SYS_pidfd_send_signal, run->client->pidfd, CLO_WORKER_CANCEL, &info, 0);
+    run->cancel_seen = true;
     uint64_t now = clo_monotonic_ns();
     end_by(run, now);
     if (now + SLACK_NS < run->deadline_ns)
@@ -436,13 +455,11 @@ static int next_frame(struct client_run *run, struct clo_frame *frame, struct cl
 {
     struct clo_worker_client *client = run->client;
     for (;;) {
-        int wake = run->cancel_sent ? -1 : clo_cancel_fd(run->run->cancel);
+        look_at_cancel(run);
         uint64_t until = run->cpu_look_ns < run->deadline_ns ? run->cpu_look_ns : run->deadline_ns;
-        int status = clo_frame_socket_receive(&client->frames, until, wake, frame, why);
-        if (status == CLO_ECANCELLED) {
-            send_cancel(run);
-            continue;
-        }
+        if (run->run->cancel && !run->cancel_seen)
+            until = earlier(until, clo_monotonic_ns() + CANCEL_LOOK_NS);
+        int status = clo_frame_socket_receive(&client->frames, until, frame, why);
         if (status == CLO_ESYSTEM)
             return clo_fail(why, CLO_ESYSTEM, "it died");
         if (status && status != CLO_EBUSY)
@@ -522,7 +539,11 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
     here.wall_end_ns = here.start_ns + limits->wall_ms * NS_PER_MS;
     here.calls_end_ns = here.deadline_ns = end_after(here.wall_end_ns);
     here.cpu_look_ns = here.start_ns + limits->cpu_ms * NS_PER_MS / CPU_LOOKS;
+    struct cancel_signal signal = {.pidfd = client->pidfd, .sequence = client->sequence};
+    struct clo_cancel_watch watch = {.wake = send_cancel, .context = &signal};
+    clo_cancel_add(run->cancel, &watch);
     status = serve(&here, error);
+    clo_cancel_remove(run->cancel, &watch);
     clo_host_calls_end(client->calls);
     if (!status)
         status = clo_capture_finish(&here.capture, result, error);

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "sandbox/worker/bootstrap.h"
 #include "sandbox/worker/fd_pass.h"
+#include "sandbox/worker/frame_socket.h"
 #include "sandbox/zygote_program.h"
 #include "vm/vm.h"
 
@@ -189,8 +190,8 @@ int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *pidfd, struct 
 {
     int pair[2];
     *pidfd = -1;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
-        return clo_fail_errno(error, CLO_ESYSTEM, "socketpair");
+    if (clo_frame_socket_pair(pair, error))
+        return CLO_ESYSTEM;
     pthread_mutex_lock(&zygote->lock);
     int status = zygote->socket < 0 ? CLO_ESYSTEM : ask(zygote, pair[1], pidfd, error);
     if (status) { /* killed, or out of its mind: once more with a new one */

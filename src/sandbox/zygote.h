@@ -20,7 +20,7 @@ int clo_zygote_create(struct clo_zygote **zygote, const struct clo_config *confi
                       struct clo_error *error);
 void clo_zygote_destroy(struct clo_zygote *zygote); /* ends the workers too */
 
-/* A new worker: a stream socket to it, and a pidfd of it. Thread-safe. A zygote that was killed is
+/* A new worker: a socket to it (frame_socket.h), and a pidfd of it. Thread-safe. A zygote that was killed is
  * made anew. */
 int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *pidfd, struct clo_error *error);
 

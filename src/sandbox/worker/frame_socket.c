@@ -1,4 +1,4 @@
-/* frame_socket.c - framing on a stream socket. */
+/* frame_socket.c - framing on a local socket. */
 #include "sandbox/worker/frame_socket.h"
 
 #include <errno.h>
@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "abi/layout.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/thread/poll.h"
 
 #define BODY_ROOM (64u << 10) /* of a body's struct and short texts, beside a whole message */
 #define FRAME_MAX (CLO_MESSAGE_MAX + BODY_ROOM)
-#define READ_SIZE (64u << 10)
 #define KEEP (1u << 20) /* bytes of buffer that stay allocated */
+#define SLICE_NS 50000000ull
 
 struct header {
     uint32_t type, length;
@@ -29,13 +30,20 @@ static size_t ceiling(uint32_t type)
     }
 }
 
+int clo_frame_socket_pair(int ends[2], struct clo_error *error)
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+        return clo_fail_errno(error, CLO_ESYSTEM, "socketpair");
+    return 0;
+}
+
 void clo_frame_socket_open(struct clo_frame_socket *frames, int fd, unsigned accepts)
 {
-    *frames =
-        (struct clo_frame_socket){.fd = fd,
-                                  .accepts = accepts,
-                                  .in = CLO_BUFFER(FRAME_MAX + sizeof(struct header) + READ_SIZE),
-                                  .out = CLO_BUFFER(2 * FRAME_MAX)};
+    *frames = (struct clo_frame_socket){
+        .fd = fd,
+        .accepts = accepts,
+        .in = CLO_BUFFER(FRAME_MAX + sizeof(struct header) + CLO_FRAME_PIECE),
+        .out = CLO_BUFFER(2 * FRAME_MAX)};
 }
 
 void clo_frame_socket_close(struct clo_frame_socket *frames)
@@ -87,34 +95,43 @@ static int look(struct clo_frame_socket *frames, struct clo_frame *frame, struct
     return 1;
 }
 
-static int wait_readable(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
+/* A call of poll before each receive would cost as much as the message. Where the deadline is far a
+ * receive ends by itself after a slice of time instead, and its caller looks at the clock. */
+static int wait_readable(struct clo_frame_socket *frames, uint64_t deadline_ns,
                          struct clo_error *error)
 {
-    struct pollfd fds[2] = {{.fd = frames->fd, .events = POLLIN},
-                            {.fd = wake_fd, .events = POLLIN}};
-    int ready = clo_poll_until(fds, 2, deadline_ns);
+    uint64_t now = clo_monotonic_ns();
+    struct pollfd fd = {.fd = frames->fd, .events = POLLIN};
+    if (now < deadline_ns && deadline_ns - now >= 2 * SLICE_NS) {
+        struct timeval time = {.tv_usec = SLICE_NS / 1000};
+        if (frames->slices ||
+            setsockopt(frames->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) == 0) {
+            frames->slices = true;
+            return 0;
+        }
+    }
+    int ready = clo_poll_until(&fd, 1, deadline_ns);
     if (ready < 0)
         return clo_fail_errno(error, CLO_ESYSTEM, "poll");
-    if (!ready)
-        return clo_fail(error, CLO_EBUSY, "no answer in time");
-    return fds[0].revents ? 0 : clo_fail(error, CLO_ECANCELLED, "cancelled");
+    return ready ? 0 : clo_fail(error, CLO_EBUSY, "no answer in time");
 }
 
 static int read_some(struct clo_frame_socket *frames, struct clo_error *error)
 {
-    char bytes[READ_SIZE];
-    ssize_t got = recv(frames->fd, bytes, sizeof bytes, 0);
+    struct clo_buffer *in = &frames->in;
+    if (clo_buffer_reserve(in, CLO_FRAME_PIECE))
+        return clo_fail_memory(error);
+    ssize_t got = recv(frames->fd, in->data + in->length, CLO_FRAME_PIECE, 0);
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
     if (got <= 0)
         return clo_fail(error, CLO_ESYSTEM, "the other end of the socket is gone%s%s",
                         got ? ": " : "", got ? strerror(errno) : "");
-    if (clo_buffer_append(&frames->in, bytes, (size_t)got))
-        return clo_fail_memory(error);
+    in->length += (size_t)got;
     return 0;
 }
 
-int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
+int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_ns,
                              struct clo_frame *frame, struct clo_error *error)
 {
     drop_taken(frames);
@@ -122,8 +139,8 @@ int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_
         int status = look(frames, frame, error);
         if (status)
             return status < 0 ? status : 0;
-        if (deadline_ns != UINT64_MAX || wake_fd >= 0)
-            status = wait_readable(frames, deadline_ns, wake_fd, error);
+        if (deadline_ns != UINT64_MAX)
+            status = wait_readable(frames, deadline_ns, error);
         if (!status)
             status = read_some(frames, error);
         if (status)
@@ -166,8 +183,10 @@ int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns
 {
     int status = frames->out.failed ? clo_fail_memory(error) : 0;
     for (size_t sent = 0; sent < frames->out.length && !status;) {
-        ssize_t now = send(frames->fd, frames->out.data + sent, frames->out.length - sent,
-                           MSG_NOSIGNAL | MSG_DONTWAIT);
+        size_t left = frames->out.length - sent;
+        ssize_t now =
+            send(frames->fd, frames->out.data + sent,
+                 left < CLO_FRAME_PIECE ? left : CLO_FRAME_PIECE, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (now >= 0)
             sent += (size_t)now;
         else if (errno == EAGAIN)

@@ -1,7 +1,10 @@
-/* sandbox/worker/frame_socket.h - frames between the host and a worker process, over a stream
- * socket.
+/* sandbox/worker/frame_socket.h - frames between the host and a worker process, over a local socket.
  *
  *   [u32 type][u32 length][length bytes]
+ *
+ * The socket is one of SOCK_SEQPACKET: a message by it takes 2 us less than by a stream. Frames that
+ * are sent together are one message up to CLO_FRAME_PIECE bytes, and are cut anywhere beyond that: a
+ * reader takes what comes as if it were a stream.
  *
  * Both ends are the same program, so bodies are C structs in host order; but a worker that a guest
  * has taken over may send anything: each frame's type and length are checked before its body is
@@ -34,8 +37,11 @@ enum clo_frame_type {
     CLO_FRAME_COUNT
 };
 
+#define CLO_FRAME_PIECE (64u << 10)
+
 struct clo_frame_socket {
     int fd;           /* owned; -1: closed */
+    bool slices;      /* a receive ends by itself after a while, to look at its deadline */
     unsigned accepts; /* set of frame types, as bits, that this end receives */
     struct clo_buffer in, out;
     size_t taken; /* bytes at the start of `in` that the last frame used */
@@ -47,13 +53,16 @@ struct clo_frame { /* valid until the next receive */
     size_t length;
 };
 
+/* Two ends, closed by an exec. CLO_ESYSTEM. */
+int clo_frame_socket_pair(int ends[2], struct clo_error *error);
+
 void clo_frame_socket_open(struct clo_frame_socket *frames, int fd, unsigned accepts);
 void clo_frame_socket_close(struct clo_frame_socket *frames);
 
-/* Receive one frame. What has arrived of a frame is kept over CLO_EBUSY (deadline of the monotonic
- * clock, UINT64_MAX: none) and CLO_ECANCELLED (wake_fd is readable; -1: none). CLO_ESYSTEM: the
- * other end is gone. CLO_EGUEST: it sent what it may not send. */
-int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_ns, int wake_fd,
+/* Receive one frame. What has arrived of a frame is kept over CLO_EBUSY (the deadline, of the
+ * monotonic clock, has passed; UINT64_MAX: there is none). CLO_ESYSTEM: the other end is gone.
+ * CLO_EGUEST: it sent what it may not send. */
+int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_ns,
                              struct clo_frame *frame, struct clo_error *error);
 
 /* Is there something to receive, a closed end included? */

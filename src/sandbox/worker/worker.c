@@ -72,7 +72,7 @@ static int answer(void *context, const struct clo_call *call, struct clo_call_re
     struct clo_frame frame;
     clo_frame_put_call(&worker->frames, call);
     send_all(worker);
-    if (clo_frame_socket_receive(&worker->frames, UINT64_MAX, -1, &frame, NULL) ||
+    if (clo_frame_socket_receive(&worker->frames, UINT64_MAX, &frame, NULL) ||
         frame.type != CLO_FRAME_REPLY)
         leave();
     bool cancelled = false;
@@ -205,7 +205,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
     warm(&worker);
     for (;;) {
         struct clo_frame frame;
-        if (clo_frame_socket_receive(&worker.frames, UINT64_MAX, -1, &frame, NULL) ||
+        if (clo_frame_socket_receive(&worker.frames, UINT64_MAX, &frame, NULL) ||
             frame.type != CLO_FRAME_RUN)
             leave();
         run(&worker, &frame);

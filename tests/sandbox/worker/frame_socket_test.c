@@ -29,7 +29,7 @@ static int set_up(void **state)
 {
     static struct pair pair;
     int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+    if (clo_frame_socket_pair(fds, NULL))
         return -1;
     clo_frame_socket_open(&pair.host, fds[0], CLO_TO_HOST);
     clo_frame_socket_open(&pair.worker, fds[1], CLO_TO_WORKER);
@@ -54,7 +54,7 @@ static void receive(struct clo_frame_socket *frames, enum clo_frame_type type,
                     struct clo_frame *frame)
 {
     struct clo_error error = {0};
-    if (clo_frame_socket_receive(frames, soon(), -1, frame, &error))
+    if (clo_frame_socket_receive(frames, soon(), frame, &error))
         fail_msg("%s", error.message);
     assert_int_equal(frame->type, type);
 }
@@ -203,8 +203,7 @@ static void what_may_not_be_sent_is_refused(void **state)
         struct pair *pair = fresh;
         struct clo_frame frame;
         send_raw(pair->worker.fd, &cases[i], 8);
-        assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), -1, &frame, NULL),
-                         CLO_EGUEST);
+        assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), &frame, NULL), CLO_EGUEST);
         tear_down(&fresh);
     }
 }
@@ -289,40 +288,66 @@ static void a_frame_in_pieces_survives_a_deadline(void **state)
     uint32_t header[2] = {CLO_FRAME_OUTPUT, 6};
     send_raw(pair->worker.fd, header, 5);
     assert_int_equal(
-        clo_frame_socket_receive(&pair->host, clo_monotonic_ns() + 5 * MS, -1, &frame, NULL),
+        clo_frame_socket_receive(&pair->host, clo_monotonic_ns() + 5 * MS, &frame, NULL),
         CLO_EBUSY);
     send_raw(pair->worker.fd, (char *)header + 5, 3);
     send_raw(pair->worker.fd, "\1\0\0\0h", 5);
     assert_int_equal(
-        clo_frame_socket_receive(&pair->host, clo_monotonic_ns() + 5 * MS, -1, &frame, NULL),
+        clo_frame_socket_receive(&pair->host, clo_monotonic_ns() + 5 * MS, &frame, NULL),
         CLO_EBUSY);
     send_raw(pair->worker.fd, "i", 1);
     receive(&pair->host, CLO_FRAME_OUTPUT, &frame);
     assert_memory_equal(frame.data, "\1\0\0\0hi", 6);
 }
 
-static void waking_and_hanging_up_are_noticed(void **state)
+static void hanging_up_is_noticed(void **state)
 {
     struct pair *pair = *state;
     struct clo_frame frame;
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(write(ends[1], "x", 1), 1);
-    assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), ends[0], &frame, NULL),
-                     CLO_ECANCELLED);
-    close(ends[0]);
-    close(ends[1]);
     clo_frame_socket_close(&pair->worker);
-    assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), -1, &frame, NULL), CLO_ESYSTEM);
+    assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), &frame, NULL), CLO_ESYSTEM);
     clo_frame_socket_put(&pair->host, "x", 1);
     assert_int_equal(clo_frame_socket_flush(&pair->host, soon(), NULL), CLO_ESYSTEM);
+}
+
+/* However far the deadline is, and however a wait for it is divided. */
+static void a_deadline_is_kept(void **state)
+{
+    struct pair *pair = *state;
+    struct clo_frame frame;
+    static const unsigned waits[] = {0, 5, 99, 101, 230};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        uint64_t deadline = clo_monotonic_ns() + waits[i] * MS;
+        assert_int_equal(clo_frame_socket_receive(&pair->host, deadline, &frame, NULL), CLO_EBUSY);
+        assert_in_range(clo_monotonic_ns(), deadline, deadline + 2000 * MS);
+    }
+}
+
+/* What is put before a flush is one message, so that the other end wakes once. */
+static void what_belongs_together_is_one_message(void **state)
+{
+    struct pair *pair = *state;
+    static uint8_t bytes[2 * CLO_FRAME_PIECE];
+    struct clo_order order = {.code = "print(1)", .code_length = 8, .name = "main.py"};
+    struct clo_run_result result = {0};
+    clo_frame_put_run(&pair->host, &order, 1);
+    size_t length = pair->host.out.length;
+    assert_int_equal(clo_frame_socket_flush(&pair->host, soon(), NULL), 0);
+    assert_int_equal(recv(pair->worker.fd, bytes, sizeof bytes, MSG_DONTWAIT), length);
+    clo_frame_put_output(&pair->worker, CLO_STDOUT, "1", 1);
+    clo_frame_put_output(&pair->worker, CLO_STDOUT, "\n", 1);
+    clo_frame_put_result(&pair->worker, &result, false);
+    length = pair->worker.out.length;
+    assert_int_equal(clo_frame_socket_flush(&pair->worker, soon(), NULL), 0);
+    assert_int_equal(recv(pair->host.fd, bytes, sizeof bytes, MSG_DONTWAIT), length);
+    assert_int_equal(recv(pair->host.fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
 }
 
 static void *read_it(void *argument)
 {
     struct clo_frame frame;
     struct clo_call call;
-    assert_int_equal(clo_frame_socket_receive(argument, soon(), -1, &frame, NULL), 0);
+    assert_int_equal(clo_frame_socket_receive(argument, soon(), &frame, NULL), 0);
     assert_int_equal(clo_frame_read_call(&frame, &call, NULL), 0);
     assert_int_equal(call.length, CLO_MESSAGE_MAX);
     assert_int_equal(call.message[CLO_MESSAGE_MAX - 1], 'z');
@@ -415,7 +440,9 @@ int main(void)
         cmocka_unit_test(what_may_not_be_sent_is_refused),
         cmocka_unit_test(bodies_are_not_trusted),
         WITH_PAIR(a_frame_in_pieces_survives_a_deadline),
-        WITH_PAIR(waking_and_hanging_up_are_noticed),
+        WITH_PAIR(hanging_up_is_noticed),
+        WITH_PAIR(a_deadline_is_kept),
+        WITH_PAIR(what_belongs_together_is_one_message),
         WITH_PAIR(the_largest_message_passes_and_a_deaf_reader_costs_only_time),
         cmocka_unit_test(descriptors_pass_with_a_number),
         cmocka_unit_test(a_result_without_memory_is_not_the_workers_fault),

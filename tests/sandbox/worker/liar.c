@@ -69,7 +69,7 @@ static int call_for(const char *message, size_t length, uint32_t id, uint64_t ti
     bool cancelled;
     clo_frame_put_call(&frames, &order);
     send_all();
-    if (clo_frame_socket_receive(&frames, UINT64_MAX, -1, &frame, NULL))
+    if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))
         _exit(0);
     int status = clo_frame_read_reply(&frame, &reply, &cancelled, NULL);
     clo_buffer_free(&reply.data);
@@ -176,7 +176,7 @@ static void lie_in_calls(const char *lie)
                                     .deadline_ns = UINT64_MAX};
             clo_frame_put_call(&frames, &wait);
             send_all();
-            if (clo_frame_socket_receive(&frames, UINT64_MAX, -1, &frame, NULL))
+            if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))
                 _exit(0);
         }
     }
@@ -250,7 +250,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
         struct clo_order order;
         uint32_t sequence;
         char code[64] = "";
-        if (clo_frame_socket_receive(&frames, UINT64_MAX, -1, &frame, NULL) ||
+        if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL) ||
             clo_frame_read_run(&frame, &order, &sequence, NULL))
             _exit(0);
         memcpy(code, order.code, order.code_length < 63 ? order.code_length : 63);
