@@ -1,4 +1,6 @@
-"""Is there a hypervisor on this machine? What needs a micro-VM asks before it runs."""
+"""Is there a hypervisor on this machine? What needs a micro-VM asks before it runs.
+
+With $CLOCHE_ISOLATION=process what needs a sandbox, whichever wall it has, plays by process isolation."""
 
 import fcntl
 import os
@@ -29,4 +31,6 @@ def without():
 
 WITHOUT = without()
 HIDING = "HIDING /dev/kvm NEEDS ROOT AND A MOUNT NAMESPACE"
-needs_hypervisor = unittest.skipUnless(present(), MISSING)
+PROCESS = os.environ.get("CLOCHE_ISOLATION") == "process"
+needs_hypervisor = unittest.skipUnless(present(), MISSING)  # a micro-VM
+needs_wall = unittest.skipUnless(PROCESS or present(), MISSING)  # a sandbox

@@ -26,7 +26,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from hypervisor import needs_hypervisor
+from hypervisor import PROCESS, needs_wall
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")).resolve()
@@ -40,7 +40,6 @@ HOST_MEMORY = 256 << 20  # beyond the limit of the guest
 GENEROUS = 300  # seconds for a program that has ended long before
 OUTPUT_LIMIT = 1 << 20
 OUTPUT_NOTES = 128 << 10  # the traceback and the note, which come on top
-PROCESS = os.environ.get("CLOCHE_ISOLATION") == "process"
 SHARE = int(os.environ.get("CLOCHE_TEST_SHARE", "100"))
 TOGETHER = SCRIPTS[::max(1, 300 // max(1, SHARE))]
 CATEGORIES = ("files", "resources", "internals", "hostcalls", "parsing", "encoding", "time")
@@ -162,7 +161,6 @@ def add_scripts():
 
 
 add_scripts()
-needs_wall = (lambda case: case) if PROCESS else needs_hypervisor
 needs_wall(Alone)
 
 

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from hypervisor import needs_hypervisor
+from hypervisor import PROCESS, needs_wall
 from serve_test import EXAMPLE, QUESTION, Host
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,7 +54,7 @@ class Install(unittest.TestCase):
         self.assertEqual(libraries, {"libcloche", "cloche"})
         self.assertFalse((self.prefix / "share/cloche/python.image").is_symlink())
 
-    @needs_hypervisor
+    @needs_wall
     def test_the_program_finds_its_image(self):
         for place in [], ["--placement=worker"]:
             done = subprocess.run([self.program, "run", *place, "-c", "print(6 * 7)"], cwd="/",
@@ -87,7 +87,7 @@ class Install(unittest.TestCase):
         for name in LOADED:
             self.assertNotIn(f"[lib{name}", needed)
 
-    @needs_hypervisor
+    @needs_wall
     def test_the_example_is_built_by_pkg_config_alone(self):
         embed = self.top / "embed"
         flags = self.pkg_config("--cflags", "--libs", *self.static)
@@ -96,7 +96,7 @@ class Install(unittest.TestCase):
         [image] = self.pkg_config("--variable=image")
         env = {**self.environment, "CLOCHE_IMAGE": image, "PORT": "0",
                "CLOCHE_SCRIPT": str(EXAMPLE / "offline.yaml")}
-        with Host(str(embed), env=env) as host:
+        with Host(str(embed), *["process"][:PROCESS], env=env) as host:
             self.assertEqual(host.ask(QUESTION)["status"], "completed")
 
 

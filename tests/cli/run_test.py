@@ -10,7 +10,7 @@ import unittest
 import zlib
 from pathlib import Path
 
-from hypervisor import needs_hypervisor
+from hypervisor import needs_hypervisor, needs_wall
 
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
 CLOCHE = str(BUILD / "cloche")
@@ -33,7 +33,7 @@ def run_json(code, *words):
     return json.loads(done.stdout), done
 
 
-@needs_hypervisor
+@needs_wall
 class Run(unittest.TestCase):
     def test_prints(self):
         done = run("print(sum(range(1000)))")
@@ -207,13 +207,18 @@ class Run(unittest.TestCase):
         done = cloche("run", "--placement=process", "-c", "print(1)")
         self.assertEqual(done.returncode, 2)
         self.assertIn('--placement "process" is none of thread, worker', done.stderr)
+
+    @needs_hypervisor
+    def test_a_micro_vm_lives_where_it_is_put(self):
         for place in "thread", "worker":
-            done = cloche("run", "--placement", place, "-c", "print(1)")
+            done = cloche("run", "--isolation=microvm", "--placement", place, "-c", "print(1)")
             self.assertEqual((done.stdout, done.stderr), ("1\n", ""))
 
+    @needs_hypervisor
     def test_usage_says_which_wall_stood(self):
         for words in ([], ["--isolation=microvm"], ["--isolation", "microvm", "--placement=worker"]):
-            result, _ = run_json("6 * 7", *words)
+            done = cloche("run", "--json", *words, "-c", "6 * 7", env={"CLOCHE_ISOLATION": ""})
+            result = json.loads(done.stdout)
             self.assertEqual((result["result"], result["usage"]["isolation"]), ("42", "microvm"))
         done = cloche("run", "--isolation=microvm", "--json", "-c", "1", env={"CLOCHE_ISOLATION": "process"})
         self.assertEqual(json.loads(done.stdout)["usage"]["isolation"], "microvm")  # the option comes first
@@ -483,7 +488,7 @@ class Usage(unittest.TestCase):
             self.assertEqual(done.returncode, 126, words)
             self.assertIn(say, done.stderr)
 
-    @needs_hypervisor
+    @needs_wall
     def test_a_missing_image_is_named(self):
         done = cloche("run", "--image", "/nowhere.image", "-c", "1")
         self.assertEqual(done.returncode, 126)

@@ -6,7 +6,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hypervisor import needs_hypervisor
+from hypervisor import needs_wall
 
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
 CLOCHE = str(BUILD / "cloche")
@@ -26,7 +26,7 @@ def both(path):
             outcome([str(NATIVE), "-I"], path))
 
 
-@needs_hypervisor
+@needs_wall
 class Scripts(unittest.TestCase):
     def test_there_are_fifty(self):
         self.assertGreaterEqual(len(SCRIPTS), 50)

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from hypervisor import needs_hypervisor
+from hypervisor import PROCESS, needs_hypervisor, needs_wall
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build"))
@@ -168,7 +168,7 @@ def answer(response):
     return response["output"][-1]["content"][0]["text"]
 
 
-@needs_hypervisor
+@needs_wall
 class Serve(unittest.TestCase):
     def check_example(self, response):
         self.assertEqual(response["status"], "completed", response)
@@ -203,25 +203,29 @@ class Serve(unittest.TestCase):
         self.assertEqual([(line["path"], line.get("isolation")) for line in lines],
                          [("/readiness", None), ("/responses", wall), ("/responses", None)])
 
-    def test_it_says_which_wall_stands(self):
+    @needs_hypervisor
+    def test_it_says_that_a_micro_vm_stands(self):
         with serve({"CLOCHE_ISOLATION": ""}) as host:
             self.check_wall(host, "microvm")
         with serve({"CLOCHE_ISOLATION": "process"}, "--isolation=microvm") as host:
             self.check_wall(host, "microvm")
+        with serve_agent("{isolation: process, placement: worker}", env={"CLOCHE_ISOLATION": "microvm"}) as host:
+            self.check_wall(host, "microvm")
+
+    def test_it_says_that_a_process_stands(self):
         with serve({"CLOCHE_ISOLATION": "microvm"}, "--isolation", "process") as host:
             self.check_wall(host, "process")
         with serve({"CLOCHE_ISOLATION": "process"}) as host:
             self.check_wall(host, "process")
         with serve_agent("{isolation: process}", env={"CLOCHE_ISOLATION": ""}) as host:
             self.check_wall(host, "process")
-        with serve_agent("{isolation: process, placement: worker}", env={"CLOCHE_ISOLATION": "microvm"}) as host:
-            self.check_wall(host, "microvm")
 
     def test_the_embedding_example(self):
         env = {"CLOCHE_SCRIPT": str(EXAMPLE / "offline.yaml"), "PORT": "0",
                "CLOCHE_IMAGE": str(BUILD / "python.image")}
-        with Host(str(BUILD / "examples" / "embed"), env=env) as host:
+        with Host(str(BUILD / "examples" / "embed"), *["process"][:PROCESS], env=env) as host:
             self.check_example(host.ask(QUESTION))
+            self.assertEqual(host.request("/readiness")[1]["isolation"], "process" if PROCESS else "microvm")
 
     def test_the_figures_come_from_the_tools(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -29,7 +29,7 @@ esac
 
 [ $# -gt 0 ] || set -- *.test.mjs model-server/*.test.mjs clients/*.test.mjs
 hypervisor=yes
-../../tools/hypervisor.sh || hypervisor=
+[ "${CLOCHE_ISOLATION:-}" = process ] || ../../tools/hypervisor.sh || hypervisor=
 skipped=0
 files=
 for file; do
