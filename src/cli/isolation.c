@@ -1,5 +1,7 @@
-/* isolation.c - the option --isolation, and what the environment says beside it. */
+/* isolation.c - the options --isolation, with what the environment says beside it, and --jail. */
 #include "cli/isolation.h"
+
+#include <string.h>
 
 #include "cli/cli.h"
 
@@ -23,4 +25,14 @@ int clo_cli_isolation(const char *command, const char *word, struct clo_isolatio
         return CLI_OK;
     choice->by = OPTION;
     return clo_cli_isolation_option(command, word, &choice->isolation);
+}
+
+int clo_cli_jail(const char *command, const char *word, enum clo_jail *jail)
+{
+    if (!word)
+        return CLI_OK;
+    if (strcmp(word, "best") != 0 && strcmp(word, "strict") != 0)
+        return clo_cli_usage(command, "--jail \"%s\" is neither best nor strict", word);
+    *jail = strcmp(word, "strict") == 0 ? CLO_JAIL_STRICT : CLO_JAIL_BEST;
+    return CLI_OK;
 }

@@ -46,6 +46,8 @@ static const char help[] =
     "                      process, which protect from less); else $CLOCHE_ISOLATION\n"
     "  --placement WHERE   where the sandbox lives: thread (this process; the default of microvm) or\n"
     "                      worker (a process of its own, as serve has them; always with process)\n"
+    "  --jail LEVEL        of a worker: best: the layers that this machine allows; strict: all of them or\n"
+    "                      no run (best)\n"
     "  --image FILE        the image (else $CLOCHE_IMAGE, else python.image beside the program)\n"
     "\n"
     "Durations: 200ms, 5s, 2m. Sizes: 64MiB, 1GiB.\n"
@@ -70,8 +72,9 @@ struct wanted {
     size_t library_count;
     struct clo_limits limits;
     struct clo_isolation_choice isolation;
-    const char *placement_word; /* as given; NULL: not */
+    const char *placement_word, *jail_word; /* as given; NULL: not */
     enum clo_placement placement;
+    enum clo_jail jail;
     bool json;
 };
 
@@ -101,6 +104,12 @@ static int settle_place(struct wanted *wanted, const char *isolation)
             "--placement=thread with process isolation (%s): nothing would stand between code that gets out of WebAssembly and this process; write --placement=worker, or leave it out",
             wanted->isolation.by);
     wanted->placement = process || (place && !thread) ? CLO_PLACEMENT_WORKER : CLO_PLACEMENT_THREAD;
+    if (clo_cli_jail("run", wanted->jail_word, &wanted->jail))
+        return CLI_USAGE;
+    if (wanted->jail == CLO_JAIL_STRICT && wanted->placement == CLO_PLACEMENT_THREAD)
+        return clo_cli_usage(
+            "run",
+            "--jail=strict without a worker: the jail is around a process of the sandbox's own; write --placement=worker");
     return CLI_OK;
 }
 
@@ -116,6 +125,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         {"isolation", required_argument, NULL, 'I'},
         {"placement", required_argument, NULL, 'w'},
         {"worker", no_argument, NULL, 'W'}, /* as it was called before */
+        {"jail", required_argument, NULL, 'J'},
         {"image", required_argument, NULL, 'i'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -128,6 +138,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         case 'j': wanted->json = true; break;
         case 'I': isolation = optarg; break;
         case 'w': wanted->placement_word = optarg; break;
+        case 'J': wanted->jail_word = optarg; break;
         case 'W': return clo_cli_usage("run", "--worker is called --placement=worker now");
         case 'i': wanted->image = optarg; break;
         case 'l':
@@ -278,6 +289,7 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
             .tool_count = box.tool_count,
             .placement = wanted->placement,
             .isolation = wanted->isolation.isolation,
+            .jail = wanted->jail,
         };
         status = clo_sandbox_create(&sandbox, &config, error);
     }

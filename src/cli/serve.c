@@ -179,9 +179,8 @@ int clo_cli_serve(int argc, char **argv)
             choice.isolation = &isolation;
             break;
         case 'j':
-            if (strcmp(optarg, "best") != 0 && strcmp(optarg, "strict") != 0)
-                return clo_cli_usage("serve", "--jail \"%s\" is neither best nor strict", optarg);
-            jail = strcmp(optarg, "strict") == 0 ? CLO_JAIL_STRICT : CLO_JAIL_BEST;
+            if (clo_cli_jail("serve", optarg, &jail))
+                return CLI_USAGE;
             choice.jail = &jail;
             break;
         case 'm':

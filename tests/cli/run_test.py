@@ -481,6 +481,14 @@ class Usage(unittest.TestCase):
                 self.assertIn(f"--placement=thread with process isolation ({by}): nothing would stand between", done.stderr)
                 self.assertIn("write --placement=worker, or leave it out", done.stderr)
 
+    def test_a_jail_is_around_a_process(self):
+        for words, say in ((["--jail=some"], '--jail "some" is neither best nor strict'),
+                           (["--isolation=microvm", "--jail=strict"], "--jail=strict without a worker"),
+                           (["--isolation=microvm", "--jail", "strict", "--placement=thread"], "--placement=worker")):
+            done = cloche("run", *words, "-c", "1")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(say, done.stderr)
+
     def test_missing_things_are_named(self):
         for words, say in ((["run", "/nowhere.py"], "/nowhere.py"),
                            (["run", "--tools", "/nowhere.so", "-c", "1"], "/nowhere.so")):

@@ -343,9 +343,25 @@ class Serve(unittest.TestCase):
         self.assertNotEqual(strict.returncode, 0)
         self.assertRegex(strict.stderr, "the jail around worker processes lacks: .*user")
         self.assertIn("jail: best", strict.stderr)
-        with Host(*words, "best", agent) as host:
-            self.assertRegex(host.said(), "jail around worker processes: (?!user)")
-            self.check_example(host.ask(QUESTION))
+        for isolation in ["microvm"] * (not PROCESS) + ["process"]:
+            with Host(*words, "best", "--isolation", isolation, agent) as host:
+                self.assertRegex(host.said(), "jail around worker processes: (?!user)")
+                # where the jail is a part of the wall, what it lacks is said
+                missing = r"cloche: not allowed on this machine: user\S*.*; code that gets out of WebAssembly"
+                self.assertEqual(bool(re.search(missing, host.said())), isolation == "process", host.said())
+                self.check_example(host.ask(QUESTION))
+
+        def say(*command):
+            return subprocess.run([*words[:-4], *command], capture_output=True, text=True, env=CLEAN, timeout=GENEROUS)
+        run = ["run", "--isolation=process", "-c", "print(1)"]
+        self.assertEqual(say(*run).stdout, "1\n")
+        done = say("run", "--jail=strict", *run[1:])
+        self.assertEqual((done.returncode, done.stdout), (126, ""))
+        self.assertRegex(done.stderr, "the jail around worker processes lacks: .*user")
+        done = say("doctor", "--isolation=process")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^weaker +jail .*\n +Not allowed here: user")
+        self.assertIn("Code that gets out of WebAssembly would find that much less in its way.", done.stdout)
 
     def test_it_stops_on_sigterm(self):
         host = serve()
