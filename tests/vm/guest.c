@@ -139,7 +139,7 @@ __attribute__((used)) void guest_boot(void)
     if (grow(CLO_REGION_LINEAR, 0x20000) || grow(CLO_REGION_LINEAR, GUEST_LINEAR) ||
         grow(CLO_REGION_HEAP, GUEST_HEAP))
         end(CLO_OP_EXIT, 90);
-    for (uint64_t at = 4096; at < 0x200000; at += 12288)
+    for (uint64_t at = GUEST_WORD; at < 0x200000; at += 12288)
         *(volatile uint64_t *)at = at * 3;
     *(volatile uint32_t *)(uintptr_t)GUEST_INTERRUPT_B = 1;
     *(volatile uint64_t *)(CLO_HEAP_VA + 8) = 0xabcdef;
@@ -230,7 +230,8 @@ static void dirty(uint64_t what, uint64_t seed)
     if (what & DIRTY_BASES)
         __asm__ volatile("wrfsbase %0; wrgsbase %0" : : "r"(0x12340000ull));
     __asm__ volatile("mov %0, %%ds; mov %1, %%es" : : "r"(0), "r"(0x23));
-    if (!(what & DIRTY_BASES)) /* a selector that is loaded takes the base with it */
+    if (!(what &
+          (DIRTY_BASES | DIRTY_NO_THREAD))) /* a selector that is loaded takes the base with it */
         __asm__ volatile("mov %0, %%fs; mov %0, %%gs" : : "r"(0));
     __asm__ volatile("mov $-1, %%rbx; mov $-1, %%r8; mov $-1, %%r15" : : : "rbx", "r8", "r15");
 }
@@ -288,12 +289,10 @@ static void scribble(uint64_t seed, uint64_t count)
 {
     struct {
         uint64_t start, size;
-    } areas[] = {{0, GUEST_LINEAR},
-                 {CLO_HEAP_VA, GUEST_HEAP},
-                 {(uint64_t)data_block, sizeof data_block},
-                 {(uint64_t)bss_block, sizeof bss_block},
-                 {CLO_STACK_VA, CLO_STACK_SIZE - 8192},
-                 {CLO_WINDOW_VA + 4096, CLO_WINDOW_SIZE - 4096}};
+    } areas[] = {
+        {GUEST_FIRST, GUEST_LINEAR - GUEST_FIRST}, {CLO_HEAP_VA, GUEST_HEAP},
+        {(uint64_t)data_block, sizeof data_block}, {(uint64_t)bss_block, sizeof bss_block},
+        {CLO_STACK_VA, CLO_STACK_SIZE - 8192},     {CLO_WINDOW_VA + 4096, CLO_WINDOW_SIZE - 4096}};
     uint64_t state = seed | 1;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t which = next_random(&state) % 6;
@@ -324,8 +323,10 @@ static void bad(uint64_t what, uint64_t address)
         __asm__ volatile("rep outsw" : "+S"(from) : "d"(CLO_PORT_CALL), "c"(4) : "memory");
         break;
     }
-    case BAD_SYSCALL: __asm__ volatile("syscall" : : : "rcx", "r11", "memory"); break;
-    case BAD_INT80: __asm__ volatile("int $0x80"); break;
+    case BAD_SYSCALL:
+        __asm__ volatile("syscall" : "=a"(value) : "a"(39) : "rcx", "r11", "memory");
+        break;
+    case BAD_INT80: __asm__ volatile("int $0x80" : "=a"(value) : "a"(20) : "memory"); break;
     case BAD_INT3: __asm__ volatile("int3"); break;
     case BAD_INT1: __asm__ volatile(".byte 0xf1"); break;
     case BAD_STEP:

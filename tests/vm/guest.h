@@ -11,8 +11,11 @@
 #define GUEST_HEAP 0x20000ull
 #define GUEST_BSS_SIZE 0x900000ull /* more than what stays resident between runs */
 #define GUEST_RUNTIME "Test guest 1.0"
-#define GUEST_INTERRUPT_A 64u /* stores: 7 to A; 0x100 is or-ed into B, which holds 1 */
-#define GUEST_INTERRUPT_B 68u
+#define GUEST_FIRST                                                                                \
+    65536ull /* lowest address that it uses: below there is nothing without a hypervisor */
+#define GUEST_INTERRUPT_A 65600u /* stores: 7 to A; 0x100 is or-ed into B, which holds 1 */
+#define GUEST_INTERRUPT_B 65604u
+#define GUEST_WORD 69632u /* it writes three times this to here while it boots */
 
 enum guest_op {
     GUEST_ECHO = 1,   /* result is a */
@@ -42,6 +45,8 @@ enum guest_dirty {
     DIRTY_BASES = 1, /* FS's and GS's too, where GUEST_STATE reads them with this as its a */
     DIRTY_KEYS = 2,  /* GUEST_LEAVE: deny all access by protection keys, where there are any, and
                         load SS right before the host call */
+    DIRTY_NO_THREAD =
+        4, /* neither selectors nor bases of FS and GS: they are the host's thread's */
 };
 
 enum guest_bad {
@@ -57,8 +62,8 @@ enum guest_bad {
     BAD_IN,
     BAD_WIDE, /* outw to the host call's port */
     BAD_STRING,
-    BAD_SYSCALL,
-    BAD_INT80,
+    BAD_SYSCALL, /* getpid; the result is 0x600d plus its answer */
+    BAD_INT80,   /* likewise, by the 32-bit way */
     BAD_INT3,
     BAD_INT1,
     BAD_STEP,  /* TF */

@@ -9,6 +9,7 @@
 
 struct clo_image *harness_image[2];
 const char *harness_elf;
+enum clo_isolation harness_isolation;
 char harness_folder[] = "/tmp/cloche-vm-test-XXXXXX";
 static char image_path[64];
 
@@ -16,6 +17,23 @@ static void give_up(const char *what, const struct clo_error *error)
 {
     fprintf(stderr, "%s: %s (%s)\n", what, error->message, error->hint);
     exit(1);
+}
+
+static void choose_isolation(void)
+{
+    const char *name = getenv("CLOCHE_TEST_ISOLATION");
+    if (name && strcmp(name, clo_isolation_name(CLO_ISOLATION_PROCESS)) == 0)
+        harness_isolation = CLO_ISOLATION_PROCESS;
+    else if (name && *name && strcmp(name, clo_isolation_name(CLO_ISOLATION_MICROVM)) != 0) {
+        fprintf(stderr, "CLOCHE_TEST_ISOLATION is '%s': microvm or process\n", name);
+        exit(2);
+    }
+}
+
+void harness_only(enum clo_isolation isolation)
+{
+    if (harness_isolation != isolation)
+        skip();
 }
 
 void harness_begin(int argc, char **argv)
@@ -26,7 +44,8 @@ void harness_begin(int argc, char **argv)
         exit(2);
     }
     harness_elf = argv[1];
-    if (clo_kvm_probe(&error)) {
+    choose_isolation();
+    if (harness_isolation == CLO_ISOLATION_MICROVM && clo_kvm_probe(&error)) {
         printf("SKIP: %s (%s): THESE TESTS DID NOT RUN\n", error.message, error.hint);
         exit(77);
     }
@@ -35,7 +54,7 @@ void harness_begin(int argc, char **argv)
         exit(1);
     }
     snprintf(image_path, sizeof image_path, "%s/test.image", harness_folder);
-    if (clo_image_build(harness_elf, image_path, "0123456789abcdef", CLO_ISOLATION_MICROVM, &error))
+    if (clo_image_build(harness_elf, image_path, "0123456789abcdef", harness_isolation, &error))
         give_up("building the image", &error);
     if (clo_image_open(&harness_image[0], image_path, CLO_IMAGE_MAP, &error) ||
         clo_image_open(&harness_image[1], image_path, CLO_IMAGE_COPY, &error))
@@ -68,11 +87,14 @@ bool harness_is_emulated(void)
 
 struct clo_vm *harness_vm_of(const struct clo_image *image, const struct clo_vm_config *config)
 {
-    struct clo_vm_config usual = {.memory_limit = 64 * MIB};
+    struct clo_vm_config wanted = {.memory_limit = 64 * MIB};
     struct clo_vm *vm;
     struct clo_error error;
-    if (clo_vm_create(&vm, image, config ? config : &usual, &error))
-        fail_msg("creating a micro-VM: %s", error.message);
+    if (config)
+        wanted = *config;
+    wanted.isolation = harness_isolation;
+    if (clo_vm_create(&vm, image, &wanted, &error))
+        fail_msg("creating a guest: %s", error.message);
     return vm;
 }
 

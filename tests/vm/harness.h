@@ -1,7 +1,8 @@
-/* harness.h - for tests on the real /dev/kvm: an image of the tests' guest, and commands to it.
+/* harness.h - an image of the tests' guest, and commands to it: in micro-VMs on the real /dev/kvm, or
+ * with $CLOCHE_TEST_ISOLATION "process" by process isolation, one guest at a time.
  *
- * A test program calls harness_begin first in main: without /dev/kvm it prints SKIP and leaves with
- * code 77, which Meson reports as skipped. */
+ * A test program calls harness_begin first in main: without /dev/kvm, where it is needed, it prints
+ * SKIP and leaves with code 77, which Meson reports as skipped. */
 #ifndef TESTS_VM_HARNESS_H
 #define TESTS_VM_HARNESS_H
 
@@ -21,6 +22,10 @@
 extern struct clo_image *harness_image[2]; /* opened as CLO_IMAGE_MAP and as CLO_IMAGE_COPY */
 extern const char *harness_elf;            /* the guest, from the command line */
 extern char harness_folder[];              /* temporary */
+extern enum clo_isolation harness_isolation;
+
+/* For cases of one wall alone: under the other they are skipped. */
+void harness_only(enum clo_isolation isolation);
 
 /* Build and open the images; the only argument is the guest's ELF file. */
 void harness_begin(int argc, char **argv);
@@ -33,7 +38,8 @@ unsigned harness_rounds(unsigned rounds);
 /* Is this processor QEMU's, which lacks some of what real ones check? */
 bool harness_is_emulated(void);
 
-struct clo_vm *harness_vm(const struct clo_vm_config *config); /* from the mapped image */
+/* Of harness_isolation, whatever the configuration says; from the mapped image. */
+struct clo_vm *harness_vm(const struct clo_vm_config *config);
 struct clo_vm *harness_vm_of(const struct clo_image *image, const struct clo_vm_config *config);
 
 void harness_command(struct clo_vm *vm, uint32_t op, uint64_t a, uint64_t b, uint64_t c);
@@ -43,8 +49,9 @@ struct clo_vm_exit harness_go(struct clo_vm *vm);
 uint64_t harness_run(struct clo_vm *vm, uint32_t op, uint64_t a, uint64_t b, uint64_t c);
 void harness_restore(struct clo_vm *vm);
 
-/* compare.c: compare everything with a fresh micro-VM of the same image; the number of pages and
- * state words that differ, 0 when clean. Says where on stderr. */
+/* compare.c: compare everything with a fresh guest of the same image; the number of pages and state
+ * words that differ, 0 when clean. Says where on stderr. By process isolation there is no second
+ * guest: memory is compared with the image, and registers are loaded anew at each start. */
 size_t clo_vm_compare(struct clo_vm *vm);
 
 /* state_compare.c: words of the two vCPUs' state that differ; says which on stderr. */
