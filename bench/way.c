@@ -16,7 +16,7 @@
 #include "sandbox/config.h"
 #include "sandbox/worker_client.h"
 
-enum { WARM_UP = 300, ROUNDS = 5000, WORKERS = 200, CALLS = 20, KINDS = 4 };
+enum { WARM_UP = 300, ROUNDS = 5000, WORKERS = 200, CALLS = 20, KINDS = 6 };
 
 static const char *const CALL_CODE = "import time\n"
                                      "call_tool('echo', text='x')\n"
@@ -88,21 +88,32 @@ static double one(const struct subject *subject, const char *code, bool inside)
 
 static void runs(struct clo_image *image, int rounds)
 {
-    static const char *const names[KINDS] = {"in process", "worker", "pool in process",
-                                             "pool of workers"};
+    static const struct {
+        const char *name;
+        enum clo_placement placement;
+        enum clo_isolation isolation;
+        bool pooled;
+    } kinds[KINDS] = {
+        {"in process", CLO_PLACEMENT_THREAD, CLO_ISOLATION_MICROVM, false},
+        {"worker", CLO_PLACEMENT_WORKER, CLO_ISOLATION_MICROVM, false},
+        {"worker, by process isolation", CLO_PLACEMENT_WORKER, CLO_ISOLATION_PROCESS, false},
+        {"pool in process", CLO_PLACEMENT_THREAD, CLO_ISOLATION_MICROVM, true},
+        {"pool of workers", CLO_PLACEMENT_WORKER, CLO_ISOLATION_MICROVM, true},
+        {"pool, by process isolation", CLO_PLACEMENT_WORKER, CLO_ISOLATION_PROCESS, true},
+    };
     struct subject subjects[KINDS];
     struct clo_error error;
     for (int i = 0; i < KINDS; i++) {
         struct clo_sandbox_config config = {.image = image,
                                             .tools = &tool,
                                             .tool_count = 1,
-                                            .placement = i % 2 ? CLO_PLACEMENT_WORKER
-                                                               : CLO_PLACEMENT_THREAD};
-        subjects[i] = (struct subject){.name = names[i],
+                                            .placement = kinds[i].placement,
+                                            .isolation = kinds[i].isolation};
+        subjects[i] = (struct subject){.name = kinds[i].name,
                                        .runs = calloc((size_t)rounds, sizeof(double)),
                                        .calls = calloc((size_t)rounds, sizeof(double))};
-        must(i < 2 ? clo_sandbox_create(&subjects[i].sandbox, &config, &error)
-                   : clo_pool_create(&subjects[i].pool, &config, 1, &error),
+        must(kinds[i].pooled ? clo_pool_create(&subjects[i].pool, &config, 1, &error)
+                             : clo_sandbox_create(&subjects[i].sandbox, &config, &error),
              &error);
     }
     for (int round = -WARM_UP; round < rounds; round++) {
@@ -126,9 +137,10 @@ static void runs(struct clo_image *image, int rounds)
     }
 }
 
-static void first_results(struct clo_image *image, int count)
+static void first_results(struct clo_image *image, enum clo_isolation isolation, int count)
 {
-    struct clo_sandbox_config config = {.image = image, .placement = CLO_PLACEMENT_WORKER};
+    struct clo_sandbox_config config = {
+        .image = image, .placement = CLO_PLACEMENT_WORKER, .isolation = isolation};
     double *samples = calloc((size_t)count, sizeof *samples);
     struct clo_error error;
     for (int i = 0; i < count; i++) {
@@ -143,9 +155,10 @@ static void first_results(struct clo_image *image, int count)
     free(samples);
 }
 
-static void workers(struct clo_image *image, int count)
+static void workers(struct clo_image *image, enum clo_isolation isolation, int count)
 {
-    struct clo_sandbox_config wanted = {.image = image, .placement = CLO_PLACEMENT_WORKER};
+    struct clo_sandbox_config wanted = {
+        .image = image, .placement = CLO_PLACEMENT_WORKER, .isolation = isolation};
     struct clo_config config = {0};
     struct clo_zygote *zygote;
     struct clo_error error;
@@ -183,8 +196,12 @@ int main(int argc, char **argv)
     if (strcmp(argv[2], "runs") == 0)
         runs(image, count > 0 ? count : ROUNDS);
     else {
-        workers(image, count > 0 ? count : WORKERS);
-        first_results(image, count > 0 ? count : WORKERS);
+        for (int i = 0; i < 2; i++) {
+            enum clo_isolation isolation = i ? CLO_ISOLATION_PROCESS : CLO_ISOLATION_MICROVM;
+            printf("isolation %s\n", clo_isolation_name(isolation));
+            workers(image, isolation, count > 0 ? count : WORKERS);
+            first_results(image, isolation, count > 0 ? count : WORKERS);
+        }
     }
     clo_image_close(image);
     return 0;

@@ -26,6 +26,8 @@ enum {
     CLO_BOOTSTRAP_END
 };
 
+struct clo_runner;
+
 struct clo_bootstrap {
     const struct clo_image *image;
     enum clo_isolation isolation;
@@ -41,5 +43,9 @@ int clo_bootstrap_write(const struct clo_bootstrap *bootstrap, int *fd, struct c
 /* In the zygote, once: adopt the descriptors (the words' is closed). What *bootstrap points to
  * stays for the life of the process. */
 int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error);
+
+/* In the zygote or a worker: make what the bootstrap says. Errors: clo_vm_create's. */
+int clo_bootstrap_map(const struct clo_bootstrap *bootstrap, struct clo_runner **runner,
+                      struct clo_error *error);
 
 #endif

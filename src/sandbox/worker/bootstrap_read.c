@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sandbox/run/runner.h"
 #include "sandbox/worker/bootstrap_head.h"
 #include "vm/vm.h"
 
@@ -50,4 +51,11 @@ int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error)
                                         .manifest = words + head->path_length,
                                         .manifest_length = head->manifest_length};
     return 0;
+}
+
+int clo_bootstrap_map(const struct clo_bootstrap *bootstrap, struct clo_runner **runner,
+                      struct clo_error *error)
+{
+    return clo_runner_create(runner, bootstrap->image, bootstrap->isolation, bootstrap->memory,
+                             bootstrap->manifest, bootstrap->manifest_length, error);
 }

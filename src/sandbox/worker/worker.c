@@ -159,11 +159,10 @@ static void begin(struct worker *worker, const struct clo_jail_shared *shared, u
     int status = clo_vm_prepare(bootstrap->isolation, NULL,
                                 &error); /* opens what lies in /proc: before the door shuts */
     clo_jail_enter(shared, bootstrap->memory + CLO_WORKER_MEMORY,
-                   clo_vm_reserves(bootstrap->isolation), &layers);
+                   worker->runner ? 0 : clo_vm_reserves(bootstrap->isolation), &layers);
     if (!status)
-        status = clo_runner_create(&worker->runner, bootstrap->image, bootstrap->isolation,
-                                   bootstrap->memory, bootstrap->manifest,
-                                   bootstrap->manifest_length, &error);
+        status = worker->runner ? clo_runner_inherit(worker->runner, &error)
+                                : clo_bootstrap_map(bootstrap, &worker->runner, &error);
     if (!status)
         status = clo_runner_prime(worker->runner, &error);
     if (!status)
@@ -189,8 +188,8 @@ static void warm(struct worker *worker)
 }
 
 _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
-                               const struct clo_jail_shared *shared, int socket, pid_t zygote,
-                               unsigned layers)
+                               const struct clo_jail_shared *shared, struct clo_runner *mapped,
+                               int socket, pid_t zygote, unsigned layers)
 {
     static struct worker worker;
     prctl(PR_SET_NAME, "cloche-worker");
@@ -200,6 +199,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
         leave();
     listen_for_cancel();
     worker.bootstrap = bootstrap;
+    worker.runner = mapped;
     clo_frame_socket_open(&worker.frames, socket, CLO_TO_WORKER);
     begin(&worker, shared, layers);
     warm(&worker);

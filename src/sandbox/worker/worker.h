@@ -20,6 +20,7 @@
 
 #include <sys/types.h>
 
+#include "sandbox/run/runner.h"
 #include "sandbox/worker/bootstrap.h"
 #include "sandbox/worker/jail.h"
 
@@ -27,9 +28,9 @@
 #define CLO_WORKER_CANCEL SIGUSR1
 
 /* What a fork of the zygote does until its socket closes. `layers`: of the jail, put up by the
- * fork itself. */
+ * fork itself. `mapped`: a guest by process isolation from clo_bootstrap_map in the zygote, or NULL. */
 _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
-                               const struct clo_jail_shared *shared, int socket, pid_t zygote,
-                               unsigned layers);
+                               const struct clo_jail_shared *shared, struct clo_runner *mapped,
+                               int socket, pid_t zygote, unsigned layers);
 
 #endif

@@ -33,14 +33,14 @@ static void reset_signals(void)
 }
 
 static void fork_worker(const struct clo_bootstrap *bootstrap, const struct clo_jail_shared *shared,
-                        int socket)
+                        struct clo_runner *mapped, int socket)
 {
     pid_t self = getpid();
     unsigned layers;
     pid_t pid = clo_jail_fork(shared, &layers);
     if (pid == 0) {
         close(CLO_BOOTSTRAP_CONTROL);
-        clo_worker_main(bootstrap, shared, socket, self, layers);
+        clo_worker_main(bootstrap, shared, mapped, socket, self, layers);
     }
     int problem = pid < 0 ? errno : 0;
     close(socket);
@@ -68,11 +68,16 @@ int main(void)
     clo_jail_drop_user();
     clo_jail_share(&shared, bootstrap.isolation);
     clo_proc_adopt(shared.proc);
+    /* A micro-VM is its process's own. A guest by process isolation is not: mapped here, and never
+     * run. Where that fails a worker tries for itself, and says why. */
+    struct clo_runner *mapped = NULL;
+    if (bootstrap.isolation == CLO_ISOLATION_PROCESS)
+        (void)clo_bootstrap_map(&bootstrap, &mapped, NULL);
     for (;;) {
         int nothing, socket;
         if (clo_fd_pass_receive(CLO_BOOTSTRAP_CONTROL, &nothing, &socket) < 0)
             return 0; /* the program is gone, or has had enough */
         if (socket >= 0)
-            fork_worker(&bootstrap, &shared, socket);
+            fork_worker(&bootstrap, &shared, mapped, socket);
     }
 }

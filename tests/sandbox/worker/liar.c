@@ -237,10 +237,12 @@ static void lie_in_frames(const char *lie)
 }
 
 _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
-                               const struct clo_jail_shared *shared, int socket, pid_t zygote,
-                               unsigned layers)
+                               const struct clo_jail_shared *shared, struct clo_runner *mapped,
+                               int socket, pid_t zygote, unsigned layers)
 {
+    (void)bootstrap;
     (void)shared;
+    (void)mapped;
     (void)zygote;
     (void)layers;
     clo_frame_socket_open(&frames, socket, CLO_TO_WORKER);
