@@ -57,12 +57,12 @@ def cases(build, folder, module, name="", share="1/1", env=None):
         yield f"{module} {name} {share}: exit status {status}, {len(rows)} cases", "failed", said
 
 
-def counted(name, words, timeout=1800):
+def counted(name, words, timeout=1800, env=None):
     """A script that ends with the line `NAME: N passed, N failed, N skipped`. Its lines that begin
     with `NAME: ` are shown as they come."""
     lines, end = [], re.compile(rf"{name}: (\d+) passed, (\d+) failed, (\d+) skipped$")
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True) as script:
+                          stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True, env={**os.environ, **(env or {})}) as script:
         timer = threading.Timer(timeout, os.killpg, [script.pid, signal.SIGKILL])
         timer.start()
         for line in script.stdout:

@@ -283,7 +283,7 @@ class Reach(unittest.TestCase):
 
     def test_a_file_of_serve(self):
         self.assertEqual(self.suites("src/serve/router.c") - {"harness"},
-                         {"unit and vm", "cli", "end to end", "sanitizers", "clang", "lint"})
+                         {"unit and vm", "cli", "end to end", "process", "sanitizers", "clang", "lint"})
         reached = self.reached("src/serve/store/store.c")
         self.assertIn("unit and vm: store", reached)
         self.assertIn("sanitizers: history", reached)
@@ -294,8 +294,8 @@ class Reach(unittest.TestCase):
         self.assertEqual(self.reached("docs/security.md"), {"lint: docs"})
 
     def test_the_micro_vm(self):
-        self.assertLessEqual({"unit and vm", "cli", "end to end", "hostile", "clean", "cpython", "wasm", "hw",
-                              "sanitizers", "clang", "lint"}, self.suites("src/vm/restore.c"))
+        self.assertLessEqual({"unit and vm", "cli", "end to end", "hostile", "clean", "process", "cpython", "wasm",
+                              "hw", "sanitizers", "clang", "lint"}, self.suites("src/vm/restore.c"))
         self.assertFalse({"unit and vm: request", "unit and vm: yaml"} & self.reached("src/vm/restore.c"))
 
     def test_what_runs_in_the_guest(self):
@@ -303,9 +303,9 @@ class Reach(unittest.TestCase):
                                        if "the image's inputs" in manifest})
 
     def test_data_and_scripts_of_tests(self):
-        self.assertEqual(self.suites("tests/cpython/expected.txt"), {"cpython"})
+        self.assertEqual(self.suites("tests/cpython/expected.txt"), {"cpython", "process"})
         self.assertEqual(self.suites("tests/hostile/files_symlinks.py") - {"lint"},
-                         {"hostile", "hw", "clean", "unit and vm", "sanitizers", "clang"})
+                         {"hostile", "hw", "clean", "process", "unit and vm", "sanitizers", "clang"})
         self.assertEqual(self.reached("tests/run.py"), {*self.manifests})
 
     def test_worker_processes_are_part_of_what_runs_them(self):

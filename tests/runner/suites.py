@@ -12,6 +12,7 @@ from .schedule import ALL, PROCESSOR, Part
 
 SANITIZE = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "halt_on_error=1"}
+PROCESS = {"CLOCHE_ISOLATION": "process"}  # in place of a micro-VM
 MANY = {"CLOCHE_TEST_SHARE": "1000"}  # per cent of the rounds that some tests repeat
 # Programs that a test opens or starts, besides those that its command line names.
 OPENS = {"plugin": [f"tests/plugin_{name}.so" for name in
@@ -68,18 +69,19 @@ class Suites:
     def _shares(self, name, of):
         return [f"{name} {number + 1}/{of}" for number in range(of)]
 
+    RUN = {"commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True}
+    SCRIPTS = {"commands": ["run"], "image": True, "places": ["tests/scripts/"]}
+    SERVE = {"commands": ["serve", "run"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
+             "places": ["examples/"]}
+
     def cli(self):
         tools = ["examples/example_tools.so"]
-        yield from self._cases("cli", "run_test", [*self._shares("Run", 3), "Usage"],
-                               {"commands": ["run", "serve", "image", "doctor"], "programs": tools, "image": True})
+        yield from self._cases("cli", "run_test", [*self._shares("Run", 3), "Usage"], self.RUN)
         yield from self._cases("cli", "image_test", ["Image", "Doctor", "NoHypervisor"],
                                {"commands": ["run", "serve", "image", "doctor"], "image": True,
                                 "places": ["examples/", "tools/hypervisor.sh"]})
-        yield from self._cases("cli", "scripts_test", [""],
-                               {"commands": ["run"], "image": True, "places": ["tests/scripts/"]}, slots=PROCESSOR)
-        yield from self._cases("cli", "serve_test", self._shares("Serve", 4),
-                               {"commands": ["serve", "run"], "programs": [*tools, "examples/embed"], "image": True,
-                                "places": ["examples/"]})
+        yield from self._cases("cli", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR)
+        yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
         yield from self._cases("cli", "install_test", [""],
                                {"commands": ["run", "serve", "image", "doctor"], "image": True, "programs": tools,
                                 "places": ["examples/", "include/", "docs/man/", "tools/install_image.sh", "meson.build",
@@ -129,10 +131,27 @@ class Suites:
         for name in ("rounds", "restore", "sandbox", "jail"):
             yield Part("clean", f"{name}, by the fallback", lambda name=name: fallback(name), self.needs(tests[name]))
 
+    def process(self):
+        """By process isolation what the other suites play in micro-VMs, and clean state with more rounds."""
+        names = [*self._shares("Alone", 6), "Source"]
+        yield from self._cases("process", "hostile_test", names, self.HOSTILE, env=PROCESS)
+        yield from self._cases("process", "hostile_test", self._shares("Together", 2), self.HOSTILE, slots=PROCESSOR,
+                               env={**PROCESS, **MANY})
+        yield from self._cases("process", "run_test", self._shares("Run", 3), self.RUN, env=PROCESS)
+        yield from self._cases("process", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR, env=PROCESS)
+        yield from self._cases("process", "serve_test", self._shares("Serve", 4), self.SERVE, env=PROCESS)
+        for test in self.tests():
+            if test["name"].endswith(", process"):
+                yield Part("process", test["name"], lambda test=test: play.cmocka(
+                    test, self.build, {**MANY, "CLOCHE_SCAN_FALLBACK": "1"}), self.needs(test), slots=PROCESSOR)
+        yield Part("process", "cpython", lambda: play.counted(
+            "cpython", ["tests/cpython/run.py", "--build", self.build], env=PROCESS), self.CPYTHON, slots=ALL)
+
+    CPYTHON = {"places": ["tests/cpython/"], "commands": ["run"], "programs": ["tests/cpython_files.so"], "image": True}
+
     def cpython(self):
         yield Part("cpython", "all", lambda: play.counted("cpython", ["tests/cpython/run.py", "--build", self.build]),
-                   {"places": ["tests/cpython/"], "commands": ["run"], "programs": ["tests/cpython_files.so"],
-                    "image": True}, slots=ALL)
+                   self.CPYTHON, slots=ALL)
 
     def wasm(self):
         yield Part("wasm", "all", lambda: play.counted("wasm", ["tests/wasm/run.py", "--build", self.build]),
@@ -225,5 +244,5 @@ class Suites:
         yield Part("faults", "all", lambda: play.counted("faults", words, timeout=7200), None, slots=ALL)
 
     QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
-    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "clean", "cpython", "wasm", "hw", "reproducible",
-           "sanitizers", "clang", "lint", "fuzz", "faults")
+    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "clean", "process", "cpython", "wasm", "hw",
+           "reproducible", "sanitizers", "clang", "lint", "fuzz", "faults")
