@@ -135,14 +135,21 @@ int main(int argc, char **argv)
     struct clo_sandbox_config here = {.image = image, .placement = CLO_PLACEMENT_THREAD};
     struct clo_sandbox_config worker = {.image = image, .placement = CLO_PLACEMENT_WORKER};
 
+    struct clo_sandbox_config process = {
+        .image = image, .placement = CLO_PLACEMENT_WORKER, .isolation = CLO_ISOLATION_PROCESS};
+
     cold(&here, "creation to first printed result");
     cold(&worker, "creation to first printed result, worker process");
+    cold(&process, "creation to first printed result, process isolation");
     warm(&here, "restore and run print(1)", "print(1)");
     warm(&worker, "restore and run print(1), worker process", "print(1)");
+    warm(&process, "restore and run print(1), process isolation", "print(1)");
     warm(&here, "restore and run print(sum(range(1000)))", "print(sum(range(1000)))");
     warm(&here, "restore and run json, re, statistics", JSON_CODE);
+    warm(&process, "restore and run json, re, statistics, process isolation", JSON_CODE);
     tool_calls(here, "call_tool, C tool in process");
     tool_calls(worker, "call_tool, C tool through a worker process");
+    tool_calls(process, "call_tool, C tool by process isolation");
     clo_image_close(image);
     return 0;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Measure Cloche on this machine: `make bench`.
 
-Everything is timed in one run; ratios are taken side by side, the two sides in turn. Writes
-results.md (a table), results.json and results.svg (a plot) into bench/results/.
+Everything is timed in one run; ratios are taken side by side, the sides in turn. Monty, a Python subset with a
+process for its wall, is taken from PyPI and measured before and after ours; without a network it is left out,
+which is said. Writes results.md (a table), results.json and results.svg (a plot) into bench/results/.
 """
 
 import argparse
@@ -16,6 +17,9 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+import environments  # noqa: E402
+
 ROUNDS = 7  # of each CPU-bound script, both sides in turn; the best counts
 PROCESSES = 40  # whole-process runs of each side
 NATIVE = "/usr/bin/python3"  # Debian's own, not another that PATH may find first
@@ -25,7 +29,8 @@ TARGETS = {
     "restore and run print(1)": 100,
     "call_tool, C tool in process": 50,
     "CPU-bound scripts against python3, geomean": 1.3,
-    "whole process against python3 -c": 0.8,
+    "whole process against python3 -c": 0.6,
+    "process isolation through a worker against Monty's clean session": 1.5,
 }
 
 FOOTER = """
@@ -39,15 +44,46 @@ print(_best * 1000)
 """
 
 
-def inside(build):
-    words = [f"{build}/bench/measure", f"{build}/python.image"]
+def inside(words):
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             row = json.loads(line)
             print(f"  {row['name']}: {row['median']:.1f} {row['unit']} (p99 {row['p99']:.1f})", flush=True)
             yield row
     if process.returncode:
-        sys.exit("bench: measure failed")
+        sys.exit(f"bench: {words[0]} failed")
+
+
+def monty():
+    """The command that measures Monty, or nothing."""
+    place = environments.place_of(HERE / "monty")
+    try:
+        environments.install(HERE / "monty", place)
+    except environments.NoNetwork:
+        print("bench: NO NETWORK: MONTY IS NOT MEASURED")
+        return None
+    return [str(place / "bin" / "python"), str(HERE / "monty" / "measure.py")]
+
+
+def both(before, after):
+    """Of two runs of the same rows the mean of each."""
+    again = {row["name"]: row for row in after}
+    return [{**row, **{key: (row[key] + again[row["name"]][key]) / 2 for key in ("median", "p99")}} for row in before]
+
+
+def measured(build):
+    peer = monty()
+    before = list(inside(peer)) if peer else []
+    rows = list(inside([f"{build}/bench/walls", f"{build}/python.image", f"{build}/tests/test_guest"]))
+    rows += inside([f"{build}/bench/measure", f"{build}/python.image"])
+    return rows + (both(before, inside(peer)) if peer else [])
+
+
+def against_monty(rows):
+    """Process isolation through a worker over Monty's clean session; None where there is none."""
+    times = {row["name"]: row["median"] for row in rows}
+    theirs = times.get("Monty: clean session, print(1)")
+    return theirs and times["restore and run print(1), process isolation"] / theirs
 
 
 def milliseconds(words, code):
@@ -58,13 +94,16 @@ def milliseconds(words, code):
 
 
 def scripts(build):
-    guest = [f"{build}/cloche", "run", "--time", "120s", "--cpu-time", "120s", "-"]
+    guest = [f"{build}/cloche", "run", "--time", "120s", "--cpu-time", "120s"]
+    sides = [*guest, "-"], [*guest, "--isolation=process", "-"], [NATIVE, "-S", "-"]
     for path in sorted((HERE / "scripts").glob("*.py")):
         code = path.read_text() + FOOTER
-        pairs = [(milliseconds(guest, code), milliseconds([NATIVE, "-S", "-"], code)) for _ in range(ROUNDS)]
-        ours, native = (min(side) for side in zip(*pairs))
-        print(f"  {path.stem}: {ours:.1f} ms, python3 {native:.1f} ms, ratio {ours / native:.2f}", flush=True)
-        yield {"name": path.stem, "guest_ms": ours, "native_ms": native, "ratio": ours / native}
+        rounds = [[milliseconds(side, code) for side in sides] for _ in range(ROUNDS)]
+        ours, process, native = (min(side) for side in zip(*rounds))
+        print(f"  {path.stem}: {ours:.1f} ms, by process isolation {process:.1f} ms, python3 {native:.1f} ms, "
+              f"ratios {ours / native:.2f} and {process / native:.2f}", flush=True)
+        yield {"name": path.stem, "guest_ms": ours, "process_ms": process, "native_ms": native,
+               "ratio": ours / native, "process_ratio": process / native}
 
 
 def wall(words):
@@ -74,13 +113,17 @@ def wall(words):
 
 
 def whole_process(build):
-    ours, native = [f"{build}/cloche", "run", "-c", "print(1)"], [NATIVE, "-c", "print(1)"]
-    wall(ours), wall(native)
-    pairs = [(wall(ours), wall(native)) for _ in range(PROCESSES)]
-    a, b = (statistics.median(side) for side in zip(*pairs))
-    ratio = statistics.median(x / y for x, y in pairs)
-    print(f"  cloche run -c 'print(1)': {a:.2f} ms, python3 -c 'print(1)': {b:.2f} ms, ratio {ratio:.2f}")
-    return {"cloche_ms": a, "python3_ms": b, "ratio": ratio}
+    ours = [f"{build}/cloche", "run", "-c", "print(1)"]
+    sides = ours, [*ours, "--isolation=process"], [NATIVE, "-c", "print(1)"]
+    for words in sides:
+        wall(words)
+    rounds = [[wall(words) for words in sides] for _ in range(PROCESSES)]
+    a, process, b = (statistics.median(side) for side in zip(*rounds))
+    ratio = statistics.median(x / y for x, _, y in rounds)
+    process_ratio = statistics.median(x / y for _, x, y in rounds)
+    print(f"  cloche run -c 'print(1)': {a:.2f} ms, by process isolation {process:.2f} ms, "
+          f"python3 -c 'print(1)': {b:.2f} ms, ratios {ratio:.2f} and {process_ratio:.2f}")
+    return {"cloche_ms": a, "process_ms": process, "python3_ms": b, "ratio": ratio, "process_ratio": process_ratio}
 
 
 def verdict(name, value):
@@ -99,8 +142,14 @@ def table(rows, cpu, geomean, process):
     lines.append(f"| `cloche run -c 'print(1)'` {name} | {process['ratio']:.2f} × "
                  f"({process['cloche_ms']:.1f} against {process['python3_ms']:.1f} ms) | | "
                  f"{verdict(name, process['ratio'])} |")
-    lines += ["", "| script | in the sandbox, ms | python3, ms | ratio |", "|---|---|---|---|"]
-    lines += [f"| {c['name']} | {c['guest_ms']:.1f} | {c['native_ms']:.1f} | {c['ratio']:.2f} |" for c in cpu]
+    lines.append(f"| the same by process isolation | {process['process_ratio']:.2f} × ({process['process_ms']:.1f} ms) | | |")
+    name, ratio = "process isolation through a worker against Monty's clean session", against_monty(rows)
+    if ratio:
+        lines.append(f"| {name} | {ratio:.2f} × | | {verdict(name, ratio)} |")
+    lines += ["", "| script | in a micro-VM, ms | by process isolation, ms | python3, ms | ratio | ratio, process |",
+              "|---|---|---|---|---|---|"]
+    lines += [f"| {c['name']} | {c['guest_ms']:.1f} | {c['process_ms']:.1f} | {c['native_ms']:.1f} | {c['ratio']:.2f} "
+              f"| {c['process_ratio']:.2f} |" for c in cpu]
     return "\n".join(lines) + "\n"
 
 
@@ -139,7 +188,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
 
     print("from the inside:")
-    rows = list(inside(arguments.build))
+    rows = measured(arguments.build)
     print("whole process:")
     process = whole_process(arguments.build)
     print("CPU-bound scripts:")

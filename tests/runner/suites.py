@@ -20,7 +20,7 @@ OPENS = {"plugin": [f"tests/plugin_{name}.so" for name in
 # Programs that take more than they wait.
 SLOTS = {"starved": ALL,  # it takes its processor away from itself, and has three seconds left
          "bombs": PROCESSOR, "rounds": PROCESSOR, "clean": PROCESSOR, "number": PROCESSOR}
-E2E = ["tests/e2e/", "examples/"]
+E2E = ["tests/e2e/", "tests/environments.py", "examples/"]
 
 
 class Suites:

@@ -10,15 +10,10 @@ Ends with one line: `clients: N passed, N failed, N skipped`.
 """
 
 import argparse
-import fcntl
-import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,19 +21,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 import hypervisor  # noqa: E402
+from environments import NoNetwork, install, place_of  # noqa: E402
 
-PYTHON = "/usr/bin/python3"
 AT_ONCE = 2
 TIMEOUT = 300  # seconds for one client, which should have given up before
-NO_NETWORK = re.compile(r"NewConnectionError|NameResolutionError|ConnectTimeoutError|Network is unreachable|"
-                        r"Temporary failure in name resolution|Connection refused")
 # Nothing is asked for, and nothing told, anywhere but at the server under test.
 QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_AGENTS_DISABLE_TRACING": "1",
          "LANGSMITH_TRACING": "false"}
-
-
-class NoNetwork(Exception):
-    pass
 
 
 def say(text):
@@ -56,44 +45,6 @@ def install_node():
         raise NoNetwork(done.stdout)
     if done.returncode:
         raise RuntimeError(done.stdout)
-
-
-def place_of(folder):
-    """Where the environment of a folder is, or shall be: another for other requirements and other Pythons."""
-    version = run([PYTHON, "-c", "import sys; print(sys.version, sys.platform)"]).stdout
-    key = hashlib.sha256(version.encode() + (folder / "requirements.txt").read_bytes()).hexdigest()[:16]
-    cache = Path(os.environ.get("CLOCHE_CACHE") or Path.home() / ".cache" / "cloche").resolve()
-    return cache / "clients" / f"{folder.name}-{key}"
-
-
-def install_into(folder, place):
-    done = run([PYTHON, "-m", "venv", place])
-    if done.returncode:
-        raise RuntimeError(f"{PYTHON} makes no virtual environment; tools/deps.sh test installs what it "
-                           f"needs: {done.stdout}")
-    done = run([place / "bin" / "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--no-compile",
-                "--only-binary", ":all:", "-r", folder / "requirements.txt"])
-    if done.returncode:
-        raise NoNetwork(done.stdout) if NO_NETWORK.search(done.stdout) else RuntimeError(done.stdout)
-
-
-def install(folder, place):
-    """As a whole or not at all: it gets its name when it is complete. Only pip, which is not needed
-    again, knows the other one."""
-    if place.exists():
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{place}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be installing the same
-        if place.exists():
-            return
-        for left in place.parent.glob(place.name + ".new.*"):  # by a run that was killed
-            shutil.rmtree(left)
-        start = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=place.name + ".new.") as outer:
-            install_into(folder, Path(outer, "place"))
-            Path(outer, "place").rename(place)
-    say(f"{folder.name} installed in {time.monotonic() - start:.0f} s")
 
 
 def play(script, place, build, only):
@@ -123,7 +74,7 @@ def scripts(part):
 def prepare(files):
     places = {script.parent: place_of(script.parent) for script in files}
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        jobs = [threads.submit(install_node), *(threads.submit(install, *one) for one in places.items())]
+        jobs = [threads.submit(install_node), *(threads.submit(install, *one, say) for one in places.items())]
         for job in jobs:
             job.result()
     return places
