@@ -297,7 +297,7 @@ static int parse(int argc, char **argv, const char **image, struct clo_isolation
 int clo_cli_doctor(int argc, char **argv)
 {
     const char *image = NULL;
-    struct clo_isolation_choice choice;
+    struct clo_isolation_choice choice = {0};
     int status = parse(argc, argv, &image, &choice);
     if (status)
         return status;

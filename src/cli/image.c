@@ -65,7 +65,7 @@ static int build(int argc, char **argv)
     }
     if (optind + 2 != argc)
         return clo_cli_usage("image", "build takes an ELF file and the image file to write");
-    struct clo_isolation_choice choice;
+    struct clo_isolation_choice choice = {0};
     if (clo_cli_isolation("image", isolation, &choice))
         return CLI_USAGE;
     struct clo_error error;

@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 from hypervisor import HIDING, WITHOUT, needs_hypervisor, present
-from serve_test import Host, answer
+from serve_test import CLEAN, Host, answer
 
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
 CLOCHE = str(BUILD / "cloche")
@@ -161,6 +162,29 @@ class NoHypervisor(unittest.TestCase):
         with Host(*WITHOUT, CLOCHE, "serve", "--isolation=process", "--port", "0", EXAMPLE) as host:
             self.assertEqual(host.request("/readiness"), (200, {"status": "healthy", "isolation": "process"}))
             self.assertIn("499500", answer(host.ask("Run\n```python\nprint(sum(range(1000)))\n```")))
+
+    @unittest.skipUnless(os.path.exists(IMAGE), f"NO IMAGE AT {IMAGE}")
+    def test_the_demo_takes_what_there_is_and_says_so(self):
+        with socket.socket() as free:  # nobody else's in the next second
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        because = "process, as there is no usable /dev/kvm here."
+        for hide, environment, says in ((WITHOUT, {"CLOCHE_ISOLATION": ""}, because),
+                                        (WITHOUT, {"CLOCHE_ISOLATION": "auto"}, because),
+                                        ([], {"CLOCHE_ISOLATION": "process"}, "process, by CLOCHE_ISOLATION."),
+                                        *([([], {"CLOCHE_ISOLATION": "auto"}, "microvm.")] if present() else [])):
+            done = subprocess.run(
+                [*hide, "tools/demo.sh", str(BUILD.resolve())], capture_output=True, text=True, timeout=120, cwd=ROOT,
+                env={**CLEAN, "PORT": port, "CLOCHE_EXAMPLE_TOOLS": str(BUILD.resolve() / "examples/example_tools.so"),
+                     **environment})
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn(f"Isolation: {says} ", done.stdout)
+            self.assertIn(f"cloche: isolation: {says.partition(',')[0].rstrip('.')}: ", done.stdout)
+            self.assertTrue(done.stdout.endswith("status: completed\n"), done.stdout)
+        done = subprocess.run([*WITHOUT, "tools/demo.sh", str(BUILD.resolve())], capture_output=True, text=True, timeout=120,
+                              cwd=ROOT, env={**CLEAN, "PORT": port, "CLOCHE_ISOLATION": "microvm"})
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("No Hypervisor was found for Sandbox", done.stderr)
 
 
 if __name__ == "__main__":
