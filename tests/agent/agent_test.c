@@ -1,6 +1,7 @@
 /* agent_test.c - whole turns: prepared replies of a model server, real runs in real sandboxes.
  *
- * Needs /dev/kvm and an image ($CLOCHE_IMAGE, or python.image of the build); skipped without. */
+ * Needs an image ($CLOCHE_IMAGE, or python.image of the build); skipped without. Played in micro-VMs;
+ * without /dev/kvm, or with CLOCHE_ISOLATION=process, by process isolation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -37,6 +38,7 @@
 #define SKIPPED 77 /* exit status: this machine cannot run it */
 
 static char image[4096];
+static enum clo_isolation wall; /* around the code of all tests but those that choose their own */
 
 /* Calls of tools so far. */
 static atomic_uint added, met;
@@ -77,8 +79,7 @@ static const struct clo_tool tools[] = {
     {.name = "meet", .description = "Wait for another call of it.", .call = meet},
 };
 
-/* The image beside the program under test, unless the environment names one. Is it there, and a
- * hypervisor? */
+/* The image beside the program under test, unless the environment names one. Is it there? */
 static bool find_image(void)
 {
     const char *named = getenv("CLOCHE_IMAGE");
@@ -88,7 +89,7 @@ static bool find_image(void)
     for (int up = 0; up < 2 && strrchr(self, '/'); up++)
         *strrchr(self, '/') = '\0';
     snprintf(image, sizeof image, "%s%s", named ? named : self, named ? "" : "/python.image");
-    return access(image, R_OK) == 0 && clo_kvm_probe(NULL) == 0;
+    return access(image, R_OK) == 0;
 }
 
 struct stage {
@@ -113,8 +114,24 @@ static void sink(void *context, const struct clo_item_event *event)
         json_array_append(stage->seen, (json_t *)event->item);
 }
 
+/* The wall of CLOCHE_ISOLATION, which the agent's files then take too, else what the machine has. */
+static void find_wall(void)
+{
+    const char *chosen = getenv("CLOCHE_ISOLATION");
+    bool process = chosen && *chosen ? strcmp(chosen, "process") == 0 : clo_kvm_probe(NULL) != 0;
+    wall = process ? CLO_ISOLATION_PROCESS : CLO_ISOLATION_MICROVM;
+    setenv("CLOCHE_ISOLATION", clo_isolation_name(wall), 1);
+    fprintf(stderr, "turns are played by %s isolation\n", clo_isolation_name(wall));
+}
+
+static enum clo_placement placement_for(enum clo_isolation isolation)
+{
+    return isolation == CLO_ISOLATION_PROCESS ? CLO_PLACEMENT_WORKER : CLO_PLACEMENT_THREAD;
+}
+
 /* An agent whose model is a chat server with these replies, asked "q". */
-static void play(struct stage *stage, const struct act *acts, size_t count, unsigned iterations)
+static void play_behind(struct stage *stage, const struct act *acts, size_t count,
+                        unsigned iterations, enum clo_isolation isolation)
 {
     char url[64];
     server_start(&stage->server, acts, count);
@@ -126,6 +143,8 @@ static void play(struct stage *stage, const struct act *acts, size_t count, unsi
         .tools = tools,
         .tool_count = sizeof tools / sizeof *tools,
         .image = image,
+        .isolation = isolation,
+        .placement = placement_for(isolation),
         .sandboxes = 4,
         .max_iterations = iterations,
     };
@@ -142,6 +161,11 @@ static void play(struct stage *stage, const struct act *acts, size_t count, unsi
     stage->ms = (clo_monotonic_ns() - start) / 1000000;
     assert_int_equal(json_array_size(input), 1); /* the caller's history is the caller's */
     json_decref(input);
+}
+
+static void play(struct stage *stage, const struct act *acts, size_t count, unsigned iterations)
+{
+    play_behind(stage, acts, count, iterations, wall);
 }
 
 static const char *output_of(const struct stage *stage, const char *call_id)
@@ -188,6 +212,26 @@ static void check_logged(const struct stage *stage, const char *part)
 {
     assert_non_null(stage->log.data); /* NULL when there was no memory for the first item */
     assert_non_null(strstr(stage->log.data, part));
+}
+
+/* The model is told nothing of it: what it may do is the same. */
+static void the_result_says_which_wall_stood(void **state)
+{
+    (void)state;
+    static const struct act acts[] = {{EVENTS RUN("0", "a", "print(6 * 7)") END}, {SAY("42!")}};
+    static const struct act no_code[] = {{SAY("Hello.")}};
+    static const enum clo_isolation walls[] = {CLO_ISOLATION_PROCESS, CLO_ISOLATION_MICROVM};
+    for (int i = 0; i < (wall == CLO_ISOLATION_PROCESS ? 1 : 2); i++) {
+        struct stage stage = {0}, idle = {0};
+        play_behind(&stage, acts, 2, 0, walls[i]);
+        assert_int_equal(clo_agent_isolation(stage.agent), walls[i]);
+        assert_string_equal(stage.result.isolation, clo_isolation_name(walls[i]));
+        assert_string_equal(output_of(&stage, "a"), "stdout (3 bytes):\n42\n");
+        finish(&stage);
+        play_behind(&idle, no_code, 1, 0, walls[i]);
+        assert_null(idle.result.isolation);
+        finish(&idle);
+    }
 }
 
 static void code_runs_and_the_model_sees_it(void **state)
@@ -469,8 +513,12 @@ static void a_question_gets_its_answer(void **state)
     (void)state;
     unsetenv("OPENAI_API_KEY");
     unsetenv("OPENAI_BASE_URL");
-    struct clo_agent_config config = {
-        .image = image, .tools = tools, .tool_count = 1, .sandboxes = 1};
+    struct clo_agent_config config = {.image = image,
+                                      .isolation = wall,
+                                      .placement = placement_for(wall),
+                                      .tools = tools,
+                                      .tool_count = 1,
+                                      .sandboxes = 1};
     struct clo_agent *agent;
     struct clo_error error;
     char *answer;
@@ -560,6 +608,7 @@ static void a_file_makes_an_agent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests_of_turns[] = {
+        cmocka_unit_test(the_result_says_which_wall_stood),
         cmocka_unit_test(code_runs_and_the_model_sees_it),
         cmocka_unit_test(exceptions_are_told_to_the_model),
         cmocka_unit_test(calls_of_a_batch_run_at_once_and_answer_in_order),
@@ -578,8 +627,9 @@ int main(void)
         cmocka_unit_test(a_file_makes_an_agent),
     };
     if (!find_image()) {
-        fprintf(stderr, "SKIP: NO IMAGE AT %s, OR NO /dev/kvm: TURNS ARE NOT TESTED\n", image);
+        fprintf(stderr, "SKIP: NO IMAGE AT %s: TURNS ARE NOT TESTED\n", image);
         return SKIPPED;
     }
+    find_wall();
     return cmocka_run_group_tests(tests_of_turns, NULL, NULL);
 }
