@@ -45,7 +45,7 @@ def first(path, pattern):
 
 def kvm_flavour():
     """The modules that serve /dev/kvm and how they are set, or that there is none."""
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if not hypervisor.present():
         return "none"
     settings = sorted(Path("/sys/module").glob("kvm*/parameters/*"))
     modules = sorted(path.name for path in Path("/sys/module").glob("kvm*"))

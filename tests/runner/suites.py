@@ -71,15 +71,18 @@ class Suites:
 
     RUN = {"commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True}
     SCRIPTS = {"commands": ["run"], "image": True, "places": ["tests/scripts/"]}
-    SERVE = {"commands": ["serve", "run"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
+    SERVE = {"commands": ["serve", "run", "doctor"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
              "places": ["examples/"]}
+
+    IMAGE = {"commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True,
+             "places": ["examples/", "tools/hypervisor.sh", "tools/isolation.sh", "tools/demo.sh",
+                        "tests/cli/serve_test.py"]}
 
     def cli(self):
         tools = ["examples/example_tools.so"]
         yield from self._cases("cli", "run_test", [*self._shares("Run", 3), "Usage"], self.RUN)
         yield from self._cases("cli", "image_test", ["Image", "Doctor", "NoHypervisor"],
-                               {"commands": ["run", "serve", "image", "doctor"], "image": True,
-                                "places": ["examples/", "tools/hypervisor.sh"]})
+                               self.IMAGE)
         yield from self._cases("cli", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR)
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
         yield from self._cases("cli", "install_test", [""],
@@ -140,7 +143,10 @@ class Suites:
         yield from self._cases("process", "run_test", self._shares("Run", 3), self.RUN, env=PROCESS)
         yield from self._cases("process", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR, env=PROCESS)
         yield from self._cases("process", "serve_test", self._shares("Serve", 4), self.SERVE, env=PROCESS)
+        yield from self._cases("process", "image_test", ["Image", "Doctor"], self.IMAGE, env=PROCESS)
         for test in self.tests():
+            if test["name"] == "agent":
+                yield Part("process", "agent", lambda test=test: play.cmocka(test, self.build, PROCESS), self.needs(test))
             if test["name"].endswith(", process"):
                 yield Part("process", test["name"], lambda test=test: play.cmocka(
                     test, self.build, {**MANY, "CLOCHE_SCAN_FALLBACK": "1"}), self.needs(test), slots=PROCESSOR)
@@ -174,7 +180,7 @@ class Suites:
     def reproducible(self):
         yield Part("reproducible", "all", lambda: play.counted(
             "reproducible", ["tests/image/reproducible.sh", self.build], timeout=5400),
-                   {"places": ["tests/image/reproducible.sh", "tools/hypervisor.sh", "tools/image/", "guests/python/",
+                   {"places": ["tests/image/reproducible.sh", "tools/hypervisor.sh", "tools/isolation.sh", "tools/image/", "guests/python/",
                                "src/guest/", "src/abi/"], "commands": ["image"],
                     "values": {"the image's inputs": lambda: output("tools/image/inputs.sh")}, "image": True,
                     "packages": ("build", "image")}, slots=PROCESSOR)
