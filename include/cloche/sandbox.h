@@ -192,6 +192,12 @@ CLO_API CLO_MUST_USE int clo_sandbox_create(struct clo_sandbox **sandbox,
                                             struct clo_error *error);
 CLO_API void clo_sandbox_destroy(struct clo_sandbox *sandbox);
 
+/* The layers of the jail that this machine did not allow around the sandbox's worker: "user, net";
+ * "" if all are in force, or there is no worker. */
+#define CLO_JAIL_TEXT_MAX 128
+CLO_API void clo_sandbox_jail_missing(const struct clo_sandbox *sandbox,
+                                      char text[CLO_JAIL_TEXT_MAX]);
+
 /* Run code to its end. 0: it ran, and *result says how it went (an exception or a limit is a
  * result, not an error). Negative: it could not be run; *result is NULL. */
 CLO_API CLO_MUST_USE int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
@@ -206,7 +212,6 @@ CLO_API CLO_MUST_USE int clo_pool_create(struct clo_pool **pool,
 CLO_API void clo_pool_destroy(struct clo_pool *pool); /* waits for runs in progress */
 
 /* The layers in force around the pool's workers: "user, pid, net, ipc, files, …", or "none". */
-#define CLO_JAIL_TEXT_MAX 128
 CLO_API void clo_pool_jail(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX]);
 
 /* The layers that this machine did not allow, likewise; "" if all are in force. */

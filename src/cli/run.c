@@ -47,7 +47,7 @@ static const char help[] =
     "  --placement WHERE   where the sandbox lives: thread (this process; the default of microvm) or\n"
     "                      worker (a process of its own, as serve has them; always with process)\n"
     "  --jail LEVEL        of a worker: best: the layers that this machine allows; strict: all of them or\n"
-    "                      no run (best)\n"
+    "                      no run (best; by process isolation what is missing is then said)\n"
     "  --image FILE        the image (else $CLOCHE_IMAGE, else python.image beside the program)\n"
     "\n"
     "Durations: 200ms, 5s, 2m. Sizes: 64MiB, 1GiB.\n"
@@ -268,6 +268,21 @@ static ptrdiff_t take_input(void *context, char *buffer, size_t capacity, uint64
     return length > 0 ? length : 0;
 }
 
+/* By process isolation the jail is what holds: that a part of it is missing is not passed over,
+ * unless somebody said that he accepts it. */
+static void say_missing(const struct wanted *wanted, const struct clo_sandbox *sandbox)
+{
+    char missing[CLO_JAIL_TEXT_MAX];
+    clo_sandbox_jail_missing(sandbox, missing);
+    if (!missing[0] || wanted->jail_word || wanted->isolation.isolation != CLO_ISOLATION_PROCESS)
+        return;
+    fprintf(
+        stderr,
+        "cloche: process isolation without these layers of the jail, which this machine does not "
+        "allow: %s (--jail=best accepts that, --jail=strict refuses)\n",
+        missing);
+}
+
 static int execute(const struct wanted *wanted, const struct clo_buffer *code,
                    struct clo_run_result **result, struct clo_error *error)
 {
@@ -294,6 +309,7 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
         status = clo_sandbox_create(&sandbox, &config, error);
     }
     if (!status) {
+        say_missing(wanted, sandbox);
         struct clo_run run = {
             .code = code->data ? code->data : "",
             .code_length = code->length,

@@ -7,6 +7,7 @@
 #include "sandbox/backend.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/worker/jail.h"
 
 struct clo_sandbox {
     struct clo_config config;
@@ -61,6 +62,14 @@ void clo_sandbox_destroy(struct clo_sandbox *sandbox)
         clo_memory_budget_release(sandbox->held);
     clo_config_close(&sandbox->config);
     free(sandbox);
+}
+
+void clo_sandbox_jail_missing(const struct clo_sandbox *sandbox, char text[CLO_JAIL_TEXT_MAX])
+{
+    unsigned missing = CLO_JAIL_ALL & ~clo_backend_layers(sandbox->backend);
+    text[0] = '\0';
+    if (missing && sandbox->config.placement == CLO_PLACEMENT_WORKER)
+        clo_jail_describe(missing, text);
 }
 
 int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,

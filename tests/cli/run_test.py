@@ -489,6 +489,22 @@ class Usage(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn(say, done.stderr)
 
+    @unittest.skipUnless(subprocess.run(["unshare", "-U", "-r", "true"], capture_output=True).returncode == 0,
+                         "THIS USER MAY MAKE NO USER NAMESPACE IN WHICH TO FORBID THEM")
+    def test_process_isolation_with_less_of_a_jail_says_so(self):
+        forbid = ["unshare", "-U", "-r", "sh", "-c", 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"', "sh"]
+
+        def run(*words):
+            return subprocess.run([*forbid, BUILD / "cloche", "run", "--isolation=process", *words, "-c", "print(1)"],
+                                  capture_output=True, text=True, timeout=60)
+        done = run()
+        self.assertEqual((done.returncode, done.stdout), (0, "1\n"))
+        self.assertRegex(done.stderr, r"^cloche: process isolation without these layers of the jail, .*: user \(")
+        self.assertEqual(run("--jail=best").stderr, "")
+        done = run("--jail=strict")
+        self.assertEqual((done.returncode, done.stdout), (126, ""))
+        self.assertIn("lacks: user", done.stderr)
+
     def test_missing_things_are_named(self):
         for words, say in ((["run", "/nowhere.py"], "/nowhere.py"),
                            (["run", "--tools", "/nowhere.so", "-c", "1"], "/nowhere.so")):
