@@ -67,8 +67,10 @@ void clo_alarm_destroy(struct clo_vm *vm)
 static void kick_self(struct clo_vm *vm)
 {
     const struct itimerspec now = {.it_value.tv_nsec = 1};
-    if (vm->config.isolation == CLO_ISOLATION_PROCESS)
-        (void)timer_settime(vm->timers[TIMER_WALL], 0, &now, NULL);
+    if (vm->config.isolation != CLO_ISOLATION_PROCESS)
+        return;
+    atomic_store(&vm->alarm_at, 0); /* whatever stood there is gone: who is kicked sets it anew */
+    (void)timer_settime(vm->timers[TIMER_WALL], 0, &now, NULL);
 }
 
 void clo_vm_kick(struct clo_vm *vm)
@@ -119,13 +121,15 @@ int clo_alarm_init(struct clo_vm *vm, struct clo_error *error)
     vm->owner = (pid_t)syscall(SYS_gettid);
     vm->timer_made[TIMER_WALL] = vm->timer_made[TIMER_CPU] = false;
     vm->timer_set[TIMER_WALL] = vm->timer_set[TIMER_CPU] = false;
+    atomic_store(&vm->alarm_at, 0);
     if (vm->config.isolation == CLO_ISOLATION_PROCESS) /* signals come while the guest runs */
         return make_timer(vm, TIMER_WALL, error);
     clo_alarm_mask(SIG_UNBLOCK);
     return 0;
 }
 
-static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error *error)
+static int set_timer_to(struct clo_vm *vm, int which, int flags, uint64_t ns,
+                        struct clo_error *error)
 {
     if (!ns && !vm->timer_set[which])
         return 0;
@@ -133,16 +137,35 @@ static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error
     if (status)
         return status;
     struct itimerspec spec = {.it_value = clo_timespec(ns)};
-    if (timer_settime(vm->timers[which], 0, &spec, NULL))
+    if (timer_settime(vm->timers[which], flags, &spec, NULL))
         return clo_fail_errno(error, CLO_ESYSTEM, "setting a timer");
     vm->timer_set[which] = ns != 0;
     return 0;
+}
+
+static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error *error)
+{
+    return set_timer_to(vm, which, 0, ns, error);
+}
+
+int clo_vm_alarm_by(struct clo_vm *vm, uint64_t now_ns, uint64_t at_ns, struct clo_error *error)
+{
+    uint64_t standing = atomic_load(&vm->alarm_at);
+    if (standing > now_ns && standing <= at_ns)
+        return 0;
+    int status = set_timer(vm, TIMER_CPU, 0, error);
+    if (!status)
+        status = set_timer_to(vm, TIMER_WALL, TIMER_ABSTIME, at_ns, error);
+    if (!status)
+        atomic_store(&vm->alarm_at, at_ns);
+    return status;
 }
 
 int clo_vm_alarm(struct clo_vm *vm, uint64_t wall_ns, uint64_t cpu_ns, struct clo_error *error)
 {
     /* Stop the old ones and forget what they did before new ones start: their signals are taken by
      * this very thread, at the end of the call that stops them. */
+    atomic_store(&vm->alarm_at, 0);
     int status = set_timer(vm, TIMER_WALL, 0, error);
     if (!status)
         status = set_timer(vm, TIMER_CPU, 0, error);

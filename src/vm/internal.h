@@ -159,6 +159,8 @@ struct clo_vm {
     size_t used_call, used_reply;
 
     atomic_int kicked, alarmed;
+    _Atomic uint64_t
+        alarm_at; /* by clo_vm_alarm_by: when, on the monotonic clock; 0: none stands */
     bool timer_made[2], timer_set[2];
     timer_t timers[2];
 };

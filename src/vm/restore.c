@@ -138,7 +138,7 @@ int clo_vm_restore(struct clo_vm *vm, size_t *pages, struct clo_error *error)
         return clo_fail(error, CLO_EINVALID, "a one-shot micro-VM cannot be restored");
     if (vm->spent)
         return clo_fail(error, CLO_EINVALID, "a micro-VM cannot be restored after a fault");
-    int status = clo_vm_alarm(vm, 0, 0, error);
+    int status = atomic_load(&vm->alarm_at) ? 0 : clo_vm_alarm(vm, 0, 0, error);
     if (!status)
         status = restore_memory(vm, &written, error);
     if (!status && vm->used)

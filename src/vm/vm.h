@@ -85,6 +85,12 @@ void clo_vm_kick(struct clo_vm *vm);
  * of processor time; 0: no such alarm. Replaces the alarm before it; 28-65 us late here. */
 int clo_vm_alarm(struct clo_vm *vm, uint64_t wall_ns, uint64_t cpu_ns, struct clo_error *error);
 
+/* Kick by itself at `at_ns` of the monotonic clock at the latest. One that stands from before and
+ * comes sooner is left as it is, over restores and starts, too: who is kicked before it is time sets
+ * the next. So runs that end early set no timer. `now_ns`: that clock's time. clo_vm_alarm takes its
+ * place. */
+int clo_vm_alarm_by(struct clo_vm *vm, uint64_t now_ns, uint64_t at_ns, struct clo_error *error);
+
 /* Bring memory and state back to the image's, for the next run. After a fault or violation, or with
  * one_shot: CLO_EINVALID. *pages, if not NULL: pages written back. */
 int clo_vm_restore(struct clo_vm *vm, size_t *pages, struct clo_error *error);

@@ -209,6 +209,45 @@ static void a_stale_alarm_does_not_hit_the_next_run(void **state)
     clo_vm_destroy(vm);
 }
 
+static void spin_until(struct clo_vm *vm, uint64_t start, uint64_t ns)
+{
+    harness_command(vm, GUEST_SPIN, 0, 0, 0);
+    expect_kicked(vm);
+    assert_in_range(clo_monotonic_ns() - start, ns, ns + 5000000000);
+    harness_restore(vm);
+}
+
+static void an_alarm_stands_until_one_must_come_sooner(void **state)
+{
+    (void)state;
+    struct clo_vm *vm = harness_vm(NULL);
+    uint64_t start = clo_monotonic_ns();
+    assert_int_equal(clo_vm_alarm_by(vm, start, start + 100000000, NULL), 0);
+    for (int i = 0; i < 3; i++) { /* later ones do not move it, nor do restores */
+        harness_restore(vm);
+        assert_int_equal(harness_run(vm, GUEST_ECHO, 7, 0, 0), 7);
+        uint64_t now = clo_monotonic_ns();
+        assert_int_equal(clo_vm_alarm_by(vm, now, now + 60000000000, NULL), 0);
+    }
+    harness_restore(vm);
+    spin_until(vm, start, 100000000);
+    start = clo_monotonic_ns(); /* it has come: the next is set */
+    assert_int_equal(clo_vm_alarm_by(vm, start, start + 60000000000, NULL), 0);
+    assert_int_equal(clo_vm_alarm_by(vm, start, start + 5000000, NULL), 0);
+    spin_until(vm, start, 5000000);
+    start = clo_monotonic_ns(); /* and it takes the place of one of the other kind, and back */
+    assert_int_equal(clo_vm_alarm(vm, 60000000000, 60000000000, NULL), 0);
+    assert_int_equal(clo_vm_alarm_by(vm, start, start + 5000000, NULL), 0);
+    spin_until(vm, start, 5000000);
+    start = clo_monotonic_ns();
+    assert_int_equal(clo_vm_alarm_by(vm, start, start + 1000000, NULL), 0);
+    assert_int_equal(clo_vm_alarm(vm, 0, 0, NULL), 0);
+    struct timespec pause = {0, 3000000};
+    nanosleep(&pause, NULL);
+    assert_int_equal(harness_run(vm, GUEST_ECHO, 8, 0, 0), 8);
+    clo_vm_destroy(vm);
+}
+
 static void a_kick_before_the_entry_is_not_lost(void **state)
 {
     (void)state;
@@ -407,6 +446,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_alarm_stops_an_endless_loop),
         cmocka_unit_test(a_cpu_alarm_counts_the_guests_time),
         cmocka_unit_test(a_stale_alarm_does_not_hit_the_next_run),
+        cmocka_unit_test(an_alarm_stands_until_one_must_come_sooner),
         cmocka_unit_test(a_kick_before_the_entry_is_not_lost),
         cmocka_unit_test(kicks_from_another_thread_all_arrive),
         cmocka_unit_test(other_signals_do_not_end_a_run),
