@@ -97,8 +97,11 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_error *error)
 {
     struct run_here here = {.calls = backend->calls, .cancel = run->cancel};
-    struct clo_run_host host = {
-        .answer = answer, .output = output, .cancelled = cancelled, .context = &here};
+    struct clo_run_host host = {.answer = answer,
+                                .output = output,
+                                .cancelled = cancelled,
+                                .context = &here,
+                                .own_thread = backend->config->pooled};
     struct clo_cancel_watch watch = {.wake = kick, .context = backend->runner};
     clo_capture_begin(&here.capture, run, order->limits.output);
     clo_host_calls_begin(here.calls, &order->limits, run->cancel, -1);

@@ -60,6 +60,8 @@ struct clo_run_host {
     void (*flush)(void *context);
     bool (*cancelled)(void *context);
     void *context;
+    /* The thread does nothing but runs: an alarm may stand between them and interrupt what it does. */
+    bool own_thread;
 };
 
 struct clo_order { /* one run, with its limits resolved */

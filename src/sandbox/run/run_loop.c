@@ -10,6 +10,7 @@
 
 #define NS_PER_MS 1000000u
 #define CPU_NOTICE_NS (10u * NS_PER_MS) /* used elsewhere: then the alarm is set anew */
+#define LOOK_MIN_NS NS_PER_MS           /* between two looks at processor time */
 
 /* What an exit leads to: go on (0), the run has ended (1), or a negative status. */
 enum { GO_ON = 0, ENDED = 1 };
@@ -86,6 +87,15 @@ static void write_reply(struct clo_run_loop *run, const struct clo_call_reply *r
     control->reply_length = (uint32_t)reply->data.length;
 }
 
+/* Look again when the next limit can be reached: processor time passes no faster than time. */
+static int set_alarm(struct clo_run_loop *run, uint64_t now, uint64_t cpu_left,
+                     struct clo_error *error)
+{
+    uint64_t look = now + (cpu_left > LOOK_MIN_NS ? cpu_left : LOOK_MIN_NS);
+    run->cpu_armed_ns = run->cpu_elsewhere_ns;
+    return clo_vm_alarm_by(run->vm, now, look < run->deadline_ns ? look : run->deadline_ns, error);
+}
+
 /* Go on until the next limit in time; or it is reached. */
 static int watch_limits(struct clo_run_loop *run, struct clo_error *error)
 {
@@ -96,8 +106,7 @@ static int watch_limits(struct clo_run_loop *run, struct clo_error *error)
     uint64_t cpu_limit = run->order->limits.cpu_ms * NS_PER_MS;
     if (cpu >= cpu_limit)
         return interrupt(run, CLO_LIMIT_CPU, error);
-    run->cpu_armed_ns = run->cpu_elsewhere_ns;
-    return clo_vm_alarm(run->vm, run->deadline_ns - now, cpu_limit - cpu, error);
+    return set_alarm(run, now, cpu_limit - cpu, error);
 }
 
 /* What other threads did for the run, its alarm does not count. */
@@ -348,8 +357,7 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
     run.start_ns = clo_monotonic_ns();
     run.deadline_ns = run.start_ns + limits->wall_ms * NS_PER_MS;
     run.cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    int status =
-        clo_vm_alarm(run.vm, limits->wall_ms * NS_PER_MS, limits->cpu_ms * NS_PER_MS, error);
+    int status = set_alarm(&run, run.start_ns, limits->cpu_ms * NS_PER_MS, error);
     if (status)
         return status;
     clo_vm_start(run.vm);
@@ -362,8 +370,7 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
     }
     clo_output_end(&runner->output);
     fill_usage(&run);
-    int silenced = clo_vm_alarm(run.vm, 0, 0, NULL);
-    if (silenced)
+    if ((run.reached || !host->own_thread) && clo_vm_alarm(run.vm, 0, 0, NULL))
         runner->broken = true; /* its timer could hit a later run */
     return status == ENDED ? 0 : status;
 }

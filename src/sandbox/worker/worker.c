@@ -125,7 +125,8 @@ static void run(struct worker *worker, const struct clo_frame *frame)
                                 .output = output,
                                 .flush = flush,
                                 .cancelled = cancelled,
-                                .context = worker};
+                                .context = worker,
+                                .own_thread = true};
     struct clo_run_result *result = calloc(1, sizeof *result);
     worker->cancelled = false;
     struct clo_frame own = *frame;
