@@ -40,6 +40,7 @@
 #define SLACK_NS (2000ull * NS_PER_MS)   /* beyond wall time and grace, then a worker is killed */
 #define CPU_LOOKS 4 /* times that the account is looked at on the way to its limit */
 #define CPU_LOOK_MIN_NS (10ull * NS_PER_MS)
+#define HOST_GUESS_MOST_NS NS_PER_MS        /* of calls, before this thread's clock is looked at */
 #define CANCEL_LOOK_NS (250ull * NS_PER_MS) /* a run is looked at for its cancellation so often */
 #define EXIT_WORKER 139
 
@@ -62,11 +63,13 @@ struct client_run {
     const struct clo_limits *limits;
     struct clo_capture capture;
     struct clo_run_result *result;
-    uint64_t start_ns, wall_end_ns;     /* wall_end: when the run's time is up */
-    uint64_t calls_end_ns;              /* a call that comes later has the worker killed */
-    uint64_t deadline_ns;               /* when it is killed */
-    uint64_t cpu_look_ns;               /* when to look at its processor time again */
-    uint64_t cpu_start_ns, cpu_host_ns; /* start: the worker's clock; host: on this thread */
+    uint64_t start_ns, wall_end_ns; /* wall_end: when the run's time is up */
+    uint64_t calls_end_ns;          /* a call that comes later has the worker killed */
+    uint64_t deadline_ns;           /* when it is killed */
+    uint64_t cpu_look_ns;           /* when to look at its processor time again */
+    uint64_t cpu_start_ns;          /* of the worker's clock */
+    /* On this thread since the first call: as its clock said last, and what may have come since. */
+    uint64_t host_start_ns, host_known_ns, host_guess_ns;
     bool cancel_seen;
 };
 
@@ -112,7 +115,22 @@ static uint64_t worker_cpu_ns(const struct client_run *run)
 /* What this process did for the run: on this thread and on the tool threads. */
 static uint64_t host_cpu_ns(const struct client_run *run)
 {
-    return run->cpu_host_ns + clo_host_calls_cpu_ns(run->client->calls);
+    return run->host_known_ns + run->host_guess_ns + clo_host_calls_cpu_ns(run->client->calls);
+}
+
+static void look_at_host(struct client_run *run)
+{
+    if (run->host_start_ns)
+        run->host_known_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - run->host_start_ns;
+    run->host_guess_ns = 0;
+}
+
+/* A call took so long: at most so much processor time, and seldom worth a look at the clock. */
+static void count_call(struct client_run *run, uint64_t ns)
+{
+    run->host_guess_ns += ns;
+    if (run->host_guess_ns >= HOST_GUESS_MOST_NS)
+        look_at_host(run);
 }
 
 static uint64_t cpu_limit_ns(const struct client_run *run)
@@ -163,8 +181,9 @@ static bool look_at_cpu(struct client_run *run)
 }
 
 /* The host's own counts in place of what the worker says. */
-static void fill_usage(const struct client_run *run, struct clo_usage *usage)
+static void fill_usage(struct client_run *run, struct clo_usage *usage)
 {
+    look_at_host(run);
     const struct clo_worker_client *client = run->client;
     usage->wall_us = (clo_monotonic_ns() - run->start_ns) / 1000;
     usage->isolation = client->config->isolation;
@@ -367,7 +386,9 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
     struct clo_call call;
     struct clo_error why;
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
-    uint64_t start = clo_monotonic_ns(), cpu_start = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t start = clo_monotonic_ns();
+    if (!run->host_start_ns)
+        run->host_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     if (start > run->calls_end_ns)
         return clo_fail(error, CLO_EGUEST, "it called the host after its time was up");
     int status = clo_frame_read_call(frame, &call, &why);
@@ -376,9 +397,9 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
         status = clo_host_calls_call(client->calls, &call, &reply, &why);
     }
     bool cancelled = clo_cancel_is_set(run->run->cancel);
-    run->cpu_host_ns += clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
-    reply.cpu_ns = host_cpu_ns(run);
     uint64_t now = clo_monotonic_ns();
+    count_call(run, now - start);
+    reply.cpu_ns = host_cpu_ns(run);
     if (reply.on_thread)
         outlast(run, start, now);
     if (reply.cpu_ns >= cpu_limit_ns(run))

@@ -23,6 +23,8 @@ struct clo_runner {
     struct clo_buffer message; /* copy of the guest's; also where the request is built */
     struct clo_call_reply reply;
     struct clo_output_records output;
+    bool has_seed; /* for the next run: drawn when none is in progress */
+    uint8_t seed[sizeof((struct clo_control *)0)->seed];
 };
 
 struct clo_run_loop {

@@ -138,6 +138,14 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     return 0;
 }
 
+static int draw_seed(struct clo_runner *runner)
+{
+    if (!runner->has_seed && getrandom(runner->seed, sizeof runner->seed, 0) != sizeof runner->seed)
+        return -1;
+    runner->has_seed = true;
+    return 0;
+}
+
 static int write_request(struct clo_runner *runner, const struct clo_order *order,
                          struct clo_error *error)
 {
@@ -146,12 +154,12 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
         return status;
     struct clo_vm *vm = runner->vm;
     struct clo_control *control = clo_vm_control(vm);
-    uint8_t seed[sizeof control->seed];
-    if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+    if (draw_seed(runner))
         return clo_fail_errno(error, CLO_ESYSTEM, "getrandom");
     memcpy(clo_vm_reply_area(vm), runner->message.data, runner->message.length);
     clo_vm_used_reply(vm, runner->message.length);
-    memcpy(control->seed, seed, sizeof seed);
+    memcpy(control->seed, runner->seed, sizeof runner->seed);
+    runner->has_seed = false;
     control->request_length = (uint32_t)runner->message.length;
     control->run_flags = (order->write_through ? CLO_OUTPUT_WRITE_THROUGH : 0) |
                          (order->has_input ? CLO_INPUT_PRESENT : 0);
@@ -271,8 +279,14 @@ bool clo_runner_is_broken(const struct clo_runner *runner)
     return runner->broken || !runner->vm;
 }
 
+void clo_runner_rest(struct clo_runner *runner)
+{
+    (void)draw_seed(runner); /* a failure shows in the run */
+}
+
 void clo_runner_settle(struct clo_runner *runner)
 {
+    clo_runner_rest(runner);
     bool fresh = clo_runner_is_broken(runner);
     if (prepare_vm(runner, false, NULL) == 0 && fresh)
         clo_runner_warm(runner);

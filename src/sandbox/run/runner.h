@@ -48,6 +48,9 @@ void clo_runner_warm(struct clo_runner *runner); /* all of them */
  * last is broken. Do not use where a session goes on. */
 void clo_runner_settle(struct clo_runner *runner);
 
+/* Between runs, whether or not a session goes on: do what the next run would have to. */
+void clo_runner_rest(struct clo_runner *runner);
+
 /* Will the next run need a new micro-VM? */
 bool clo_runner_is_broken(const struct clo_runner *runner);
 

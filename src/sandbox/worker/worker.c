@@ -151,6 +151,8 @@ static void run(struct worker *worker, const struct clo_frame *frame)
         leave();
     if (worker->bootstrap->pooled)
         settle(worker);
+    else
+        clo_runner_rest(worker->runner);
 }
 
 static void begin(struct worker *worker, const struct clo_jail_shared *shared, unsigned layers)
