@@ -22,14 +22,15 @@
 #include "base/error.h"
 #include "vm/internal.h"
 
-enum { TIMER_WALL, TIMER_CPU };
+enum { TIMER_WALL, TIMER_CPU, TIMER_KICK, TIMERS };
+_Static_assert(TIMERS == CLO_TIMERS, "struct clo_vm has room for them");
 
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
     /* A kick of another thread's has set its flag before it sent this. The kernel alone says
      * SI_TIMER, and timers are deleted on this thread before the guest goes away. */
-    if (info->si_code == SI_TIMER) {
-        struct clo_vm *vm = info->si_value.sival_ptr;
+    struct clo_vm *vm = info->si_code == SI_TIMER ? info->si_value.sival_ptr : NULL;
+    if (vm) {
         atomic_store(&vm->alarmed, 1);
         vm->wall->stop(vm);
     }
@@ -52,25 +53,34 @@ void clo_alarm_mask(int how)
     pthread_sigmask(how, &set, NULL);
 }
 
+/* Have signals that are still queued come now, while the guest's struct is there; the mask is then
+ * what it was: another guest of this thread may need it. */
+static void take_queued(void)
+{
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, CLO_ALARM_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &set, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 void clo_alarm_destroy(struct clo_vm *vm)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < TIMERS; i++)
         if (vm->timer_made[i])
             timer_delete(vm->timers[i]);
-    /* a signal that was still queued comes now, while the guest's struct is there */
-    clo_alarm_mask(SIG_UNBLOCK);
+    take_queued();
 }
 
 /* From a signal handler on the guest's own thread. KVM_RUN has ended already, the flag is enough. A
  * guest in this process goes on when the handler returns: a timer that ends at once stops it then
- * (a jailed worker may not send signals). */
+ * (a jailed worker may not send signals). It names no guest: when it comes late it stops none for
+ * longer than a look at the flag. */
 static void kick_self(struct clo_vm *vm)
 {
     const struct itimerspec now = {.it_value.tv_nsec = 1};
-    if (vm->config.isolation != CLO_ISOLATION_PROCESS)
-        return;
-    atomic_store(&vm->alarm_at, 0); /* whatever stood there is gone: who is kicked sets it anew */
-    (void)timer_settime(vm->timers[TIMER_WALL], 0, &now, NULL);
+    if (vm->config.isolation == CLO_ISOLATION_PROCESS)
+        (void)timer_settime(vm->timers[TIMER_KICK], 0, &now, NULL);
 }
 
 void clo_vm_kick(struct clo_vm *vm)
@@ -101,9 +111,9 @@ static int make_timer(struct clo_vm *vm, int which, struct clo_error *error)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
                              .sigev_signo = CLO_ALARM_SIGNAL,
-                             .sigev_value.sival_ptr = vm};
+                             .sigev_value.sival_ptr = which == TIMER_KICK ? NULL : vm};
     event._sigev_un._tid = vm->owner;
-    clockid_t clock = which == TIMER_WALL ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
+    clockid_t clock = which == TIMER_CPU ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
     if (vm->timer_made[which])
         return 0;
     if (timer_create(clock, &event, &vm->timers[which]))
@@ -119,33 +129,31 @@ int clo_alarm_init(struct clo_vm *vm, struct clo_error *error)
         return clo_fail(error, CLO_ESYSTEM, "installing a signal handler");
     vm->pid = getpid();
     vm->owner = (pid_t)syscall(SYS_gettid);
-    vm->timer_made[TIMER_WALL] = vm->timer_made[TIMER_CPU] = false;
-    vm->timer_set[TIMER_WALL] = vm->timer_set[TIMER_CPU] = false;
+    for (int i = 0; i < TIMERS; i++)
+        vm->timer_made[i] = vm->timer_set[i] = false;
     atomic_store(&vm->alarm_at, 0);
     if (vm->config.isolation == CLO_ISOLATION_PROCESS) /* signals come while the guest runs */
-        return make_timer(vm, TIMER_WALL, error);
+        return make_timer(vm, TIMER_KICK, error);
     clo_alarm_mask(SIG_UNBLOCK);
     return 0;
 }
 
-static int set_timer_to(struct clo_vm *vm, int which, int flags, uint64_t ns,
-                        struct clo_error *error)
+/* *expired, if not NULL, becomes true where the timer had been set and has come to its end. */
+static int set_timer(struct clo_vm *vm, int which, int flags, uint64_t ns, bool *expired,
+                     struct clo_error *error)
 {
     if (!ns && !vm->timer_set[which])
         return 0;
     int status = make_timer(vm, which, error);
     if (status)
         return status;
-    struct itimerspec spec = {.it_value = clo_timespec(ns)};
-    if (timer_settime(vm->timers[which], flags, &spec, NULL))
+    struct itimerspec spec = {.it_value = clo_timespec(ns)}, old;
+    if (timer_settime(vm->timers[which], flags, &spec, &old))
         return clo_fail_errno(error, CLO_ESYSTEM, "setting a timer");
+    if (expired)
+        *expired |= vm->timer_set[which] && !old.it_value.tv_sec && !old.it_value.tv_nsec;
     vm->timer_set[which] = ns != 0;
     return 0;
-}
-
-static int set_timer(struct clo_vm *vm, int which, uint64_t ns, struct clo_error *error)
-{
-    return set_timer_to(vm, which, 0, ns, error);
 }
 
 int clo_vm_alarm_by(struct clo_vm *vm, uint64_t now_ns, uint64_t at_ns, struct clo_error *error)
@@ -153,9 +161,9 @@ int clo_vm_alarm_by(struct clo_vm *vm, uint64_t now_ns, uint64_t at_ns, struct c
     uint64_t standing = atomic_load(&vm->alarm_at);
     if (standing > now_ns && standing <= at_ns)
         return 0;
-    int status = set_timer(vm, TIMER_CPU, 0, error);
+    int status = set_timer(vm, TIMER_CPU, 0, 0, NULL, error);
     if (!status)
-        status = set_timer_to(vm, TIMER_WALL, TIMER_ABSTIME, at_ns, error);
+        status = set_timer(vm, TIMER_WALL, TIMER_ABSTIME, at_ns, NULL, error);
     if (!status)
         atomic_store(&vm->alarm_at, at_ns);
     return status;
@@ -163,16 +171,20 @@ int clo_vm_alarm_by(struct clo_vm *vm, uint64_t now_ns, uint64_t at_ns, struct c
 
 int clo_vm_alarm(struct clo_vm *vm, uint64_t wall_ns, uint64_t cpu_ns, struct clo_error *error)
 {
-    /* Stop the old ones and forget what they did before new ones start: their signals are taken by
-     * this very thread, at the end of the call that stops them. */
+    /* Stop the old ones and forget what they did before new ones start. Of a micro-VM their signals
+     * are taken by this very thread, at the end of the call that stops them. Where they are blocked
+     * one may be queued; before Linux 6.13 it stays so when its timer is stopped. */
+    bool expired = false;
     atomic_store(&vm->alarm_at, 0);
-    int status = set_timer(vm, TIMER_WALL, 0, error);
+    int status = set_timer(vm, TIMER_WALL, 0, 0, &expired, error);
     if (!status)
-        status = set_timer(vm, TIMER_CPU, 0, error);
+        status = set_timer(vm, TIMER_CPU, 0, 0, &expired, error);
+    if (expired && vm->config.isolation == CLO_ISOLATION_PROCESS)
+        take_queued();
     atomic_store(&vm->alarmed, 0);
     if (!status && wall_ns)
-        status = set_timer(vm, TIMER_WALL, wall_ns, error);
+        status = set_timer(vm, TIMER_WALL, 0, wall_ns, NULL, error);
     if (!status && cpu_ns)
-        status = set_timer(vm, TIMER_CPU, cpu_ns, error);
+        status = set_timer(vm, TIMER_CPU, 0, cpu_ns, NULL, error);
     return status;
 }

@@ -90,6 +90,7 @@ int clo_image_attach(struct clo_image **image, int fd, const char *path, bool co
 #define CLO_POOL_BLOCK_CHUNKS 16u /* 32 MiB of pool are one memory slot */
 #define CLO_POOL_BLOCKS_MAX (CLO_MEMORY_LIMIT_MAX / CLO_HUGE_PAGE_SIZE / CLO_POOL_BLOCK_CHUNKS + 1)
 #define CLO_PARTS_MAX (2 * CLO_IMAGE_SEGMENTS_MAX + 12)
+#define CLO_TIMERS 3u        /* of a guest: wall time, processor time, kicks by its own thread */
 #define CLO_KEEP_PAGES 2048u /* private pages that a micro-VM keeps from run to run, at most */
 #define CLO_KEEP_STACK (256u << 10)  /* bytes that stay resident between runs */
 #define CLO_KEEP_MESSAGE (64u << 10) /* likewise, of the call area and of the reply area */
@@ -161,8 +162,8 @@ struct clo_vm {
     atomic_int kicked, alarmed;
     _Atomic uint64_t
         alarm_at; /* by clo_vm_alarm_by: when, on the monotonic clock; 0: none stands */
-    bool timer_made[2], timer_set[2];
-    timer_t timers[2];
+    bool timer_made[CLO_TIMERS], timer_set[CLO_TIMERS];
+    timer_t timers[CLO_TIMERS];
 };
 
 /* What a wall does for vm.c, restore.c and alarm.c, which check what is wanted before they ask.

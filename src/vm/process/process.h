@@ -19,7 +19,7 @@
  * store reaches. Code that gets past that has this process, and its system calls: hence one guest a
  * process, nothing of worth in it, and the jail around it (sandbox/worker/jail.h).
  *
- * FS and GS stay the thread's: compiled WebAssembly has no instruction that reads them.
+ * FS and GS stay the thread's: compiled WebAssembly has no instruction that reads or writes them.
  */
 #ifndef CLO_VM_PROCESS_PROCESS_H
 #define CLO_VM_PROCESS_PROCESS_H
@@ -60,6 +60,9 @@ void clo_context_destroy(struct clo_context *context);
 void clo_context_start(struct clo_context *context, uint64_t entry, uint64_t stack_end);
 /* Enter until a signal stops it. */
 void clo_context_enter(struct clo_context *context, struct clo_stop *stop);
+/* Between two runs: the handlers' stack holds no registers of the last one. (Those in the context are
+ * gone with a start.) */
+void clo_context_forget(struct clo_context *context);
 /* Go on `bytes` further than where it stopped. */
 void clo_context_skip(struct clo_context *context, unsigned bytes);
 

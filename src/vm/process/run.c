@@ -29,8 +29,10 @@ static void destroy(struct clo_vm *vm)
 {
     clo_context_destroy(vm->context);
     clo_process_unmap(vm);
-    if (vm->counted)
+    if (vm->counted) {
+        clo_alarm_mask(SIG_UNBLOCK);
         atomic_store(&taken, false);
+    }
 }
 
 static void start(struct clo_vm *vm)
@@ -96,11 +98,11 @@ static void stop(struct clo_vm *vm)
     (void)vm; /* the signal does it */
 }
 
-/* The next start loads all registers anew. */
+/* A start loads all registers anew; no copy of the last ones stays either. */
 static int clean(struct clo_vm *vm, struct clo_error *error)
 {
-    (void)vm;
     (void)error;
+    clo_context_forget(vm->context);
     return 0;
 }
 

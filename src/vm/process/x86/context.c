@@ -24,6 +24,7 @@
 #define SOFTWARE_AT 464u /* in the legacy area: the kernel's own words */
 #define STATE_MAX 16384u
 #define STACK_SIZE (64u << 10) /* of the handlers; a guard page is below it */
+#define HANDLER_DEPTH 8192u    /* bytes of it that a handler uses, beside the vector state */
 #define FCW_START 0x37fu
 #define MXCSR_START 0x1f80u
 #define COMPONENTS_START 3u /* x87 and SSE are loaded, all others are reset */
@@ -99,6 +100,20 @@ static uint32_t size_of_state(const ucontext_t *from)
     return software.magic == SOFTWARE_MAGIC ? software.extended_size : LEGACY_SIZE;
 }
 
+/* Linux clears DF and TF before a handler, and leaves it AC, with which a fault of the host's own
+ * would follow, NT and ID, which rt_sigreturn leaves alone: the next guest would find them. (The
+ * area below the stack pointer may be in use: AMD64 ABI, section 3.2.2.) */
+static inline void reset_flags(void)
+{
+    __asm__ volatile("lea -128(%%rsp), %%rsp\n"
+                     "pushq %0\n"
+                     "popfq\n"
+                     "lea 128(%%rsp), %%rsp"
+                     :
+                     : "i"(RFLAGS_START)
+                     : "memory", "cc");
+}
+
 void clo_context_leave(int signal, const void *info, void *frame)
 {
     struct clo_context *context = the_context;
@@ -107,6 +122,7 @@ void clo_context_leave(int signal, const void *info, void *frame)
     if (!context || here < context->stack || here >= context->stack + STACK_SIZE ||
         !atomic_load(&context->inside))
         return;
+    reset_flags();
     const siginfo_t *signal_info = info;
     const ucontext_t *from = frame;
     const greg_t *registers = from->uc_mcontext.gregs;
@@ -138,9 +154,12 @@ static void on_fault(int signal, siginfo_t *info, void *frame)
         return;
     }
     clo_context_leave(signal, info, frame);
-    /* A fault of the host's own: as if there were no handler. */
+    /* A fault of the host's own: as if there were no handler. It comes again at once, but for a
+     * trap, which is over, and for one that somebody sent. */
     struct sigaction plain = {.sa_handler = SIG_DFL};
     sigaction(signal, &plain, NULL);
+    if (signal == SIGTRAP || info->si_code <= 0)
+        raise(signal);
 }
 
 static int install(int alarm, struct clo_error *error)
@@ -241,6 +260,14 @@ void clo_context_start(struct clo_context *context, uint64_t entry, uint64_t sta
     context->frame.context.uc_mcontext.fpregs = (fpregset_t)context->state;
     registers[REG_RIP] = (greg_t)entry;
     registers[REG_RSP] = (greg_t)stack_end;
+    /* no part of a frame */
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0));
+}
+
+void clo_context_forget(struct clo_context *context)
+{
+    const size_t deep = HANDLER_DEPTH + context->state_size;
+    memset(context->stack + STACK_SIZE - deep, 0, deep);
 }
 
 void clo_context_enter(struct clo_context *context, struct clo_stop *stop)
