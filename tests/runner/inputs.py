@@ -14,6 +14,8 @@ from copy import copy
 from functools import cache, cached_property
 from pathlib import Path
 
+import hypervisor
+
 from .graph import Doubt, Graph
 
 TESTS = Path(__file__).resolve().parent.parent

@@ -23,6 +23,10 @@ SLOTS = {"starved": ALL,  # it takes its processor away from itself, and has thr
 E2E = ["tests/e2e/", "tests/environments.py", "examples/"]
 
 
+def by_process(test):
+    return test["env"].get("CLOCHE_TEST_ISOLATION") == "process"
+
+
 class Suites:
     def __init__(self, build, fuzz_seconds, faults_seconds=None):
         self.build = Path(build).resolve()
@@ -147,7 +151,7 @@ class Suites:
         for test in self.tests():
             if test["name"] == "agent":
                 yield Part("process", "agent", lambda test=test: play.cmocka(test, self.build, PROCESS), self.needs(test))
-            if test["name"].endswith(", process"):
+            if by_process(test):
                 yield Part("process", test["name"], lambda test=test: play.cmocka(
                     test, self.build, {**MANY, "CLOCHE_SCAN_FALLBACK": "1"}), self.needs(test), slots=PROCESSOR)
         yield Part("process", "cpython", lambda: play.counted(
@@ -185,30 +189,39 @@ class Suites:
                     "values": {"the image's inputs": lambda: output("tools/image/inputs.sh")}, "image": True,
                     "packages": ("build", "image")}, slots=PROCESSOR)
 
-    def _other(self, suite, options, group, setup=None, env=None):
+    def _other(self, suite, options, group, setup=None, env=None, wanted=lambda test: True):
         """The C tests of a build in a folder of its own, of which only what is needed is made."""
         folder = Path(f"{self.build}-{suite}")
+        chosen = [test for test in self.tests() if wanted(test)]
+        targets = [] if len(chosen) == len(self.tests()) else sorted(
+            {program for test in chosen for program in self.needs(test)["programs"]})
         image = str((self.build / "python.image").resolve())
         environment = {**(env or {}), "CLOCHE_IMAGE": image}
 
         def build():
             if not (folder / "build.ninja").exists():
                 yield from play.check("meson setup", ["meson", "setup", folder, *options], env=setup)
-            yield from play.check("build without warnings", ["ninja", "-C", folder], env=env)
+            yield from play.check("build without warnings", ["ninja", "-C", folder, *targets], env=env)
 
         @cache
         def tests():
             return {test["name"]: test for test in play.meson_tests(folder)}
-        made = Part(suite, "build", build, {"everything": True, "packages": ("build", "test", group)}, slots=ALL)
+        made = Part(suite, "build", build, {**({"programs": targets} if targets else {"everything": True}),
+                                            "packages": ("build", "test", group)}, slots=ALL)
         yield made
-        for test in self.tests():
+        for test in chosen:
             yield Part(suite, test["name"],
                        lambda name=test["name"]: play.cmocka(tests()[name], folder, environment),
                        {**self.needs(test), "packages": ("build", "test", group)}, after=made,
                        slots=SLOTS.get(test["name"], 1))
 
     def sanitizers(self):
-        yield from self._other("sanitizers", SANITIZE, "build", env=SANITIZERS)
+        yield from self._other("sanitizers", SANITIZE, "build", env=SANITIZERS, wanted=lambda test: not by_process(test))
+
+    def undefined(self):
+        """Guests by process isolation, with UBSan alone: AddressSanitizer's own memory lies where theirs has to be."""
+        yield from self._other("undefined", ["-Db_sanitize=undefined", "-Db_lundef=false"], "build", env=SANITIZERS,
+                               wanted=by_process)
 
     def clang(self):
         yield from self._other("clang", [], "lint", setup={"CC": "clang"})
@@ -251,4 +264,4 @@ class Suites:
 
     QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
     ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "clean", "process", "cpython", "wasm", "hw",
-           "reproducible", "sanitizers", "clang", "lint", "fuzz", "faults")
+           "reproducible", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
