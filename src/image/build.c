@@ -257,7 +257,8 @@ static int add_hot_list(struct build *build, struct clo_error *error)
     struct draft *draft = build->draft;
     int fd, status = clo_image_open_file(build->temporary, &fd, error);
     if (!status)
-        status = clo_image_attach(&build->guest, fd, build->temporary, false, error);
+        status = clo_image_attach(&build->guest, fd, build->temporary, false, CLO_ISOLATION_MICROVM,
+                                  error);
     if (status)
         return status;
     status = clo_image_confine(build->guest, &config, record, build, error);

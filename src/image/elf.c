@@ -163,7 +163,7 @@ static int load(struct clo_image **image, const struct elf *elf, struct clo_erro
         close(fd);
         return status;
     }
-    return clo_image_attach(image, fd, elf->path, false, error);
+    return clo_image_attach(image, fd, elf->path, false, CLO_ISOLATION_MICROVM, error);
 }
 
 int clo_image_load_elf(struct clo_image **image, const char *path, struct clo_error *error)

@@ -189,13 +189,13 @@ int clo_image_open(struct clo_image **image, const char *path, enum clo_image_mo
     if (status)
         return status;
     if (mode == CLO_IMAGE_MAP)
-        return clo_image_attach(image, fd, path, false, error);
+        return clo_image_attach(image, fd, path, false, CLO_ISOLATION_MICROVM, error);
     int sealed = -1;
     status = seal_copy(fd, path, &sealed, error);
     close(fd);
     if (status)
         return status;
-    return clo_image_attach(image, sealed, path, true, error);
+    return clo_image_attach(image, sealed, path, true, CLO_ISOLATION_MICROVM, error);
 }
 
 int clo_image_verify(const char *path, struct clo_error *error)

@@ -69,7 +69,7 @@ static int lay_out_shared(struct clo_image *image, bool copy, struct clo_error *
 }
 
 int clo_image_attach(struct clo_image **result, int fd, const char *path, bool copy_shared,
-                     struct clo_error *error)
+                     enum clo_isolation isolation, struct clo_error *error)
 {
     *result = NULL;
     struct clo_image *image = calloc(1, sizeof *image);
@@ -93,7 +93,7 @@ int clo_image_attach(struct clo_image **result, int fd, const char *path, bool c
     }
     image->bytes = bytes;
     status = read_hot(image, error);
-    if (!status)
+    if (!status && isolation == CLO_ISOLATION_MICROVM)
         status = lay_out_shared(image, copy_shared, error);
     if (status)
         goto failed;
@@ -126,9 +126,9 @@ int clo_image_fd(const struct clo_image *image, bool *copied)
 }
 
 int clo_image_inherit(struct clo_image **image, int fd, const char *path, bool copied,
-                      struct clo_error *error)
+                      enum clo_isolation isolation, struct clo_error *error)
 {
-    return clo_image_attach(image, fd, path, copied, error);
+    return clo_image_attach(image, fd, path, copied, isolation, error);
 }
 
 const char *clo_image_path(const struct clo_image *image)

@@ -66,7 +66,7 @@ struct clo_image {
     const uint8_t *bytes;           /* all of it, read-only */
     struct clo_image_header header; /* checked, and copied before it was checked */
     uint32_t *hot;                  /* checked copy of the hot list, header.hot_count entries */
-    uint8_t *shared;                /* SHARED segments, each on a 2 MiB boundary, in order */
+    uint8_t *shared; /* for micro-VMs: SHARED segments, each on a 2 MiB boundary, in order */
     uint64_t shared_size;
     bool copied; /* `shared` is a copy in huge pages, not the file's own pages */
 };
@@ -80,9 +80,10 @@ int clo_image_check_hot(const struct clo_image_header *header, const uint32_t *h
 /* Read and check the header of an open file. */
 int clo_image_read_header(int fd, const char *path, struct clo_image_header *header,
                           struct clo_error *error);
-/* Make a struct clo_image of an open file whose header is right; takes fd, also on failure. */
+/* Make a struct clo_image of an open file whose header is right; takes fd, also on failure. Made for
+ * micro-VMs it is good for guests by process isolation, too. */
 int clo_image_attach(struct clo_image **image, int fd, const char *path, bool copy_shared,
-                     struct clo_error *error);
+                     enum clo_isolation isolation, struct clo_error *error);
 
 /* ---- memory ---- */
 

@@ -137,6 +137,6 @@ void clo_proc_adopt(int directory);
  * The file's hash was checked, or not, by whoever opened it. */
 int clo_image_fd(const struct clo_image *image, bool *copied);
 int clo_image_inherit(struct clo_image **image, int fd, const char *path, bool copied,
-                      struct clo_error *error);
+                      enum clo_isolation isolation, struct clo_error *error);
 
 #endif
