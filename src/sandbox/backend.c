@@ -210,3 +210,13 @@ void clo_backend_settle(struct clo_backend *backend)
     else
         clo_runner_settle(backend->runner);
 }
+
+bool clo_backend_is_clean(struct clo_backend *backend)
+{
+    return clo_worker_client_is_clean(backend->client);
+}
+
+bool clo_backend_is_there(const struct clo_backend *backend)
+{
+    return clo_worker_client_is_there(backend->client);
+}

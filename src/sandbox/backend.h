@@ -1,6 +1,7 @@
 /* sandbox/backend.h - where code runs: a micro-VM on this thread, or one in a worker process.
  *
- * A backend is used by one thread for its life. What is above it is the same for both placements:
+ * A backend with a micro-VM of this process is used by one thread for its life, one with a worker
+ * process by one thread at a time. What is above it is the same for both placements:
  * this is the one switch between them.
  */
 #ifndef CLO_SANDBOX_BACKEND_H
@@ -29,5 +30,11 @@ void clo_backend_warm(struct clo_backend *backend);
 
 /* Make ready for the next run, ahead of it. */
 void clo_backend_settle(struct clo_backend *backend);
+
+/* Of a worker process, between runs, without waiting: has it said that it is ready for the next, so
+ * that clo_backend_settle does not wait for it? A worker that is found to be dead is. */
+bool clo_backend_is_clean(struct clo_backend *backend);
+/* Is there a worker process, as far as is known? False: settling starts another one. */
+bool clo_backend_is_there(const struct clo_backend *backend);
 
 #endif

@@ -1,62 +1,32 @@
-/* pool.c - sandboxes of one configuration, each on a thread of its own, serving one queue.
+/* pool.c - sandboxes of one configuration, serving one queue.
+ *
+ * A micro-VM of this process belongs to the thread that made it: such a member has one for its life,
+ * which takes requests from the queue. A worker process belongs to nobody: a member with one rests
+ * in a list, and whoever wants a run takes it, runs on their own thread and puts it back, or hands it
+ * to the first who waits. That is two wakes of a thread fewer.
  *
  * Members are made when they are needed, up to the pool's size, one ahead of the need: the one that
  * takes a run while nobody else is idle has the next one made. A member that has made its micro-VM
  * warms it before it counts as idle. Requests wait in the order in which they came. One lock guards
  * everything here; runs happen outside it.
  *
- * A member that has taken a request waits for the memory of its run (memory_budget.h) before it
- * begins, and gives it back when its micro-VM has been restored. There are no more members than the
- * ceiling lets run at once.
+ * Who has a request and a member waits for the memory of the run (memory_budget.h) before it begins.
+ * It is given back when the micro-VM has been restored. A worker says so, and is heard by who takes
+ * it next, or by the pool's keeper: a thread that looks after members that rest, every KEEPER_NS
+ * while there is one that has not given back, and replaces workers that died. There are no more
+ * members than the ceiling lets run at once.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/thread/cancel.h"
 #include "base/thread/sync.h"
-#include "sandbox/backend.h"
-#include "sandbox/memory_budget.h"
+#include "sandbox/pool_state.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/worker/jail.h"
-
-#define POOL_SIZE_MAX 1024
-
-struct request { /* on the stack of the caller, who waits for it */
-    const struct clo_run *run;
-    struct clo_run_result *result;
-    struct clo_error error;
-    int status;
-    uint64_t wait_ms, deadline_ns; /* for a member, and for memory */
-    bool taken, done;
-    TAILQ_ENTRY(request) entry;
-    struct clo_pool *pool;
-    pthread_cond_t change;
-};
-
-struct clo_pool {
-    struct clo_config config;
-    struct clo_zygote *zygote;
-    struct clo_memory_budget_pool share; /* of the memory for all sandboxes */
-    size_t size;
-
-    pthread_mutex_t lock;
-    pthread_cond_t work; /* a request is waiting, or the end has come */
-    pthread_cond_t born; /* a member was made, or could not be */
-    TAILQ_HEAD(, request) requests;
-    size_t waiting;
-    size_t members, idle, starting; /* members: all that live, the other two included */
-    bool crowded;                   /* the last member that was wanted found no memory */
-    bool ending;
-    unsigned layers;          /* of the jail around the last worker that was made */
-    struct clo_error failure; /* why the last member could not be made */
-    size_t thread_count;      /* threads that were started and not joined */
-    pthread_t threads[POOL_SIZE_MAX];
-    bool finished[POOL_SIZE_MAX]; /* the thread's member could not be made */
-};
 
 struct birth { /* handed to a member's thread */
     struct clo_pool *pool;
@@ -77,7 +47,7 @@ static void unlink_request(struct clo_pool *pool, struct request *request)
     pool->waiting--;
 }
 
-static struct request *pop(struct clo_pool *pool)
+struct request *clo_pool_pop(struct clo_pool *pool)
 {
     struct request *request = TAILQ_FIRST(&pool->requests);
     if (request) {
@@ -105,7 +75,7 @@ static void keep_ahead(struct clo_pool *pool)
 }
 
 /* Room for the run's memory: *bytes, to be given back. */
-static int get_memory(struct clo_pool *pool, struct request *request, uint64_t *bytes)
+int clo_pool_get_memory(struct clo_pool *pool, struct request *request, uint64_t *bytes)
 {
     struct clo_limits limits;
     int status =
@@ -117,10 +87,11 @@ static int get_memory(struct clo_pool *pool, struct request *request, uint64_t *
     return status;
 }
 
+/* On a member's own thread. */
 static void carry_out(struct clo_pool *pool, struct clo_backend *backend, struct request *request)
 {
     uint64_t bytes;
-    request->status = get_memory(pool, request, &bytes);
+    request->status = clo_pool_get_memory(pool, request, &bytes);
     if (!request->status)
         request->status = clo_backend_run(backend, request->run, &request->result, &request->error);
     pthread_mutex_lock(&pool->lock);
@@ -136,7 +107,7 @@ static void serve_requests(struct clo_pool *pool, struct clo_backend *backend)
 {
     pthread_mutex_lock(&pool->lock);
     while (!pool->ending) {
-        struct request *request = pop(pool);
+        struct request *request = clo_pool_pop(pool);
         if (!request) {
             pool->idle++;
             pthread_cond_wait(&pool->work, &pool->lock);
@@ -151,6 +122,15 @@ static void serve_requests(struct clo_pool *pool, struct clo_backend *backend)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* With the lock held: a member with a worker process joins those that rest. */
+static void join(struct clo_pool *pool, size_t place, struct member *member,
+                 struct clo_backend *backend)
+{
+    *member = (struct member){.backend = backend};
+    clo_pool_put_back(pool, member);
+    pool->finished[place] = true; /* its thread has done its work */
+}
+
 /* No member could be made. Whoever waits is told, if nobody is left who could serve. */
 static void member_failed(struct clo_pool *pool, size_t place, const struct clo_error *error)
 {
@@ -159,7 +139,7 @@ static void member_failed(struct clo_pool *pool, size_t place, const struct clo_
     clo_memory_budget_shrink(&pool->share);
     pool->finished[place] = true;
     struct request *request;
-    while (!pool->members && (request = pop(pool))) {
+    while (!pool->members && (request = clo_pool_pop(pool))) {
         request->status = error->code;
         request->error = *error;
         finish(request);
@@ -173,18 +153,26 @@ static void *live(void *argument)
     struct clo_backend *backend;
     struct clo_error error = {0};
     free(argument);
-    int status = clo_backend_create(&backend, &pool->config, pool->zygote, &error);
+    struct member *member = pool->zygote ? calloc(1, sizeof *member) : NULL;
+    int status = pool->zygote && !member
+                     ? clo_fail_memory(&error)
+                     : clo_backend_create(&backend, &pool->config, pool->zygote, &error);
+    if (status)
+        free(member);
     pthread_mutex_lock(&pool->lock);
     pool->starting--;
     if (status) {
         member_failed(pool, birth.place, &error);
     } else {
-        pool->idle++; /* as good as idle: it is being warmed */
         pool->layers = clo_backend_layers(backend);
+        if (member)
+            join(pool, birth.place, member, backend);
+        else
+            pool->idle++; /* as good as idle: it is being warmed */
     }
     pthread_cond_broadcast(&pool->born);
     pthread_mutex_unlock(&pool->lock);
-    if (status)
+    if (status || member)
         return NULL;
     clo_backend_warm(backend);
     pthread_mutex_lock(&pool->lock);
@@ -196,7 +184,7 @@ static void *live(void *argument)
     return NULL;
 }
 
-/* A place in the table of threads: a new one, or that of a member that was never made. */
+/* A place in the table of threads: a new one, or that of one that has finished. */
 static size_t find_place(struct clo_pool *pool)
 {
     for (size_t i = 0; i < pool->thread_count; i++) {
@@ -276,14 +264,18 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
         return clo_fail_memory(error);
     pool->size = size;
     TAILQ_INIT(&pool->requests);
+    TAILQ_INIT(&pool->resting);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->born, NULL);
+    pthread_cond_init(&pool->care, NULL);
     int status = clo_config_open(&pool->config, config, true, error);
     if (!status)
         status = clo_memory_budget_join(&pool->share, pool->config.limits.memory, error);
     if (!status && config->placement == CLO_PLACEMENT_WORKER)
         status = clo_zygote_create(&pool->zygote, &pool->config, error);
+    if (!status && pool->zygote)
+        status = clo_pool_start_keeper(pool, error);
     if (!status)
         status = start_first(pool, error);
     if (status) {
@@ -301,18 +293,27 @@ void clo_pool_destroy(struct clo_pool *pool)
     pthread_mutex_lock(&pool->lock);
     pool->ending = true;
     struct request *request;
-    while ((request = pop(pool))) {
+    while ((request = clo_pool_pop(pool))) {
         request->status = clo_fail(&request->error, CLO_ECANCELLED, "the pool was destroyed");
         finish(request);
     }
     pthread_cond_broadcast(&pool->work);
+    pthread_cond_broadcast(&pool->care);
     pthread_mutex_unlock(&pool->lock);
     clo_memory_budget_close(&pool->share);
+    pthread_mutex_lock(&pool->lock);
+    while (pool->callers)
+        pthread_cond_wait(&pool->born, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
     for (size_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
+    if (pool->has_keeper)
+        pthread_join(pool->keeper, NULL);
+    clo_pool_end_resting(pool);
     clo_zygote_destroy(pool->zygote);
     clo_memory_budget_leave(&pool->share);
     clo_config_close(&pool->config);
+    pthread_cond_destroy(&pool->care);
     pthread_cond_destroy(&pool->born);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
@@ -359,7 +360,7 @@ static int refuse(struct clo_pool *pool, struct request *request)
  * member that has taken it looks after its time while it waits for memory. */
 static void await(struct clo_pool *pool, struct request *request)
 {
-    while (!request->done) {
+    while (!request->done && !request->member) {
         if (request->taken) {
             pthread_cond_wait(&request->change, &pool->lock);
             continue;
@@ -379,6 +380,33 @@ static void await(struct clo_pool *pool, struct request *request)
         unlink_request(pool, request);
 }
 
+/* With the lock held: through the queue, to the run's end or to a member. */
+static void await_turn(struct clo_pool *pool, struct request *request)
+{
+    struct clo_cancel_watch watch = {.wake = wake_request, .context = request};
+    pthread_cond_init(&request->change, NULL);
+    pthread_mutex_unlock(&pool->lock); /* a token's comes before a pool's */
+    clo_cancel_add(request->run->cancel, &watch);
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->waiting &&
+        (request->member = clo_pool_take_best(pool))) /* has come to rest just now */
+        request->taken = true;
+    else if (pool->idle + pool->starting <= pool->waiting && pool->members < pool->size)
+        request->status = start_member(pool, &request->error);
+    if (pool->ending) {
+        request->status = clo_fail(&request->error, CLO_ECANCELLED, "the pool was destroyed");
+    } else if (!request->member && (!request->status || pool->members)) {
+        request->status = 0;
+        push(pool, request);
+        pthread_cond_signal(&pool->work);
+        await(pool, request);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    clo_cancel_remove(request->run->cancel, &watch);
+    pthread_cond_destroy(&request->change);
+    pthread_mutex_lock(&pool->lock);
+}
+
 int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait_ms,
                  struct clo_run_result **result, struct clo_error *error)
 {
@@ -388,23 +416,22 @@ int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait
                         "keep_state needs a sandbox of its own; a pool's runs share no state");
     struct request request = {
         .run = run, .pool = pool, .wait_ms = wait_ms, .deadline_ns = clo_after_ms(wait_ms)};
-    struct clo_cancel_watch watch = {.wake = wake_request, .context = &request};
-    pthread_cond_init(&request.change, NULL);
-    clo_cancel_add(run->cancel, &watch);
-
     pthread_mutex_lock(&pool->lock);
-    if (pool->idle + pool->starting <= pool->waiting && pool->members < pool->size)
-        request.status = start_member(pool, &request.error);
-    if (!request.status || pool->members) {
-        request.status = 0;
-        push(pool, &request);
-        pthread_cond_signal(&pool->work);
-        await(pool, &request);
+    pool->callers++;
+    request.member = pool->waiting || pool->ending ? NULL : clo_pool_take_best(pool);
+    if (!request.member)
+        await_turn(pool, &request);
+    if (request.member) {
+        keep_ahead(pool);
+        pthread_mutex_unlock(&pool->lock);
+        clo_pool_run_on(pool, request.member, &request);
+        pthread_mutex_lock(&pool->lock);
+        clo_pool_put_back(pool, request.member);
     }
+    pool->callers--;
+    if (pool->ending)
+        pthread_cond_broadcast(&pool->born);
     pthread_mutex_unlock(&pool->lock);
-
-    clo_cancel_remove(run->cancel, &watch);
-    pthread_cond_destroy(&request.change);
     if (request.status && error)
         *error = request.error;
     *result = request.result;

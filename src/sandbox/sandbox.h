@@ -1,7 +1,8 @@
 /* sandbox/sandbox.h - which threads and processes there are, and who runs where. Read this first.
  *
  *   caller ─ clo_sandbox_run ──────────▶ the caller's thread ─┐
- *   caller ─ clo_pool_run ─▶ queue ─▶ a member's thread ──────┤
+ *   caller ─ clo_pool_run ─▶ queue ─┬─▶ worker: the caller's ─┤
+ *                                   └─▶ thread: a member's ───┤
  *                                                             ▼
  *    tool ◀─ waited for at once, ─┐                        backend ─┬─ "thread": runner, micro-VM
  *            on the run's thread  │ calls   ┌─────────────┐   │     └─ "worker": worker_client
@@ -27,9 +28,10 @@
  *   manifest   what a run is told of its tools          to settle  to be made clean ahead of a run
  *
  * What is always true
- * - A micro-VM, its runner or its worker's client, its backend and its host_calls belong to one
- *   thread for their lives: a sandbox's to the caller that made it, a member's to the pool's
- *   thread. Only a kick comes from elsewhere (clo_runner_kick; a signal, to a worker).
+ * - A micro-VM of this process, its runner, its backend and its host_calls belong to one thread for
+ *   their lives: a sandbox's to the caller that made it, a member's to the pool's thread. A member
+ *   with a worker belongs to one thread at a time: a caller's for a run, the pool's keeper's between
+ *   two (pool_resting.c). Only a kick comes from elsewhere (clo_runner_kick; a signal, to a worker).
  * - A tool that is waited for at once runs on the run's own thread. All others run on the tool
  *   threads, at most CLO_TOOL_THREADS_MAX for a pool or a sandbox by itself, in a lane a run.
  * - What a worker process sends is checked as what a guest sends is. Nothing that it says decides

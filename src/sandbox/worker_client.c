@@ -35,7 +35,7 @@
 #include "sandbox/worker/worker.h"
 
 #define NS_PER_MS 1000000u
-#define HELLO_NS (20000ull * NS_PER_MS)  /* a worker that takes longer to be born is given up */
+#define HELLO_LOOK_NS NS_PER_MS
 #define BURIAL_NS (20000ull * NS_PER_MS) /* a killed process that takes longer is let be */
 #define SLACK_NS (2000ull * NS_PER_MS)   /* beyond wall time and grace, then a worker is killed */
 #define CPU_LOOKS 4 /* times that the account is looked at on the way to its limit */
@@ -256,15 +256,18 @@ static int check_layers(unsigned layers, struct clo_error *error)
         "allow it here (user namespaces and seccomp in a container), or accept less with jail: best");
 }
 
-static int await_hello(struct clo_worker_client *client, struct clo_error *error)
+/* Until `deadline_ns`; then CLO_EBUSY, and it may come yet. Any other failure is the worker's end. */
+static int hear_hello(struct clo_worker_client *client, uint64_t deadline_ns,
+                      struct clo_error *error)
 {
     struct clo_frame frame;
     struct clo_error why;
     if (client->greeted)
         return 0;
-    int status =
-        clo_frame_socket_receive(&client->frames, clo_monotonic_ns() + HELLO_NS, &frame, &why);
-    if (status)
+    int status = clo_frame_socket_receive(&client->frames, deadline_ns, &frame, &why);
+    if (status == CLO_EBUSY)
+        return clo_fail(error, CLO_EBUSY, "a worker process did not start: %s", why.message);
+    else if (status)
         status = clo_fail(error, CLO_ESYSTEM, "a worker process did not start: %s", why.message);
     else if (frame.type != CLO_FRAME_HELLO)
         status = clo_fail(error, CLO_ESYSTEM, "a worker process began with a frame of type %d",
@@ -273,11 +276,21 @@ static int await_hello(struct clo_worker_client *client, struct clo_error *error
         status = clo_frame_read_status(&frame, &client->layers, error);
     if (!status && client->config->jail == CLO_JAIL_STRICT)
         status = check_layers(client->layers, error);
+    if (!status)
+        status = clo_zygote_expect(client->zygote, client->layers, error);
     if (status)
         drop_worker(client);
     else
         client->greeted = true;
     return status;
+}
+
+static int await_hello(struct clo_worker_client *client, struct clo_error *error)
+{
+    int status = hear_hello(client, clo_monotonic_ns() + CLO_WORKER_HELLO_NS, error);
+    if (status == CLO_EBUSY)
+        drop_worker(client);
+    return status == CLO_EBUSY ? CLO_ESYSTEM : status;
 }
 
 int clo_worker_client_create(struct clo_worker_client **result, const struct clo_config *config,
@@ -311,6 +324,20 @@ void clo_worker_client_destroy(struct clo_worker_client *client)
     bury(client);
     clo_host_calls_free(client->calls);
     free(client);
+}
+
+bool clo_worker_client_is_clean(struct clo_worker_client *client)
+{
+    if (client->frames.fd < 0 || client->greeted)
+        return true;
+    /* a frame of which a part is there is not waited for either */
+    return clo_frame_socket_has_more(&client->frames) &&
+           hear_hello(client, clo_monotonic_ns() + HELLO_LOOK_NS, NULL) != CLO_EBUSY;
+}
+
+bool clo_worker_client_is_there(const struct clo_worker_client *client)
+{
+    return client->frames.fd >= 0;
 }
 
 unsigned clo_worker_client_layers(const struct clo_worker_client *client)

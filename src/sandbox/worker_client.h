@@ -1,6 +1,6 @@
 /* sandbox/worker_client.h - the host's side of a worker process: gives it runs, answers its calls.
  *
- * A client is used by one thread for its life. It has one worker at a time, which may be dead,
+ * A client is used by one thread at a time. It has one worker at a time, which may be dead,
  * stuck or taken over at any moment: what it sends is checked, what it says of itself is not
  * believed where the host can know better, and it is killed when it does not end in time.
  */
@@ -12,6 +12,9 @@
 #include "sandbox/zygote.h"
 
 struct clo_worker_client;
+
+/* A worker that takes longer to be born, or to restore its micro-VM, is given up. */
+#define CLO_WORKER_HELLO_NS 20000000000ull
 
 /* Starts a worker too, so that what is wrong shows now. */
 int clo_worker_client_create(struct clo_worker_client **client, const struct clo_config *config,
@@ -25,6 +28,10 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
 
 /* Between runs: wait until the worker's micro-VM is restored, or have another worker started. */
 void clo_worker_client_settle(struct clo_worker_client *client);
+
+/* Without waiting: clo_backend_is_clean and clo_backend_is_there (backend.h). */
+bool clo_worker_client_is_clean(struct clo_worker_client *client);
+bool clo_worker_client_is_there(const struct clo_worker_client *client);
 
 /* Of the worker's jail. */
 unsigned clo_worker_client_layers(const struct clo_worker_client *client);

@@ -20,6 +20,7 @@
 #include "sandbox/worker/bootstrap.h"
 #include "sandbox/worker/fd_pass.h"
 #include "sandbox/worker/frame_socket.h"
+#include "sandbox/worker/jail.h"
 #include "sandbox/zygote_program.h"
 #include "vm/vm.h"
 
@@ -30,6 +31,7 @@ struct clo_zygote {
     pthread_mutex_t lock;
     int socket; /* -1: there is no zygote process */
     pid_t pid;
+    unsigned layers; /* of the first worker's jail; 0: there was none */
 };
 
 /* The environment of the new program: empty, but for what chooses how restores find pages, and what
@@ -208,4 +210,22 @@ int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *pidfd, struct 
     }
     *socket = pair[0];
     return 0;
+}
+
+int clo_zygote_expect(struct clo_zygote *zygote, unsigned layers, struct clo_error *error)
+{
+    char missing[CLO_JAIL_TEXT_MAX];
+    pthread_mutex_lock(&zygote->lock);
+    if (!zygote->layers)
+        zygote->layers = layers;
+    unsigned fewer = zygote->layers & ~layers;
+    pthread_mutex_unlock(&zygote->lock);
+    if (!fewer)
+        return 0;
+    clo_jail_describe(fewer, missing);
+    clo_fail(error, CLO_ESYSTEM,
+             "the jail around a new worker process lacks what the first one had: %s", missing);
+    return clo_hint(
+        error, CLO_ESYSTEM,
+        "free what ran out (sysctl user.max_*_namespaces), or start the program anew to accept less");
 }

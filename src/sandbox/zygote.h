@@ -24,4 +24,8 @@ void clo_zygote_destroy(struct clo_zygote *zygote); /* ends the workers too */
  * made anew. */
 int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *pidfd, struct clo_error *error);
 
+/* The layers of a worker's jail, as it said: those of the first are what is expected of all.
+ * CLO_ESYSTEM: it has fewer (namespaces may have run out since). Thread-safe. */
+int clo_zygote_expect(struct clo_zygote *zygote, unsigned layers, struct clo_error *error);
+
 #endif

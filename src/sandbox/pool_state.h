@@ -1,0 +1,79 @@
+/* sandbox/pool_state.h - what pool.c and pool_resting.c share: a pool, its requests and members. */
+#ifndef CLO_SANDBOX_POOL_STATE_H
+#define CLO_SANDBOX_POOL_STATE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "sandbox/backend.h"
+#include "sandbox/memory_budget.h"
+
+#define POOL_SIZE_MAX 1024
+
+struct member { /* with a worker process; in the list of those that rest, or one thread's */
+    struct clo_backend *backend;
+    uint64_t held;     /* bytes of its last run's memory, until it is clean */
+    bool lost;         /* its worker is gone */
+    uint64_t since_ns; /* when it was put to rest */
+    uint64_t look_ns;  /* when the keeper looks after it, while it holds memory */
+    TAILQ_ENTRY(member) entry;
+};
+
+struct request { /* on the stack of the caller, who waits for it */
+    const struct clo_run *run;
+    struct clo_run_result *result;
+    struct clo_error error;
+    int status;
+    uint64_t wait_ms, deadline_ns; /* for a member, and for memory */
+    bool taken, done;
+    struct member *member; /* handed to the caller, who runs on it */
+    TAILQ_ENTRY(request) entry;
+    struct clo_pool *pool;
+    pthread_cond_t change;
+};
+
+struct clo_pool {
+    struct clo_config config;
+    struct clo_zygote *zygote;
+    struct clo_memory_budget_pool share; /* of the memory for all sandboxes */
+    size_t size;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* a request is waiting, or the end has come */
+    pthread_cond_t born; /* a member was made, or could not be */
+    TAILQ_HEAD(, request) requests;
+    size_t waiting;
+    size_t members, idle, starting; /* members: all that live, the other two included */
+    bool crowded;                   /* the last member that was wanted found no memory */
+    bool ending;
+    TAILQ_HEAD(members, member) resting; /* the one that was used last comes first */
+    size_t callers;                      /* in clo_pool_run */
+    pthread_t keeper;
+    bool has_keeper, keeper_sleeps;
+    pthread_cond_t care;      /* for the keeper */
+    unsigned layers;          /* of the jail around the last worker that was made */
+    struct clo_error failure; /* why the last member could not be made */
+    size_t thread_count;      /* threads that were started and not joined */
+    pthread_t threads[POOL_SIZE_MAX];
+    bool finished[POOL_SIZE_MAX]; /* the thread has ended, or does so without the lock */
+};
+
+/* pool.c. With the lock held: the first who waits; it is taken. NULL: nobody does. */
+struct request *clo_pool_pop(struct clo_pool *pool);
+/* Without the lock: room for the run's memory, *bytes, to be given back. */
+int clo_pool_get_memory(struct clo_pool *pool, struct request *request, uint64_t *bytes);
+
+/* pool_resting.c: members with worker processes. With the lock held: after a run, or when it is new,
+ * to the first who waits, or to rest; the one that is best taken, NULL: none rests. */
+void clo_pool_put_back(struct clo_pool *pool, struct member *member);
+struct member *clo_pool_take_best(struct clo_pool *pool);
+/* Without the lock, on a member that is the caller's. */
+void clo_pool_run_on(struct clo_pool *pool, struct member *member, struct request *request);
+
+int clo_pool_start_keeper(struct clo_pool *pool, struct clo_error *error);
+/* When no other thread is left: end those that rest. */
+void clo_pool_end_resting(struct clo_pool *pool);
+
+#endif
