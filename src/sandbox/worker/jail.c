@@ -23,8 +23,9 @@
 #include "base/error.h"
 
 #define NOBODY 65534
-#define OPEN_FILES_MAX 32   /* a worker holds about ten */
-#define LANDLOCK_NET_ALL 3u /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
+#define STACK_MAX (8u << 20) /* bytes */
+#define OPEN_FILES_MAX 32    /* a worker holds about ten */
+#define LANDLOCK_NET_ALL 3u  /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
 
 struct namespaces {
     unsigned layer;
@@ -119,13 +120,21 @@ static bool space_in_use(int proc, rlim_t *space, rlim_t *data)
     return true;
 }
 
+/* What a stack grows by counts for no other limit on written memory. */
+static bool limit_stack(void)
+{
+    struct rlimit now;
+    return getrlimit(RLIMIT_STACK, &now) == 0 &&
+           limit(RLIMIT_STACK, now.rlim_max < STACK_MAX ? now.rlim_max : STACK_MAX);
+}
+
 static bool set_limits(int proc, uint64_t memory, uint64_t reserved)
 {
     rlim_t space, data;
     return space_in_use(proc, &space, &data) && limit(RLIMIT_AS, space + memory + reserved) &&
            limit(RLIMIT_DATA, data + memory) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
            limit(RLIMIT_NOFILE, OPEN_FILES_MAX) && limit(RLIMIT_MEMLOCK, 0) &&
-           limit(RLIMIT_MSGQUEUE, 0);
+           limit(RLIMIT_MSGQUEUE, 0) && limit_stack();
 }
 
 static bool drop_rights(void)

@@ -2,11 +2,15 @@
  *
  * What a run needs: enter the guest and write its pages back, read and write the one channel,
  * memory for messages, time. Memory is never executable, descriptors never come anew, and a virtual
- * machine or a process cannot be made. Everything else kills the process: the parent then ends that
+ * machine or a process cannot be made. All memory that is written counts for the limit on it
+ * (RLIMIT_DATA), which the kernel takes to be what is private, writable and no stack: hence nothing
+ * is shared or grows downwards, nothing that was writable becomes anything else but by being given
+ * back, and no mapping is stretched, which the stack's would be. Everything else kills the process: the parent then ends that
  * one run and takes a new worker.
  *
  * The filter is made once, in the zygote; each worker loads it (jail.c).
  */
+#include <errno.h>
 #include <linux/kvm.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -38,8 +42,6 @@ static const int free_calls[] = {
     SCMP_SYS(pread64),
     SCMP_SYS(brk),
     SCMP_SYS(munmap),
-    SCMP_SYS(mremap),
-    SCMP_SYS(madvise),
     SCMP_SYS(futex),
     SCMP_SYS(getrandom),
     SCMP_SYS(clock_gettime),
@@ -77,6 +79,25 @@ static bool allow_ioctl(scmp_filter_ctx filter, uint32_t request)
                             SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, request)) == 0;
 }
 
+static bool allow_memory(scmp_filter_ctx filter)
+{
+    static const int advice[] = {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+                                 MADV_POPULATE_WRITE};
+    for (size_t i = 0; i < sizeof advice / sizeof *advice; i++) {
+        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
+                             SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)advice[i])))
+            return false;
+    }
+    const scmp_datum_t uncounted = MAP_SHARED | MAP_GROWSDOWN | MAP_HUGETLB;
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+                            SCMP_A3(SCMP_CMP_MASKED_EQ, uncounted, 0)) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                            SCMP_A2(SCMP_CMP_EQ, PROT_READ | PROT_WRITE)) == 0 &&
+           /* a C library's realloc tries it first */
+           seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOMEM), SCMP_SYS(mremap), 0) == 0;
+}
+
 static bool fill(scmp_filter_ctx filter, enum clo_isolation isolation)
 {
     for (size_t i = 0; i < sizeof free_calls / sizeof *free_calls; i++) {
@@ -89,11 +110,7 @@ static bool fill(scmp_filter_ctx filter, enum clo_isolation isolation)
         if (!allow_ioctl(filter, microvm_ioctls[i]))
             return false;
     }
-    return allow_ioctl(filter, PAGEMAP_SCAN_REQUEST) &&
-           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0 &&
-           seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+    return allow_ioctl(filter, PAGEMAP_SCAN_REQUEST) && allow_memory(filter);
 }
 
 /* libseccomp hands a program out through a descriptor only. */
