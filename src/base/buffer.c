@@ -73,6 +73,13 @@ void clo_buffer_reset(struct clo_buffer *buffer)
         buffer->data[0] = '\0';
 }
 
+void clo_buffer_wipe(struct clo_buffer *buffer)
+{
+    if (buffer->length)
+        explicit_bzero(buffer->data, buffer->length);
+    clo_buffer_reset(buffer);
+}
+
 void clo_buffer_free(struct clo_buffer *buffer)
 {
     free(buffer->data);

@@ -30,6 +30,8 @@ int clo_buffer_text(struct clo_buffer *buffer, const char *text);
 int clo_buffer_format(struct clo_buffer *buffer, const char *format, ...) CLO_PRINTF(2, 3);
 /* Empty it and forget that it failed; keep the memory. What failed must have been looked at. */
 void clo_buffer_reset(struct clo_buffer *buffer);
+/* The same, and leave none of its bytes in memory. */
+void clo_buffer_wipe(struct clo_buffer *buffer);
 void clo_buffer_free(struct clo_buffer *buffer);
 
 /* Take the bytes (the caller frees them); the buffer is empty afterwards. Never NULL unless failed

@@ -69,7 +69,7 @@ static int take_message(struct clo_run_loop *run, const struct clo_control *cont
                         "a message of %" PRIu64 " bytes at %" PRIu64 " in an area of %llu", length,
                         offset, CLO_MESSAGE_MAX);
     clo_vm_used_call(run->vm, offset + length);
-    clo_buffer_reset(&run->runner->message);
+    clo_buffer_wipe(&run->runner->message);
     if (clo_buffer_append(&run->runner->message, clo_vm_call_area(run->vm) + offset, length))
         return clo_fail_memory(error);
     return 0;

@@ -184,8 +184,10 @@ static int check_order(struct clo_runner *runner, const struct clo_order *order,
     return 0;
 }
 
-static void shrink(struct clo_buffer *buffer)
+/* Nothing of a run is in memory once it has ended. */
+static void forget(struct clo_buffer *buffer)
 {
+    clo_buffer_wipe(buffer);
     if (buffer->capacity > MESSAGE_KEEP)
         clo_buffer_free(buffer);
 }
@@ -206,8 +208,8 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
     status = clo_run_loop_enter(runner, order, host, result, error);
     if (status)
         runner->broken = true;
-    shrink(&runner->message);
-    shrink(&runner->reply.data);
+    forget(&runner->message);
+    forget(&runner->reply.data);
     return status;
 }
 

@@ -70,6 +70,7 @@ static void drop_taken(struct clo_frame_socket *frames)
         return;
     memmove(in->data, in->data + frames->taken, in->length - frames->taken);
     in->length -= frames->taken;
+    explicit_bzero(in->data + in->length, frames->taken); /* a worker keeps nothing of a run */
     frames->taken = 0;
     release(in);
 }
@@ -194,7 +195,7 @@ int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns
         else if (errno != EINTR)
             status = clo_fail_errno(error, CLO_ESYSTEM, "the other end of the socket is gone");
     }
-    clo_buffer_reset(&frames->out);
+    clo_buffer_wipe(&frames->out);
     release(&frames->out);
     return status;
 }

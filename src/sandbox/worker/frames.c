@@ -252,7 +252,7 @@ int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *r
     reply->on_thread = false;
     reply->cpu_ns = body.cpu_ns;
     reply->data.limit = CLO_MESSAGE_MAX;
-    clo_buffer_reset(&reply->data);
+    clo_buffer_wipe(&reply->data);
     if (clo_buffer_append(&reply->data, rest, length))
         return clo_fail_memory(error);
     *cancelled = body.cancelled != 0;

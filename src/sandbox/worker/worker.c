@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 
 /* Bytes that a worker may map beyond its guest's limit: image, window, messages, its own heap. */
 #define CLO_WORKER_MEMORY (256ull << 20)
+
+#define STACK_DEPTH (32u << 10) /* bytes of stack that a run's functions use, about */
 
 struct worker {
     const struct clo_bootstrap *bootstrap;
@@ -155,6 +158,14 @@ static void run(struct worker *worker, const struct clo_frame *frame)
         clo_runner_rest(worker->runner);
 }
 
+/* What the run's functions left below this one's frame. The heap's part is in heap_wipe.c, the
+ * messages' in the buffers. */
+static __attribute__((noinline)) void wipe_stack(void)
+{
+    uint8_t below[STACK_DEPTH];
+    explicit_bzero(below, sizeof below);
+}
+
 static void begin(struct worker *worker, const struct clo_jail_shared *shared, unsigned layers)
 {
     struct clo_error error = {0};
@@ -212,5 +223,6 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
             frame.type != CLO_FRAME_RUN)
             leave();
         run(&worker, &frame);
+        wipe_stack();
     }
 }
