@@ -106,16 +106,16 @@ __attribute__((used)) void guest_boot(void)
 /* ---- system calls ---- */
 
 enum { /* of x86-64 Linux */
-    READ = 0,
-    MMAP = 9,
-    MPROTECT = 10,
-    MUNMAP = 11,
-    BRK = 12,
-    SIGPROCMASK = 14,
-    MREMAP = 25,
-    SENDTO = 44,
-    TIMER_CREATE = 222,
-    GETRANDOM = 318
+       READ = 0,
+       MMAP = 9,
+       MPROTECT = 10,
+       MUNMAP = 11,
+       BRK = 12,
+       SIGPROCMASK = 14,
+       MREMAP = 25,
+       SENDTO = 44,
+       TIMER_CREATE = 222,
+       GETRANDOM = 318
 };
 #define EFAULT 14
 
