@@ -384,9 +384,8 @@ static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **sta
 
 static void sandboxes_by_themselves_count_for_their_life(void **state)
 {
-    struct clo_sandbox_config config = {.image = runs_image,
-                                        .limits = {.memory = 168 * MIB},
-                                        .placement = *(enum clo_placement *)*state};
+    struct clo_sandbox_config config = runs_config((struct clo_sandbox_config){
+        .limits = {.memory = 168 * MIB}, .placement = *(enum clo_placement *)*state});
     struct clo_sandbox *sandboxes[3];
     struct clo_pool *pool;
     struct clo_error error;
@@ -433,5 +432,5 @@ int main(int count, char **arguments)
         BOTH(waits_for_memory_end_by_cancel_deadline_and_the_pools_end),
         BOTH(sandboxes_by_themselves_count_for_their_life),
     };
-    return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
+    return runs_end(runs_all(tests));
 }

@@ -181,9 +181,8 @@ static void a_run_may_not_keep_state(void **state)
 
 static void wrong_sizes_and_configurations_are_refused(void **state)
 {
-    struct clo_sandbox_config config = {.image = runs_image,
-                                        .limits = {.memory = 48u << 20},
-                                        .placement = *(enum clo_placement *)*state};
+    struct clo_sandbox_config config = runs_config((struct clo_sandbox_config){
+        .limits = {.memory = 48u << 20}, .placement = *(enum clo_placement *)*state});
     struct clo_pool *pool;
     struct clo_error error;
     assert_int_equal(clo_pool_create(&pool, &config, 0, &error), CLO_EINVALID);
@@ -286,5 +285,5 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_killed_worker_costs_its_run_only),
         cmocka_unit_test(a_worker_that_dies_idle_and_a_dead_zygote_go_unnoticed),
     };
-    return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
+    return runs_end(runs_all(tests));
 }

@@ -34,11 +34,11 @@ static struct fixture there = {CLO_PLACEMENT_WORKER, NULL, NULL};
 static int set_up(void **state)
 {
     struct fixture *fixture = *state;
-    struct clo_sandbox_config config = {.image = runs_image,
-                                        .tools = test_tools,
-                                        .tool_count = test_tool_count,
-                                        .placement = fixture->placement,
-                                        .limits = {.wall_ms = 60000, .cpu_ms = 30000}};
+    struct clo_sandbox_config config =
+        runs_config((struct clo_sandbox_config){.tools = test_tools,
+                                                .tool_count = test_tool_count,
+                                                .placement = fixture->placement,
+                                                .limits = {.wall_ms = 60000, .cpu_ms = 30000}});
     struct clo_error error;
     if (clo_sandbox_create(&fixture->sandbox, &config, &error) == 0)
         return 0;
@@ -739,5 +739,5 @@ int main(int count, char **arguments)
         BOTH(the_repr_is_made_where_it_is_read),
         BOTH(wrong_arguments_are_refused),
     };
-    return runs_end(cmocka_run_group_tests(tests, NULL, NULL));
+    return runs_end(runs_all(tests));
 }

@@ -107,7 +107,7 @@ __attribute__((used)) void guest_boot(void)
 {
     grow(CLO_REGION_LINEAR, CONTRACT_LINEAR);
     grow(CLO_REGION_HEAP, CONTRACT_HEAP);
-    *(volatile uint64_t *)(CLO_LINEAR_VA + 0x1000) = 0x1122334455667788;
+    *(volatile uint64_t *)CONTRACT_WORD_VA = CONTRACT_WORD;
     *(volatile uint64_t *)CLO_HEAP_VA = 0x99aabbccddeeff00;
     CONTROL->region_size[CLO_REGION_LINEAR] = CONTRACT_LINEAR;
     CONTROL->region_size[CLO_REGION_HEAP] = CONTRACT_HEAP;

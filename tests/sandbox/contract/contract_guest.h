@@ -20,9 +20,12 @@
 #define CONTRACT_BLOB_MAX 8192
 #define CONTRACT_LINEAR 0x20000ull /* bytes of linear memory when ready */
 #define CONTRACT_HEAP 0x10000ull
-#define CONTRACT_MARK_VA 0x2000ull /* in linear memory */
+#define CONTRACT_WORD_VA                                                                           \
+    0x11000ull /* in linear memory, above what no process may map, as is all of it */
+#define CONTRACT_WORD 0x1122334455667788ull /* what the image has there */
+#define CONTRACT_MARK_VA 0x12000ull
 #define CONTRACT_MARK 0x6f20646e20617221ull
-#define CONTRACT_INTERRUPT_VA 0x3000ull /* the image's one interrupt store: 7, to here */
+#define CONTRACT_INTERRUPT_VA 0x13000ull /* the image's one interrupt store: 7, to here */
 #define CONTRACT_UNEXPECTED                                                                        \
     1000 /* exit code: this plus the number of the step that did not hold                          \
           */

@@ -49,7 +49,7 @@ static const struct attack exceptions[] = {
     {"#PF, its own code",
      {STORE(1, CLO_IMAGE_VA, 1)},
      .want = FAULT "IllegalAccess: access to address 0x300000000"},
-    {"#PF, data as code", {ACT(JUMP, 0x1000, 0)}, .want = FAULT "IllegalExecution"},
+    {"#PF, data as code", {ACT(JUMP, CONTRACT_WORD_VA, 0)}, .want = FAULT "IllegalExecution"},
     {"#PF, the window as code", {ACT(JUMP, CLO_WINDOW_VA, 0)}, .want = FAULT "IllegalExecution"},
     {"#PF, the stack's end",
      {ACT(RECURSE, 0, 0)},

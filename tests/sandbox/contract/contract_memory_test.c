@@ -156,12 +156,12 @@ static const struct attack entries[] = {
            LOAD(8, 3ull << 39), STORE(8, (3ull << 39) + GIB, 1)),
     /* where KVM keeps a shadow of the tables, what is cleared may live on */
     TABLES("a root of zeros", ANY_REASON "|ok", MAY_RUN_ON,
-           FILL(SYSTEM(CLO_SYSTEM_ROOT, 0), 0, 4096), LOAD(8, PLAY(0)), LOAD(8, 0x1000)),
+           FILL(SYSTEM(CLO_SYSTEM_ROOT, 0), 0, 4096), LOAD(8, PLAY(0)), LOAD(8, CONTRACT_WORD_VA)),
     TABLES("a root of ones", ANY_REASON "|ok", MAY_RUN_ON,
-           FILL(SYSTEM(CLO_SYSTEM_ROOT, 0), 0xff, 4096), LOAD(8, PLAY(0)), LOAD(8, 0x1000)),
+           FILL(SYSTEM(CLO_SYSTEM_ROOT, 0), 0xff, 4096), LOAD(8, PLAY(0)), LOAD(8, CONTRACT_WORD_VA)),
     TABLES("all tables of ones", ANY_REASON "|ok", MAY_RUN_ON,
            FILL(SYSTEM(CLO_SYSTEM_PAGES, 0), 0xff, CLO_INITIAL_TABLES *CLO_PAGE_SIZE),
-           LOAD(8, PLAY(0)), LOAD(8, 0x1000)),
+           LOAD(8, PLAY(0)), LOAD(8, CONTRACT_WORD_VA)),
 };
 
 /* ---- CPL0 ---- */

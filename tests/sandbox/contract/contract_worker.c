@@ -15,6 +15,7 @@ static struct clo_sandbox *open_sandbox(void)
         .tools = test_tools,
         .tool_count = test_tool_count,
         .placement = CLO_PLACEMENT_WORKER,
+        .isolation = harness_isolation,
         .limits = {.memory = CONTRACT_MEMORY},
     };
     struct clo_sandbox *sandbox;
@@ -22,6 +23,22 @@ static struct clo_sandbox *open_sandbox(void)
     if (clo_sandbox_create(&sandbox, &config, &error))
         fail_msg("a sandbox: %s", error.message);
     return sandbox;
+}
+
+/* What comes of an attack by process isolation, where that is something else. */
+static const struct difference {
+    const char *name, *want;
+} by_process[] = {
+    {"SYSCALL", "worker "}, /* the kernel answers; what a run does not need, the jail's filter */
+};
+
+static const char *wanted_of(const struct attack *attack)
+{
+    for (size_t i = 0; i < sizeof by_process / sizeof *by_process; i++)
+        if (harness_isolation == CLO_ISOLATION_PROCESS &&
+            strcmp(attack->name, by_process[i].name) == 0)
+            return by_process[i].want;
+    return attack->want;
 }
 
 static void check_one(struct clo_sandbox *sandbox, const struct attack *attack)
@@ -39,11 +56,12 @@ static void check_one(struct clo_sandbox *sandbox, const struct attack *attack)
     if (clo_sandbox_run(sandbox, &run, &result, &error))
         fail_msg("%s, in a worker: %s", attack->name, error.message);
     free(script);
-    if (!contract_allows(attack->want, result) ||
+    const char *want = wanted_of(attack);
+    if (!contract_allows(want, result) ||
         (result->error.kind == CLO_RUN_OK && result->exit_code != attack->exit_code))
         fail_msg("%s, in a worker: wanted \"%s\", came to be: %s %s: %s (exit code %d)",
-                 attack->name, attack->want, clo_run_error_name(result->error.kind),
-                 result->error.type, result->error.message, result->exit_code);
+                 attack->name, want, clo_run_error_name(result->error.kind), result->error.type,
+                 result->error.message, result->exit_code);
     bool ran_on = result->result && strcmp(result->result, "ran on") == 0;
     if (attack->end != MAY_RUN_ON && ran_on != (attack->end == RUNS_ON))
         fail_msg("%s, in a worker: the guest %s", attack->name,
