@@ -4,12 +4,12 @@
  * That process shares one stretch of memory with this one, for what is made of the guest.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,7 +87,7 @@ static _Noreturn void child(const struct work *work, const struct clo_jail_share
 }
 
 /* Between this process, which keeps its user, and the jailed one. */
-static _Noreturn void parent_of(const struct work *work, struct outcome *outcome)
+static _Noreturn void parent_of(const struct work *work, int end, struct outcome *outcome)
 {
     struct clo_jail_shared shared;
     unsigned layers;
@@ -97,21 +97,22 @@ static _Noreturn void parent_of(const struct work *work, struct outcome *outcome
     clo_jail_share(&shared, work->config->isolation);
     clo_proc_adopt(shared.proc);
     pid_t pid = clo_jail_fork(&shared, &layers);
-    if (pid == 0)
+    if (pid == 0) {
+        close(end); /* what ends the wait is this process's end */
         child(work, &shared, layers, outcome);
+    }
     while (pid > 0 && waitpid(pid, &result, 0) < 0 && errno == EINTR)
         ;
     _exit(pid > 0 && WIFEXITED(result) && WEXITSTATUS(result) == 0 ? 0 : 1);
 }
 
-static int await(pid_t pid, struct clo_error *error)
+/* `ended`: a pipe whose other end is open in that process alone. */
+static int await(pid_t pid, int ended, struct clo_error *error)
 {
-    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    struct pollfd end = {.fd = ended, .events = POLLIN};
     int result = 0;
-    if (ended.fd >= 0 && clo_poll_until(&ended, 1, clo_monotonic_ns() + CHILD_NS) <= 0)
+    if (clo_poll_until(&end, 1, clo_monotonic_ns() + CHILD_NS) <= 0)
         kill(pid, SIGKILL); /* the jailed one goes with it */
-    if (ended.fd >= 0)
-        close(ended.fd);
     while (waitpid(pid, &result, 0) < 0 && errno == EINTR)
         ;
     if (WIFEXITED(result) && WEXITSTATUS(result) == 0)
@@ -127,10 +128,15 @@ static int work_apart(const struct work *work, struct clo_error *error)
     if (!outcome)
         return clo_fail_errno(error, CLO_ENOMEMORY, "memory for a process");
     fflush(NULL); /* what is buffered is not the child's to write */
-    pid_t pid = fork();
+    int ends[2] = {-1, -1};
+    pid_t pid = pipe2(ends, O_CLOEXEC) ? -1 : fork();
     if (pid == 0)
-        parent_of(work, outcome);
-    int status = pid < 0 ? clo_fail_errno(error, CLO_ESYSTEM, "fork") : await(pid, error);
+        parent_of(work, ends[1], outcome);
+    int status = pid < 0 ? clo_fail_errno(error, CLO_ESYSTEM, "a process for the guest") : 0;
+    close(ends[1]);
+    if (!status)
+        status = await(pid, ends[0], error);
+    close(ends[0]);
     if (!status && outcome->status) { /* the child's word: copied, cut, and read as an error */
         outcome->error.message[sizeof outcome->error.message - 1] = '\0';
         outcome->error.hint[sizeof outcome->error.hint - 1] = '\0';

@@ -15,10 +15,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +30,7 @@
 #include "sandbox/run/outcome.h"
 #include "sandbox/worker/frames.h"
 #include "sandbox/worker/jail.h"
+#include "sandbox/worker/keeper.h"
 #include "sandbox/worker/worker.h"
 
 #define NS_PER_MS 1000000u
@@ -49,7 +48,8 @@ struct clo_worker_client {
     struct clo_zygote *zygote;
     struct clo_host_calls *calls;
     struct clo_frame_socket frames; /* fd -1: there is no worker */
-    int pidfd, dying; /* dying: the last that was killed and may still have memory, or -1 */
+    int handle; /* of its process (keeper.h) */
+    int dying;  /* the last that was killed and may still have memory, or -1 */
     bool greeted;     /* it has said hello, and is ready for a run */
     bool has_clock;
     clockid_t clock; /* of the worker's processor time, all threads */
@@ -75,29 +75,13 @@ struct client_run {
 
 /* For the thread that cancels a run: the descriptor stays open beyond the run (drop_worker). */
 struct cancel_signal {
-    int pidfd;
+    int handle;
     uint32_t sequence;
 };
 
 /* ---- accounts ---- */
 
-/* The clock of the processor time of the process behind a pidfd. */
-static bool find_clock(int pidfd, clockid_t *clock)
-{
-    char path[64], line[128];
-    long pid = 0;
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return false;
-    while (pid <= 0 && fgets(line, sizeof line, file))
-        if (sscanf(line, "Pid: %ld", &pid) != 1)
-            pid = 0;
-    fclose(file);
-    return pid > 0 && clock_getcpuclockid((pid_t)pid, clock) == 0;
-}
-
-/* 0 where it cannot be told: no /proc, or the worker is gone and buried. */
+/* 0 where it cannot be told: the kernel has no such clock, or the worker is gone and buried. */
 static uint64_t worker_clock(const struct clo_worker_client *client)
 {
     struct timespec time;
@@ -211,12 +195,12 @@ static void bury(struct clo_worker_client *client)
 
 static void drop_worker(struct clo_worker_client *client)
 {
-    if (client->pidfd >= 0) {
-        syscall(SYS_pidfd_send_signal, client->pidfd, SIGKILL, NULL, 0);
+    if (client->handle >= 0) {
+        clo_keeper_signal(client->handle, SIGKILL, 0);
         bury(client);
-        client->dying = client->pidfd;
+        client->dying = client->handle;
     }
-    client->pidfd = -1;
+    client->handle = -1;
     client->greeted = false;
     clo_frame_socket_close(&client->frames);
 }
@@ -236,11 +220,12 @@ static int ensure_worker(struct clo_worker_client *client, struct clo_error *err
     if (client->frames.fd >= 0)
         return 0;
     int socket;
-    int status = clo_zygote_spawn(client->zygote, &socket, &client->pidfd, error);
+    pid_t pid;
+    int status = clo_zygote_spawn(client->zygote, &socket, &client->handle, &pid, error);
     if (status)
         return status;
     clo_frame_socket_open(&client->frames, socket, CLO_TO_HOST);
-    client->has_clock = find_clock(client->pidfd, &client->clock);
+    client->has_clock = clock_getcpuclockid(pid, &client->clock) == 0;
     return 0;
 }
 
@@ -302,7 +287,7 @@ int clo_worker_client_create(struct clo_worker_client **result, const struct clo
         return clo_fail_memory(error);
     client->config = config;
     client->zygote = zygote;
-    client->frames.fd = client->pidfd = client->dying = -1;
+    client->frames.fd = client->handle = client->dying = -1;
     int status = clo_host_calls_create(&client->calls, config->tools, config->threads, error);
     if (!status)
         status = ensure_worker(client, error);
@@ -380,9 +365,7 @@ static int end_without_worker(struct client_run *run, const char *reason, struct
 static void send_cancel(void *context)
 {
     const struct cancel_signal *signal = context;
-    siginfo_t info = {.si_signo = CLO_WORKER_CANCEL, .si_code = SI_QUEUE};
-    info.si_value.sival_int = (int)signal->sequence;
-    syscall(SYS_pidfd_send_signal, signal->pidfd, CLO_WORKER_CANCEL, &info, 0);
+    clo_keeper_signal(signal->handle, CLO_WORKER_CANCEL, (int)signal->sequence);
 }
 
 /* A worker that was told to end the run has little time for it. */
@@ -587,7 +570,7 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
     here.wall_end_ns = here.start_ns + limits->wall_ms * NS_PER_MS;
     here.calls_end_ns = here.deadline_ns = end_after(here.wall_end_ns);
     here.cpu_look_ns = here.start_ns + limits->cpu_ms * NS_PER_MS / CPU_LOOKS;
-    struct cancel_signal signal = {.pidfd = client->pidfd, .sequence = client->sequence};
+    struct cancel_signal signal = {.handle = client->handle, .sequence = client->sequence};
     struct clo_cancel_watch watch = {.wake = send_cancel, .context = &signal};
     clo_cancel_add(run->cancel, &watch);
     status = serve(&here, error);

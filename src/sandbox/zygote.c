@@ -177,30 +177,34 @@ void clo_zygote_destroy(struct clo_zygote *zygote)
     free(zygote);
 }
 
-static int ask(struct clo_zygote *zygote, int theirs, int *pidfd, struct clo_error *error)
+/* The number that comes with a handle is the process's, without one an error's. */
+static int ask(struct clo_zygote *zygote, int theirs, int *handle, pid_t *pid,
+               struct clo_error *error)
 {
-    int problem = 0;
+    int number = 0;
     if (clo_fd_pass_send(zygote->socket, 0, theirs) < 0 ||
-        clo_fd_pass_receive(zygote->socket, &problem, pidfd) < 0)
+        clo_fd_pass_receive(zygote->socket, &number, handle) < 0)
         return clo_fail(error, CLO_ESYSTEM, "the process that makes workers does not answer");
-    if (*pidfd >= 0)
+    *pid = number;
+    if (*handle >= 0)
         return 0;
-    return clo_fail(error, CLO_ESYSTEM, "a worker process cannot be made: %s", strerror(problem));
+    return clo_fail(error, CLO_ESYSTEM, "a worker process cannot be made: %s", strerror(number));
 }
 
-int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *pidfd, struct clo_error *error)
+int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *handle, pid_t *pid,
+                     struct clo_error *error)
 {
     int pair[2];
-    *pidfd = -1;
+    *handle = -1;
     if (clo_frame_socket_pair(pair, error))
         return CLO_ESYSTEM;
     pthread_mutex_lock(&zygote->lock);
-    int status = zygote->socket < 0 ? CLO_ESYSTEM : ask(zygote, pair[1], pidfd, error);
+    int status = zygote->socket < 0 ? CLO_ESYSTEM : ask(zygote, pair[1], handle, pid, error);
     if (status) { /* killed, or out of its mind: once more with a new one */
         stop(zygote);
         status = start(zygote, error);
         if (!status)
-            status = ask(zygote, pair[1], pidfd, error);
+            status = ask(zygote, pair[1], handle, pid, error);
     }
     pthread_mutex_unlock(&zygote->lock);
     close(pair[1]);

@@ -11,6 +11,8 @@
 #ifndef CLO_SANDBOX_ZYGOTE_H
 #define CLO_SANDBOX_ZYGOTE_H
 
+#include <sys/types.h>
+
 #include "sandbox/config.h"
 
 struct clo_zygote;
@@ -20,9 +22,10 @@ int clo_zygote_create(struct clo_zygote **zygote, const struct clo_config *confi
                       struct clo_error *error);
 void clo_zygote_destroy(struct clo_zygote *zygote); /* ends the workers too */
 
-/* A new worker: a socket to it (frame_socket.h), and a pidfd of it. Thread-safe. A zygote that was killed is
- * made anew. */
-int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *pidfd, struct clo_error *error);
+/* A new worker: a socket to it (frame_socket.h), its process's number and handle (keeper.h).
+ * Thread-safe. A zygote that was killed is made anew. */
+int clo_zygote_spawn(struct clo_zygote *zygote, int *socket, int *handle, pid_t *pid,
+                     struct clo_error *error);
 
 /* The layers of a worker's jail, as it said: those of the first are what is expected of all.
  * CLO_ESYSTEM: it has fewer (namespaces may have run out since). Thread-safe. */

@@ -16,6 +16,7 @@
 #include "sandbox/worker/bootstrap.h"
 #include "sandbox/worker/fd_pass.h"
 #include "sandbox/worker/jail.h"
+#include "sandbox/worker/keeper.h"
 #include "sandbox/worker/worker.h"
 #include "vm/vm.h"
 
@@ -33,23 +34,26 @@ static void reset_signals(void)
 }
 
 static void fork_worker(const struct clo_bootstrap *bootstrap, const struct clo_jail_shared *shared,
-                        struct clo_runner *mapped, int socket)
+                        struct clo_runner *mapped, int socket, bool keeper)
 {
-    pid_t self = getpid();
+    pid_t parent = getpid();
     unsigned layers;
-    pid_t pid = clo_jail_fork(shared, &layers);
+    int handle = -1;
+    pid_t pid = keeper ? clo_keeper_fork(shared, &layers, &parent, &handle)
+                       : clo_jail_fork(shared, &layers);
     if (pid == 0) {
         close(CLO_BOOTSTRAP_CONTROL);
-        clo_worker_main(bootstrap, shared, mapped, socket, self, layers);
+        clo_worker_main(bootstrap, shared, mapped, socket, parent, layers);
     }
     int problem = pid < 0 ? errno : 0;
     close(socket);
-    int pidfd = problem ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
-    if (!problem && pidfd < 0)
+    if (!problem && !keeper)
+        handle = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (!problem && handle < 0)
         problem = errno;
-    clo_fd_pass_send(CLO_BOOTSTRAP_CONTROL, problem, pidfd);
-    if (pidfd >= 0)
-        close(pidfd);
+    clo_fd_pass_send(CLO_BOOTSTRAP_CONTROL, problem ? problem : pid, handle);
+    if (handle >= 0)
+        close(handle);
 }
 
 int main(void)
@@ -73,11 +77,12 @@ int main(void)
     struct clo_runner *mapped = NULL;
     if (bootstrap.isolation == CLO_ISOLATION_PROCESS)
         (void)clo_bootstrap_map(&bootstrap, &mapped, NULL);
+    bool keeper = clo_keeper_is_needed();
     for (;;) {
         int nothing, socket;
         if (clo_fd_pass_receive(CLO_BOOTSTRAP_CONTROL, &nothing, &socket) < 0)
             return 0; /* the program is gone, or has had enough */
         if (socket >= 0)
-            fork_worker(&bootstrap, &shared, mapped, socket);
+            fork_worker(&bootstrap, &shared, mapped, socket, keeper);
     }
 }
