@@ -50,7 +50,7 @@ static int prime(struct clo_vm *vm, struct clo_error *error)
 static bool is_host_call(const struct clo_vm *vm, const struct clo_stop *stop)
 {
     static const uint8_t call[OUT_LENGTH] = {OUT_IMMEDIATE, CLO_PORT_CALL};
-    return stop->vector == 13 && clo_process_is_code(vm, stop->rip, sizeof call) &&
+    return stop->signal == SIGSEGV && clo_process_is_code(vm, stop->rip, sizeof call) &&
            !memcmp((const void *)(uintptr_t)stop->rip, call, sizeof call);
 }
 

@@ -30,6 +30,16 @@
 #define COMPONENTS_START 3u /* x87 and SSE are loaded, all others are reset */
 #define RFLAGS_START 0x202u
 
+/* AMD APM volume 2, 8.2; FETCH: 8.4.2, bit 4 of a page fault's error code */
+enum {
+    BREAKPOINT = 3,
+    INVALID_OPCODE = 6,
+    GENERAL_PROTECTION = 13,
+    PAGE_FAULT = 14,
+    ALIGNMENT_CHECK = 17
+};
+#define FETCH (1u << 4)
+
 struct software { /* struct _fpx_sw_bytes */
     uint32_t magic, extended_size;
     uint64_t components;
@@ -114,6 +124,22 @@ static inline void reset_flags(void)
                      : "memory", "cc");
 }
 
+/* Linux writes the exception's vector, error code and address into the frame. gVisor leaves them
+ * zero: then they are told from what POSIX says of the signal. */
+static void explain(struct clo_stop *stop, const siginfo_t *info)
+{
+    const bool page = info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR;
+    switch (stop->signal) {
+    case SIGTRAP: stop->vector = BREAKPOINT; break;
+    case SIGILL: stop->vector = INVALID_OPCODE; break;
+    case SIGBUS: stop->vector = ALIGNMENT_CHECK; break;
+    case SIGSEGV: stop->vector = page ? PAGE_FAULT : GENERAL_PROTECTION; break;
+    default: break; /* of SIGFPE 0 is right: a division */
+    }
+    stop->address = page ? (uint64_t)(uintptr_t)info->si_addr : 0;
+    stop->error_code = page && stop->address == stop->rip ? FETCH : 0;
+}
+
 void clo_context_leave(int signal, const void *info, void *frame)
 {
     struct clo_context *context = the_context;
@@ -135,6 +161,8 @@ void clo_context_leave(int signal, const void *info, void *frame)
                                                    signal_info->si_code == BUS_ADRERR,
                                       .rip = (uint64_t)registers[REG_RIP],
                                       .rsp = (uint64_t)registers[REG_RSP]};
+    if (!context->stop.vector && signal_info)
+        explain(&context->stop, signal_info);
     keep_frame(context, from);
     clo_context_back(context->host_stack);
 }
