@@ -128,13 +128,22 @@ static bool limit_stack(void)
            limit(RLIMIT_STACK, now.rlim_max < STACK_MAX ? now.rlim_max : STACK_MAX);
 }
 
+/* As many as can be set; true: all of them. */
 static bool set_limits(int proc, uint64_t memory, uint64_t reserved)
 {
     rlim_t space, data;
-    return space_in_use(proc, &space, &data) && limit(RLIMIT_AS, space + memory + reserved) &&
-           limit(RLIMIT_DATA, data + memory) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
-           limit(RLIMIT_NOFILE, OPEN_FILES_MAX) && limit(RLIMIT_MEMLOCK, 0) &&
-           limit(RLIMIT_MSGQUEUE, 0) && limit_stack();
+    bool all = space_in_use(proc, &space, &data);
+    if (all) {
+        all &= limit(RLIMIT_AS, space + memory + reserved);
+        all &= limit(RLIMIT_DATA, data + memory);
+    }
+    all &= limit(RLIMIT_CORE, 0);
+    all &= limit(RLIMIT_FSIZE, 0);
+    all &= limit(RLIMIT_NOFILE, OPEN_FILES_MAX);
+    all &= limit(RLIMIT_MEMLOCK, 0);
+    all &= limit(RLIMIT_MSGQUEUE, 0);
+    all &= limit_stack();
+    return all;
 }
 
 static bool drop_rights(void)

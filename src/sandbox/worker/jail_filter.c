@@ -137,6 +137,8 @@ void clo_jail_filter_make(struct sock_fprog *program, enum clo_isolation isolati
 {
     *program = (struct sock_fprog){0};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (!filter) /* before Linux 4.14, and in gVisor: a worker's one thread is all of it */
+        filter = seccomp_init(SCMP_ACT_KILL_THREAD);
     if (!filter)
         return;
     if (fill(filter, isolation))
