@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Every call of the unit tests that can fail, fails: what that does to the product.
 
-Builds the unit tests with -Dfaults=true, AddressSanitizer and UBSan. A program has some runs at once,
+Builds the unit tests with -Dfaults=true, AddressSanitizer and UBSan, and tests of guests by process isolation
+with LeakSanitizer and UBSan (AddressSanitizer's own memory lies where a guest's has to be). A program has some runs at once,
 as most of a run is waiting, for at most --seconds. What it has visited is kept (visited.py), and the
 next run of the same program goes on with what is left; each finding is made again. A case counts as
 passed when no fault, of this run or of an earlier one, made it die, hang, lose memory or keep a
@@ -23,10 +24,14 @@ import visited
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-OPTIONS = ["-Dfaults=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dbuildtype=debug",
-           "-Dc_args=-fno-omit-frame-pointer",
-           # It depends on the folder of the build, and the program of the workers lies within each test.
-           "-Dc_link_args=-Wl,--build-id=none"]
+OPTIONS = ["-Dfaults=true", "-Db_lundef=false", "-Dbuildtype=debug"]
+# The build's id depends on its folder, and the program of the workers lies within each test.
+UNIT = [*OPTIONS, "-Db_sanitize=address,undefined", "-Dc_args=-fno-omit-frame-pointer",
+        "-Dc_link_args=-Wl,--build-id=none"]
+GUESTS = [*OPTIONS, "-Db_sanitize=undefined", "-Dc_args=-fno-omit-frame-pointer -fsanitize=leak",
+          "-Dc_link_args=-Wl,--build-id=none -fsanitize=leak"]
+GUEST_TESTS = ("vm_process_test", "vm_run_test", "vm_restore_test")
+PROCESS = {"CLOCHE_TEST_ISOLATION": "process"}
 AT_ONCE = 3  # runs of one program
 WHOLE = 3600  # seconds: also further calls on paths that were visited
 NOT_HERE = 77  # exit status of a program that this machine cannot run
@@ -40,13 +45,14 @@ FINDING = re.compile(r"^   FINDING (\w+: \w+).*\n(?:      .*\n)*", re.M)
 # tell of a wrong pointer: cmocka's handler would make of one a case that merely failed.
 ASAN = ("exitcode=86:detect_leaks=1:leak_check_at_exit=0:abort_on_error=0:allocator_may_return_null=1"
         ":handle_segv=2:handle_sigbus=2:handle_sigill=2:handle_sigfpe=2")
+LSAN = "exitcode=86:leak_check_at_exit=0:handle_segv=0:handle_sigbus=0:handle_sigill=0:handle_sigfpe=0"
 UBSAN = "exitcode=86:halt_on_error=1:print_stacktrace=1"
 
 
-def build(folder):
+def build(folder, options, targets=()):
     if not (folder / "build.ninja").exists():
-        subprocess.run(["meson", "setup", folder, *OPTIONS], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", folder], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["meson", "setup", folder, *options], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", folder, *targets], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def unit_tests(folder):
@@ -55,10 +61,31 @@ def unit_tests(folder):
                   if any(suite.endswith(":unit") for suite in test["suite"]) and test["cmd"][0].endswith("_test"))
 
 
-def key_maker(folder, image):
+class Programs:
+    """Test programs of one build, how they are started, and the keys of what they visited."""
+
+    def __init__(self, paths, words, environment, keys):
+        self.paths, self.words, self.environment, self.keys = paths, words, environment, keys
+
+
+def unit_programs(folder, image):
+    build(folder, UNIT)
+    environment = {"ASAN_OPTIONS": ASAN, "UBSAN_OPTIONS": UBSAN, "CLOCHE_IMAGE": str(image)}
+    return Programs(unit_tests(folder), [], environment, key_maker(folder, image, [ASAN, UBSAN]))
+
+
+def guest_programs(folder, image):
+    guest = folder / "tests" / "test_guest"
+    build(folder, GUESTS, ["tests/test_guest", *(f"tests/{name}" for name in GUEST_TESTS)])
+    environment = {"LSAN_OPTIONS": LSAN, "UBSAN_OPTIONS": UBSAN, **PROCESS}
+    return Programs([folder / "tests" / name for name in GUEST_TESTS], [guest], environment,
+                    key_maker(folder, guest, [LSAN, UBSAN]))
+
+
+def key_maker(folder, image, words):
     """Of the programs in a build: they run with the same libraries beside them, image and harness."""
     files = [HERE / name for name in ("run.py", "visited.py", "expected.txt")]
-    return visited.Keys(files + [image] * image.exists(), sorted(folder.glob("tests/*.so")), [ASAN, UBSAN])
+    return visited.Keys(files + [image] * image.exists(), sorted(folder.glob("tests/*.so")), words)
 
 
 def visited_file(store, keys, program):
@@ -70,26 +97,26 @@ def visited_file(store, keys, program):
         return None
 
 
-def run(program, environment, seconds, file):
-    environment = {**environment, "FAULTS_SECONDS": str(seconds), "FAULTS_JOBS": str(AT_ONCE)}
+def run(program, programs, seconds, file):
+    environment = {**os.environ, **programs.environment, "FAULTS_SECONDS": str(seconds), "FAULTS_JOBS": str(AT_ONCE)}
     if file:
         environment["FAULTS_VISITED"] = str(file)
     if seconds >= WHOLE:
         environment["FAULTS_REST"] = "1"
     try:
-        done = subprocess.run([program], env=environment, timeout=seconds + 240, stdin=subprocess.DEVNULL,
+        done = subprocess.run([program, *programs.words], env=environment, timeout=seconds + 240, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return None if done.returncode == NOT_HERE else done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as late:
         return (late.stdout or b"").decode("utf-8", "replace") + f"\nstopped {seconds + 240} s after its start\n"
 
 
-def check_harness(program, keys, environment):
+def check_harness(program, programs):
     """The program's fault is found by a first run and by the next, which has nothing else left. What is
     wrong, or None."""
     with tempfile.TemporaryDirectory() as folder:
-        file = visited_file(visited.Store(folder), keys, program)
-        outputs = [run(program, environment, 10, file) or "" for _ in range(2)]
+        file = visited_file(visited.Store(folder), programs.keys, program)
+        outputs = [run(program, programs, 10, file) or "" for _ in range(2)]
     found = [sorted(FINDING.findall(output)) for output in outputs]
     first, second = (SUMMARY.search(output) for output in outputs)
     if not first or not second:
@@ -183,21 +210,22 @@ def main():
     parser.add_argument("names", nargs="*", help="test programs, such as value_test (all)")
     arguments = parser.parse_args()
     folder = ROOT / f"{arguments.build}-faults"
-    build(folder)
     image = (ROOT / arguments.build / "python.image").resolve()
-    environment = {**os.environ, "ASAN_OPTIONS": ASAN, "UBSAN_OPTIONS": UBSAN, "CLOCHE_IMAGE": str(image)}
-    programs = [path for path in unit_tests(folder) if not arguments.names or path.name in arguments.names]
-    store, keys, report = visited.Store(visited.default_folder()), key_maker(folder, image), Report()
+    units, guests = unit_programs(folder, image), guest_programs(Path(f"{folder}-process"), image)
+    chosen = [(programs, path) for programs in (units, guests) for path in programs.paths
+              if not arguments.names or path.name in arguments.names]
+    store, report = visited.Store(visited.default_folder()), Report()
     store.clean_up()
-    report.harness(check_harness(folder / "tests" / "faults" / "planted_test", keys, environment))
+    report.harness(check_harness(folder / "tests" / "faults" / "planted_test", units))
 
-    def run_program(path):
+    def run_program(one):
+        programs, path = one
         if arguments.fresh:
             store.forget(path.name)
-        return run(path, environment, arguments.seconds, visited_file(store, keys, path))
+        return run(path, programs, arguments.seconds, visited_file(store, programs.keys, path))
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, output in zip(programs, pool.map(run_program, programs)):
+        for (_, path), output in zip(chosen, pool.map(run_program, chosen)):
             report.program(path.name, output)
     return report.end()
 
