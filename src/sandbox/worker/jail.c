@@ -25,6 +25,7 @@
 #define NOBODY 65534
 #define STACK_MAX (8u << 20) /* bytes */
 #define OPEN_FILES_MAX 32    /* a worker holds about ten */
+#define SIGNALS_MAX 64       /* queued, and timers; a worker has two, and one queued */
 #define LANDLOCK_NET_ALL 3u  /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
 
 struct namespaces {
@@ -269,6 +270,9 @@ void clo_jail_enter(const struct clo_jail_shared *shared, uint64_t memory, uint6
 {
     if (set_limits(shared->proc, memory, reserved))
         *layers |= CLO_JAIL_LIMITS;
+    /* counted for each user of each namespace: with one of its own it is the worker's alone */
+    if ((*layers & CLO_JAIL_USER) && !limit(RLIMIT_SIGPENDING, SIGNALS_MAX))
+        *layers &= ~(unsigned)CLO_JAIL_LIMITS;
     close_if_open(shared->proc);
     if (drop_rights())
         *layers |= CLO_JAIL_RIGHTS;

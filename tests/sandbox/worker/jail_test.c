@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -135,6 +136,17 @@ static bool take_much_memory(void)
     return true;
 }
 
+static bool take_many_timers(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    timer_t timer;
+    for (int i = 0; i < 1000; i++) {
+        if (timer_create(CLOCK_MONOTONIC, &event, &timer))
+            return false;
+    }
+    return true;
+}
+
 static int kvm = -1; /* as a worker inherits it */
 
 static bool make_a_virtual_machine(void)
@@ -163,6 +175,7 @@ static const struct attack {
     {"fork a process", fork_a_process, 0, false},
     {"make memory executable", make_memory_executable, 0, false},
     {"take 4 GiB of memory", take_much_memory, CLO_JAIL_LIMITS, true},
+    {"take 1000 timers", take_many_timers, CLO_JAIL_LIMITS, true},
     {"make a virtual machine", make_a_virtual_machine, 0, false},
 };
 
@@ -278,6 +291,7 @@ static void outside_the_jail_the_attacks_succeed(void **state)
     assert_true(share_memory_with_the_tester());
     assert_true(make_memory_executable());
     assert_true(fork_a_process());
+    assert_true(take_many_timers());
     if (kvm >= 0)
         assert_true(make_a_virtual_machine());
     shmctl(shm, IPC_RMID, NULL);

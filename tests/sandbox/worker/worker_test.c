@@ -24,6 +24,9 @@
 #include "harness.h"
 #include "processes.h"
 #include "runs.h"
+#include "sandbox/config.h"
+#include "sandbox/worker/jail.h"
+#include "sandbox/zygote.h"
 #include "sandbox/zygote_program.h"
 #include "sandbox_tools.h"
 #include "worker/container_filter.h"
@@ -304,6 +307,26 @@ static void a_program_that_does_not_start_is_an_error(void **state)
     clo_zygote_program_replace(NULL, 0);
 }
 
+static void later_workers_have_what_the_first_had(void **state)
+{
+    (void)state;
+    struct clo_sandbox_config wanted = {.image = runs_image, .placement = CLO_PLACEMENT_WORKER};
+    struct clo_config config = {0};
+    struct clo_zygote *zygote;
+    struct clo_error error;
+    assert_int_equal(clo_config_open(&config, &wanted, true, &error), 0);
+    assert_int_equal(clo_zygote_create(&zygote, &config, &error), 0);
+    const unsigned fewer = CLO_JAIL_ALL & ~(unsigned)(CLO_JAIL_PID | CLO_JAIL_NET);
+    assert_int_equal(clo_zygote_expect(zygote, fewer, &error), 0);
+    assert_int_equal(clo_zygote_expect(zygote, CLO_JAIL_ALL, &error), 0);
+    assert_int_equal(clo_zygote_expect(zygote, fewer, &error), 0);
+    assert_int_equal(clo_zygote_expect(zygote, fewer & ~(unsigned)CLO_JAIL_SYSCALLS, &error),
+                     CLO_ESYSTEM);
+    assert_non_null(strstr(error.message, "the first one had: syscalls"));
+    clo_zygote_destroy(zygote);
+    clo_config_close(&config);
+}
+
 /* In a container with Docker's own filter; 0: as it should be. */
 static int run_in_a_container(void)
 {
@@ -375,6 +398,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(its_usage_is_the_hosts_own_account),
         cmocka_unit_test(a_program_that_does_not_start_is_an_error),
         cmocka_unit_test(it_starts_in_a_container),
+        cmocka_unit_test(later_workers_have_what_the_first_had),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(liar);
