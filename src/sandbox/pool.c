@@ -12,7 +12,7 @@
  *
  * Who has a request and a member waits for the memory of the run (memory_budget.h) before it begins.
  * It is given back when the micro-VM has been restored. A worker says so, and is heard by who takes
- * it next, or by the pool's keeper: a thread that looks after members that rest, every KEEPER_NS
+ * it next, or by the pool's reclaimer: a thread that looks after members that rest, every RECLAIM_NS
  * while there is one that has not given back, and replaces workers that died. There are no more
  * members than the ceiling lets run at once.
  */
@@ -275,7 +275,7 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
     if (!status && config->placement == CLO_PLACEMENT_WORKER)
         status = clo_zygote_create(&pool->zygote, &pool->config, error);
     if (!status && pool->zygote)
-        status = clo_pool_start_keeper(pool, error);
+        status = clo_pool_start_reclaimer(pool, error);
     if (!status)
         status = start_first(pool, error);
     if (status) {
@@ -307,8 +307,8 @@ void clo_pool_destroy(struct clo_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (size_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
-    if (pool->has_keeper)
-        pthread_join(pool->keeper, NULL);
+    if (pool->has_reclaimer)
+        pthread_join(pool->reclaimer, NULL);
     clo_pool_end_resting(pool);
     clo_zygote_destroy(pool->zygote);
     clo_memory_budget_leave(&pool->share);

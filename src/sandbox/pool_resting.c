@@ -3,7 +3,7 @@
  *
  * A worker restores its micro-VM after its caller has the result, and says so. Until that has been
  * heard its run's memory counts. Who takes the member next hears it; for the others there is the
- * keeper, a thread that looks after members that rest, every KEEPER_NS while there is one that holds
+ * reclaimer, a thread that looks after members that rest, every RECLAIM_NS while there is one that holds
  * memory. It replaces workers that died, too, so that no run waits for their end or for new ones.
  * Functions are called with the pool's lock held where not said otherwise.
  */
@@ -16,7 +16,7 @@
 #include "sandbox/pool_state.h"
 #include "sandbox/worker_client.h"
 
-#define KEEPER_NS 2000000u
+#define RECLAIM_NS 2000000u
 #define SURELY_CLEAN_NS 200000u /* a worker has usually restored by then */
 
 static void give_back(struct member *member)
@@ -41,7 +41,7 @@ static void rest(struct clo_pool *pool, struct member *member)
     else
         TAILQ_INSERT_HEAD(&pool->resting, member, entry);
     pool->idle++;
-    if (member->held && (pool->keeper_sleeps || member->lost))
+    if (member->held && (pool->reclaimer_sleeps || member->lost))
         pthread_cond_signal(&pool->care);
 }
 
@@ -55,7 +55,7 @@ void clo_pool_put_back(struct clo_pool *pool, struct member *member)
         return;
     }
     member->since_ns = clo_monotonic_ns();
-    member->look_ns = member->since_ns + (member->lost ? 0 : KEEPER_NS);
+    member->look_ns = member->since_ns + (member->lost ? 0 : RECLAIM_NS);
     rest(pool, member);
 }
 
@@ -113,10 +113,10 @@ static void look_after(struct member *member)
         now - member->since_ns >= CLO_WORKER_HELLO_NS)
         settle(member);
     else
-        member->look_ns = now + KEEPER_NS;
+        member->look_ns = now + RECLAIM_NS;
 }
 
-static void *keep(void *argument)
+static void *reclaim(void *argument)
 {
     struct clo_pool *pool = argument;
     pthread_mutex_lock(&pool->lock);
@@ -124,9 +124,9 @@ static void *keep(void *argument)
         uint64_t until;
         struct member *member = take(pool, needs_care(pool, &until));
         if (!member) {
-            pool->keeper_sleeps = until == UINT64_MAX;
+            pool->reclaimer_sleeps = until == UINT64_MAX;
             clo_wait_until(&pool->care, &pool->lock, until);
-            pool->keeper_sleeps = false;
+            pool->reclaimer_sleeps = false;
             continue;
         }
         pool->starting++; /* as good as idle */
@@ -143,10 +143,10 @@ static void *keep(void *argument)
     return NULL;
 }
 
-int clo_pool_start_keeper(struct clo_pool *pool, struct clo_error *error)
+int clo_pool_start_reclaimer(struct clo_pool *pool, struct clo_error *error)
 {
-    int failed = clo_thread_start(&pool->keeper, keep, pool);
-    pool->has_keeper = !failed;
+    int failed = clo_thread_start(&pool->reclaimer, reclaim, pool);
+    pool->has_reclaimer = !failed;
     return failed ? clo_fail(error, CLO_ESYSTEM, "a thread for a pool cannot be started: %s",
                              strerror(failed))
                   : 0;

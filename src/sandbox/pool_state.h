@@ -17,7 +17,7 @@ struct member { /* with a worker process; in the list of those that rest, or one
     uint64_t held;     /* bytes of its last run's memory, until it is clean */
     bool lost;         /* its worker is gone */
     uint64_t since_ns; /* when it was put to rest */
-    uint64_t look_ns;  /* when the keeper looks after it, while it holds memory */
+    uint64_t look_ns;  /* when the reclaimer looks after it, while it holds memory */
     TAILQ_ENTRY(member) entry;
 };
 
@@ -50,9 +50,9 @@ struct clo_pool {
     bool ending;
     TAILQ_HEAD(members, member) resting; /* the one that was used last comes first */
     size_t callers;                      /* in clo_pool_run */
-    pthread_t keeper;
-    bool has_keeper, keeper_sleeps;
-    pthread_cond_t care;      /* for the keeper */
+    pthread_t reclaimer;
+    bool has_reclaimer, reclaimer_sleeps;
+    pthread_cond_t care;      /* for the reclaimer */
     unsigned layers;          /* of the jail around the last worker that was made */
     struct clo_error failure; /* why the last member could not be made */
     size_t thread_count;      /* threads that were started and not joined */
@@ -72,7 +72,7 @@ struct member *clo_pool_take_best(struct clo_pool *pool);
 /* Without the lock, on a member that is the caller's. */
 void clo_pool_run_on(struct clo_pool *pool, struct member *member, struct request *request);
 
-int clo_pool_start_keeper(struct clo_pool *pool, struct clo_error *error);
+int clo_pool_start_reclaimer(struct clo_pool *pool, struct clo_error *error);
 /* When no other thread is left: end those that rest. */
 void clo_pool_end_resting(struct clo_pool *pool);
 

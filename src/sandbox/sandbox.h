@@ -30,7 +30,7 @@
  * What is always true
  * - A micro-VM of this process, its runner, its backend and its host_calls belong to one thread for
  *   their lives: a sandbox's to the caller that made it, a member's to the pool's thread. A member
- *   with a worker belongs to one thread at a time: a caller's for a run, the pool's keeper's between
+ *   with a worker belongs to one thread at a time: a caller's for a run, the pool's reclaimer's between
  *   two (pool_resting.c). Only a kick comes from elsewhere (clo_runner_kick; a signal, to a worker).
  * - A tool that is waited for at once runs on the run's own thread. All others run on the tool
  *   threads, at most CLO_TOOL_THREADS_MAX for a pool or a sandbox by itself, in a lane a run.
