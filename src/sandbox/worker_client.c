@@ -48,9 +48,9 @@ struct clo_worker_client {
     struct clo_zygote *zygote;
     struct clo_host_calls *calls;
     struct clo_frame_socket frames; /* fd -1: there is no worker */
-    int handle; /* of its process (keeper.h) */
-    int dying;  /* the last that was killed and may still have memory, or -1 */
-    bool greeted;     /* it has said hello, and is ready for a run */
+    int handle;                     /* of its process (keeper.h) */
+    int dying;                      /* the last that was killed and may still have memory, or -1 */
+    bool greeted;                   /* it has said hello, and is ready for a run */
     bool has_clock;
     clockid_t clock; /* of the worker's processor time, all threads */
     unsigned layers; /* of its jail, as it said */

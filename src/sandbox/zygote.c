@@ -9,8 +9,11 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -64,6 +67,47 @@ struct parcel {
     int program, placed[CLO_BOOTSTRAP_END]; /* by the number that it will have */
 };
 
+/* Of the directory of descriptors: those up from CLO_BOOTSTRAP_END. 0, or -1: it cannot be read. */
+static int close_listed(int keep)
+{
+    struct { /* struct linux_dirent64 */
+        uint64_t inode, offset;
+        uint16_t length;
+        uint8_t type;
+        char name[];
+    } * entry;
+    _Alignas(8) char bytes[4096];
+    int list = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    long n = list < 0 ? -1 : 0;
+    while (list >= 0 && (n = syscall(SYS_getdents64, list, bytes, sizeof bytes)) > 0) {
+        for (long at = 0; at < n; at += entry->length) {
+            int number = 0;
+            entry = (void *)(bytes + at);
+            for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
+                number = number * 10 + (*digit - '0');
+            if (number >= CLO_BOOTSTRAP_END && number != keep && number != list)
+                close(number);
+        }
+    }
+    if (list >= 0)
+        close(list);
+    return n < 0 ? -1 : 0;
+}
+
+/* All descriptors from CLO_BOOTSTRAP_END on but `keep`. close_range is Linux 5.9's; without it and
+ * without /proc there is only the limit on their numbers to go by. */
+static void close_others(int keep)
+{
+    struct rlimit most;
+    bool below =
+        keep == CLO_BOOTSTRAP_END || syscall(SYS_close_range, CLO_BOOTSTRAP_END, keep - 1, 0) == 0;
+    if ((below && syscall(SYS_close_range, keep + 1, ~0u, 0) == 0) || close_listed(keep) == 0)
+        return;
+    for (rlim_t fd = getrlimit(RLIMIT_NOFILE, &most) ? 0 : most.rlim_cur; fd > CLO_BOOTSTRAP_END;)
+        if ((int)--fd != keep)
+            close((int)fd);
+}
+
 /* In the child of a program with many threads: system calls only. */
 static _Noreturn void become_zygote(const struct parcel *parcel, char *const *environment)
 {
@@ -78,10 +122,8 @@ static _Noreturn void become_zygote(const struct parcel *parcel, char *const *en
         if (dup2(i < CLO_BOOTSTRAP_CONTROL ? null : moved[i], i) < 0)
             _exit(1);
     }
-    if (program > CLO_BOOTSTRAP_END)
-        syscall(SYS_close_range, CLO_BOOTSTRAP_END, program - 1, 0);
-    syscall(SYS_close_range, program + 1, ~0u, 0);
-    syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+    close_others(program);
+    fexecve(program, arguments, environment); /* by execveat, or where that is missing by /proc */
     _exit(1);
 }
 
