@@ -41,14 +41,15 @@ static void rest(struct clo_pool *pool, struct member *member)
     else
         TAILQ_INSERT_HEAD(&pool->resting, member, entry);
     pool->idle++;
-    if (member->held && (pool->reclaimer_sleeps || member->lost))
+    if (member->lost || (member->held && pool->reclaimer_sleeps))
         pthread_cond_signal(&pool->care);
 }
 
-/* After a run, or when it is new: to the first who waits, or to rest. */
+/* After a run, or when it is new: to the first who waits, or to rest. One without a worker is the
+ * reclaimer's first: nobody shall wait for the end of a process. */
 void clo_pool_put_back(struct clo_pool *pool, struct member *member)
 {
-    struct request *request = pool->ending ? NULL : clo_pool_pop(pool);
+    struct request *request = pool->ending || member->lost ? NULL : clo_pool_pop(pool);
     if (request) {
         request->member = member;
         pthread_cond_signal(&request->change);
@@ -72,14 +73,15 @@ static struct member *take(struct clo_pool *pool, struct member *member)
 struct member *clo_pool_take_best(struct clo_pool *pool)
 {
     uint64_t now = clo_monotonic_ns();
-    struct member *member, *last = TAILQ_LAST(&pool->resting, members);
+    struct member *member, *oldest = NULL;
     TAILQ_FOREACH(member, &pool->resting, entry) {
-        if (!member->held || (!member->lost && now - member->since_ns >= SURELY_CLEAN_NS))
+        if (member->lost)
+            continue;
+        if (!member->held || now - member->since_ns >= SURELY_CLEAN_NS)
             return take(pool, member);
-        if (!member->lost)
-            last = member;
+        oldest = member;
     }
-    return take(pool, last);
+    return take(pool, oldest);
 }
 
 /* With a member of one's own, without the lock: the run. */
@@ -99,7 +101,7 @@ static struct member *needs_care(struct clo_pool *pool, uint64_t *until)
 {
     struct member *member, *next = NULL;
     TAILQ_FOREACH(member, &pool->resting, entry)
-        if (member->held && (!next || member->look_ns < next->look_ns))
+        if ((member->held || member->lost) && (!next || member->look_ns < next->look_ns))
             next = member;
     *until = next ? next->look_ns : UINT64_MAX;
     return *until <= clo_monotonic_ns() ? next : NULL;

@@ -206,11 +206,9 @@ static void drop_worker(struct clo_worker_client *client)
 }
 
 /* Does an idle worker say or close something? Then it is not one to give a run to. */
-static bool has_gone(struct clo_worker_client *client)
+static bool has_gone(const struct clo_worker_client *client)
 {
-    struct clo_frame frame;
-    return client->greeted &&
-           clo_frame_socket_receive(&client->frames, clo_monotonic_ns(), &frame, NULL) != CLO_EBUSY;
+    return client->greeted && clo_frame_socket_has_more(&client->frames);
 }
 
 static int ensure_worker(struct clo_worker_client *client, struct clo_error *error)

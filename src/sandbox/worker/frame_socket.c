@@ -151,8 +151,11 @@ int clo_frame_socket_receive(struct clo_frame_socket *frames, uint64_t deadline_
 
 bool clo_frame_socket_has_more(const struct clo_frame_socket *frames)
 {
-    struct pollfd fd = {.fd = frames->fd, .events = POLLIN};
-    return frames->in.length > frames->taken || poll(&fd, 1, 0) != 0;
+    char byte;
+    if (frames->in.length > frames->taken)
+        return true;
+    ssize_t got = recv(frames->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || errno != EAGAIN;
 }
 
 /* ---- sending ---- */

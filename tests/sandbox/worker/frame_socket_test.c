@@ -304,7 +304,9 @@ static void hanging_up_is_noticed(void **state)
 {
     struct pair *pair = *state;
     struct clo_frame frame;
+    assert_false(clo_frame_socket_has_more(&pair->host));
     clo_frame_socket_close(&pair->worker);
+    assert_true(clo_frame_socket_has_more(&pair->host));
     assert_int_equal(clo_frame_socket_receive(&pair->host, soon(), &frame, NULL), CLO_ESYSTEM);
     clo_frame_socket_put(&pair->host, "x", 1);
     assert_int_equal(clo_frame_socket_flush(&pair->host, soon(), NULL), CLO_ESYSTEM);
