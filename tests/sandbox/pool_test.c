@@ -19,6 +19,7 @@
 #include "cloche/sandbox.h"
 #include "processes.h"
 #include "runs.h"
+#include "sandbox/memory_budget.h"
 #include "sandbox_tools.h"
 
 #define THREADS 8
@@ -268,6 +269,65 @@ static void a_worker_that_dies_idle_and_a_dead_zygote_go_unnoticed(void **state)
     assert_int_equal(processes_find("cloche-", pids, 8), 0); /* nothing is left behind */
 }
 
+static int tell_thread(void *context, const struct clo_value *arguments, struct clo_value *result,
+                       struct clo_error *error)
+{
+    (void)context;
+    (void)arguments;
+    (void)error;
+    clo_value_set_integer(result, gettid());
+    return 0;
+}
+
+static void a_run_in_a_worker_goes_on_the_callers_thread(void **state)
+{
+    (void)state;
+    static const struct clo_tool tool = {.name = "thread", .call = tell_thread};
+    struct clo_pool *pool = runs_pool(
+        (struct clo_sandbox_config){
+            .tools = &tool, .tool_count = 1, .placement = CLO_PLACEMENT_WORKER},
+        2);
+    for (int i = 0; i < 3; i++) {
+        struct job job = {.pool = pool, .wait_ms = 30000, .code = "thread()"};
+        job_run(&job);
+        assert_int_equal(job.status, 0);
+        assert_int_equal(strtol(job.result->result, NULL, 10), gettid());
+        clo_run_result_free(job.result);
+    }
+    clo_pool_destroy(pool);
+}
+
+/* Nobody takes the members again: what their runs held is given back all the same. */
+static void what_rests_gives_its_memory_back(void **state)
+{
+    struct clo_pool *pool = make_pool(*(enum clo_placement *)*state, 2);
+    static const char *const codes[] = {"meet()", "1", "import os\nos._exit(3)"};
+    struct clo_memory_budget_state budget;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        struct job job = {.pool = pool, .wait_ms = 30000, .code = codes[i]};
+        job_start(&job);
+        if (i == 0) {
+            do {
+                runs_sleep(1);
+                clo_memory_budget_look(&budget);
+            } while (!budget.runs); /* it is counted */
+            let_go();
+        }
+        job_join(&job);
+        assert_int_equal(job.status, 0);
+        clo_run_result_free(job.result);
+        uint64_t end = clo_monotonic_ns() + 10000 * NS_PER_MS;
+        do {
+            runs_sleep(1);
+            clo_memory_budget_look(&budget);
+        } while (budget.runs && clo_monotonic_ns() < end);
+        assert_int_equal(budget.runs, 0);
+    }
+    clo_pool_destroy(pool);
+    clo_memory_budget_look(&budget);
+    assert_int_equal(budget.used, 0);
+}
+
 #define BOTH(test) RUNS_BOTH(test, NULL, NULL, &runs_thread, &runs_worker)
 
 int main(int count, char **arguments)
@@ -281,6 +341,8 @@ int main(int count, char **arguments)
         BOTH(a_waiting_request_can_be_cancelled),
         BOTH(one_slow_tool_blocks_nobody_else),
         BOTH(a_run_may_not_keep_state),
+        BOTH(what_rests_gives_its_memory_back),
+        cmocka_unit_test(a_run_in_a_worker_goes_on_the_callers_thread),
         BOTH(wrong_sizes_and_configurations_are_refused),
         cmocka_unit_test(a_killed_worker_costs_its_run_only),
         cmocka_unit_test(a_worker_that_dies_idle_and_a_dead_zygote_go_unnoticed),
