@@ -396,6 +396,10 @@ static long obey(const char *at)
         return stretch_stack();
     if (is_word(&act, "timers"))
         return count_timers();
+    if (is_word(&act, "hoard")) { /* and hold them */
+        count_timers();
+        stay();
+    }
     if (is_word(&act, "stay"))
         stay();
     if (is_word(&act, "keep")) { /* what a run has in its vector registers when it ends */

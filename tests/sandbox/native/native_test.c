@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -472,6 +474,35 @@ static void it_ruins_its_worker_alone(void **state)
     }
 }
 
+/* What is the kernel's and counted for each user: workers have one user in common. */
+static void *hoard(void *other)
+{
+    static const char code[] = "native hoard";
+    struct clo_run order = {
+        .code = code, .code_length = sizeof code - 1, .limits = {.wall_ms = 1000}};
+    struct clo_run_result *result = NULL;
+    (void)!clo_pool_run(other, &order, WAIT_MS, &result, NULL);
+    clo_run_result_free(result);
+    return NULL;
+}
+
+static void it_takes_nothing_from_other_workers(void **state)
+{
+    (void)state;
+    struct clo_pool *other = pool;
+    pthread_t thread;
+    assert_int_equal(make_pool(NULL), 0);
+    check_next(); /* both are there */
+    assert_int_equal(pthread_create(&thread, NULL, hoard, other), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
+    expect_lost("native call e7 0"); /* beside the other one a new one comes to be */
+    check_next();
+    pthread_join(thread, NULL);
+    clo_pool_destroy(pool);
+    pool = other;
+    check_next();
+}
+
 /* ---- time ---- */
 
 static void it_does_not_outstay_its_time(void **state)
@@ -512,6 +543,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(nothing_of_the_host_is_in_its_memory),
         cmocka_unit_test(it_gets_no_more_memory_than_its_limit),
         cmocka_unit_test(it_ruins_its_worker_alone),
+        cmocka_unit_test(it_takes_nothing_from_other_workers),
         cmocka_unit_test(it_does_not_outstay_its_time),
     };
     setenv("CLOCHE_TEST_ISOLATION", "process", 1);
