@@ -1,20 +1,20 @@
 /* pool.c - sandboxes of one configuration, serving one queue.
  *
- * A micro-VM of this process belongs to the thread that made it: such a member has one for its life,
- * which takes requests from the queue. A worker process belongs to nobody: a member with one rests
- * in a list, and whoever wants a run takes it, runs on their own thread and puts it back, or hands it
- * to the first who waits. That is two wakes of a thread fewer.
+ * A micro-VM of this process belongs to the thread that made it: such a member has one for its
+ * life, which takes requests from the queue. A worker process belongs to nobody: a member with one
+ * rests in a list, and whoever wants a run takes it, runs on their own thread and puts it back, or
+ * hands it to the first who waits. That is two wakes of a thread fewer.
  *
  * Members are made when they are needed, up to the pool's size, one ahead of the need: the one that
  * takes a run while nobody else is idle has the next one made. A member that has made its micro-VM
  * warms it before it counts as idle. Requests wait in the order in which they came. One lock guards
  * everything here; runs happen outside it.
  *
- * Who has a request and a member waits for the memory of the run (memory_budget.h) before it begins.
- * It is given back when the micro-VM has been restored. A worker says so, and is heard by who takes
- * it next, or by the pool's reclaimer: a thread that looks after members that rest, every RECLAIM_NS
- * while there is one that has not given back, and replaces workers that died. There are no more
- * members than the ceiling lets run at once.
+ * Who has a request and a member waits for the memory of the run (memory_budget.h) before it
+ * begins. It is given back when the micro-VM has been restored. A worker says so, and is heard by
+ * who takes it next, or by the pool's reclaimer: a thread that looks after members that rest,
+ * every RECLAIM_NS while there is one that has not given back, and replaces workers that died.
+ * There are no more members than the ceiling lets run at once.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
  *
  * A worker restores its micro-VM after its caller has the result, and says so. Until that has been
  * heard its run's memory counts. Who takes the member next hears it; for the others there is the
- * reclaimer, a thread that looks after members that rest, every RECLAIM_NS while there is one that holds
- * memory. It replaces workers that died, too, so that no run waits for their end or for new ones.
- * Functions are called with the pool's lock held where not said otherwise.
+ * reclaimer, a thread that looks after members that rest, every RECLAIM_NS while there is one that
+ * holds memory. It replaces workers that died, too, so that no run waits for their end or for new
+ * ones. Functions are called with the pool's lock held where not said otherwise.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,8 @@ static struct member *needs_care(struct clo_pool *pool, uint64_t *until)
     return *until <= clo_monotonic_ns() ? next : NULL;
 }
 
-/* Without the lock. A worker that does not say that it is clean is not waited for: others rest, too. */
+/* Without the lock. A worker that does not say that it is clean is not waited for: others rest,
+ * too. */
 static void look_after(struct member *member)
 {
     uint64_t now = clo_monotonic_ns();

@@ -65,9 +65,9 @@ struct request *clo_pool_pop(struct clo_pool *pool);
 /* Without the lock: room for the run's memory, *bytes, to be given back. */
 int clo_pool_get_memory(struct clo_pool *pool, struct request *request, uint64_t *bytes);
 
-/* pool_resting.c: members with worker processes. With the lock held: after a run, or when it is new,
- * to the first who waits, or to rest; the one that is best taken, NULL: none that has a worker
- * rests. */
+/* pool_resting.c: members with worker processes. With the lock held: after a run, or when it is
+ * new, to the first who waits, or to rest; the one that is best taken, NULL: none that has a
+ * worker rests. */
 void clo_pool_put_back(struct clo_pool *pool, struct member *member);
 struct member *clo_pool_take_best(struct clo_pool *pool);
 /* Without the lock, on a member that is the caller's. */

@@ -4,11 +4,12 @@
 
 #include <stdint.h>
 
-/* Begin to measure. A process that forks others does so first: they go on from there. Thread-safe. */
+/* Begin to measure. A process that forks others does so first, and they go on from there.
+ * Thread-safe. */
 void clo_tsc_begin(void);
 
-/* Nanoseconds per tick as 32.32 fixed point, measured since the beginning: waits until that is about
- * 2 ms ago; on a longer base it is exact. Begins by itself if need be. Thread-safe. */
+/* Nanoseconds per tick as 32.32 fixed point, measured since the beginning: waits until that is
+ * about 2 ms ago; on a longer base it is exact. Begins by itself if need be. Thread-safe. */
 uint64_t clo_tsc_rate(void);
 
 #endif

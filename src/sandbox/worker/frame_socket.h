@@ -1,10 +1,11 @@
-/* sandbox/worker/frame_socket.h - frames between the host and a worker process, over a local socket.
+/* sandbox/worker/frame_socket.h - frames between the host and a worker process, over a local
+ * socket.
  *
  *   [u32 type][u32 length][length bytes]
  *
- * The socket is one of SOCK_SEQPACKET: a message by it takes 2 us less than by a stream. Frames that
- * are sent together are one message up to CLO_FRAME_PIECE bytes, and are cut anywhere beyond that: a
- * reader takes what comes as if it were a stream.
+ * The socket is one of SOCK_SEQPACKET: a message by it takes 2 us less than by a stream. Frames
+ * that are sent together are one message up to CLO_FRAME_PIECE bytes, and are cut anywhere beyond
+ * that: a reader takes what comes as if it were a stream.
  *
  * Both ends are the same program, so bodies are C structs in host order; but a worker that a guest
  * has taken over may send anything: each frame's type and length are checked before its body is

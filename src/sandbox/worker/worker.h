@@ -8,7 +8,7 @@
  * What is always true
  * - A worker may be taken over by the code that it runs. Therefore it holds nothing worth having:
  *   no key, no file, no tool, nothing of another run, and the jail (jail.h) lets it reach nothing.
- * - It decides nothing that matters to its host. worker_client.c checks what it sends and kills it.
+ * - It decides nothing that matters to its host. worker_run.c checks what it sends and kills it.
  * - It is linked of the jail's library alone (src/meson.build, tests/sandbox/wall_test.sh).
  * - It has one thread: nothing waits for a lock. Only the handler of CLO_WORKER_CANCEL comes in
  *   between, which kicks the micro-VM.
