@@ -6,8 +6,9 @@
  * this thread (those that KVM takes, too): as long as the thread's count of faults stands still, the list is
  * complete and nothing is scanned.
  *
- * Where /proc is not to be had, or too much was written, everything is dropped: right, and slower
- * for the run that follows.
+ * Where too much was written everything is dropped: right, and slower for the run that follows. Where
+ * /proc is not to be had nobody knows what was written: everything is dropped but the image's hot
+ * pages, which most runs write. They are copied back each time, written or not.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,12 +20,14 @@
 #include "base/error.h"
 #include "vm/internal.h"
 
+/* -1: they are not counted. gVisor says 0, which no thread has had that entered a guest. */
 static long faults_of_thread(void)
 {
     struct rusage usage;
     if (getrusage(RUSAGE_THREAD, &usage))
         return -1;
-    return usage.ru_minflt + usage.ru_majflt;
+    long faults = usage.ru_minflt + usage.ru_majflt;
+    return faults ? faults : -1;
 }
 
 /* All of the guest's memory at once; page tables stay. */
@@ -104,6 +107,59 @@ static void write_back(struct clo_vm *vm)
     }
 }
 
+/* The image's hot pages, as far as they may stay resident: ascending within each part. */
+static void know_hot(struct clo_vm *vm)
+{
+    const struct clo_image *image = vm->image;
+    vm->known_count = vm->known_pages = 0;
+    for (uint32_t i = 0; i < image->header.hot_count && vm->known_pages < CLO_KEEP_PAGES; i++) {
+        uint64_t va = (uint64_t)image->hot[i] * CLO_PAGE_SIZE;
+        uint32_t number = 0;
+        while (number < vm->part_count && va - vm->parts[number].va >= vm->parts[number].length)
+            number++;
+        const struct clo_part *part = &vm->parts[number];
+        if (number == vm->part_count || !part->keep)
+            continue;
+        uint32_t page = (uint32_t)((part->offset + (va - part->va)) / CLO_PAGE_SIZE);
+        struct clo_page_run *last = vm->known_count ? &vm->known[vm->known_count - 1] : NULL;
+        if (last && last->part == number && last->first + last->count == page)
+            last->count++;
+        else
+            vm->known[vm->known_count++] = (struct clo_page_run){page, 1, number};
+        vm->known_pages++;
+    }
+}
+
+/* What lies between the known pages of a part. */
+static int drop_unknown(struct clo_vm *vm, uint32_t number, struct clo_error *error)
+{
+    const struct clo_part *part = &vm->parts[number];
+    uint64_t at = part->offset, end = part->offset + part->length;
+    int status = 0;
+    for (uint32_t i = 0; i < vm->known_count && !status; i++) {
+        const struct clo_page_run *run = &vm->known[i];
+        if (run->part != number)
+            continue;
+        uint64_t first = run->first * CLO_PAGE_SIZE;
+        if (first > at)
+            status = clo_memory_drop(vm, at, first - at, error);
+        at = first + run->count * CLO_PAGE_SIZE;
+    }
+    return status || at == end ? status : clo_memory_drop(vm, at, end - at, error);
+}
+
+static int restore_unseen(struct clo_vm *vm, struct clo_error *error)
+{
+    know_hot(vm);
+    for (uint32_t number = 0; number < vm->part_count; number++) {
+        int status = drop_unknown(vm, number, error);
+        if (status)
+            return status;
+    }
+    write_back(vm);
+    return 0;
+}
+
 static int restore_memory(struct clo_vm *vm, size_t *pages, struct clo_error *error)
 {
     int status = vm->wall->shrink(vm, error);
@@ -111,7 +167,7 @@ static int restore_memory(struct clo_vm *vm, size_t *pages, struct clo_error *er
         return status;
     if (vm->pagemap < 0) {
         vm->used_call = vm->used_reply = 0;
-        return drop_all(vm, error);
+        return restore_unseen(vm, error);
     }
     status = drop_messages(vm, error);
     if (status)

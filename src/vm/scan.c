@@ -53,14 +53,22 @@ static long scan(int pagemap, uint64_t start, uint64_t end, struct clo_scan_rang
     return found;
 }
 
-static atomic_bool kernel_scans;
+static atomic_int way = CLO_SCAN_NONE;
 
-/* For tests of a whole program: $CLOCHE_SCAN_FALLBACK, not empty and not 0, has it act as on a
- * kernel that lacks PAGEMAP_SCAN. */
-static bool scan_is_forbidden(void)
+/* For tests of a whole program: $CLOCHE_SCAN_FALLBACK has it act as on a kernel that lacks
+ * PAGEMAP_SCAN, or pagemap altogether ("drop"). */
+static enum clo_scan_way best_allowed(void)
 {
     const char *value = getenv("CLOCHE_SCAN_FALLBACK");
-    return value && *value && strcmp(value, "0") != 0;
+    if (!value || !*value || strcmp(value, "0") == 0)
+        return CLO_SCAN_KERNEL;
+    return strcmp(value, "drop") == 0 ? CLO_SCAN_NONE : CLO_SCAN_READ;
+}
+
+enum clo_scan_way clo_scan_way(void)
+{
+    clo_scan_open();
+    return (enum clo_scan_way)atomic_load(&way);
 }
 
 static int proc = -1; /* a descriptor of /proc, where it has been adopted */
@@ -68,6 +76,14 @@ static int proc = -1; /* a descriptor of /proc, where it has been adopted */
 void clo_proc_adopt(int directory)
 {
     proc = directory;
+}
+
+static int open_pagemap(void)
+{
+    if (best_allowed() == CLO_SCAN_NONE)
+        return -1;
+    return proc >= 0 ? openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC)
+                     : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 }
 
 /* A descriptor of /proc/self/pagemap is bound to the address space that opened it: a child of a
@@ -92,13 +108,16 @@ int clo_scan_open(void)
     if (mine && !*mine) {
         if (descriptor >= 0)
             close(descriptor);
-        descriptor = proc >= 0 ? openat(proc, "self/pagemap", O_RDONLY | O_CLOEXEC)
-                               : open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        descriptor = open_pagemap();
         struct clo_scan_range range;
         uint64_t start = (uintptr_t)mine, end;
-        atomic_store(&kernel_scans,
-                     descriptor >= 0 && !scan_is_forbidden() &&
-                         scan(descriptor, start, start + CLO_PAGE_SIZE, &range, 1, &end) >= 0);
+        if (descriptor < 0)
+            atomic_store(&way, CLO_SCAN_NONE);
+        else if (best_allowed() == CLO_SCAN_KERNEL &&
+                 scan(descriptor, start, start + CLO_PAGE_SIZE, &range, 1, &end) >= 0)
+            atomic_store(&way, CLO_SCAN_KERNEL);
+        else
+            atomic_store(&way, CLO_SCAN_READ);
         *mine = 1;
     }
     int result = mine ? descriptor : -1;
@@ -110,7 +129,7 @@ void clo_scan_begin(struct clo_scan *state, int pagemap, bool by_reading, const 
                     uint64_t length)
 {
     state->pagemap = pagemap;
-    state->by_reading = by_reading || !atomic_load(&kernel_scans);
+    state->by_reading = by_reading || atomic_load(&way) != CLO_SCAN_KERNEL;
     state->next = (uintptr_t)from;
     state->end = state->next + length;
     state->at = state->count = 0;

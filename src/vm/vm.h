@@ -139,4 +139,14 @@ int clo_image_fd(const struct clo_image *image, bool *copied);
 int clo_image_inherit(struct clo_image **image, int fd, const char *path, bool copied,
                       enum clo_isolation isolation, struct clo_error *error);
 
+/* How restores find the pages that a run wrote. */
+enum clo_scan_way {
+    CLO_SCAN_KERNEL, /* the kernel lists them: PAGEMAP_SCAN, Linux 6.7 */
+    CLO_SCAN_READ,   /* an entry of /proc/self/pagemap is read for each page */
+    CLO_SCAN_NONE    /* they cannot be found: all is dropped but what most runs write */
+};
+
+/* Of this process on this machine. Thread-safe. */
+enum clo_scan_way clo_scan_way(void);
+
 #endif
