@@ -34,7 +34,8 @@ static int reserve(struct clo_error *error)
     if (cause == EEXIST)
         return clo_hint(error, CLO_ESYSTEM,
                         "something of this process lies there: a guest that is in it already, a "
-                        "program that is not position-independent, or AddressSanitizer");
+                        "program that is not position-independent, AddressSanitizer, or what gVisor "
+                        "patches system calls with (runsc --systrap-disable-syscall-patching)");
     if (cause == EPERM)
         return clo_hint(error, CLO_ESYSTEM, "lower the sysctl vm.mmap_min_addr to 65536");
     return clo_hint(error, CLO_ESYSTEM,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a command as on a platform that forbids things: platform.py NAME[,NAME…] COMMAND [ARG…]
+"""Runs a command as on a platform that forbids things: forbid.py NAME[,NAME…] COMMAND [ARG…]
 
 Each NAME takes something away from the command and its children, by a filter of system calls or, where
 root is here, by mounts and users:
@@ -81,18 +81,18 @@ def load(code):
     bytes_ = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code), ctypes.addressof(bytes_)))
     if LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program):
-        sys.exit(f"platform.py: the filter cannot be loaded: {os.strerror(ctypes.get_errno())}")
+        sys.exit(f"forbid.py: the filter cannot be loaded: {os.strerror(ctypes.get_errno())}")
 
 
 def mount(source, target, kind=None, flags=0, data=None):
     encoded = [text.encode() if text else None for text in (source, target, kind)]
     if LIBC.mount(*encoded, ctypes.c_ulong(flags), data):
-        sys.exit(f"platform.py: {target} cannot be mounted: {os.strerror(ctypes.get_errno())}")
+        sys.exit(f"forbid.py: {target} cannot be mounted: {os.strerror(ctypes.get_errno())}")
 
 
 def own_mounts():
     if LIBC.unshare(CLONE_NEWNS):
-        sys.exit(f"platform.py: no mount namespace: {os.strerror(ctypes.get_errno())}")
+        sys.exit(f"forbid.py: no mount namespace: {os.strerror(ctypes.get_errno())}")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
 
 
