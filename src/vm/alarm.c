@@ -107,6 +107,7 @@ void clo_alarm_forget(struct clo_vm *vm)
     atomic_store(&vm->kicked, 0);
 }
 
+/* All of them are made with the guest: a jailed worker makes no more (jail_filter.c). */
 static int make_timer(struct clo_vm *vm, int which, struct clo_error *error)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID,
@@ -114,8 +115,6 @@ static int make_timer(struct clo_vm *vm, int which, struct clo_error *error)
                              .sigev_value.sival_ptr = which == TIMER_KICK ? NULL : vm};
     event._sigev_un._tid = vm->owner;
     clockid_t clock = which == TIMER_CPU ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
-    if (vm->timer_made[which])
-        return 0;
     if (timer_create(clock, &event, &vm->timers[which]))
         return clo_fail_errno(error, CLO_ESYSTEM, "creating a timer");
     vm->timer_made[which] = true;
@@ -132,10 +131,13 @@ int clo_alarm_init(struct clo_vm *vm, struct clo_error *error)
     for (int i = 0; i < TIMERS; i++)
         vm->timer_made[i] = vm->timer_set[i] = false;
     atomic_store(&vm->alarm_at, 0);
+    int status = make_timer(vm, TIMER_WALL, error);
+    if (!status)
+        status = make_timer(vm, TIMER_CPU, error);
     if (vm->config.isolation == CLO_ISOLATION_PROCESS) /* signals come while the guest runs */
-        return make_timer(vm, TIMER_KICK, error);
+        return status ? status : make_timer(vm, TIMER_KICK, error);
     clo_alarm_mask(SIG_UNBLOCK);
-    return 0;
+    return status;
 }
 
 /* *expired, if not NULL, becomes true where the timer had been set and has come to its end. */
@@ -144,9 +146,6 @@ static int set_timer(struct clo_vm *vm, int which, int flags, uint64_t ns, bool 
 {
     if (!ns && !vm->timer_set[which])
         return 0;
-    int status = make_timer(vm, which, error);
-    if (status)
-        return status;
     struct itimerspec spec = {.it_value = clo_timespec(ns)}, old;
     if (timer_settime(vm->timers[which], flags, &spec, &old))
         return clo_fail_errno(error, CLO_ESYSTEM, "setting a timer");

@@ -25,7 +25,7 @@
 #define NOBODY 65534
 #define STACK_MAX (8u << 20) /* bytes */
 #define OPEN_FILES_MAX 32    /* a worker holds about ten */
-#define SIGNALS_MAX 64       /* queued, and timers; a worker has two, and one queued */
+#define SIGNALS_MAX 64       /* queued, and timers; a worker has three, and few queued */
 #define LANDLOCK_NET_ALL 3u  /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
 
 struct namespaces {

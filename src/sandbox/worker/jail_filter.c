@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "abi/layout.h"
 #include "sandbox/worker/jail.h"
 
 /* PAGEMAP_SCAN: _IOWR('f', 16, struct pm_scan_arg), whose size is 96 bytes; newer than Debian 12's
@@ -32,8 +33,6 @@ static const int free_calls[] = {
     SCMP_SYS(write),
     SCMP_SYS(readv),
     SCMP_SYS(writev),
-    SCMP_SYS(recvmsg),
-    SCMP_SYS(sendmsg),
     SCMP_SYS(recvfrom),
     SCMP_SYS(sendto),
     SCMP_SYS(poll),
@@ -50,8 +49,6 @@ static const int free_calls[] = {
     SCMP_SYS(gettimeofday),
     SCMP_SYS(getrusage),
     SCMP_SYS(timer_settime),
-    SCMP_SYS(timer_create),
-    SCMP_SYS(timer_delete),
     SCMP_SYS(getpid),
     SCMP_SYS(gettid),
     SCMP_SYS(rt_sigreturn),
@@ -79,7 +76,20 @@ static bool allow_ioctl(scmp_filter_ctx filter, uint32_t request)
                             SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, request)) == 0;
 }
 
-static bool allow_memory(scmp_filter_ctx filter)
+/* Page tables count for no limit either. Without a hypervisor, where much address space is a
+ * worker's, new mappings lie in the guest's or where the kernel puts them, which is side by side. */
+static bool allow_mmap(scmp_filter_ctx filter, enum clo_isolation isolation)
+{
+    const scmp_datum_t uncounted = MAP_SHARED | MAP_GROWSDOWN | MAP_HUGETLB;
+    const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+    const struct scmp_arg_cmp counted = SCMP_A3(SCMP_CMP_MASKED_EQ, uncounted, 0);
+    if (isolation != CLO_ISOLATION_PROCESS)
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, data, counted) == 0;
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 3,
+                            SCMP_A0(SCMP_CMP_LT, CLO_HEAP_VA + CLO_HEAP_MAX), data, counted) == 0;
+}
+
+static bool allow_memory(scmp_filter_ctx filter, enum clo_isolation isolation)
 {
     static const int advice[] = {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
                                  MADV_POPULATE_WRITE};
@@ -88,10 +98,7 @@ static bool allow_memory(scmp_filter_ctx filter)
                              SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)advice[i])))
             return false;
     }
-    const scmp_datum_t uncounted = MAP_SHARED | MAP_GROWSDOWN | MAP_HUGETLB;
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
-                            SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-                            SCMP_A3(SCMP_CMP_MASKED_EQ, uncounted, 0)) == 0 &&
+    return allow_mmap(filter, isolation) &&
            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                             SCMP_A2(SCMP_CMP_EQ, PROT_READ | PROT_WRITE)) == 0 &&
            /* a C library's realloc tries it first */
@@ -110,7 +117,7 @@ static bool fill(scmp_filter_ctx filter, enum clo_isolation isolation)
         if (!allow_ioctl(filter, microvm_ioctls[i]))
             return false;
     }
-    return allow_ioctl(filter, PAGEMAP_SCAN_REQUEST) && allow_memory(filter);
+    return allow_ioctl(filter, PAGEMAP_SCAN_REQUEST) && allow_memory(filter, isolation);
 }
 
 /* libseccomp hands a program out through a descriptor only. */

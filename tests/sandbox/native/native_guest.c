@@ -114,7 +114,6 @@ enum { /* of x86-64 Linux */
        SIGPROCMASK = 14,
        MREMAP = 25,
        SENDTO = 44,
-       TIMER_CREATE = 222,
        GETRANDOM = 318
 };
 #define EFAULT 14
@@ -280,17 +279,6 @@ static long stretch_stack(void)
     return 0;
 }
 
-static long count_timers(void)
-{
-    static uint64_t event[8]; /* sigevent: value, signal and SIGEV_SIGNAL */
-    long made = 0;
-    uint64_t id;
-    event[1] = 10;
-    while (made < 1000000 && !CALL(TIMER_CREATE, 1, (uint64_t)event, (uint64_t)&id))
-        made++;
-    return made;
-}
-
 static long send_to_all(const uint8_t *bytes, uint64_t length)
 {
     long sent = 0;
@@ -394,10 +382,8 @@ static long obey(const char *at)
         return hide_written(a[0]);
     if (is_word(&act, "stack"))
         return stretch_stack();
-    if (is_word(&act, "timers"))
-        return count_timers();
-    if (is_word(&act, "hoard")) { /* and hold them */
-        count_timers();
+    if (is_word(&act, "hoard")) {
+        take_mapped(0x22);
         stay();
     }
     if (is_word(&act, "stay"))
