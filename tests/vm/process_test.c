@@ -173,13 +173,14 @@ static void a_page_that_the_file_lost_is_told_as_such(void **state)
 {
     (void)state;
     char copy[80];
-    struct clo_image *image;
+    struct clo_image *image = NULL;
     struct clo_vm_exit exit;
     struct clo_error error;
     snprintf(copy, sizeof copy, "%s/short.image", harness_folder);
     if (clo_image_build(harness_elf, copy, "0123456789abcdef", CLO_ISOLATION_PROCESS, &error) ||
         clo_image_open(&image, copy, CLO_IMAGE_MAP, &error))
         fail_msg("%s", error.message);
+    assert_non_null(image);
     struct clo_vm *vm = harness_vm_of(image, NULL);
     assert_int_equal(truncate(copy, 4096), 0);
     harness_command(vm, GUEST_SUM, GUEST_FIRST, GUEST_LINEAR - GUEST_FIRST, 0);

@@ -26,7 +26,7 @@
 #include "sandbox_tools.h"
 
 #define MEMORY (64 * MIB)
-#define WORKER_MEMORY 256ll /* MiB that a worker may have besides: worker.c */
+#define WORKER_MEMORY 256 /* MiB that a worker may have besides: worker.c */
 #define WAIT_MS 60000
 #define SECRET_MAX 64
 
@@ -79,7 +79,7 @@ static long long value_of(const char *code)
     struct clo_run_result *result = run_for(code, 0);
     if (result->error.kind != CLO_RUN_OK || !result->result)
         fail_msg("%s: %s: %s", code, clo_run_error_name(result->error.kind), result->error.message);
-    long long value = strtoll(result->result, NULL, 10);
+    long long value = result->result ? strtoll(result->result, NULL, 10) : -1;
     clo_run_result_free(result);
     return value;
 }

@@ -48,19 +48,19 @@ struct software { /* struct _fpx_sw_bytes */
 #define SOFTWARE_MAGIC 0x46505853u
 
 struct clo_context {
-    void *host_stack; /* where clo_context_switch left the host: first, known to the assembly */
-    atomic_bool inside;
-    bool capture; /* the next frame is this thread's own, to learn its layout */
-    int alarm;
-    uint8_t *stack; /* of the handlers, its guard page included */
-    struct clo_stop stop;
-    uint32_t state_size;
     _Alignas(64) uint8_t state[STATE_MAX];
     _Alignas(64) uint8_t fresh[STATE_MAX]; /* state of a start */
+    void *host_stack;                      /* where clo_context_switch left the host */
+    uint8_t *stack;                        /* of the handlers, its guard page included */
+    struct clo_stop stop;
     union {
         ucontext_t context;
         uint8_t bytes[sizeof(ucontext_t)];
     } frame, fresh_frame;
+    int alarm;
+    uint32_t state_size;
+    atomic_bool inside;
+    bool capture; /* the next frame is this thread's own, to learn its layout */
 };
 
 static struct clo_context *the_context; /* the one of this process */
