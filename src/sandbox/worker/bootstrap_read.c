@@ -41,8 +41,10 @@ int clo_bootstrap_read(struct clo_bootstrap *bootstrap, struct clo_error *error)
     __builtin_memcpy(path, words, head->path_length);
     if (head->isolation == CLO_ISOLATION_MICROVM)
         clo_kvm_adopt(CLO_BOOTSTRAP_KVM);
-    status = clo_image_inherit(&image, CLO_BOOTSTRAP_IMAGE, path, head->image_copied,
-                               (enum clo_isolation)head->isolation, error);
+    /* the code in huge pages is 24 MiB to copy: for a pool's many workers, not for one of its own */
+    status =
+        clo_image_inherit(&image, CLO_BOOTSTRAP_IMAGE, path, head->image_copied && head->pooled,
+                          (enum clo_isolation)head->isolation, error);
     if (status)
         return status;
     *bootstrap = (struct clo_bootstrap){.image = image,
