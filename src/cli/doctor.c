@@ -94,17 +94,16 @@ static void check_kernel(void)
 static void check_pages(void)
 {
     switch (clo_scan_way()) {
-    case CLO_SCAN_KERNEL:
-        good("pages", "the kernel lists what a run wrote (PAGEMAP_SCAN)");
-        return;
+    case CLO_SCAN_KERNEL: good("pages", "the kernel lists what a run wrote (PAGEMAP_SCAN)"); return;
     case CLO_SCAN_READ:
-        slower("pages", "what a run wrote is read from /proc/self/pagemap",
-               "Linux 6.7 lists it (PAGEMAP_SCAN): a run that writes pages new to its sandbox is then restored sooner.");
+        slower(
+            "pages", "what a run wrote is read from /proc/self/pagemap",
+            "Linux 6.7 lists it (PAGEMAP_SCAN): a run that writes pages new to its sandbox is then restored sooner.");
         return;
     case CLO_SCAN_NONE: break;
     }
     slower("pages", "what a run wrote cannot be found: no /proc/self/pagemap",
-           "After each run all memory is dropped but what most runs write: FIGURES.");
+           "Short runs take longer: 3 to 4 times by process isolation, 10 times in a micro-VM.");
 }
 
 static void check_huge_pages(void)

@@ -32,10 +32,11 @@ static int reserve(struct clo_error *error)
     clo_fail_errno(error, CLO_ESYSTEM, "reserving addresses %#llx to %#llx for a guest",
                    CLO_PROCESS_FIRST, CLO_PROCESS_END);
     if (cause == EEXIST)
-        return clo_hint(error, CLO_ESYSTEM,
-                        "something of this process lies there: a guest that is in it already, a "
-                        "program that is not position-independent, AddressSanitizer, or what gVisor "
-                        "patches system calls with (runsc --systrap-disable-syscall-patching)");
+        return clo_hint(
+            error, CLO_ESYSTEM,
+            "something of this process lies there: a guest that is in it already, a "
+            "program that is not position-independent, AddressSanitizer, or what gVisor "
+            "patches system calls with (runsc --systrap-disable-syscall-patching)");
     if (cause == EPERM)
         return clo_hint(error, CLO_ESYSTEM, "lower the sysctl vm.mmap_min_addr to 65536");
     return clo_hint(error, CLO_ESYSTEM,
