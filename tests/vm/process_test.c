@@ -169,6 +169,31 @@ static void memory_is_never_writable_and_executable(void **state)
     }
 }
 
+/* As where the kernel makes huge pages of all it can, and has not been told otherwise in time: more
+ * is copied back, nothing is left. */
+static void restores_are_right_with_huge_pages(void **state)
+{
+    (void)state;
+    for (int way = 0; way < 3; way++) { /* by a list of pages, by their entries, by dropping all */
+        struct clo_vm_config config = {.memory_limit = 64 * MIB, .scan_fallback = way == 1};
+        struct clo_vm *vm = harness_vm(&config);
+        if (way == 2)
+            vm->pagemap = -1;
+        for (unsigned i = 0; i < vm->part_count; i++)
+            (void)madvise(clo_vm_at(vm, vm->parts[i].offset), vm->parts[i].length, MADV_HUGEPAGE);
+        for (unsigned round = 0; round < harness_rounds(60); round++) {
+            harness_run(vm, GUEST_GROW, round % 2, (4 + round % 9) * MIB, 0);
+            harness_run(vm, GUEST_DEEP, 3 * MIB, 0, 0);
+            harness_run(vm, GUEST_SCRIBBLE, round, 40, 0);
+            harness_restore(vm);
+            assert_int_equal(clo_vm_compare(vm), 0);
+            assert_int_equal(harness_run(vm, GUEST_DATA, 0, 0, 0), 0x1122334455667788);
+            harness_restore(vm);
+        }
+        clo_vm_destroy(vm);
+    }
+}
+
 static void a_page_that_the_file_lost_is_told_as_such(void **state)
 {
     (void)state;
@@ -376,6 +401,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_run_starts_with_clean_registers),
         cmocka_unit_test(the_hosts_registers_are_its_own),
         cmocka_unit_test(memory_is_never_writable_and_executable),
+        cmocka_unit_test(restores_are_right_with_huge_pages),
         cmocka_unit_test(a_page_that_the_file_lost_is_told_as_such),
         cmocka_unit_test(a_second_guest_is_refused),
         cmocka_unit_test(addresses_that_are_taken_are_an_error),

@@ -75,13 +75,9 @@ static void hand_on(struct clo_output_records *output, enum clo_stream stream, c
         held->length = 0;
 }
 
-int clo_output_records_take(struct clo_output_records *output, const uint8_t *area, uint32_t length,
-                            struct clo_error *error)
+static int hand_on_records(struct clo_output_records *output, uint32_t length,
+                           struct clo_error *error)
 {
-    if (length > sizeof output->records)
-        return clo_fail(error, CLO_EGUEST, "output of %" PRIu32 " bytes in an area of %zu", length,
-                        sizeof output->records);
-    memcpy(output->records, area, length);
     for (uint32_t at = 0; at < length;) {
         uint32_t header;
         if (length - at < HEADER_SIZE)
@@ -101,6 +97,18 @@ int clo_output_records_take(struct clo_output_records *output, const uint8_t *ar
         at += size;
     }
     return 0;
+}
+
+int clo_output_records_take(struct clo_output_records *output, const uint8_t *area, uint32_t length,
+                            struct clo_error *error)
+{
+    if (length > sizeof output->records)
+        return clo_fail(error, CLO_EGUEST, "output of %" PRIu32 " bytes in an area of %zu", length,
+                        sizeof output->records);
+    memcpy(output->records, area, length);
+    int status = hand_on_records(output, length, error);
+    explicit_bzero(output->records, length); /* a worker keeps nothing of a run */
+    return status;
 }
 
 bool clo_output_records_over(const struct clo_output_records *output)

@@ -89,6 +89,44 @@ static void nothing_of_the_host_is_in_its_memory(void **state)
     free(secret);
 }
 
+/* What a run brought and made, by every way in and out, is in no memory of its worker when the next
+ * has been there: not in the guest's, not in the process's own. */
+static void nothing_of_a_run_is_left_in_it(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("SKIP: only root may read the memory of other processes\n");
+        skip();
+    }
+    char secret[64], code[6000];
+    snprintf(secret, sizeof secret, "sec%ld-of-a-run-before", (long)getpid() * 7919);
+    snprintf(code, sizeof code,
+             "import sys\nbox = ['%s', input(), sys.argv[1]]\n%*s\n"
+             "print(box, file=sys.stderr)\nprint(call_tool('echo', value=box * 50))\n"
+             "box * 20\nraise ValueError(box * 9)\n",
+             secret, 3000, "");
+    struct clo_run order = {.code = code,
+                            .code_length = strlen(code),
+                            .argument_count = 1,
+                            .arguments = (const char *const[]){secret},
+                            .input = secret,
+                            .input_length = strlen(secret),
+                            .wants_result = true};
+    struct clo_pool *pool = make_pool();
+    struct clo_run_result *result;
+    struct clo_error error;
+    assert_int_equal(clo_pool_run(pool, &order, WAIT_MS, &result, &error), 0);
+    assert_non_null(strstr(result->out, secret));
+    assert_non_null(strstr(result->err, secret));
+    clo_run_result_free(result);
+    clo_run_result_free(run(pool, "print(1)", 0));
+    long pids[4];
+    assert_int_equal(processes_find("cloche-worker", pids, 4), 1);
+    assert_true(processes_hold(pids[0], "site-packages", 13)); /* it can be read */
+    assert_false(processes_hold(pids[0], secret, strlen(secret)));
+    clo_pool_destroy(pool);
+}
+
 static bool may_have(const char *target)
 {
     static const char *const allowed[] = {
@@ -392,6 +430,7 @@ int main(int count, char **arguments)
     read_liar(arguments[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_of_the_host_is_in_its_memory),
+        cmocka_unit_test(nothing_of_a_run_is_left_in_it),
         cmocka_unit_test(its_descriptors_are_those_it_needs),
         cmocka_unit_test(whatever_it_sends_costs_its_run_only),
         cmocka_unit_test(an_honest_worker_waits_for_a_long_tool),
