@@ -334,14 +334,17 @@ static void the_known_pages_are_enough(void **state)
         known_pages_by(way);
 }
 
-static bool scans_by_reading(const char *forced)
+static int way_with(const char *forced)
 {
     struct clo_scan scan;
     static uint8_t page[CLO_PAGE_SIZE];
     if (setenv("CLOCHE_SCAN_FALLBACK", forced, 1))
         _exit(9);
+    enum clo_scan_way way = clo_scan_way();
     clo_scan_begin(&scan, clo_scan_open(), false, page, sizeof page);
-    return scan.by_reading;
+    if (scan.by_reading != (way != CLO_SCAN_KERNEL) || (scan.pagemap < 0) != (way == CLO_SCAN_NONE))
+        _exit(8);
+    return (int)way;
 }
 
 /* The descriptor is opened once for a process: each answer is a child's. */
@@ -350,7 +353,7 @@ static int in_a_child(const char *forced)
     int status;
     pid_t child = fork();
     if (child == 0)
-        _exit(scans_by_reading(forced));
+        _exit(way_with(forced));
     assert_int_equal(waitpid(child, &status, 0), child);
     return WEXITSTATUS(status);
 }
@@ -358,7 +361,8 @@ static int in_a_child(const char *forced)
 static void a_switch_forces_the_fallback(void **state)
 {
     (void)state;
-    assert_int_equal(in_a_child("1"), 1);
+    assert_int_equal(in_a_child("1"), CLO_SCAN_READ);
+    assert_int_equal(in_a_child("drop"), CLO_SCAN_NONE);
     assert_int_equal(in_a_child("0"), in_a_child(""));
 }
 
