@@ -167,7 +167,9 @@ static int restore_memory(struct clo_vm *vm, size_t *pages, struct clo_error *er
         return status;
     if (vm->pagemap < 0) {
         vm->used_call = vm->used_reply = 0;
-        return restore_unseen(vm, error);
+        status = restore_unseen(vm, error);
+        *pages = vm->known_pages;
+        return status;
     }
     status = drop_messages(vm, error);
     if (status)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "vm/process/process.h"
@@ -395,6 +396,49 @@ static void a_fault_of_the_hosts_own_kills_it(void **state)
     }
 }
 
+/* ---- frames that name no exception ---- */
+
+static const int explained[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+static struct sigaction original;
+
+/* As gVisor fills a frame: vector, error code and address are zero. */
+static void hide_exception(int signal, siginfo_t *info, void *frame)
+{
+    greg_t *registers = ((ucontext_t *)frame)->uc_mcontext.gregs;
+    registers[REG_TRAPNO] = registers[REG_ERR] = registers[REG_CR2] = 0;
+    original.sa_sigaction(signal, info, frame);
+}
+
+static void hide_exceptions(void)
+{
+    struct sigaction hiding;
+    for (size_t i = 0; i < sizeof explained / sizeof *explained; i++) {
+        assert_int_equal(sigaction(explained[i], NULL, &original), 0);
+        hiding = original; /* one handler serves them all */
+        hiding.sa_sigaction = hide_exception;
+        assert_int_equal(sigaction(explained[i], &hiding, NULL), 0);
+    }
+}
+
+static void an_exception_is_told_from_its_signal(void **state)
+{
+    (void)state;
+    const uint64_t nowhere = CLO_LINEAR_VA + GUEST_LINEAR + 64 * MIB;
+    for (int which = 0; which < 3; which++) {
+        struct clo_vm *vm = harness_vm(NULL);
+        hide_exceptions();
+        assert_int_equal(harness_run(vm, GUEST_CALLS, 5, 0, 0),
+                         5); /* calls of the host are known */
+        struct clo_vm_exit exit = which == 0   ? harness_fault(vm, GUEST_PEEK, nowhere, 0)
+                                  : which == 1 ? harness_fault(vm, GUEST_BAD, BAD_JUMP, nowhere)
+                                               : harness_fault(vm, GUEST_BAD, BAD_OPCODE, 0);
+        assert_int_equal(exit.vector, which == 2 ? 6 : 14);
+        assert_int_equal(exit.fault_address, which == 2 ? 0 : nowhere);
+        assert_int_equal(exit.error_code & 16, which == 1 ? 16 : 0);
+        clo_vm_destroy(vm);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -408,6 +452,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_interrupt_in_the_lowest_64_kib_is_refused),
         cmocka_unit_test(an_alarm_that_is_queued_does_not_end_the_next_run),
         cmocka_unit_test(a_fault_of_the_hosts_own_kills_it),
+        cmocka_unit_test(an_exception_is_told_from_its_signal),
     };
     setenv("CLOCHE_TEST_ISOLATION", "process", 1);
     harness_begin(argc, argv);

@@ -366,6 +366,35 @@ static void a_switch_forces_the_fallback(void **state)
     assert_int_equal(in_a_child("0"), in_a_child(""));
 }
 
+/* Hot pages: neighbours and single ones, of the stack too, and one that does not stay resident. */
+static void without_pagemap_hot_pages_stay(void **state)
+{
+    (void)state;
+    static uint32_t hot[] = {GUEST_FIRST / CLO_PAGE_SIZE,
+                             GUEST_FIRST / CLO_PAGE_SIZE + 1,
+                             GUEST_FIRST / CLO_PAGE_SIZE + 5,
+                             CLO_STACK_VA / CLO_PAGE_SIZE,
+                             (CLO_STACK_VA + CLO_STACK_SIZE) / CLO_PAGE_SIZE - 1,
+                             CLO_WINDOW_VA / CLO_PAGE_SIZE};
+    struct clo_image *image = (struct clo_image *)harness_image[0];
+    const uint32_t count = image->header.hot_count;
+    uint32_t *own = image->hot;
+    image->hot = hot;
+    image->header.hot_count = sizeof hot / sizeof *hot;
+    struct clo_vm *vm = vm_by(2, 0);
+    for (unsigned i = 0; i < harness_rounds(20); i++) {
+        size_t pages;
+        harness_run(vm, GUEST_TOUCH, GUEST_FIRST, 10 * CLO_PAGE_SIZE, 8);
+        harness_run(vm, GUEST_SCRIBBLE, i, 100, 0);
+        assert_int_equal(clo_vm_restore(vm, &pages, NULL), 0);
+        assert_int_equal(pages, 5);
+        assert_int_equal(clo_vm_compare(vm), 0);
+    }
+    clo_vm_destroy(vm);
+    image->hot = own;
+    image->header.hot_count = count;
+}
+
 static void kept_memory_is_bounded(void **state)
 {
     (void)state;
@@ -504,6 +533,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_the_processor_tracks_is_no_state),
         cmocka_unit_test(the_known_pages_are_enough),
         cmocka_unit_test(a_switch_forces_the_fallback),
+        cmocka_unit_test(without_pagemap_hot_pages_stay),
         cmocka_unit_test(kept_memory_is_bounded),
         cmocka_unit_test(what_is_tracked_by_pages_has_no_huge_ones),
         cmocka_unit_test(many_micro_vms_side_by_side),
