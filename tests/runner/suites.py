@@ -19,7 +19,8 @@ OPENS = {"plugin": [f"tests/plugin_{name}.so" for name in
                     ("good", "version", "symbol", "name", "schema", "approval")]}
 # Programs that take more than they wait.
 SLOTS = {"starved": ALL,  # it takes its processor away from itself, and has three seconds left
-         "bombs": PROCESSOR, "rounds": PROCESSOR, "clean": PROCESSOR, "number": PROCESSOR}
+         "bombs": PROCESSOR, "rounds": PROCESSOR, "clean": PROCESSOR, "number": PROCESSOR, "kick": PROCESSOR,
+         "native": PROCESSOR, "bombs, process": PROCESSOR, "rounds, process": PROCESSOR, "kick, process": PROCESSOR}
 E2E = ["tests/e2e/", "tests/environments.py", "examples/"]
 
 
@@ -78,6 +79,7 @@ class Suites:
     SERVE = {"commands": ["serve", "run", "doctor"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
              "places": ["examples/"]}
 
+    FORBID = {**SERVE, "commands": ["serve", "run", "doctor"], "places": ["examples/", "tests/forbid.py"]}
     IMAGE = {"commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True,
              "places": ["examples/", "tools/hypervisor.sh", "tools/isolation.sh", "tools/demo.sh",
                         "tests/cli/serve_test.py"]}
@@ -88,6 +90,7 @@ class Suites:
         yield from self._cases("cli", "image_test", ["Image", "Doctor", "NoHypervisor"],
                                self.IMAGE)
         yield from self._cases("cli", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR)
+        yield from self._cases("cli", "forbid_test", ["Platform", "PlatformServe"], self.FORBID)
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
         yield from self._cases("cli", "install_test", [""],
                                {"commands": ["run", "serve", "image", "doctor"], "image": True, "programs": tools,
@@ -151,9 +154,13 @@ class Suites:
         for test in self.tests():
             if test["name"] == "agent":
                 yield Part("process", "agent", lambda test=test: play.cmocka(test, self.build, PROCESS), self.needs(test))
-            if by_process(test):
-                yield Part("process", test["name"], lambda test=test: play.cmocka(
-                    test, self.build, {**MANY, "CLOCHE_SCAN_FALLBACK": "1"}), self.needs(test), slots=PROCESSOR)
+            if test["name"] in ("rounds, process", "kick, process"):
+                yield Part("process", test["name"], lambda test=test: play.cmocka(test, self.build, MANY),
+                           self.needs(test), slots=PROCESSOR)
+            for way in ("1", "drop"):
+                if test["name"] in ("rounds, process", "restore, process", "sandbox, process"):
+                    yield Part("process", f"{test['name']}, fallback {way}", lambda test=test, way=way: play.cmocka(
+                        test, self.build, {"CLOCHE_SCAN_FALLBACK": way}), self.needs(test), slots=PROCESSOR)
         yield Part("process", "cpython", lambda: play.counted(
             "cpython", ["tests/cpython/run.py", "--build", self.build], env=PROCESS), self.CPYTHON, slots=ALL)
 

@@ -1,4 +1,4 @@
-"""Process isolation where the platform forbids things (tests/platform.py): what works, and what is said."""
+"""Process isolation where the platform forbids things (tests/forbid.py): what works, and what is said."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build"))
 CLOCHE = str(BUILD / "cloche")
 ROOT = Path(__file__).resolve().parents[2]
-PLATFORM = str(ROOT / "tests" / "platform.py")
+FORBID = str(ROOT / "tests" / "forbid.py")
 EXAMPLE = str(ROOT / "examples" / "hyperlight-codeact" / "agent.yaml")
 TOOLS = str(BUILD / "examples" / "example_tools.so")
 GENEROUS = 60
@@ -46,7 +46,7 @@ NOT_ROOT = "NOT ROOT: no mounts and no other user to be tried"
 
 
 def on(platform, *words, program=CLOCHE, env=None):
-    return subprocess.run([sys.executable, PLATFORM, platform, program, *words], stdin=subprocess.DEVNULL,
+    return subprocess.run([sys.executable, FORBID, platform, program, *words], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=GENEROUS,
                           env={**os.environ, "CLOCHE_ISOLATION": "process", **(env or {})})
 
@@ -59,7 +59,7 @@ def missing_here():
 
 def serving(platform):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENAI_")}
-    return subprocess.Popen([sys.executable, PLATFORM, platform, CLOCHE, "serve", "--port", "0", EXAMPLE],
+    return subprocess.Popen([sys.executable, FORBID, platform, CLOCHE, "serve", "--port", "0", EXAMPLE],
                             stderr=subprocess.PIPE, text=True,
                             env={**environment, "CLOCHE_ISOLATION": "process", "CLOCHE_EXAMPLE_TOOLS": TOOLS})
 
