@@ -433,7 +433,7 @@ static void an_exception_is_told_from_its_signal(void **state)
                                   : which == 1 ? harness_fault(vm, GUEST_BAD, BAD_JUMP, nowhere)
                                                : harness_fault(vm, GUEST_BAD, BAD_OPCODE, 0);
         assert_int_equal(exit.vector, which == 2 ? 6 : 14);
-        assert_int_equal(exit.fault_address, which == 2 ? 0 : nowhere);
+        assert_int_equal(exit.fault_address, which == 2 ? 0 : nowhere); /* of a page fault alone */
         assert_int_equal(exit.error_code & 16, which == 1 ? 16 : 0);
         clo_vm_destroy(vm);
     }

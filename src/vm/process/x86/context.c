@@ -128,7 +128,8 @@ static inline void reset_flags(void)
  * zero: then they are told from what POSIX says of the signal. */
 static void explain(struct clo_stop *stop, const siginfo_t *info)
 {
-    const bool page = info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR;
+    const bool page =
+        stop->signal == SIGSEGV && (info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR);
     switch (stop->signal) {
     case SIGTRAP: stop->vector = BREAKPOINT; break;
     case SIGILL: stop->vector = INVALID_OPCODE; break;
