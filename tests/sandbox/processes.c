@@ -62,8 +62,10 @@ size_t processes_find(const char *name, long *pids, size_t most)
         long pid = strtol(entry->d_name, NULL, 10);
         if (pid <= 0 || !is_called(pid, name))
             continue;
-        long parent = parent_of(pid);
-        if (parent == getpid() || parent_of(parent) == getpid())
+        long ancestor = pid; /* a worker's parent is the zygote, or a keeper whose parent that is */
+        for (int steps = 0; steps < 3 && ancestor > 0 && ancestor != getpid(); steps++)
+            ancestor = parent_of(ancestor);
+        if (ancestor == getpid())
             pids[count++] = pid;
     }
     closedir(folder);

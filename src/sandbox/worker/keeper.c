@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/worker/bootstrap.h"
+
 struct order { /* host to keeper */
     int signal, value;
 };
@@ -66,7 +68,8 @@ static void keep(int socket, pid_t worker, const sigset_t *outside)
 }
 
 /* Returns 0 in the worker alone. */
-static pid_t keeper_main(int socket, const struct clo_jail_shared *shared, unsigned *layers)
+static pid_t keeper_main(int socket, const struct clo_jail_shared *shared, int channel,
+                         unsigned *layers)
 {
     sigset_t child, outside;
     sigemptyset(&child);
@@ -74,21 +77,24 @@ static pid_t keeper_main(int socket, const struct clo_jail_shared *shared, unsig
     signal(SIGCHLD, on_child);
     sigprocmask(SIG_BLOCK, &child, &outside);
     pid_t worker = clo_jail_fork(shared, layers);
+    int problem = errno;
     if (worker == 0) {
         close(socket);
         signal(SIGCHLD, SIG_DFL);
         sigprocmask(SIG_SETMASK, &outside, NULL);
         return 0;
     }
-    if (send_number(socket, worker < 0 ? -errno : worker) && worker > 0)
+    close(channel); /* that it closes tells the host that the worker has ended */
+    close(CLO_BOOTSTRAP_CONTROL);
+    if (send_number(socket, worker < 0 ? -problem : worker) && worker > 0)
         keep(socket, worker, &outside);
     _exit(0);
 }
 
 /* ---- in the zygote ---- */
 
-static pid_t fork_keeper(int pair[2], const struct clo_jail_shared *shared, unsigned *layers,
-                         pid_t *parent)
+static pid_t fork_keeper(int pair[2], const struct clo_jail_shared *shared, int channel,
+                         unsigned *layers, pid_t *parent)
 {
     pid_t zygote = getpid(), keeper = fork();
     if (keeper)
@@ -99,17 +105,17 @@ static pid_t fork_keeper(int pair[2], const struct clo_jail_shared *shared, unsi
         _exit(0);
     close(pair[0]);
     *parent = getpid();
-    return keeper_main(pair[1], shared, layers);
+    return keeper_main(pair[1], shared, channel, layers);
 }
 
-pid_t clo_keeper_fork(const struct clo_jail_shared *shared, unsigned *layers, pid_t *parent,
-                      int *handle)
+pid_t clo_keeper_fork(const struct clo_jail_shared *shared, int channel, unsigned *layers,
+                      pid_t *parent, int *handle)
 {
     int pair[2], number = -EAGAIN;
     *handle = -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return -1;
-    pid_t keeper = fork_keeper(pair, shared, layers, parent);
+    pid_t keeper = fork_keeper(pair, shared, channel, layers, parent);
     if (keeper == 0)
         return 0;
     int problem = keeper < 0 ? errno : 0;

@@ -26,11 +26,12 @@
 /* In the zygote, once: are there pidfds that signals can be sent by? */
 bool clo_keeper_is_needed(void);
 
-/* In the zygote, instead of clo_jail_fork: a keeper with a worker. In the worker the result is 0,
- * *parent is its keeper's number and *layers is set. In the zygote: the worker's number and its
- * handle, close-on-exec; or -1, and errno. */
-pid_t clo_keeper_fork(const struct clo_jail_shared *shared, unsigned *layers, pid_t *parent,
-                      int *handle);
+/* In the zygote, instead of clo_jail_fork: a keeper with a worker. `channel`: the worker's to the
+ * host, which the keeper closes for itself. In the worker the result is 0, *parent is its keeper's
+ * number and *layers is set. In the zygote: the worker's number and its handle, close-on-exec; or
+ * -1, and errno. */
+pid_t clo_keeper_fork(const struct clo_jail_shared *shared, int channel, unsigned *layers,
+                      pid_t *parent, int *handle);
 
 /* On the host: a signal with a number (SI_QUEUE). Thread-safe; nothing happens when the worker has
  * ended. */

@@ -39,7 +39,7 @@ static void fork_worker(const struct clo_bootstrap *bootstrap, const struct clo_
     pid_t parent = getpid();
     unsigned layers;
     int handle = -1;
-    pid_t pid = keeper ? clo_keeper_fork(shared, &layers, &parent, &handle)
+    pid_t pid = keeper ? clo_keeper_fork(shared, socket, &layers, &parent, &handle)
                        : clo_jail_fork(shared, &layers);
     if (pid == 0) {
         close(CLO_BOOTSTRAP_CONTROL);
