@@ -1,7 +1,7 @@
 /* walls.c - what the two walls cost by themselves: `walls IMAGE TEST-GUEST`.
  *
- * In one process, without a worker: the host call alone (the tests' guest makes it in a row) and
- * print(1) with the restore before it. Not a placement that the product offers for process isolation:
+ * In one process, without a worker: the host call alone (the tests' guest makes it in a row), print(1)
+ * with the restore before it, and call_tool with a tool that answers at once. Not a placement that the product offers for process isolation:
  * it shows what a worker adds. Prints lines as measure.c does.
  */
 #include <stdio.h>
@@ -17,7 +17,15 @@
 #include "sandbox/run/runner.h"
 #include "vm/vm.h"
 
-enum { CALLS = 1000, ROUNDS = 200, WARM = 3000, WARM_UP = 200 };
+enum { CALLS = 1000, ROUNDS = 200, WARM = 3000, WARM_UP = 200, TOOL_ROUNDS = 15 };
+
+/* Times its own loop inside the guest, so that only the calls count. */
+static const char TOOL_CODE[] = "import time\n"
+                                "call_tool('echo', text='x')\n"
+                                "start = time.perf_counter_ns()\n"
+                                "for i in range(500): call_tool('echo', text='x')\n"
+                                "print((time.perf_counter_ns() - start) / 500)";
+
 #define MEMORY (256ull << 20)
 
 static void must(int status, const struct clo_error *error)
@@ -78,21 +86,30 @@ static void bare(const struct clo_image *image, enum clo_isolation isolation)
     clo_vm_destroy(vm);
 }
 
-static int refuse(void *context, const struct clo_call *call, struct clo_call_reply *reply,
+/* Every tool's result is "x". */
+static int answer(void *context, const struct clo_call *call, struct clo_call_reply *reply,
                   struct clo_error *error)
 {
     (void)context;
-    (void)call;
-    (void)reply;
-    return clo_fail(error, CLO_EGUEST, "a host call");
+    *reply = (struct clo_call_reply){.status = CLO_CALL_OK, .id = call->id, .data = reply->data};
+    clo_buffer_reset(&reply->data);
+    clo_buffer_append(&reply->data, "\x61x", 2); /* CBOR: a text of one byte */
+    return reply->data.failed ? clo_fail_memory(error) : 0;
 }
 
-static void drop(void *context, enum clo_stream stream, const char *data, size_t length)
+struct output {
+    char text[64];
+    size_t length;
+};
+
+static void keep(void *context, enum clo_stream stream, const char *data, size_t length)
 {
-    (void)context;
+    struct output *output = context;
     (void)stream;
-    (void)data;
-    (void)length;
+    if (length < sizeof output->text - output->length) {
+        memcpy(output->text + output->length, data, length);
+        output->length += length;
+    }
 }
 
 static bool never(void *context)
@@ -101,26 +118,40 @@ static bool never(void *context)
     return false;
 }
 
-static void warm(const struct clo_image *image, enum clo_isolation isolation)
+/* Run once; what it printed, as a number. */
+static double once(struct clo_runner *runner, const char *code)
 {
-    static double samples[WARM];
-    static const char code[] = "print(1)", no_tools[] = "\x80"; /* CBOR: an empty list */
-    const struct clo_run_host host = {.answer = refuse, .output = drop, .cancelled = never};
-    struct clo_order order = {.code = code, .code_length = sizeof code - 1, .name = "main.py"};
+    struct output output = {.length = 0};
+    const struct clo_run_host host = {
+        .answer = answer, .output = keep, .cancelled = never, .context = &output};
+    struct clo_order order = {.code = code, .code_length = strlen(code), .name = "main.py"};
     struct clo_limits wanted = {.memory = MEMORY};
-    struct clo_runner *runner;
+    struct clo_run_result *result = calloc(1, sizeof *result);
     struct clo_error error;
     must(clo_limits_resolve(&order.limits, &wanted, NULL, &error), &error);
+    must(clo_runner_run(runner, &order, &host, result, &error), &error);
+    must(result->error.kind ? clo_fail(&error, CLO_EGUEST, "%s", result->error.message) : 0,
+         &error);
+    clo_run_result_free(result);
+    return strtod(output.text, NULL);
+}
+
+static void runs(const struct clo_image *image, enum clo_isolation isolation)
+{
+    static double samples[WARM];
+    static const char no_tools[] = "\x80"; /* CBOR: an empty list */
+    struct clo_runner *runner;
+    struct clo_error error;
     must(clo_runner_create(&runner, image, isolation, MEMORY, no_tools, 1, &error), &error);
     for (int i = -WARM_UP; i < WARM; i++) {
-        struct clo_run_result *result = calloc(1, sizeof *result);
         uint64_t start = clo_monotonic_ns();
-        must(clo_runner_run(runner, &order, &host, result, &error), &error);
+        (void)once(runner, "print(1)");
         samples[i < 0 ? 0 : i] = (double)(clo_monotonic_ns() - start) / 1000;
-        must(result->error.kind ? clo_fail(&error, CLO_EGUEST, "print(1) failed") : 0, &error);
-        clo_run_result_free(result);
     }
     report("restore and run print(1), without a worker", isolation, samples, WARM);
+    for (int i = 0; i < TOOL_ROUNDS; i++)
+        samples[i] = once(runner, TOOL_CODE) / 1000;
+    report("call_tool, without a worker", isolation, samples, TOOL_ROUNDS);
     clo_runner_destroy(runner);
 }
 
@@ -142,7 +173,7 @@ int main(int argc, char **argv)
     for (enum clo_isolation isolation = CLO_ISOLATION_MICROVM; isolation <= CLO_ISOLATION_PROCESS;
          isolation++) {
         bare(guest, isolation);
-        warm(image, isolation);
+        runs(image, isolation);
     }
     clo_image_close(guest);
     clo_image_close(image);
