@@ -21,7 +21,9 @@ MODULE = "kvm-amd"
 # what guest/command.sh uses
 PROGRAMS = ("cloche", "examples/example_tools.so", "tests/hostile_driver",
             "tests/hostile_tools.so")
-BY_PROCESS = ("fault", "run")  # besides "process", which has no other wall
+# Besides "process", which has no other wall. Not "fault": QEMU reads the stack of an IRET at CPL3 as a supervisor
+# would, which SMAP forbids, and the emulated machine's kernel takes that for a fault of its own.
+BY_PROCESS = ("run",)
 
 
 class Tree:
@@ -90,7 +92,7 @@ def add_modules(tree, folder):
 
 
 def vm_tests(build):
-    """What Meson knows of the tests that run guests. Of those by process isolation two are enough: the hypervisor is
+    """What Meson knows of the tests that run guests. Of those by process isolation a few are enough: the hypervisor is
     nothing to them, but the processor and the kernel are others than this machine's."""
     listing = subprocess.run(["meson", "introspect", "--tests", build], capture_output=True,
                              check=True)

@@ -300,11 +300,11 @@ static void an_honest_worker_waits_for_a_long_tool(void **state)
     /* It outlasts the wall time and all the time that the host gives a worker to end. */
     struct clo_pool *pool = make_pool();
     struct clo_run_result *result =
-        run(pool, "try: nap(ms=5600)\nfinally: print('back', call_tool('add', a=1, b=2))", 200);
+        run(pool, "try: nap(ms=6600)\nfinally: print('back', call_tool('add', a=1, b=2))", 1000);
     assert_int_equal(result->error.kind, CLO_RUN_LIMIT);
     assert_int_equal(result->error.limit, CLO_LIMIT_WALL);
     assert_string_equal(result->out, "back 3\n");
-    assert_in_range(result->usage.wall_us, 5600000, 60000000);
+    assert_in_range(result->usage.wall_us, 6600000, 60000000);
     clo_run_result_free(result);
     clo_pool_destroy(pool);
 }
