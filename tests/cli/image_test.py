@@ -71,7 +71,8 @@ class Doctor(unittest.TestCase):
         self.assertIn("499500", done.stdout)
 
     def test_both_walls_are_tried(self):
-        for words, environment, by in (([], {}, "microvm, unless another is chosen: --isolation=process"),
+        for words, environment, by in (([], {"CLOCHE_ISOLATION": ""},
+                                        "microvm, unless another is chosen: --isolation=process"),
                                        (["--isolation=microvm"], {}, "microvm, chosen by --isolation"),
                                        (["--isolation", "process"], {}, "process, chosen by --isolation"),
                                        ([], {"CLOCHE_ISOLATION": "process"}, "process, chosen by CLOCHE_ISOLATION")):
