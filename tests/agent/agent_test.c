@@ -222,6 +222,10 @@ static void the_result_says_which_wall_stood(void **state)
     static const struct act no_code[] = {{SAY("Hello.")}};
     static const enum clo_isolation walls[] = {CLO_ISOLATION_PROCESS, CLO_ISOLATION_MICROVM};
     for (int i = 0; i < (wall == CLO_ISOLATION_PROCESS ? 1 : 2); i++) {
+#ifdef __SANITIZE_ADDRESS__ /* whose own memory lies where a guest's has to be */
+        if (walls[i] == CLO_ISOLATION_PROCESS)
+            continue;
+#endif
         struct stage stage = {0}, idle = {0};
         play_behind(&stage, acts, 2, 0, walls[i]);
         assert_int_equal(clo_agent_isolation(stage.agent), walls[i]);
@@ -631,5 +635,11 @@ int main(void)
         return SKIPPED;
     }
     find_wall();
+#ifdef __SANITIZE_ADDRESS__
+    if (wall == CLO_ISOLATION_PROCESS) {
+        fprintf(stderr, "SKIP: ADDRESSSANITIZER'S OWN MEMORY LIES WHERE A GUEST'S HAS TO BE\n");
+        return SKIPPED;
+    }
+#endif
     return cmocka_run_group_tests(tests_of_turns, NULL, NULL);
 }

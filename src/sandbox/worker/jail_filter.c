@@ -91,8 +91,12 @@ static bool allow_mmap(scmp_filter_ctx filter, enum clo_isolation isolation)
 
 static bool allow_memory(scmp_filter_ctx filter, enum clo_isolation isolation)
 {
-    static const int advice[] = {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
-                                 MADV_POPULATE_WRITE};
+    static const int advice[] = {
+        MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_POPULATE_WRITE,
+#ifdef __SANITIZE_ADDRESS__
+        MADV_DONTDUMP, /* of its own memory */
+#endif
+    };
     for (size_t i = 0; i < sizeof advice / sizeof *advice; i++) {
         if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
                              SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)advice[i])))
