@@ -348,7 +348,8 @@ static void a_program_that_does_not_start_is_an_error(void **state)
 static void later_workers_have_what_the_first_had(void **state)
 {
     (void)state;
-    struct clo_sandbox_config wanted = {.image = runs_image, .placement = CLO_PLACEMENT_WORKER};
+    const struct clo_sandbox_config wanted =
+        runs_config((struct clo_sandbox_config){.placement = CLO_PLACEMENT_WORKER});
     struct clo_config config = {0};
     struct clo_zygote *zygote;
     struct clo_error error;
