@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,17 @@
 
 /* ---- finding ---- */
 
+/* By /proc, or where that is missing by the path that the kernel was given. */
+static bool find_program(char path[PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    const char *given = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+    if (length < 0 && given)
+        return realpath(given, path); /* it may have been started through a link */
+    path[length < 0 ? 0 : length] = '\0';
+    return length > 0;
+}
+
 /* The candidate number `index` in path; false: there are no more. An empty path: not this one. */
 static bool candidate(int index, char path[PATH_MAX])
 {
@@ -32,10 +44,8 @@ static bool candidate(int index, char path[PATH_MAX])
         return true;
     }
     char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length < 0 || index > 2)
+    if (index > 2 || !find_program(program))
         return false;
-    program[length] = '\0';
     const char *folder = dirname(program);
     const char *format = index == 1 ? "%s/" IMAGE_NAME : "%s/../share/cloche/" IMAGE_NAME;
     if (snprintf(path, PATH_MAX, format, folder) >= PATH_MAX)

@@ -116,11 +116,11 @@ class Platform(unittest.TestCase):
 
     @unittest.skipIf(os.geteuid(), NOT_ROOT)
     def test_mounts_and_users(self):
-        with tempfile.TemporaryDirectory() as folder:  # where another user and a program without /proc find it
+        with tempfile.TemporaryDirectory() as folder:  # where another user finds it, and the program beside it
             shutil.copy(BUILD / "python.image", folder)
             shutil.copy(CLOCHE, folder)
             os.chmod(folder, 0o755)
-            env = {"CLOCHE_IMAGE": f"{folder}/python.image"}
+            env = {"CLOCHE_IMAGE": ""}
             for platform, lost in {**ROOTS_PLATFORMS, f"noexec={folder}/python.image": []}.items():
                 self.check(platform, lost, program=f"{folder}/cloche", env=env)
 
