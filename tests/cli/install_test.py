@@ -1,6 +1,7 @@
 """What `make install` leaves: a program that runs, headers and a pkg-config file that suffice."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -44,15 +45,31 @@ class Install(unittest.TestCase):
         return done.stdout.split()
 
     def test_nothing_is_missing_and_nothing_too_many(self):
-        there = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*")
-                 if path.is_file() and "lib" not in path.relative_to(self.prefix).parts[:1]}
+        there = {str(path.relative_to(self.prefix)) for path in self.prefix.rglob("*") if path.is_file()}
+        documents = {path for path in there if path.startswith("share/doc/cloche/")}
+        libraries = {path for path in there if path.startswith("lib")}
         headers = {f"include/cloche/{path.name}" for path in (ROOT / "include" / "cloche").iterdir()}
-        self.assertEqual(there, headers | {"bin/cloche", "share/cloche/python.image",
-                                           "share/man/man1/cloche.1"})
-        libraries = {path.name.partition(".")[0] for path in (self.prefix / "lib").rglob("*")
-                     if path.is_file()}
-        self.assertEqual(libraries, {"libcloche", "cloche"})
+        example = {f"share/cloche/examples/hyperlight-codeact/{name}" for name in
+                   (".env.example", "agent.yaml", "example_tools.so", "offline.yaml", "tools.c")}
+        self.assertEqual(there - documents - libraries, headers | example | {
+            "bin/cloche", "share/cloche/python.image", "share/man/man1/cloche.1", "share/cloche/examples/embed/main.c"})
+        self.assertLessEqual({"share/doc/cloche/README.md", "share/doc/cloche/sbom.spdx.json",
+                              "share/doc/cloche/licences/cloche", "share/doc/cloche/licences/python3.13",
+                              "share/doc/cloche/licences/LGPL-2.1"}, documents)
+        names = {Path(path).name.partition(".")[0] for path in libraries}
+        self.assertLessEqual({"libcloche", "cloche", "libseccomp", "libcrypto", "libcurl", "libyaml-0"}, names)
+        self.assertEqual(names & {"libc", "libm", "libresolv", "ld-linux-x86-64", "libpthread"}, set())
         self.assertFalse((self.prefix / "share/cloche/python.image").is_symlink())
+
+    def test_libraries_are_taken_from_the_tree(self):
+        """By the program and by what its libraries need themselves, whatever the environment says."""
+        traced = subprocess.run([self.program, "doctor"], capture_output=True, text=True, timeout=GENEROUS,
+                                env={**self.environment, "LD_DEBUG": "files", "LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu"})
+        loaded = {Path(path).resolve() for path in re.findall(r"calling init: (/\S+)", traced.stderr)}
+        bundled = {path.name for path in (self.prefix / "lib/cloche").glob("*.so.*")}
+        elsewhere = {str(path) for path in loaded if path.name in bundled and path.parent != self.prefix / "lib/cloche"}
+        self.assertEqual(elsewhere, set())
+        self.assertEqual(bundled - {path.name for path in loaded}, set())
 
     @needs_wall
     def test_the_program_finds_its_image(self):
