@@ -8,7 +8,7 @@ NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 
 .DEFAULT_GOAL := build
-.PHONY: help deps setup host hypervisor image build profile demo test test-all bench lint fmt fuzz install clean
+.PHONY: help deps setup host hypervisor image build profile demo test test-all bench lint fmt fuzz install dist clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -71,6 +71,10 @@ fmt: ## format the C sources
 
 install: build ## install program, image, library and headers below DESTDIR and prefix
 	@meson install -C $(BUILD)
+
+dist: build ## the archive to hand out, BUILD/dist/cloche-VERSION-linux-x86_64.tar.zst, and its checksum
+	@tools/deps.sh dist
+	@tools/dist/archive.sh $(BUILD) $(JOBS)
 
 clean: ## remove the build; the cached image stays
 	rm -rf $(BUILD) $(BUILD)-*
