@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/thread/cancel.h"
 #include "base/thread/poll.h"
+#include "model/http/ca_bundle.h"
 #include "model/http/http_client_error.h"
 #include "model/http/http_client_url.h"
 #include "model/http/retry.h"
@@ -32,6 +33,7 @@
 
 struct clo_http_client {
     struct clo_http_client_url url;
+    struct clo_ca_bundle trusted;
     char *key;                /* "" for none */
     struct clo_redact hidden; /* what no message shows */
     struct curl_slist *headers;
@@ -112,6 +114,14 @@ static int check_key(const char *key, struct clo_error *error)
     return 0;
 }
 
+/* A proxy may speak TLS where the server does not; then what is missing is told when it is needed. */
+static int find_trusted(struct clo_http_client *http, struct clo_error *error)
+{
+    struct clo_error ignored = {0};
+    int status = clo_ca_bundle_find(&http->trusted, http->url.secure ? error : &ignored);
+    return http->url.secure ? status : 0;
+}
+
 int clo_http_client_create(struct clo_http_client **out, const char *base_url, const char *key,
                            unsigned timeout_ms, struct clo_error *error)
 {
@@ -126,6 +136,8 @@ int clo_http_client_create(struct clo_http_client **out, const char *base_url, c
     int status = http->key ? check_key(http->key, error) : clo_fail_memory(error);
     if (!status)
         status = clo_http_client_url_read(&http->url, base_url, error);
+    if (!status)
+        status = find_trusted(http, error);
     if (!status)
         status = make_headers(http, error);
     http->hidden = (struct clo_redact){http->key, http->url.password, http->url.host};
@@ -266,6 +278,10 @@ static bool set_options(struct attempt *attempt, const char *url)
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_CAINFO, http->trusted.file);
+    SET(CURLOPT_CAPATH, http->trusted.folder);
+    SET(CURLOPT_PROXY_CAINFO, http->trusted.file);
+    SET(CURLOPT_PROXY_CAPATH, http->trusted.folder);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_POSTFIELDS, attempt->call->body);

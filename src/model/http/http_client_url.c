@@ -56,6 +56,7 @@ int clo_http_client_url_read(struct clo_http_client_url *url, const char *text,
         size_t length = strlen(path);
         while (length && path[length - 1] == '/')
             length--;
+        url->secure = strcasecmp(scheme, "https") == 0;
         url->path = strndup(path, length);
         url->host = strdup(host);
         url->address = without_credentials(url->base);

@@ -3,6 +3,7 @@
 #define CLO_MODEL_HTTP_HTTP_CLIENT_URL_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 
 #include "cloche/error.h"
 
@@ -12,6 +13,7 @@ struct clo_http_client_url {
     char *host;
     char *password; /* NULL: none */
     char *address;  /* without user and password, for people */
+    bool secure;    /* https */
 };
 
 /* CLO_EINVALID unless http or https with a host; CLO_ENOMEMORY. */
