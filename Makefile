@@ -48,11 +48,11 @@ test: build ## the test suite (at most 15 minutes with a cached image)
 	@tests/run.py --build $(BUILD) quick
 
 test-all: build ## everything that has not passed here with the same inputs (FRESH=1: everything)
-	$(call tests,lint hw)
+	$(call tests,lint hw roots)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) all
 
-test-%: build ## one suite: hostile, clean, cpython, wasm, hw, faults, reproducible, sanitizers, clang, lint, fuzz
-	$(call tests,lint)
+test-%: build ## one suite: hostile, clean, cpython, wasm, hw, faults, reproducible, dist, sanitizers, clang, lint, fuzz
+	$(call tests,lint roots)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) $*
 
 fuzz: test-fuzz ## each fuzz target for TIME seconds (60)
