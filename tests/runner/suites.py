@@ -79,6 +79,8 @@ class Suites:
     SERVE = {"commands": ["serve", "run", "doctor"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
              "places": ["examples/"]}
 
+    INSTALLED = ["include/", "docs/man/", "LICENSE", "meson.build", "meson_options.txt", "tools/install_image.sh",
+                 "tools/dist/", "tools/image/fetch.txt"]
     FORBID = {**SERVE, "commands": ["serve", "run", "doctor"], "places": ["examples/", "tests/forbid.py"]}
     IMAGE = {"commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True,
              "places": ["examples/", "tools/hypervisor.sh", "tools/isolation.sh", "tools/demo.sh",
@@ -94,8 +96,9 @@ class Suites:
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
         yield from self._cases("cli", "install_test", [""],
                                {"commands": ["run", "serve", "image", "doctor"], "image": True, "programs": tools,
-                                "places": ["examples/", "include/", "docs/man/", "tools/install_image.sh", "meson.build",
-                                           "tests/cli/serve_test.py"]})
+                                "places": ["examples/", *self.INSTALLED, "tests/cli/serve_test.py"]})
+        yield from self._cases("cli", "tls_test", [""], {"commands": ["serve"], "image": True, "packages": ("build", "test"),
+                                                         "places": ["tests/cli/serve_test.py"]})
 
     def harness(self):
         """What looks after the tests is tested, too."""
@@ -196,6 +199,14 @@ class Suites:
                     "values": {"the image's inputs": lambda: output("tools/image/inputs.sh")}, "image": True,
                     "packages": ("build", "image")}, slots=PROCESSOR)
 
+    def dist(self):
+        """The archive of `make dist`, on the systems that can be had."""
+        yield from self._cases("dist", "dist_test", [""], {
+            "commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True,
+            "places": [*self.INSTALLED, "examples/", "tests/dist/", "tools/dist/README.md", "tools/lazy.py", "tools/embed.sh",
+                       "tests/environments.py", "tests/forbid.py", "tests/cli/serve_test.py", "tests/cli/tls_test.py"],
+            "packages": ("build", "test", "dist", "roots")}, folder="dist", slots=PROCESSOR)
+
     def _other(self, suite, options, group, setup=None, env=None, wanted=lambda test: True):
         """The C tests of a build in a folder of its own, of which only what is needed is made."""
         folder = Path(f"{self.build}-{suite}")
@@ -271,4 +282,4 @@ class Suites:
 
     QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
     ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "clean", "process", "cpython", "wasm", "hw",
-           "reproducible", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
+           "reproducible", "dist", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
