@@ -13,11 +13,16 @@ def identifier(*words):
     return "SPDXRef-" + "-".join("".join(c if c.isalnum() or c in ".-" else "-" for c in word) for word in words)
 
 
-def package(component):
+def package(component, listed):
+    """listed: the entries of all files; those of the component count as all of it that is here."""
     where = f"pkg:deb/debian/{quote(component.name)}@{quote(component.version, safe='')}?distro={component.suite}"
     if component.part == "image":  # the sources were compiled for another machine
         where = f"pkg:deb/debian/{quote(component.source)}@{quote(component.source_version, safe='')}" \
                 f"?arch=source&distro={component.suite}"
+    own = [one for one in listed if one["fileName"].removeprefix("./lib/cloche/") in component.files]
+    digests = sorted(one["checksums"][0]["checksumValue"] for one in own)
+    code = {"packageVerificationCode": {
+        "packageVerificationCodeValue": hashlib.sha1("".join(digests).encode()).hexdigest()}}  # clause 7.9
     return {
         "SPDXID": identifier(component.part, component.name),
         "name": component.name,
@@ -26,7 +31,8 @@ def package(component):
         "originator": "NOASSERTION",
         "downloadLocation": "https://snapshot.debian.org/package/"
                             f"{quote(component.source)}/{quote(component.source_version, safe='')}/",
-        "filesAnalyzed": False,
+        "filesAnalyzed": bool(own),
+        **(code if own else {}),
         "sourceInfo": f"Debian's source package {component.source} {component.source_version}; here in the "
                       f"{component.part}",
         "licenseConcluded": "NOASSERTION",
@@ -61,10 +67,10 @@ def document(version, epoch, components, files):
     }]
     relations = [relation("SPDXRef-DOCUMENT", "DESCRIBES", own)]
     listed = [file(name, path) for name, path in sorted(files.items())]
-    for name in sorted(files):
-        relations.append(relation(own, "CONTAINS", identifier("file", name.replace("/", "-"))))
+    if image in {one["SPDXID"] for one in listed}:
+        relations.append(relation(image, "DATA_FILE_OF", own))
     for component in components:
-        packages.append(package(component))
+        packages.append(package(component, listed))
         its = packages[-1]["SPDXID"]
         for name in component.files:
             relations.append(relation(its, "CONTAINS", identifier("file", f"lib-cloche-{name}")))
