@@ -19,6 +19,14 @@ enum clo_serve_items {
     CLO_SERVE_ITEMS_ANSWER /* not at all: messages, and calls of the client's own tools */
 };
 
+/* The ranges of what follows. */
+#define CLO_SERVE_TURNS_MAX 1024
+#define CLO_SERVE_QUEUE_MAX 65536
+#define CLO_SERVE_CONNECTIONS_MIN 8
+#define CLO_SERVE_CONNECTIONS_MAX 65536
+#define CLO_SERVE_KEEPALIVE_MS_MIN 10
+#define CLO_SERVE_TIME_MS_MAX 3600000 /* of grace_ms and keepalive_ms */
+
 struct clo_serve_config {
     const char *address;  /* [127.0.0.1] address to listen on; "0.0.0.0" or "::" for all */
     uint16_t port;        /* 0: $PORT, else 8088 */

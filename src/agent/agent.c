@@ -19,11 +19,6 @@
 #define DEFAULT_ITERATIONS 40
 #define DEFAULT_OUTPUT 16384
 #define DEFAULT_WAIT_MS 120000u /* for a free sandbox */
-#define WAIT_MS_MAX (24u * 3600 * 1000)
-#define NAME_MAX_BYTES 256
-#define ITERATIONS_MAX 10000
-#define OUTPUT_MIN 256
-#define OUTPUT_MAX (16u << 20)
 
 static int take_text(char **copy, const char *what, const char *text, size_t most,
                      struct clo_error *error)
@@ -45,7 +40,7 @@ static int take_texts(struct clo_agent *agent, const struct clo_agent_config *co
                       struct clo_error *error)
 {
     const char *name = config->name && *config->name ? config->name : DEFAULT_NAME;
-    int status = take_text(&agent->name, "name", name, NAME_MAX_BYTES, error);
+    int status = take_text(&agent->name, "name", name, CLO_AGENT_NAME_MAX, error);
     if (!status)
         status = take_text(&agent->instructions, "instructions", config->instructions,
                            CLO_AGENT_TEXT_MAX, error);
@@ -120,13 +115,13 @@ int clo_agent_create(struct clo_agent **out, const struct clo_agent_config *conf
         status = take_texts(agent, config, error);
     if (!status)
         status = take_number(&agent->max_iterations, "max_iterations", config->max_iterations,
-                             DEFAULT_ITERATIONS, 1, ITERATIONS_MAX, error);
+                             DEFAULT_ITERATIONS, 1, CLO_AGENT_ITERATIONS_MAX, error);
     if (!status)
         status = take_number(&agent->tool_output_max, "tool_output_max", config->tool_output_max,
-                             DEFAULT_OUTPUT, OUTPUT_MIN, OUTPUT_MAX, error);
+                             DEFAULT_OUTPUT, CLO_AGENT_OUTPUT_MIN, CLO_AGENT_OUTPUT_MAX, error);
     if (!status)
         status = take_number(&agent->wait_ms, "wait_ms", config->wait_ms, DEFAULT_WAIT_MS, 1,
-                             WAIT_MS_MAX, error);
+                             CLO_AGENT_WAIT_MS_MAX, error);
     if (!status)
         status = clo_model_create(&agent->model, &config->model, error);
     if (!status)

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "base/yaml/findings.h"
 #include "cloche/agent.h"
 #include "model/model.h"
 
@@ -67,9 +68,24 @@ struct clo_agent_choice {
     const enum clo_isolation *isolation; /* of --isolation; NULL: as environment or file say */
     const enum clo_jail *jail;           /* NULL: as the file says */
     uint64_t total_memory;               /* 0: as the file says */
+    struct clo_findings *findings; /* gets all that is wrong with the file, and warnings; or NULL */
 };
+
+/* As clo_agent_load. Where the file is refused, the error is the first of the findings. */
 int clo_agent_load_with(struct clo_agent **agent, const char *path,
                         const struct clo_agent_choice *choice, struct clo_error *error);
+
+/* Look at the file as clo_agent_load_with does before it makes sandboxes: the settings, the
+ * environment that they name, the script, the image that is named, tool libraries. These are opened,
+ * which runs their start-up code, only if that is asked for; else it is seen that they are shared
+ * libraries. *libraries: how many there are. What the machine lacks is not looked at (`cloche
+ * doctor`). choice->findings must be there. 0: no errors; CLO_EINVALID: there are; else the check
+ * itself failed, which is in *error alone. */
+int clo_agent_check(const char *path, const struct clo_agent_choice *choice, bool open_libraries,
+                    size_t *libraries, struct clo_error *error);
+
+/* The JSON Schema of agent.yaml as text; the caller frees it; NULL: out of memory. */
+char *clo_agent_schema(void);
 
 /* How many sandboxes the agent may have at once, and the memory limit of each, in bytes. */
 void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory);

@@ -1,317 +1,264 @@
-/* config_file.c - agent.yaml (docs/agent-yaml.md) to an agent. */
+/* config_file.c - agent.yaml (docs/agent-yaml.md) and .env beside it to a configuration. */
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/internal.h"
+#include "agent/config.h"
 #include "base/error.h"
-#include "base/yaml.h"
+#include "base/quantity.h"
 #include "sandbox/isolation.h"
+#include "sandbox/memory_budget.h"
+#include "sandbox/run/limits.h"
 
-#define COUNT_MAX 1024
-#define PORT_MAX 65535
-
-struct reading {
-    const char *path;
-    struct clo_agent_config config;
-    struct clo_serve_config serve;
-    struct clo_isolation_choice isolation;
-    struct clo_tool tools[CLO_TOOLS_MAX];
-    struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
-    size_t library_count;
-    char *script, *image, *store; /* paths beside the file */
-    struct clo_error *error;
-};
-
-static int read_model(struct reading *reading, const struct clo_yaml_node *root)
+const struct clo_yaml_node *clo_config_node(const struct clo_config *config, const char *section,
+                                            const char *key)
 {
-    static const char *const keys[] = {"kind",   "name",    "base_url", "api_key",
-                                       "script", "timeout", NULL};
-    static const char *const kinds[] = {"auto", "responses", "chat", "script", NULL};
-    const struct clo_yaml_node *node = clo_yaml_get(root, "model");
-    struct clo_model_config *model = &reading->config.model;
-    struct clo_error *error = reading->error;
-    int kind = CLO_MODEL_AUTO, status;
-    uint64_t timeout = 0;
-    if (!node)
-        return 0;
-    if ((status = clo_yaml_check(node, keys, error)) ||
-        (status = clo_yaml_choice(node, "kind", kinds, &kind, error)) ||
-        (status = clo_yaml_text(node, "name", &model->name, error)) ||
-        (status = clo_yaml_text(node, "base_url", &model->base_url, error)) ||
-        (status = clo_yaml_text(node, "api_key", &model->api_key, error)) ||
-        (status = clo_yaml_text(node, "script", &model->script, error)) ||
-        (status = clo_yaml_duration(node, "timeout", &timeout, error)))
-        return status;
-    if (timeout > UINT32_MAX)
-        return clo_yaml_fail(clo_yaml_get(node, "timeout"), error, "longer than 49 days");
-    model->kind = (enum clo_model_kind)kind;
-    model->timeout_ms = (unsigned)timeout;
-    if (model->script &&
-        !(model->script = reading->script = clo_path_beside(reading->path, model->script)))
-        return clo_fail_memory(error);
-    return 0;
+    const struct clo_yaml_node *root = clo_yaml_root(config->yaml);
+    const struct clo_yaml_node *map = clo_yaml_get(root, section), *node = clo_yaml_get(map, key);
+    return node ? node : map ? map : root;
 }
 
-static int add_library(struct reading *reading, const struct clo_yaml_node *node)
+int clo_config_tell(struct clo_config *config, const struct clo_yaml_node *node, bool warning,
+                    const struct clo_error *why)
 {
-    static const char *const keys[] = {"library", NULL};
-    struct clo_error why;
-    const char *name = NULL;
-    int status = clo_yaml_check(node, keys, reading->error);
-    if (!status)
-        status = clo_yaml_text(node, "library", &name, reading->error);
-    if (status)
-        return status;
-    if (!name)
-        return clo_yaml_fail(node, reading->error, "\"library: FILE.so\" is expected here");
-    if (reading->library_count == CLO_AGENT_LIBRARIES_MAX)
-        return clo_yaml_fail(node, reading->error, "more than %d libraries",
-                             CLO_AGENT_LIBRARIES_MAX);
-    char *path = clo_path_beside(reading->path, name);
-    if (!path)
-        return clo_fail_memory(reading->error);
-    struct clo_tool_library **library = &reading->libraries[reading->library_count];
-    status = clo_tool_library_open(library, path, &why);
-    free(path);
-    if (status) {
-        clo_yaml_fail(clo_yaml_get(node, "library"), reading->error, "%s", why.message);
-        return clo_hint(reading->error, CLO_EINVALID, "%s", why.hint);
+    struct clo_error placed = *why;
+    if (why->code == CLO_ENOMEMORY)
+        return clo_fail_memory(config->error);
+    if (!clo_finding_place(why->message)) {
+        clo_yaml_fail(node, &placed, "%s", why->message);
+        memcpy(placed.hint, why->hint, sizeof placed.hint);
     }
-    reading->library_count++;
-    const struct clo_plugin *plugin = clo_tool_library_plugin(*library);
-    if (plugin->tool_count > CLO_TOOLS_MAX - reading->config.tool_count)
-        return clo_yaml_fail(node, reading->error, "more than %d tools", CLO_TOOLS_MAX);
-    for (unsigned i = 0; i < plugin->tool_count; i++)
-        reading->tools[reading->config.tool_count++] = plugin->tools[i];
-    return 0;
+    return clo_findings_add(config->findings, warning, &placed) ? clo_fail_memory(config->error)
+                                                                : 0;
 }
 
-static int read_tools(struct reading *reading, const struct clo_yaml_node *root)
-{
-    const struct clo_yaml_node *node = clo_yaml_get(root, "tools");
-    int status = 0;
-    reading->config.tools = reading->tools;
-    if (node && node->kind != CLO_YAML_LIST)
-        return clo_yaml_fail(node, reading->error, "a list is expected here");
-    for (size_t i = 0; node && i < node->count && !status; i++)
-        status = add_library(reading, &node->items[i]);
-    return status;
-}
-
-static int read_isolation(const struct clo_yaml_node *sandbox, struct clo_isolation_choice *choice,
-                          struct clo_error *error)
-{
-    const struct clo_yaml_node *node = clo_yaml_get(sandbox, "isolation");
-    const char *word = NULL;
-    struct clo_error why;
-    int status = clo_yaml_text(sandbox, "isolation", &word, error);
-    if (status || !word)
-        return status;
-    choice->by = "sandbox.isolation";
-    if (strcmp(word, "thread") == 0 || strcmp(word, "worker") == 0) /* its values once */
-        return clo_yaml_fail(
-            node, error, "where the micro-VM lives is called placement: write placement: %s", word);
-    return clo_isolation_read(&choice->isolation, "", word, &why)
-               ? clo_yaml_fail(node, error, "%s", why.message)
-               : 0;
-}
+/* ---- what two keys, or a key and the command line, do to each other ---- */
 
 /* The command line comes before the environment, that before the file. */
-static int settle_isolation(struct reading *reading, const struct clo_yaml_node *root,
-                            const enum clo_isolation *option)
+static int settle_isolation(struct clo_config *config)
 {
-    struct clo_isolation_choice *choice = &reading->isolation;
-    int status = clo_isolation_environment(choice, reading->error);
-    if (status)
-        return status;
-    if (option)
-        *choice = (struct clo_isolation_choice){*option, "--isolation"};
-    reading->config.isolation = choice->isolation;
-    if (choice->isolation != CLO_ISOLATION_PROCESS ||
-        reading->config.placement == CLO_PLACEMENT_WORKER)
+    struct clo_isolation_choice choice = {CLO_ISOLATION_MICROVM, NULL};
+    struct clo_error why = {0};
+    if (config->said.sandbox.isolation)
+        choice = (struct clo_isolation_choice){
+            (enum clo_isolation)(config->said.sandbox.isolation - 1), "sandbox.isolation"};
+    if (clo_isolation_environment(&choice, &why) &&
+        clo_findings_add(config->findings, false, &why)) /* it is none of the file's */
+        return clo_fail_memory(config->error);
+    if (config->choice->isolation)
+        choice = (struct clo_isolation_choice){*config->choice->isolation, "--isolation"};
+    config->config.isolation = choice.isolation;
+    if (why.code || choice.isolation != CLO_ISOLATION_PROCESS ||
+        config->config.placement == CLO_PLACEMENT_WORKER)
         return 0;
-    clo_yaml_fail(
-        clo_yaml_get(clo_yaml_get(root, "sandbox"), "placement"), reading->error,
+    clo_fail(
+        &why, CLO_EINVALID,
         "thread with process isolation (%s): nothing would stand between code that gets out of WebAssembly and this process",
-        choice->by);
-    return clo_hint(reading->error, CLO_EINVALID, "write placement: worker, or leave it out");
+        choice.by);
+    clo_hint(&why, CLO_EINVALID, "write placement: worker, or leave it out");
+    return clo_config_tell(config, clo_config_node(config, "sandbox", "placement"), false, &why);
 }
 
-static int read_sandbox(struct reading *reading, const struct clo_yaml_node *root)
+static int check_memory(struct clo_config *config)
 {
-    static const char *const keys[] = {"image",     "memory",     "time",           "cpu_time",
-                                       "output",    "host_calls", "host_call_size", "count",
-                                       "placement", "isolation",  "jail",           "total_memory",
-                                       "wait",      NULL};
-    static const char *const placements[] = {"thread", "worker", NULL};
-    static const char *const jails[] = {"best", "strict", NULL};
-    const struct clo_yaml_node *node = clo_yaml_get(root, "sandbox");
-    struct clo_agent_config *config = &reading->config;
-    struct clo_limits *limits = &config->limits;
-    struct clo_error *error = reading->error;
-    int placement = CLO_PLACEMENT_WORKER, jail = CLO_JAIL_BEST, status = 0;
-    uint64_t count = 0, wait = 0;
-    if (node &&
-        ((status = clo_yaml_check(node, keys, error)) ||
-         (status = read_isolation(node, &reading->isolation, error)) ||
-         (status = clo_yaml_text(node, "image", &config->image, error)) ||
-         (status = clo_yaml_size(node, "memory", &limits->memory, error)) ||
-         (status = clo_yaml_duration(node, "time", &limits->wall_ms, error)) ||
-         (status = clo_yaml_duration(node, "cpu_time", &limits->cpu_ms, error)) ||
-         (status = clo_yaml_size(node, "output", &limits->output, error)) ||
-         (status = clo_yaml_count(node, "host_calls", 1, UINT32_MAX, &limits->host_calls, error)) ||
-         (status = clo_yaml_size(node, "host_call_size", &limits->host_call_bytes, error)) ||
-         (status = clo_yaml_count(node, "count", 1, COUNT_MAX, &count, error)) ||
-         (status = clo_yaml_choice(node, "placement", placements, &placement, error)) ||
-         (status = clo_yaml_choice(node, "jail", jails, &jail, error)) ||
-         (status = clo_yaml_size(node, "total_memory", &config->total_memory, error)) ||
-         (status = clo_yaml_duration(node, "wait", &wait, error))))
-        return status;
-    config->wait_ms = wait < UINT32_MAX ? (unsigned)wait : UINT32_MAX; /* its range: agent.c */
-    config->placement = (enum clo_placement)placement;
-    config->jail = (enum clo_jail)jail;
-    config->sandboxes = (unsigned)count;
-    if (config->image &&
-        !(config->image = reading->image = clo_path_beside(reading->path, config->image)))
-        return clo_fail_memory(error);
-    return 0;
-}
-
-static int read_loop(struct reading *reading, const struct clo_yaml_node *root)
-{
-    static const char *const keys[] = {"max_iterations", "tool_output", NULL};
-    const struct clo_yaml_node *node = clo_yaml_get(root, "loop");
-    uint64_t iterations = 0, output = 0;
-    int status;
-    if (!node)
+    struct clo_limits limits;
+    struct clo_error why = {0};
+    char each[CLO_QUANTITY_TEXT_MAX], own[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX];
+    uint64_t total = config->config.total_memory;
+    if (!total || clo_limits_resolve(&limits, &config->config.limits, NULL, &why) ||
+        (limits.memory <= total && total - limits.memory >= CLO_MEMORY_BUDGET_OWN))
         return 0;
-    if ((status = clo_yaml_check(node, keys, reading->error)) ||
-        (status = clo_yaml_count(node, "max_iterations", 1, 10000, &iterations, reading->error)) ||
-        (status = clo_yaml_size(node, "tool_output", &output, reading->error)))
-        return status;
-    if (output > UINT32_MAX)
-        output = UINT32_MAX; /* clo_agent_create names the range */
-    reading->config.max_iterations = (unsigned)iterations;
-    reading->config.tool_output_max = (unsigned)output;
-    return 0;
+    clo_size_format(each, limits.memory);
+    clo_size_format(own, CLO_MEMORY_BUDGET_OWN);
+    clo_size_format(all, total);
+    clo_fail(
+        &why, CLO_EINVALID,
+        "limit memory is %s; with %s for the sandbox itself that is more than the %s that all sandboxes may use together",
+        each, own, all);
+    clo_hint(&why, CLO_EINVALID, "lower sandbox.memory, or raise sandbox.total_memory%s",
+             config->choice->total_memory ? " (--total-memory)" : "");
+    const char *key = config->said.sandbox.memory ? "memory" : "total_memory";
+    return clo_config_tell(config, clo_config_node(config, "sandbox", key), false, &why);
 }
 
-static int read_serve(struct reading *reading, const struct clo_yaml_node *root)
+static int check_listen(struct clo_config *config)
 {
-    static const char *const keys[] = {"listen", "port",  "turns",     "queue", "connections",
-                                       "store",  "grace", "keepalive", "items", NULL};
-    static const char *const forms[] = {"mcp", "calls", "answer", NULL};
-    const struct clo_yaml_node *node = clo_yaml_get(root, "serve");
-    struct clo_serve_config *serve = &reading->serve;
-    struct clo_error *error = reading->error;
-    uint64_t port = 0, turns = 0, queue = 0, connections = 0, grace = 0, keepalive = 0;
-    int status, items = CLO_SERVE_ITEMS_MCP;
-    if (!node)
+    const char *text = config->said.serve.listen;
+    struct clo_error why = {0};
+    struct in6_addr six;
+    struct in_addr four;
+    char address[INET6_ADDRSTRLEN];
+    if (!text || !*text || strcmp(text, "localhost") == 0 || inet_aton(text, &four))
         return 0;
-    if ((status = clo_yaml_check(node, keys, error)) ||
-        (status = clo_yaml_text(node, "listen", &serve->address, error)) ||
-        (status = clo_yaml_count(node, "port", 1, PORT_MAX, &port, error)) ||
-        (status = clo_yaml_count(node, "turns", 1, 100000, &turns, error)) ||
-        (status = clo_yaml_count(node, "queue", 1, 1000000, &queue, error)) ||
-        (status = clo_yaml_count(node, "connections", 1, 100000, &connections, error)) ||
-        (status = clo_yaml_text(node, "store", &serve->store, error)) ||
-        (status = clo_yaml_duration(node, "grace", &grace, error)) ||
-        (status = clo_yaml_duration(node, "keepalive", &keepalive, error)) ||
-        (status = clo_yaml_choice(node, "items", forms, &items, error)))
-        return status;
-    if (grace > UINT32_MAX || keepalive > UINT32_MAX)
-        return clo_yaml_fail(node, error, "\"grace\" or \"keepalive\" is longer than 49 days");
-    serve->port = (uint16_t)port;
-    serve->turns = (unsigned)turns;
-    serve->queue = (unsigned)queue;
-    serve->connections = (unsigned)connections;
-    serve->grace_ms = (unsigned)grace;
-    serve->keepalive_ms = (unsigned)keepalive;
-    serve->items = (enum clo_serve_items)items;
-    if (serve->store &&
-        !(serve->store = reading->store = clo_path_beside(reading->path, serve->store)))
-        return clo_fail_memory(error);
-    return 0;
+    snprintf(address, sizeof address, "%.*s", (int)strcspn(text, "%"), text);
+    if (inet_pton(AF_INET6, address, &six) == 1)
+        return 0;
+    clo_fail(&why, CLO_EINVALID, "\"%.64s\" is not an IP address to listen on", text);
+    return clo_config_tell(config, clo_config_node(config, "serve", "listen"), false, &why);
 }
 
-static int read_all(struct reading *reading, const struct clo_yaml_node *root,
-                    const struct clo_agent_choice *choice)
+/* ---- what is allowed and hardly meant ---- */
+
+static int warn(struct clo_config *config, const char *section, const char *key, const char *words)
 {
-    static const char *const keys[] = {"name",    "instructions", "model", "tools",
-                                       "sandbox", "loop",         "serve", NULL};
-    struct clo_error *error = reading->error;
-    int status;
-    if ((status = clo_yaml_check(root, keys, error)) ||
-        (status = clo_yaml_text(root, "name", &reading->config.name, error)) ||
-        (status = clo_yaml_text(root, "instructions", &reading->config.instructions, error)) ||
-        (status = read_model(reading, root)) || (status = read_sandbox(reading, root)) ||
-        (status = settle_isolation(reading, root, choice->isolation)) ||
-        (status = read_loop(reading, root)) || (status = read_serve(reading, root)))
-        return status;
-    return read_tools(reading, root); /* last: it runs the libraries' own start-up code */
+    struct clo_error why = {0};
+    clo_fail(&why, CLO_EINVALID, "%s", words);
+    return clo_config_tell(config, clo_config_node(config, section, key), true, &why);
 }
 
-/* Give the agent what it keeps of the file. */
-static int hand_over(struct reading *reading, struct clo_agent *agent)
+static int warn_of_all(struct clo_config *config)
 {
-    agent->serve = reading->serve;
-    if (reading->serve.address &&
-        !(agent->serve.address = agent->serve_address = strdup(reading->serve.address)))
-        return clo_fail_memory(reading->error);
-    agent->serve.store = agent->serve_store = reading->store;
-    reading->store = NULL;
-    memcpy(agent->libraries, reading->libraries, sizeof agent->libraries);
-    agent->library_count = reading->library_count;
-    reading->library_count = 0;
-    return 0;
-}
-
-static int load_environment(const char *path, struct clo_error *error)
-{
-    char *file = clo_path_beside(path, ".env");
-    int status = file ? clo_dotenv_load(file, error) : clo_fail_memory(error);
-    free(file);
+    const struct clo_agent_settings *said = &config->said;
+    const struct clo_yaml_node *key = clo_config_node(config, "model", "api_key");
+    const struct clo_limits *limits = &config->config.limits;
+    enum clo_model_kind kind = config->config.model.kind;
+    int status = 0;
+    if (said->model.api_key && *said->model.api_key && !key->expanded)
+        status = warn(config, "model", "api_key",
+                      "a key stands in the file: keep it in the environment or in .env, and write "
+                      "${OPENAI_API_KEY} here");
+    if (!status && said->model.script && (kind == CLO_MODEL_RESPONSES || kind == CLO_MODEL_CHAT))
+        status =
+            warn(config, "model", "script", "never played: model.kind is neither auto nor script");
+    if (!status && limits->wall_ms && limits->cpu_ms > limits->wall_ms)
+        status = warn(config, "sandbox", "cpu_time",
+                      "never reached: the run ends after sandbox.time, which is shorter");
     return status;
 }
 
-int clo_agent_load(struct clo_agent **agent, const char *path, struct clo_error *error)
+/* ---- the settings ---- */
+
+static int take_path(struct clo_config *config, const char **to, char **kept, const char *path)
 {
-    return clo_agent_load_with(agent, path, &(struct clo_agent_choice){0}, error);
+    if (path && !(*to = *kept = clo_path_beside(config->path, path)))
+        return clo_fail_memory(config->error);
+    return 0;
 }
 
-int clo_agent_load_with(struct clo_agent **agent, const char *path,
-                        const struct clo_agent_choice *choice, struct clo_error *error)
+static int take(struct clo_config *config)
 {
-    struct clo_yaml *yaml = NULL;
-    *agent = NULL;
-    struct reading *reading = calloc(1, sizeof *reading);
-    if (!reading)
-        return clo_fail_memory(error);
-    reading->path = path;
-    reading->error = error;
-    int status = clo_yaml_open(&yaml, path, error);
-    if (!status)
-        status = load_environment(path, error);
-    if (!status)
-        status = clo_yaml_expand(yaml, error);
-    if (!status)
-        status = read_all(reading, clo_yaml_root(yaml), choice);
+    const struct clo_agent_settings *said = &config->said;
+    const struct clo_agent_choice *choice = config->choice;
+    config->config = (struct clo_agent_config){
+        .name = said->name,
+        .instructions = said->instructions,
+        .model = {.kind = said->model.kind ? (enum clo_model_kind)(said->model.kind - 1)
+                                           : CLO_MODEL_AUTO,
+                  .name = said->model.name,
+                  .base_url = said->model.base_url,
+                  .api_key = said->model.api_key,
+                  .timeout_ms = (unsigned)said->model.timeout},
+        .limits = {.wall_ms = said->sandbox.time,
+                   .cpu_ms = said->sandbox.cpu_time,
+                   .memory = said->sandbox.memory,
+                   .output = said->sandbox.output,
+                   .host_calls = said->sandbox.host_calls,
+                   .host_call_bytes = said->sandbox.host_call_size},
+        .placement = said->sandbox.placement ? (enum clo_placement)(said->sandbox.placement - 1)
+                                             : CLO_PLACEMENT_WORKER,
+        .jail = said->sandbox.jail ? (enum clo_jail)(said->sandbox.jail - 1) : CLO_JAIL_BEST,
+        .sandboxes = (unsigned)said->sandbox.count,
+        .total_memory = choice->total_memory ? choice->total_memory : said->sandbox.total_memory,
+        .wait_ms = (unsigned)said->sandbox.wait,
+        .max_iterations = (unsigned)said->loop.max_iterations,
+        .tool_output_max = (unsigned)said->loop.tool_output,
+    };
     if (choice->jail)
-        reading->config.jail = *choice->jail;
-    if (choice->total_memory)
-        reading->config.total_memory = choice->total_memory;
+        config->config.jail = *choice->jail;
+    config->serve = (struct clo_serve_config){
+        .address = said->serve.listen,
+        .port = (uint16_t)said->serve.port,
+        .turns = (unsigned)said->serve.turns,
+        .queue = (unsigned)said->serve.queue,
+        .connections = (unsigned)said->serve.connections,
+        .grace_ms = (unsigned)said->serve.grace,
+        .keepalive_ms = (unsigned)said->serve.keepalive,
+        .items =
+            said->serve.items ? (enum clo_serve_items)(said->serve.items - 1) : CLO_SERVE_ITEMS_MCP,
+    };
+    int status =
+        take_path(config, &config->config.model.script, &config->script, said->model.script);
     if (!status)
-        status = clo_agent_create(agent, &reading->config, error);
-    if (!status && (status = hand_over(reading, *agent))) {
-        clo_agent_destroy(*agent);
-        *agent = NULL;
-    }
-    for (size_t i = 0; i < reading->library_count; i++)
-        clo_tool_library_close(reading->libraries[i]);
-    free(reading->script);
-    free(reading->image);
-    free(reading->store);
-    free(reading);
-    clo_yaml_close(yaml);
+        status = take_path(config, &config->config.image, &config->image, said->sandbox.image);
+    if (!status)
+        status = take_path(config, &config->serve.store, &config->store, said->serve.store);
     return status;
+}
+
+/* Was a value of the model's refused, so that what remains is not what was meant? */
+static bool is_model_refused(const struct clo_config *config)
+{
+    const struct clo_yaml_node *map = clo_yaml_get(clo_yaml_root(config->yaml), "model");
+    for (size_t i = 0; map && i < map->count; i++)
+        if (map->items[i].failed)
+            return true;
+    return clo_yaml_get(map, "kind") && !config->said.model.kind;
+}
+
+/* A model without a server or with a wrong one, or a script that cannot be played, is found by making
+ * it: that opens no connection. */
+static int check_model(struct clo_config *config)
+{
+    struct clo_model *model;
+    struct clo_error why = {0};
+    if (is_model_refused(config))
+        return 0;
+    if (!clo_model_create(&model, &config->config.model, &why)) {
+        clo_model_destroy(model);
+        return 0;
+    }
+    const char *key = config->config.model.kind == CLO_MODEL_SCRIPT || why.code == CLO_ENOTFOUND
+                          ? "script"
+                          : "base_url";
+    return clo_config_tell(config, clo_config_node(config, "model", key), false, &why);
+}
+
+static int check_image(struct clo_config *config)
+{
+    struct clo_image *image;
+    struct clo_error why = {0};
+    if (!config->image)
+        return 0;
+    if (clo_image_open(&image, config->image, CLO_IMAGE_MAP, &why))
+        return clo_config_tell(config, clo_config_node(config, "sandbox", "image"), false, &why);
+    clo_image_close(image);
+    return 0;
+}
+
+static int load_environment(struct clo_config *config)
+{
+    char *file = clo_path_beside(config->path, ".env");
+    struct clo_error why = {0};
+    int status = file ? clo_dotenv_load(file, &why) : CLO_ENOMEMORY;
+    free(file);
+    if (status == CLO_ENOMEMORY || (status && clo_findings_add(config->findings, false, &why)))
+        return clo_fail_memory(config->error);
+    return 0;
+}
+
+/* That the file itself cannot be read, or is no YAML, is a problem like others, and the last one. */
+static int open_file(struct clo_config *config)
+{
+    struct clo_error why = {0};
+    int status = clo_yaml_open(&config->yaml, config->path, &why);
+    if (status == CLO_ENOMEMORY || (status && clo_findings_add(config->findings, false, &why)))
+        return clo_fail_memory(config->error);
+    return 0;
+}
+
+int clo_config_read(struct clo_config *config)
+{
+    int status = open_file(config);
+    if (status || !config->yaml)
+        return status;
+    if ((status = load_environment(config)) ||
+        (status = clo_yaml_expand(config->yaml, config->findings, config->error)) ||
+        (status = clo_settings_read(&config->said, clo_yaml_root(config->yaml), config->findings,
+                                    config->error)) ||
+        (status = take(config)) || (status = settle_isolation(config)) ||
+        (status = check_memory(config)) || (status = check_listen(config)) ||
+        (status = check_image(config)) || (status = check_model(config)))
+        return status;
+    return warn_of_all(config);
 }

@@ -88,7 +88,7 @@ int clo_dotenv_load(const char *path, struct clo_error *error)
         else
             wrong = read_line(number == 1 && strncmp(line, mark, 3) == 0 ? line + 3 : line);
         if (wrong)
-            status = clo_fail(error, CLO_EINVALID, "%s:%u: %s", path, number, wrong);
+            status = clo_fail(error, CLO_EINVALID, "%s:%u:1: %s", path, number, wrong);
     }
     explicit_bzero(line, LINE_MAX_BYTES); /* keys stand in such files */
     free(line);

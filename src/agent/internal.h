@@ -6,14 +6,15 @@
 #ifndef CLO_AGENT_INTERNAL_H
 #define CLO_AGENT_INTERNAL_H
 
+#include <limits.h>
+
 #include "agent/agent.h"
+#include "agent/settings.h"
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
 #include "cloche/serve.h"
 #include "cloche/tool.h"
 
-#define CLO_AGENT_LIBRARIES_MAX 16
-#define CLO_AGENT_TEXT_MAX (256u << 10) /* bytes of instructions */
 #define CLO_AGENT_PROMPT_MAX (1u << 20) /* bytes of all instructions together */
 #define CLO_AGENT_BATCH_MAX 64          /* calls of one reply that are carried out */
 #define CLO_AGENT_BATCH_THREADS 16
@@ -57,5 +58,12 @@ int clo_dotenv_load(const char *path, struct clo_error *error);
 /* `path` as seen from the folder of the file `base`; an absolute one as it is. The caller frees it;
  * NULL: out of memory. */
 char *clo_path_beside(const char *base, const char *path);
+
+/* The same for a tool library; one that is named without a folder, and is not there, is looked for
+ * among the examples that came with the program. */
+char *clo_library_beside(const char *base, const char *name);
+
+/* Where the built tools of the example are, if they came with the program: "…/example_tools.so". */
+bool clo_library_of_program(char path[PATH_MAX], const char *name);
 
 #endif

@@ -13,6 +13,7 @@ static const char help[] =
     "\n"
     "  run      run Python code in the sandbox        cloche run -c 'print(sum(range(1000)))'\n"
     "  serve    host an agent over HTTP               cloche serve agent.yaml\n"
+    "  check    say what is wrong with its file       cloche check agent.yaml\n"
     "  image    inspect, verify or build an image     cloche image inspect build/python.image\n"
     "  doctor   say what this machine offers          cloche doctor\n"
     "  version  print the version\n"
@@ -23,10 +24,8 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } commands[] = {
-    {"run", clo_cli_run},
-    {"serve", clo_cli_serve},
-    {"image", clo_cli_image},
-    {"doctor", clo_cli_doctor},
+    {"run", clo_cli_run},     {"serve", clo_cli_serve},   {"check", clo_cli_check},
+    {"image", clo_cli_image}, {"doctor", clo_cli_doctor},
 };
 
 int clo_cli_fail(const struct clo_error *error)
@@ -63,7 +62,9 @@ int main(int argc, char **argv)
         fputs(help, argc > 1 ? stdout : stderr);
         return argc > 1 ? CLI_OK : CLI_USAGE;
     }
-    fprintf(stderr, "cloche: \"%s\" is no command; there are run, serve, image, doctor, version\n",
-            name);
+    fprintf(
+        stderr,
+        "cloche: \"%s\" is no command; there are run, serve, check, image, doctor, version\n",
+        name);
     return CLI_USAGE;
 }

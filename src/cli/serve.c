@@ -1,5 +1,6 @@
 /* serve.c - `cloche serve agent.yaml`: an agent over HTTP until SIGTERM. */
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/memory_limit.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
+#include "cli/findings.h"
 #include "cli/isolation.h"
 #include "cloche/agent.h"
 #include "cloche/serve.h"
@@ -143,6 +145,24 @@ static int close_to_others(struct clo_error *error)
     return clo_fail_errno(error, CLO_ESYSTEM, "keeping this process from being dumped");
 }
 
+/* Warnings are told, and of a file that is refused all that is wrong. */
+static int load(struct clo_agent **agent, const char *path, struct clo_agent_choice *choice,
+                struct clo_error *error)
+{
+    struct clo_findings findings = {0};
+    choice->findings = &findings;
+    int status = clo_agent_load_with(agent, path, choice, error);
+    size_t errors = findings.errors;
+    bool only_one = errors == 1 && !findings.warnings; /* the error says it */
+    if (!only_one)
+        clo_cli_print_findings(path, &findings);
+    clo_findings_free(&findings);
+    if (errors && !only_one)
+        return clo_fail(error, CLO_EINVALID, "%s has %zu error%s", path, errors,
+                        errors == 1 ? "" : "s");
+    return status;
+}
+
 int clo_cli_serve(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -199,7 +219,7 @@ int clo_cli_serve(int argc, char **argv)
         return CLI_USAGE;
     struct clo_agent *agent;
     if (clo_lazy_load_all(&error) || close_to_others(&error) ||
-        clo_agent_load_with(&agent, argv[optind], &choice, &error))
+        load(&agent, argv[optind], &choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;

@@ -1,19 +1,18 @@
 /* file.c - finding image files, opening and hashing them. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/program.h"
 #include "image/image.h"
 #include "vm/internal.h"
 
@@ -21,17 +20,6 @@
 #define COPY_BLOCK (1u << 20)
 
 /* ---- finding ---- */
-
-/* By /proc, or where that is missing by the path that the kernel was given. */
-static bool find_program(char path[PATH_MAX])
-{
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
-    const char *given = (const char *)(uintptr_t)getauxval(AT_EXECFN);
-    if (length < 0 && given)
-        return realpath(given, path); /* it may have been started through a link */
-    path[length < 0 ? 0 : length] = '\0';
-    return length > 0;
-}
 
 /* The candidate number `index` in path; false: there are no more. An empty path: not this one. */
 static bool candidate(int index, char path[PATH_MAX])
@@ -43,12 +31,9 @@ static bool candidate(int index, char path[PATH_MAX])
             snprintf(path, PATH_MAX, "%s", chosen);
         return true;
     }
-    char program[PATH_MAX];
-    if (index > 2 || !find_program(program))
+    if (index > 2)
         return false;
-    const char *folder = dirname(program);
-    const char *format = index == 1 ? "%s/" IMAGE_NAME : "%s/../share/cloche/" IMAGE_NAME;
-    if (snprintf(path, PATH_MAX, format, folder) >= PATH_MAX)
+    if (!clo_program_beside(path, index == 1 ? IMAGE_NAME : "../share/cloche/" IMAGE_NAME))
         path[0] = '\0';
     return true;
 }

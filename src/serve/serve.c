@@ -27,12 +27,6 @@
 #include "serve/log.h"
 #include "serve/store/store.h"
 
-#define TURNS_MAX 1024u
-#define QUEUE_MAX 65536u
-#define CONNECTIONS_MAX 65536u
-#define CONNECTIONS_MIN 8u
-#define GRACE_MS_MAX 3600000u
-
 /* The handlers' only way to the server; one server a process handles signals at a time. */
 static atomic_int signal_event = -1;
 
@@ -124,12 +118,14 @@ static int fill_config(struct clo_server *server, const struct clo_serve_config 
         config->address = "127.0.0.1";
     if (config->port == 0 && !config->any_port && default_port(&config->port, error) < 0)
         return CLO_EINVALID;
-    if (check("the number of turns", &config->turns, 64, 1, TURNS_MAX, error) < 0 ||
-        check("the number of waiting turns", &config->queue, 1024, 1, QUEUE_MAX, error) < 0 ||
-        check("the number of connections", &config->connections, 1024, CONNECTIONS_MIN,
-              CONNECTIONS_MAX, error) < 0 ||
-        check("grace_ms", &config->grace_ms, 10000, 1, GRACE_MS_MAX, error) < 0 ||
-        check("keepalive_ms", &config->keepalive_ms, 15000, 10, GRACE_MS_MAX, error) < 0)
+    if (check("the number of turns", &config->turns, 64, 1, CLO_SERVE_TURNS_MAX, error) < 0 ||
+        check("the number of waiting turns", &config->queue, 1024, 1, CLO_SERVE_QUEUE_MAX, error) <
+            0 ||
+        check("the number of connections", &config->connections, 1024, CLO_SERVE_CONNECTIONS_MIN,
+              CLO_SERVE_CONNECTIONS_MAX, error) < 0 ||
+        check("grace_ms", &config->grace_ms, 10000, 1, CLO_SERVE_TIME_MS_MAX, error) < 0 ||
+        check("keepalive_ms", &config->keepalive_ms, 15000, CLO_SERVE_KEEPALIVE_MS_MIN,
+              CLO_SERVE_TIME_MS_MAX, error) < 0)
         return CLO_EINVALID;
     if ((unsigned)config->items > CLO_SERVE_ITEMS_ANSWER)
         return clo_fail(error, CLO_EINVALID, "items is %u, which is no enum clo_serve_items",

@@ -47,68 +47,88 @@ static char *put(const char *name, const char *text)
 static const struct {
     const char *text, *message;
 } refused[] = {
-    {"- a\n", "agent.yaml:1: keys and values are expected here, such as \"name: ...\""},
-    {"nmae: x\n", "agent.yaml:1: nmae: unknown key; did you mean \"name\"?"},
+    {"- a\n", "1:1: keys and values are expected here, such as \"name: ...\""},
+    {"nmae: x\n", "1:1: nmae: unknown key; did you mean \"name\"?"},
     {"name: a\nsandbox:\n  memory: 12x\n",
-     "agent.yaml:3: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB"},
+     "3:11: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB"},
     {"sandbox:\n  time: soon\n",
-     "agent.yaml:2: sandbox.time: \"soon\" is not a duration; write e.g. 30s or 200ms"},
+     "2:9: sandbox.time: \"soon\" is not a duration; write e.g. 30s or 200ms"},
     {"sandbox:\n  placement: none\n",
-     "agent.yaml:2: sandbox.placement: \"none\" is none of thread, worker"},
-    {"sandbox:\n  isolation: vm\n",
-     "agent.yaml:2: sandbox.isolation: \"vm\" is none of microvm, process"},
-    {"sandbox:\n  isolation: [process]\n", "agent.yaml:2: sandbox.isolation: "},
+     "2:14: sandbox.placement: \"none\" is none of thread, worker"},
+    {"sandbox:\n  isolation: vm\n", "2:14: sandbox.isolation: \"vm\" is none of microvm, process"},
+    {"sandbox:\n  isolation: [process]\n",
+     "2:14: sandbox.isolation: a single value is expected here"},
     {"sandbox:\n  isolation: auto\n",
-     "agent.yaml:2: sandbox.isolation: \"auto\" is refused: process isolation protects from less"},
+     "2:14: sandbox.isolation: \"auto\" is refused: process isolation protects from less"},
     {"sandbox:\n  isolation: process\n  placement: thread\n",
-     "agent.yaml:3: sandbox.placement: thread with process isolation (sandbox.isolation): nothing would stand between code that gets out of WebAssembly and this process"},
+     "3:14: sandbox.placement: thread with process isolation (sandbox.isolation): nothing would stand between code that gets out of WebAssembly and this process"},
     {"sandbox:\n  isolation: worker\n",
-     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write placement: worker"},
+     "2:14: sandbox.isolation: where the micro-VM lives is called placement: write placement: worker"},
     {"sandbox:\n  isolation: thread\n",
-     "agent.yaml:2: sandbox.isolation: where the micro-VM lives is called placement: write placement: thread"},
+     "2:14: sandbox.isolation: where the micro-VM lives is called placement: write placement: thread"},
     {"sandbox: {count: 5000}\n",
-     "agent.yaml:1: sandbox.count: \"5000\" is not a whole number from 1 to 1024"},
-    {"model: {kind: llm}\n",
-     "agent.yaml:1: model.kind: \"llm\" is none of auto, responses, chat, script"},
-    {"model: {key: x}\n", "agent.yaml:1: model.key: unknown key; did you mean \"api_key\"?"},
+     "1:18: sandbox.count: \"5000\" is not a whole number from 1 to 1024"},
+    {"model: {kind: llm}\n", "1:15: model.kind: \"llm\" is none of auto, responses, chat, script"},
+    {"model: {key: x}\n", "1:9: model.key: unknown key; did you mean \"api_key\"?"},
     {"model: {api_key: \"${CLO_T_UNSET}\"}\n",
-     "agent.yaml:1: model.api_key: the environment variable CLO_T_UNSET is not set; set it, or write ${CLO_T_UNSET:-default}"},
-    {"tools: x.so\n", "agent.yaml:1: tools: a list is expected here"},
-    {"tools:\n  - command: x\n",
-     "agent.yaml:2: tools[0].command: unknown key; did you mean \"library\"?"},
-    {"tools:\n  - library:\n", "agent.yaml:2: tools[0]: \"library: FILE.so\" is expected here"},
-    {"serve: {port: 70000}\n",
-     "agent.yaml:1: serve.port: \"70000\" is not a whole number from 1 to 65535"},
+     "1:18: model.api_key: the environment variable CLO_T_UNSET is not set; set it, or write ${CLO_T_UNSET:-default}"},
+    {"tools: x.so\n", "1:8: tools: a list is expected here, of \"- library: ...\""},
+    {"tools:\n  - command: x\n", "2:5: tools[0].command: unknown key; known here: library"},
+    {"tools:\n  - library:\n", "2:5: tools[0]: \"library: ...\" is expected here"},
+    {"tools:\n  - library: ''\n", "2:14: tools[0].library: the name of a file is expected here"},
+    {"tools: [x]\n", "1:9: tools[0]: keys and values are expected here"},
+    {"tools: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]\n",
+     "1:48: tools[16]: more than 16 are not allowed"},
+    {"serve: {port: 70000}\n", "1:15: serve.port: \"70000\" is not a whole number from 1 to 65535"},
+    {"serve: {turns: 1025}\n", "1:16: serve.turns: \"1025\" is not a whole number from 1 to 1024"},
+    {"serve: {connections: 7}\n",
+     "1:22: serve.connections: \"7\" is not a whole number from 8 to 65536"},
+    {"serve: {grace: 2h}\n", "1:16: serve.grace: \"2h\" is not from 1 ms to 3600 s"},
+    {"serve: {keepalive: 0.0001s}\n",
+     "1:20: serve.keepalive: \"0.0001s\" is not from 10 ms to 3600 s"},
+    {"serve: {listen: here}\n", "1:17: serve.listen: \"here\" is not an IP address to listen on"},
     {"loop: {max_iteration: 1}\n",
-     "agent.yaml:1: loop.max_iteration: unknown key; did you mean \"max_iterations\"?"},
-    {"serve: {items: all}\n", "agent.yaml:1: serve.items: \"all\" is none of mcp, calls, answer"},
-    {"model: {kind: chat}\n", "no API key for OpenAI's server, and no other server is named"},
-    {"loop: {tool_output: 2}\n", "tool_output_max is 2; it must be from 256 to 16777216"},
-    {"model: {script: none.yaml}\n", "cannot open "},
-    {"name: \"\xc3\x28\"\n", "agent.yaml:1: not YAML: "},
-    {"sandbox: {memory: 1MiB}\n", "limit memory is 1 MiB; it must be from 48 MiB to 4 GiB"},
-    {"sandbox: {memory: 32MiB}\n", "limit memory is 32 MiB; it must be from 48 MiB to 4 GiB"},
+     "1:8: loop.max_iteration: unknown key; did you mean \"max_iterations\"?"},
+    {"port: 80\n", "1:1: port: unknown key; \"port\" belongs under \"serve\""},
+    {"model: {tools: []}\n", "1:9: model.tools: unknown key; \"tools\" belongs to the top level"},
+    {"serve: {items: all}\n", "1:16: serve.items: \"all\" is none of mcp, calls, answer"},
+    {"name: x\nmodel:\n  kind: chat\n",
+     "3:3: model: no API key for OpenAI's server, and no other server is named"},
+    {"model: {kind: chat, base_url: 'ftp://x'}\n", "1:31: model.base_url: "},
+    {"loop: {tool_output: 2}\n", "1:21: loop.tool_output: \"2\" is not from 256 bytes to 16 MiB"},
+    {"model: {script: none.yaml}\n", "1:17: model.script: cannot open "},
+    {"name: \"\xc3\x28\"\n", "1:9: not YAML: "},
+    {"name: ${CLO_T_BYTES}\n", "1:7: name: not UTF-8 with its variables filled in"},
+    {"sandbox: {memory: 1MiB}\n", "1:19: sandbox.memory: \"1MiB\" is not from 48 MiB to 4 GiB"},
+    {"sandbox: {memory: 32MiB}\n", "1:19: sandbox.memory: \"32MiB\" is not from 48 MiB to 4 GiB"},
     {"sandbox: {wait: later}\n",
-     "agent.yaml:1: sandbox.wait: \"later\" is not a duration; write e.g. 30s or 200ms"},
+     "1:17: sandbox.wait: \"later\" is not a duration; write e.g. 30s or 200ms"},
     {"sandbox: {total_memory: much}\n",
-     "agent.yaml:1: sandbox.total_memory: \"much\" is not a size; write e.g. 256MiB"},
+     "1:25: sandbox.total_memory: \"much\" is not a size; write e.g. 256MiB"},
     {"sandbox: {total_memory: 40MiB}\n",
-     "a ceiling of 40 MiB on the memory of all sandboxes together leaves no room for one; it must be 64 MiB at least"},
+     "1:25: sandbox.total_memory: \"40MiB\" is less than 64 MiB"},
     {"sandbox: {memory: 1GiB, total_memory: 1GiB}\n",
-     "limit memory is 1 GiB; with 16 MiB for the sandbox itself that is more than the 1 GiB that all sandboxes may use together"},
+     "1:19: sandbox.memory: limit memory is 1 GiB; with 16 MiB for the sandbox itself that is more than the 1 GiB that all sandboxes may use together"},
+    {"sandbox: {total_memory: 256MiB}\n",
+     "1:25: sandbox.total_memory: limit memory is 256 MiB; with 16 MiB for the sandbox itself"},
+    {"sandbox: {image: none.image}\n", "1:18: sandbox.image: image "},
 };
 
 static void bad_files_are_refused_with_their_place(void **state)
 {
     (void)state;
+    setenv("CLO_T_BYTES", "\xc3(", 1);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char *path = put("agent.yaml", refused[i].text);
         struct clo_agent *agent;
         struct clo_error error = {0};
         assert_int_not_equal(clo_agent_load(&agent, path, &error), 0);
         assert_null(agent);
-        if (strncmp(error.message, refused[i].message, strlen(refused[i].message)) != 0)
-            fail_msg("\"%s\" is not \"%s\"", error.message, refused[i].message);
+        assert_int_equal(strncmp(error.message, path, strlen(path)), 0);
+        assert_int_equal(error.message[strlen(path)], ':');
+        const char *message = error.message + strlen(path) + 1;
+        if (strncmp(message, refused[i].message, strlen(refused[i].message)) != 0)
+            fail_msg("\"%s\" is not \"%s\"", message, refused[i].message);
         unlink(path);
         free(path);
     }
@@ -117,13 +137,12 @@ static void bad_files_are_refused_with_their_place(void **state)
 }
 
 /* What an agent of such a file fails by, with a wall from the environment and from the command line;
- * each NULL for none. Where nothing is wrong with the walls, it is the number of iterations. */
+ * each NULL for none. Where nothing is wrong with the walls, it is the model. */
 static void check_walls(const char *sandbox, const char *env, const enum clo_isolation *option,
                         const char *message, const char *hint)
 {
     char text[200];
-    snprintf(text, sizeof text, "sandbox: {%s}\nloop: {max_iterations: 10000, tool_output: 2}\n",
-             sandbox);
+    snprintf(text, sizeof text, "sandbox: {%s}\nmodel: {kind: chat}\n", sandbox);
     char *path = put("agent.yaml", text);
     struct clo_agent *agent;
     struct clo_error error = {0};
@@ -133,9 +152,12 @@ static void check_walls(const char *sandbox, const char *env, const enum clo_iso
     assert_int_equal(clo_agent_load_with(&agent, path, &choice, &error), CLO_EINVALID);
     unsetenv("CLOCHE_ISOLATION");
     assert_null(agent);
-    if (strncmp(error.message, message, strlen(message)) != 0)
-        fail_msg("{%s}: \"%s\" is not \"%s\"", sandbox, error.message, message);
-    assert_string_equal(error.hint, hint);
+    bool placed = strncmp(error.message, path, strlen(path)) == 0;
+    const char *said = placed ? error.message + strlen(folder) + 1 : error.message;
+    if (strncmp(said, message, strlen(message)) != 0)
+        fail_msg("{%s}: \"%s\" is not \"%s\"", sandbox, said, message);
+    if (hint)
+        assert_string_equal(error.hint, hint);
     unlink(path);
     free(path);
 }
@@ -145,30 +167,127 @@ static void the_wall_is_the_command_lines_then_the_environments_then_the_files(v
     (void)state;
     static const enum clo_isolation microvm = CLO_ISOLATION_MICROVM,
                                     process = CLO_ISOLATION_PROCESS;
-    static const char good[] = "tool_output_max is 2",
-                      place[] = "agent.yaml:1: sandbox.placement: ",
+    static const char good[] = "agent.yaml:2:8: model: no API key",
+                      place[] = "agent.yaml:1:22: sandbox.placement: ",
                       hint[] = "write placement: worker, or leave it out",
                       wrong[] = "environment variable CLOCHE_ISOLATION: \"vm\" is none of ";
     char by[200];
     /* A thread is refused where process isolation is chosen: so it shows what is. */
-    check_walls("placement: thread", NULL, NULL, good, "");
-    check_walls("placement: thread", "", NULL, good, "");
-    check_walls("placement: thread", "microvm", NULL, good, "");
+    check_walls("placement: thread", NULL, NULL, good, NULL);
+    check_walls("placement: thread", "", NULL, good, NULL);
+    check_walls("placement: thread", "microvm", NULL, good, NULL);
     snprintf(by, sizeof by, "%sthread with process isolation (CLOCHE_ISOLATION): ", place);
     check_walls("placement: thread", "process", NULL, by, hint);
     check_walls("placement: thread, isolation: microvm", "process", NULL, by, hint);
-    check_walls("placement: thread, isolation: process", "microvm", NULL, good, "");
+    check_walls("placement: thread, isolation: process", "microvm", NULL, good, NULL);
     snprintf(by, sizeof by, "%sthread with process isolation (--isolation): ", place);
     check_walls("placement: thread", "microvm", &process, by, hint);
     check_walls("placement: thread, isolation: microvm", NULL, &process, by, hint);
-    check_walls("placement: thread, isolation: process", "process", &microvm, good, "");
-    check_walls("placement: worker, isolation: process", "process", &process, good, "");
-    check_walls("isolation: process", "process", &process, good, "");
+    check_walls("placement: thread, isolation: process", "process", &microvm, good, NULL);
+    check_walls("placement: worker, isolation: process", "process", &process, good, NULL);
+    check_walls("isolation: process", "process", &process, good, NULL);
     /* What is wrong is refused also where something else comes first. */
     check_walls("isolation: process", "vm", NULL, wrong, "");
     check_walls("isolation: process", "vm", &microvm, wrong, "");
     check_walls("isolation: vm", "process", &process,
-                "agent.yaml:1: sandbox.isolation: \"vm\" is none of microvm, process", "");
+                "agent.yaml:1:22: sandbox.isolation: \"vm\" is none of microvm, process", "");
+}
+
+/* What `cloche check` sees of a file. */
+static void check(const char *text, const char *const *said, size_t count, size_t warnings)
+{
+    char *path = put("agent.yaml", text);
+    struct clo_findings findings = {0};
+    struct clo_agent_choice choice = {.findings = &findings};
+    struct clo_error error = {0};
+    size_t libraries;
+    int status = clo_agent_check(path, &choice, false, &libraries, &error);
+    unlink(path);
+    bool good = findings.count == count && findings.warnings == warnings;
+    for (size_t i = 0; i < count && good; i++)
+        good = strncmp(findings.list[i].error.message + strlen(path) + 1, said[i],
+                       strlen(said[i])) == 0;
+    if (!good && status != CLO_ENOMEMORY)
+        for (size_t i = 0; i < findings.count; i++)
+            print_error("found: %s\n", findings.list[i].error.message);
+    clo_findings_free(&findings);
+    free(path);
+    assert_int_equal(status, count > warnings ? CLO_EINVALID : 0);
+    assert_true(good);
+}
+
+static void all_that_is_wrong_is_told_at_once(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {
+        "2:9: model.kind: the environment variable CLO_T_UNSET is not set",
+        "4:1: isolation: unknown key; \"isolation\" belongs under \"sandbox\"",
+        "6:11: sandbox.memory: \"12x\" is not a size",
+        "7:3: sandbox.tyme: unknown key; did you mean \"time\"?",
+        "9:3: serve.zzz: unknown key; known here: listen, port",
+        "10:11: serve.listen: \"nowhere\" is not an IP address",
+        "12:14: tools[0].library: tool library '",
+        "13:5: tools[1].librarie: unknown key; did you mean \"library\"?",
+        "13:5: tools[1]: \"library: ...\" is expected here",
+        "14:14: tools[2].library: '",
+    };
+    static const size_t order[] = {0, 1, 2, 3, 4, 7, 8, 5, 6, 9}; /* as they are found */
+    const char *said[sizeof errors / sizeof *errors];
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        said[i] = errors[order[i]];
+    check("model:\n  kind: ${CLO_T_UNSET}\n  base_url: ftp://x\nisolation: process\n"
+          "sandbox:\n  memory: 12x\n  tyme: 1s\n"
+          "serve:\n  zzz: 1\n  listen: nowhere\n"
+          "tools:\n  - library: none.so\n  - librarie: x.so\n  - library: agent.yaml\n",
+          said, sizeof said / sizeof *said, 0);
+    char *script = put("s.yaml", "turns: []\n");
+    check("model: {api_key: sk-0123456789, script: s.yaml, kind: chat}\n"
+          "sandbox: {time: 1s, cpu_time: 2s}\n",
+          (const char *[]){"1:18: model.api_key: a key stands in the file",
+                           "1:41: model.script: never played",
+                           "2:31: sandbox.cpu_time: never reached"},
+          3, 3);
+    unlink(script);
+    free(script);
+    check("{}\n", NULL, 0, 0);
+}
+
+static void a_scripts_mistake_has_its_own_place(void **state)
+{
+    (void)state;
+    char *script = put("s.yaml", "turns:\n- mach: x\n");
+    char *path = put("agent.yaml", "model: {script: s.yaml}\n");
+    struct clo_agent *agent;
+    struct clo_error error = {0};
+    int status = clo_agent_load(&agent, path, &error);
+    unlink(script);
+    unlink(path);
+    bool placed = strncmp(error.message, script, strlen(script)) == 0;
+    char said[sizeof error.message];
+    snprintf(said, sizeof said, "%s", error.message + (placed ? strlen(script) : 0));
+    free(script);
+    free(path);
+    assert_int_equal(status, CLO_EINVALID);
+    assert_string_equal(said, ":2:3: turns[0].mach: unknown key; did you mean \"match\"?");
+}
+
+static void the_schema_is_made_of_the_keys(void **state)
+{
+    (void)state;
+    char *text = clo_agent_schema();
+    assert_non_null(text);
+    json_t *schema = json_loads(text, 0, NULL);
+    free(text);
+    assert_non_null(schema);
+    json_t *properties = json_object_get(schema, "properties");
+    assert_int_equal(json_object_size(properties), 7);
+    json_t *count = json_object_get(
+        json_object_get(json_object_get(json_object_get(properties, "sandbox"), "properties"),
+                        "count"),
+        "anyOf");
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(count, 0), "maximum")),
+                     1024);
+    json_decref(schema);
 }
 
 static void libraries_are_seen_from_the_file(void **state)
@@ -178,7 +297,7 @@ static void libraries_are_seen_from_the_file(void **state)
     struct clo_agent *agent;
     struct clo_error error;
     assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
-    assert_non_null(strstr(error.message, "agent.yaml:2: tools[0].library: "));
+    assert_non_null(strstr(error.message, "/agent.yaml:2:14: tools[0].library: "));
     assert_non_null(strstr(error.message, folder));
     assert_non_null(strstr(error.message, "/lib/none.so"));
     unlink(path);
@@ -212,8 +331,8 @@ static void the_dotenv_file_is_read_first(void **state)
     setenv("CLO_E_SET", "yes", 1);
     assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
     assert_string_equal(
-        error.message,
-        "agent.yaml:1: model.kind: \"wrong\" is none of auto, responses, chat, script");
+        error.message + strlen(folder) + 1,
+        "agent.yaml:1:15: model.kind: \"wrong\" is none of auto, responses, chat, script");
     assert_string_equal(getenv("CLO_E_A"), "plain");
     assert_string_equal(getenv("CLO_E_B"), "a\n\"b\" $x");
     assert_string_equal(getenv("CLO_E_C"), "it is # so");
@@ -249,11 +368,11 @@ static void bad_dotenv_lines_are_named(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"A=1\nnonsense\n", ":2: NAME=VALUE is expected"},
-        {"=1\n", ":1: NAME=VALUE is expected"},
-        {"1A=1\n", ":1: NAME=VALUE is expected"},
-        {"CLO_Q=\"open\n", ":1: the quote is not closed on the same line"},
-        {"CLO_Q='a' b\n", ":1: something stands behind the closing quote"},
+        {"A=1\nnonsense\n", ":2:1: NAME=VALUE is expected"},
+        {"=1\n", ":1:1: NAME=VALUE is expected"},
+        {"1A=1\n", ":1:1: NAME=VALUE is expected"},
+        {"CLO_Q=\"open\n", ":1:1: the quote is not closed on the same line"},
+        {"CLO_Q='a' b\n", ":1:1: something stands behind the closing quote"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *path = put(".env", cases[i].text);
@@ -283,6 +402,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_files_are_refused_with_their_place),
         cmocka_unit_test(the_wall_is_the_command_lines_then_the_environments_then_the_files),
+        cmocka_unit_test(all_that_is_wrong_is_told_at_once),
+        cmocka_unit_test(a_scripts_mistake_has_its_own_place),
+        cmocka_unit_test(the_schema_is_made_of_the_keys),
         cmocka_unit_test(libraries_are_seen_from_the_file),
         cmocka_unit_test(the_dotenv_file_is_read_first),
         cmocka_unit_test(the_dotenv_file_may_choose_the_wall),

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/yaml.h"
+#include "base/yaml/yaml.h"
 #include "model/script/script.h"
 
 #define MATCH_LIMIT 1000000 /* of PCRE2's inner steps: the message is a stranger's */

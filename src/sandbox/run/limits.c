@@ -36,9 +36,11 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
                               CLO_HOST_CALLS_MAX, 1},
     [CLO_LIMIT_HOST_CALL_BYTES] = {"host_call_bytes", "HostCallTooLarge",
                                    "a host call is larger than the limit of %" PRIu64 " bytes",
-                                   AT(host_call_bytes), CLO_MESSAGE_MAX, 1, CLO_MESSAGE_MAX, 1,
-                                   true},
+                                   AT(host_call_bytes), CLO_HOST_CALL_BYTES_MAX, 1,
+                                   CLO_HOST_CALL_BYTES_MAX, 1, true},
 };
+
+_Static_assert(CLO_HOST_CALL_BYTES_MAX == CLO_MESSAGE_MAX, "one message holds it");
 
 static uint64_t *field(struct clo_limits *limits, const struct limit_row *row)
 {

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/quantity.h"
-#include "base/yaml.h"
+#include "base/yaml/yaml.h"
 #include "json_write.h"
 #include "sandbox/tool/schema.h"
 #include "sandbox/value/cbor.h"

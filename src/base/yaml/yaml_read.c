@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/quantity.h"
-#include "base/yaml.h"
+#include "base/yaml/yaml.h"
 
 #define PATH_MAX_BYTES 200
 
@@ -20,17 +20,35 @@ static size_t write_path(const struct clo_yaml_node *node, char *path, size_t si
     return used + (size_t)more;
 }
 
+CLO_PRINTF(4, 0)
+static int fail_at(const struct clo_yaml_node *node, struct clo_yaml_place at,
+                   struct clo_error *error, const char *format, va_list arguments)
+{
+    char path[PATH_MAX_BYTES] = "", message[512];
+    vsnprintf(message, sizeof message, format, arguments);
+    write_path(node, path, sizeof path);
+    return clo_fail(error, CLO_EINVALID, "%s:%u:%u: %s%s%s", clo_yaml_name(node->document), at.line,
+                    at.column, path, *path ? ": " : "", message);
+}
+
 int clo_yaml_fail(const struct clo_yaml_node *node, struct clo_error *error, const char *format,
                   ...)
 {
-    char path[PATH_MAX_BYTES] = "", message[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    int status = fail_at(node, node->at, error, format, arguments);
     va_end(arguments);
-    write_path(node, path, sizeof path);
-    return clo_fail(error, CLO_EINVALID, "%s:%u: %s%s%s", clo_yaml_name(node->document), node->line,
-                    path, *path ? ": " : "", message);
+    return status;
+}
+
+int clo_yaml_fail_key(const struct clo_yaml_node *node, struct clo_error *error, const char *format,
+                      ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int status = fail_at(node, node->key_at, error, format, arguments);
+    va_end(arguments);
+    return status;
 }
 
 const struct clo_yaml_node *clo_yaml_get(const struct clo_yaml_node *map, const char *key)
@@ -63,19 +81,33 @@ static unsigned distance(const char *a, const char *b)
     return row[b_length];
 }
 
-static const char *nearest(const char *word, const char *const *known)
+/* A word is like another when no more than a third of it differs. */
+const char *clo_yaml_nearest(const char *word, const char *const *known)
 {
     const char *best = NULL;
-    unsigned least = 0;
+    size_t length = strlen(word);
+    unsigned least = length < 6 ? 2 : (unsigned)(length < WORD_MAX ? length : WORD_MAX) / 3;
     for (; *known; known++) {
-        bool within = strstr(*known, word) || strstr(word, *known); /* key for api_key */
-        unsigned far = within ? 1 : distance(word, *known);
-        if (!best || far < least) {
+        bool within = length > 2 && (strstr(*known, word) || strstr(word, *known));
+        unsigned far = within ? 1 : distance(word, *known); /* within: key for api_key */
+        if (far < least || (far == least && !best)) {
             best = *known;
             least = far;
         }
     }
     return best;
+}
+
+int clo_yaml_fail_unknown(const struct clo_yaml_node *node, const char *const *known,
+                          struct clo_error *error)
+{
+    const char *near = clo_yaml_nearest(node->key, known);
+    if (near)
+        return clo_yaml_fail_key(node, error, "unknown key; did you mean \"%s\"?", near);
+    char list[PATH_MAX_BYTES] = "";
+    for (size_t used = 0; *known && used < sizeof list; known++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", *known);
+    return clo_yaml_fail_key(node, error, "unknown key; known here: %s", list);
 }
 
 int clo_yaml_check(const struct clo_yaml_node *map, const char *const *known,
@@ -89,8 +121,7 @@ int clo_yaml_check(const struct clo_yaml_node *map, const char *const *known,
         while (*name && strcmp(*name, map->items[i].key) != 0)
             name++;
         if (!*name)
-            return clo_yaml_fail(&map->items[i], error, "unknown key; did you mean \"%s\"?",
-                                 nearest(map->items[i].key, known));
+            return clo_yaml_fail_unknown(&map->items[i], known, error);
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /* yaml.c - from libyaml's document to our own tree, with lines, and ${VARIABLES} filled in. */
-#include "base/yaml.h"
+#include "base/yaml/yaml.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +9,8 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+
+#define NAME_MAX_BYTES 256 /* of a path in errors; else they would have no room for what is wrong */
 
 struct clo_yaml {
     char *name;
@@ -22,8 +24,11 @@ struct copying {
     struct clo_error *error;
 };
 
-static const char *base_name(const char *path)
+/* What errors call a file: its path, as it was given, so that it can be found by them. */
+static const char *name_of(const char *path)
 {
+    if (strlen(path) <= NAME_MAX_BYTES)
+        return path;
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
@@ -63,14 +68,20 @@ static int reserve_items(struct copying *copying, struct clo_yaml_node *to, size
     return to->items ? 0 : clo_fail_memory(copying->error);
 }
 
-static struct clo_yaml_node *next_item(struct clo_yaml_node *to, const char *key, size_t line)
+static struct clo_yaml_place place_of(yaml_mark_t mark)
+{
+    return (struct clo_yaml_place){(unsigned)mark.line + 1, (unsigned)mark.column + 1};
+}
+
+static struct clo_yaml_node *next_item(struct clo_yaml_node *to, const char *key,
+                                       struct clo_yaml_place place)
 {
     struct clo_yaml_node *item = &to->items[to->count];
     item->document = to->document;
     item->parent = to;
     item->index = to->count++;
     item->key = key;
-    item->line = (unsigned)line + 1;
+    item->at = item->key_at = place;
     return item;
 }
 
@@ -83,7 +94,7 @@ static int copy_list(struct copying *copying, struct clo_yaml_node *to, const ya
     int status = reserve_items(copying, to, (size_t)(end - start));
     for (; !status && start < end; start++) {
         const yaml_node_t *node = yaml_document_get_node(copying->document, *start);
-        status = copy_node(copying, next_item(to, NULL, node->start_mark.line), *start, depth);
+        status = copy_node(copying, next_item(to, NULL, place_of(node->start_mark)), *start, depth);
     }
     return status;
 }
@@ -97,19 +108,22 @@ static int copy_map(struct copying *copying, struct clo_yaml_node *to, const yam
     int status = reserve_items(copying, to, (size_t)(end - start));
     for (; !status && start < end; start++) {
         const yaml_node_t *key = yaml_document_get_node(copying->document, start->key);
-        to->line = to->parent ? to->line : (unsigned)from->start_mark.line + 1;
-        if (key->type != YAML_SCALAR_NODE)
-            return clo_yaml_fail(to, copying->error, "a key must be a plain word");
+        if (key->type != YAML_SCALAR_NODE) {
+            struct clo_yaml_node wrong = *to; /* it says where */
+            wrong.at = place_of(key->start_mark);
+            return clo_yaml_fail(&wrong, copying->error, "a key must be a plain word");
+        }
         const char *text = (const char *)key->data.scalar.value;
         for (size_t i = 0; i < to->count; i++)
             if (strcmp(to->items[i].key, text) == 0)
-                return clo_yaml_fail(&to->items[i], copying->error,
-                                     "the key stands twice, again on line %zu",
-                                     key->start_mark.line + 1);
+                return clo_yaml_fail_key(&to->items[i], copying->error,
+                                         "the key stands twice, again on line %zu",
+                                         key->start_mark.line + 1);
         char *copy = strdup(text);
         if (!copy)
             return clo_fail_memory(copying->error);
-        status = copy_node(copying, next_item(to, copy, key->start_mark.line), start->value, depth);
+        status =
+            copy_node(copying, next_item(to, copy, place_of(key->start_mark)), start->value, depth);
     }
     return status;
 }
@@ -117,10 +131,13 @@ static int copy_map(struct copying *copying, struct clo_yaml_node *to, const yam
 static int copy_node(struct copying *copying, struct clo_yaml_node *to, int id, unsigned depth)
 {
     const yaml_node_t *from = yaml_document_get_node(copying->document, id);
+    to->at = place_of(from->start_mark);
     if (++copying->yaml->nodes > CLO_YAML_NODES_MAX || depth > CLO_YAML_DEPTH_MAX)
         return clo_fail(copying->error, CLO_ELIMIT,
-                        "%s: more than %d values, or more than %d levels deep", copying->yaml->name,
-                        CLO_YAML_NODES_MAX, CLO_YAML_DEPTH_MAX);
+                        "%s:%u:%u: more than %d values, with what aliases stand for, or more than "
+                        "%d levels deep",
+                        copying->yaml->name, to->at.line, to->at.column, CLO_YAML_NODES_MAX,
+                        CLO_YAML_DEPTH_MAX);
     switch (from->type) {
     case YAML_SCALAR_NODE: return copy_scalar(copying, to, from);
     case YAML_SEQUENCE_NODE: return copy_list(copying, to, from, depth + 1);
@@ -129,41 +146,82 @@ static int copy_node(struct copying *copying, struct clo_yaml_node *to, int id, 
     }
 }
 
-static int refuse(const struct clo_yaml *yaml, const yaml_parser_t *parser, struct clo_error *error)
+/* ---- what libyaml refuses ---- */
+
+struct source {
+    const char *text;
+    size_t length;
+};
+
+/* The place of a byte. */
+static struct clo_yaml_place place_at(const struct source *source, size_t offset)
+{
+    struct clo_yaml_place place = {1, 1};
+    for (size_t i = 0; i < offset && i < source->length; i++) {
+        if (source->text[i] == '\n')
+            place = (struct clo_yaml_place){place.line + 1, 1};
+        else
+            place.column += ((unsigned char)source->text[i] & 0xc0) != 0x80;
+    }
+    return place;
+}
+
+static bool is_tab(const struct source *source, struct clo_yaml_place place)
+{
+    struct clo_yaml_place at = {1, 1};
+    for (size_t i = 0; i < source->length && at.line <= place.line; i++) {
+        if (source->text[i] == '\t' && at.line == place.line && at.column == place.column)
+            return true;
+        if (source->text[i] == '\n')
+            at = (struct clo_yaml_place){at.line + 1, 1};
+        else
+            at.column += ((unsigned char)source->text[i] & 0xc0) != 0x80;
+    }
+    return false;
+}
+
+static int refuse(const struct clo_yaml *yaml, const yaml_parser_t *parser,
+                  const struct source *source, struct clo_error *error)
 {
     if (parser->error == YAML_MEMORY_ERROR)
         return clo_fail_memory(error);
-    size_t line =
-        parser->error == YAML_READER_ERROR ? parser->mark.line : parser->problem_mark.line;
-    return clo_fail(error, CLO_EINVALID, "%s:%zu: not YAML: %s%s%s", yaml->name, line + 1,
-                    parser->problem ? parser->problem : "unreadable", parser->context ? ", " : "",
-                    parser->context ? parser->context : "");
+    bool unreadable = parser->error == YAML_READER_ERROR; /* its mark is where the parser is */
+    struct clo_yaml_place place =
+        unreadable ? place_at(source, parser->problem_offset) : place_of(parser->problem_mark);
+    const char *problem = parser->problem ? parser->problem : "unreadable";
+    if (!unreadable && is_tab(source, place))
+        problem = "a tab stands here, where YAML takes only spaces";
+    const char *context = parser->context ? parser->context : "";
+    return clo_fail(error, CLO_EINVALID, "%s:%u:%u: not YAML: %s%s%s", yaml->name, place.line,
+                    place.column, problem, *context ? ", " : "", context);
 }
 
 /* One document and no second. */
-static int read_document(struct clo_yaml *yaml, yaml_parser_t *parser, struct clo_error *error)
+static int read_document(struct clo_yaml *yaml, yaml_parser_t *parser, const struct source *source,
+                         struct clo_error *error)
 {
     yaml_document_t document, second;
     if (!yaml_parser_load(parser, &document))
-        return refuse(yaml, parser, error);
+        return refuse(yaml, parser, source, error);
     struct copying copying = {yaml, &document, error};
     int status = 0;
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     if (!root) {
-        status = clo_fail(error, CLO_EINVALID, "%s:1: the file is empty", yaml->name);
+        status = clo_fail(error, CLO_EINVALID, "%s:1:1: the file is empty", yaml->name);
     } else {
-        yaml->root.line = (unsigned)root->start_mark.line + 1;
+        yaml->root.at = yaml->root.key_at = place_of(root->start_mark);
         status = copy_node(&copying, &yaml->root, 1, 0);
     }
     yaml_document_delete(&document);
     if (status)
         return status;
     if (!yaml_parser_load(parser, &second))
-        return refuse(yaml, parser, error);
+        return refuse(yaml, parser, source, error);
     root = yaml_document_get_root_node(&second);
     if (root)
-        status = clo_fail(error, CLO_EINVALID, "%s:%zu: a second document begins; one is allowed",
-                          yaml->name, root->start_mark.line + 1);
+        status =
+            clo_fail(error, CLO_EINVALID, "%s:%zu:%zu: a second document begins; one is allowed",
+                     yaml->name, root->start_mark.line + 1, root->start_mark.column + 1);
     yaml_document_delete(&second);
     return status;
 }
@@ -180,7 +238,7 @@ int clo_yaml_parse(struct clo_yaml **out, const char *name, const char *text, si
     }
     yaml->root.document = yaml;
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, length);
-    int status = read_document(yaml, &parser, error);
+    int status = read_document(yaml, &parser, &(struct source){text, length}, error);
     yaml_parser_delete(&parser);
     if (status) {
         clo_yaml_close(yaml);
@@ -210,8 +268,7 @@ int clo_yaml_open(struct clo_yaml **out, const char *path, struct clo_error *err
     else if (text.failed)
         status = clo_fail(error, CLO_ELIMIT, "%s is larger than 1 MiB", path);
     else
-        status =
-            clo_yaml_parse(out, base_name(path), text.data ? text.data : "", text.length, error);
+        status = clo_yaml_parse(out, name_of(path), text.data ? text.data : "", text.length, error);
     fclose(file);
     clo_buffer_free(&text);
     return status;
@@ -314,22 +371,39 @@ static int expand_scalar(struct clo_yaml_node *node, struct clo_error *error)
         return status ? status : clo_fail_memory(error);
     free(node->text);
     node->text = text;
+    node->expanded = true;
     if (is_null(node))
         node->kind = CLO_YAML_NULL;
     return 0;
 }
 
-static int expand(struct clo_yaml_node *node, struct clo_error *error)
+/* With findings: tell, and go on without the value. */
+static int expand_or_tell(struct clo_yaml_node *node, struct clo_findings *findings,
+                          struct clo_error *error)
+{
+    struct clo_error why = {0};
+    int status = expand_scalar(node, findings ? &why : error);
+    if (!status || !findings)
+        return status;
+    if (status == CLO_ENOMEMORY || clo_findings_add(findings, false, &why))
+        return clo_fail_memory(error);
+    node->kind = CLO_YAML_NULL;
+    node->failed = true;
+    return 0;
+}
+
+static int expand(struct clo_yaml_node *node, struct clo_findings *findings,
+                  struct clo_error *error)
 {
     if (node->kind == CLO_YAML_SCALAR)
-        return expand_scalar(node, error);
+        return expand_or_tell(node, findings, error);
     int status = 0;
     for (size_t i = 0; i < node->count && !status; i++)
-        status = expand(&node->items[i], error);
+        status = expand(&node->items[i], findings, error);
     return status;
 }
 
-int clo_yaml_expand(struct clo_yaml *yaml, struct clo_error *error)
+int clo_yaml_expand(struct clo_yaml *yaml, struct clo_findings *findings, struct clo_error *error)
 {
-    return expand(&yaml->root, error);
+    return expand(&yaml->root, findings, error);
 }

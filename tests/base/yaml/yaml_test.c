@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/yaml.h"
+#include "base/yaml/yaml.h"
 
 static struct clo_yaml *parse(const char *text)
 {
@@ -23,11 +23,11 @@ static struct clo_yaml *parse(const char *text)
 static const struct {
     const char *text, *message;
 } refused[] = {
-    {"", "a.yaml:1: the file is empty"},
-    {"a: 1\na: 2\n", "a.yaml:1: a: the key stands twice, again on line 2"},
-    {"a: 1\n---\nb: 2\n", "a.yaml:3: a second document begins; one is allowed"},
-    {"? [x]\n: 1\n", "a.yaml:1: a key must be a plain word"},
-    {"a: \"x\\0y\"\n", "a.yaml:1: a: a text must not contain NUL"},
+    {"", "a.yaml:1:1: the file is empty"},
+    {"a: 1\na: 2\n", "a.yaml:1:1: a: the key stands twice, again on line 2"},
+    {"a: 1\n---\nb: 2\n", "a.yaml:3:1: a second document begins; one is allowed"},
+    {"? [x]\n: 1\n", "a.yaml:1:3: a key must be a plain word"},
+    {"a: \"x\\0y\"\n", "a.yaml:1:4: a: a text must not contain NUL"},
 };
 
 static void bad_files_are_refused(void **state)
@@ -44,16 +44,32 @@ static void bad_files_are_refused(void **state)
     }
 }
 
-static void syntax_errors_have_a_line(void **state)
+static const struct {
+    const char *text, *message;
+} no_yaml[] = {
+    {"a: 1\nb: [1, 2\nc: 3\n", "a.yaml:3:2: not YAML: did not find expected ',' or ']'"},
+    {"a: b: c\n", "a.yaml:1:5: not YAML: mapping values are not allowed in this context"},
+    {"a:\n\tb: 1\n", "a.yaml:2:1: not YAML: a tab stands here, where YAML takes only spaces"},
+    {"ä: 1\nö:\n ü:\n\t- 1\n", "a.yaml:4:1: not YAML: a tab stands here"},
+    {"ä: 1\nbö: \xff", "a.yaml:2:5: not YAML: invalid leading UTF-8 octet"},
+    {"a: \xc3\x28", "a.yaml:1:5: not YAML: invalid trailing UTF-8 octet"},
+    {"a: x\x01y", "a.yaml:1:5: not YAML: control characters are not allowed"},
+    {"a: *b\n", "a.yaml:1:4: not YAML: found undefined alias"},
+    {"a: 'x\n", "a.yaml:2:1: not YAML: found unexpected end of stream"},
+};
+
+static void syntax_errors_have_a_place(void **state)
 {
     (void)state;
     struct clo_yaml *yaml;
     struct clo_error error;
-    const char text[] = "a: 1\nb: [1, 2\nc: 3\n";
-    assert_int_equal(clo_yaml_parse(&yaml, "a.yaml", text, sizeof text - 1, &error), CLO_EINVALID);
-    assert_non_null(strstr(error.message, "a.yaml:3: not YAML: "));
-    assert_int_equal(clo_yaml_parse(&yaml, "a.yaml", "a: \xff", 4, &error), CLO_EINVALID);
-    assert_non_null(strstr(error.message, "not YAML"));
+    for (size_t i = 0; i < sizeof no_yaml / sizeof *no_yaml; i++) {
+        assert_int_equal(
+            clo_yaml_parse(&yaml, "a.yaml", no_yaml[i].text, strlen(no_yaml[i].text), &error),
+            CLO_EINVALID);
+        if (strncmp(error.message, no_yaml[i].message, strlen(no_yaml[i].message)) != 0)
+            fail_msg("\"%s\" is not \"%s\"", error.message, no_yaml[i].message);
+    }
     assert_int_equal(clo_yaml_open(&yaml, "/nowhere/a.yaml", &error), CLO_ENOTFOUND);
     assert_string_equal(error.message, "cannot open /nowhere/a.yaml: No such file or directory");
 }
@@ -71,6 +87,7 @@ static void anchors_cannot_explode(void **state)
     struct clo_yaml *yaml;
     struct clo_error error;
     assert_int_equal(clo_yaml_parse(&yaml, "a.yaml", text, strlen(text), &error), CLO_ELIMIT);
+    assert_int_equal(strncmp(error.message, "a.yaml:1:10: more than 65536 values", 35), 0);
     const char circle[] = "a: &a [*a]\n";
     assert_int_not_equal(clo_yaml_parse(&yaml, "a.yaml", circle, sizeof circle - 1, &error), 0);
 }
@@ -106,7 +123,8 @@ static void values_are_typed(void **state)
 static void faults_say_where(void **state)
 {
     (void)state;
-    struct clo_yaml *yaml = parse("sandbox:\n  memory: 12x\n  cuont: 3\n  list:\n    - a: 0\n");
+    struct clo_yaml *yaml =
+        parse("sandbox:\n  memory: 12x\n  cuont: 3\n  xyzzy: 1\n  list:\n    - a: 0\n");
     const struct clo_yaml_node *sandbox = clo_yaml_get(clo_yaml_root(yaml), "sandbox");
     static const char *const known[] = {"memory", "count", "list", NULL};
     static const char *const names[] = {"x", "y", NULL};
@@ -116,29 +134,34 @@ static void faults_say_where(void **state)
     const char *text;
     clo_yaml_size(sandbox, "memory", &number, &error);
     assert_string_equal(error.message,
-                        "a.yaml:2: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB");
+                        "a.yaml:2:11: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB");
     clo_yaml_check(sandbox, known, &error);
     assert_string_equal(error.message,
-                        "a.yaml:3: sandbox.cuont: unknown key; did you mean \"count\"?");
+                        "a.yaml:3:3: sandbox.cuont: unknown key; did you mean \"count\"?");
+    clo_yaml_fail_unknown(&sandbox->items[2], known, &error);
+    assert_string_equal(error.message,
+                        "a.yaml:4:3: sandbox.xyzzy: unknown key; known here: memory, "
+                        "count, list");
+    assert_int_equal(clo_finding_place(error.message), strlen("a.yaml:4:3"));
     const struct clo_yaml_node *list = clo_yaml_get(sandbox, "list");
     clo_yaml_count(&list->items[0], "a", 1, 9, &number, &error);
     assert_string_equal(error.message,
-                        "a.yaml:5: sandbox.list[0].a: \"0\" is not a whole number from 1 to 9");
+                        "a.yaml:6:10: sandbox.list[0].a: \"0\" is not a whole number from 1 to 9");
     clo_yaml_size(&list->items[0], "a", &number, &error);
     assert_string_equal(
         error.message,
-        "a.yaml:5: sandbox.list[0].a: must be more than 0; leave the key out for the default");
+        "a.yaml:6:10: sandbox.list[0].a: must be more than 0; leave the key out for the default");
     clo_yaml_choice(sandbox, "memory", names, &choice, &error);
-    assert_string_equal(error.message, "a.yaml:2: sandbox.memory: \"12x\" is none of x, y");
+    assert_string_equal(error.message, "a.yaml:2:11: sandbox.memory: \"12x\" is none of x, y");
     clo_yaml_text(sandbox, "list", &text, &error);
-    assert_string_equal(error.message, "a.yaml:4: sandbox.list: a single value is expected here");
+    assert_string_equal(error.message, "a.yaml:6:5: sandbox.list: a single value is expected here");
     clo_yaml_close(yaml);
 }
 
 static int expand(const char *text, struct clo_yaml **yaml, struct clo_error *error)
 {
     *yaml = parse(text);
-    return clo_yaml_expand(*yaml, error);
+    return clo_yaml_expand(*yaml, NULL, error);
 }
 
 static void variables_are_filled_in(void **state)
@@ -161,12 +184,45 @@ static void variables_are_filled_in(void **state)
     assert_int_equal(expand("m:\n  k: x${CLO_T_NONE}\n", &yaml, &error), CLO_EINVALID);
     assert_string_equal(
         error.message,
-        "a.yaml:2: m.k: the environment variable CLO_T_NONE is not set; set it, or write ${CLO_T_NONE:-default}");
+        "a.yaml:2:6: m.k: the environment variable CLO_T_NONE is not set; set it, or write ${CLO_T_NONE:-default}");
     clo_yaml_close(yaml);
     assert_int_equal(expand("k: ${not a name}\n", &yaml, &error), CLO_EINVALID);
     clo_yaml_close(yaml);
     assert_int_equal(expand("k: ${OPEN\n", &yaml, &error), CLO_EINVALID);
     clo_yaml_close(yaml);
+}
+
+static void all_findings_are_told(void **state)
+{
+    (void)state;
+    struct clo_findings findings = {0};
+    struct clo_yaml *yaml = parse("a: ${CLO_T_NONE}\nb:\n- ${CLO_T_NONE:-x}\n- \"${}\"\n");
+    struct clo_error error = {0};
+    unsetenv("CLO_T_NONE");
+    int status = clo_yaml_expand(yaml, &findings, &error);
+    if (status) { /* of faults that are injected */
+        clo_findings_free(&findings);
+        clo_yaml_close(yaml);
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(findings.errors, 2);
+    assert_int_equal(clo_finding_place(findings.list[0].error.message), strlen("a.yaml:1:4"));
+    assert_int_equal(strncmp(findings.list[1].error.message, "a.yaml:4:3: b[1]: ", 18), 0);
+    assert_ptr_equal(clo_findings_first(&findings), &findings.list[0].error);
+    const struct clo_yaml_node *list = clo_yaml_get(clo_yaml_root(yaml), "b");
+    assert_true(list->items[1].failed && list->items[1].kind == CLO_YAML_NULL);
+    assert_true(list->items[0].expanded && !list->items[0].failed);
+    assert_null(clo_yaml_get(clo_yaml_root(yaml), "a"));
+    clo_yaml_close(yaml);
+    /* What is too much is counted. */
+    for (int i = 0; i < CLO_FINDINGS_MAX + 5; i++)
+        assert_int_equal(clo_findings_add(&findings, i % 2, &error), 0);
+    assert_int_equal(findings.count, CLO_FINDINGS_MAX);
+    assert_int_equal(findings.errors + findings.warnings, CLO_FINDINGS_MAX + 7);
+    clo_findings_free(&findings);
+    assert_int_equal(clo_finding_place("a.yaml:12: x"), 0);
+    assert_int_equal(clo_finding_place("cannot open 1:2:3:4"), 0);
+    assert_int_equal(clo_finding_place("C:/a:b.yaml:1:22: x: y"), strlen("C:/a:b.yaml:1:22"));
 }
 
 /* However the text grows: a variable, a default, what stands around them. */
@@ -191,7 +247,7 @@ static void expanded_values_have_a_ceiling(void **state)
         assert_int_equal(error.code, CLO_ELIMIT);
         assert_string_equal(
             error.message,
-            "a.yaml:2: m.k: with its variables filled in the value is larger than 1 MiB");
+            "a.yaml:2:6: m.k: with its variables filled in the value is larger than 1 MiB");
         clo_yaml_close(yaml);
     }
     assert_int_equal(expand("k: ${CLO_T_MOST}\n", &yaml, NULL), 0);
@@ -205,13 +261,10 @@ static void expanded_values_have_a_ceiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_files_are_refused),
-        cmocka_unit_test(syntax_errors_have_a_line),
-        cmocka_unit_test(anchors_cannot_explode),
-        cmocka_unit_test(values_are_typed),
-        cmocka_unit_test(faults_say_where),
-        cmocka_unit_test(variables_are_filled_in),
-        cmocka_unit_test(expanded_values_have_a_ceiling),
+        cmocka_unit_test(bad_files_are_refused),  cmocka_unit_test(syntax_errors_have_a_place),
+        cmocka_unit_test(anchors_cannot_explode), cmocka_unit_test(values_are_typed),
+        cmocka_unit_test(faults_say_where),       cmocka_unit_test(variables_are_filled_in),
+        cmocka_unit_test(all_findings_are_told),  cmocka_unit_test(expanded_values_have_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
