@@ -11,6 +11,8 @@
 #define CLO_AGENT_AGENT_H
 
 #include <jansson.h>
+#include <limits.h>
+#include <stdbool.h>
 
 #include "base/yaml/findings.h"
 #include "cloche/agent.h"
@@ -86,6 +88,9 @@ int clo_agent_check(const char *path, const struct clo_agent_choice *choice, boo
 
 /* The JSON Schema of agent.yaml as text; the caller frees it; NULL: out of memory. */
 char *clo_agent_schema(void);
+
+/* Where the built tools of the example are, if they came with the program: "…/example_tools.so". */
+bool clo_library_of_program(char path[PATH_MAX], const char *name);
 
 /* How many sandboxes the agent may have at once, and the memory limit of each, in bytes. */
 void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory);

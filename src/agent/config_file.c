@@ -82,23 +82,33 @@ static int check_memory(struct clo_config *config)
     return clo_config_tell(config, clo_config_node(config, "sandbox", key), false, &why);
 }
 
+static bool is_address(const char *text)
+{
+    struct in6_addr six;
+    struct in_addr four;
+    char address[INET6_ADDRSTRLEN];
+    snprintf(address, sizeof address, "%.*s", (int)strcspn(text, "%"), text);
+    return !*text || strcmp(text, "localhost") == 0 || inet_aton(text, &four) ||
+           inet_pton(AF_INET6, address, &six) == 1;
+}
+
 static int check_listen(struct clo_config *config)
 {
     const char *text = config->said.serve.listen;
     struct clo_error why = {0};
-    struct in6_addr six;
-    struct in_addr four;
-    char address[INET6_ADDRSTRLEN];
-    if (!text || !*text || strcmp(text, "localhost") == 0 || inet_aton(text, &four))
-        return 0;
-    snprintf(address, sizeof address, "%.*s", (int)strcspn(text, "%"), text);
-    if (inet_pton(AF_INET6, address, &six) == 1)
+    if (!text || is_address(text))
         return 0;
     clo_fail(&why, CLO_EINVALID, "\"%.64s\" is not an IP address to listen on", text);
     return clo_config_tell(config, clo_config_node(config, "serve", "listen"), false, &why);
 }
 
 /* ---- what is allowed and hardly meant ---- */
+
+static bool is_beyond_loopback(const char *address)
+{
+    return address && *address && is_address(address) && strcmp(address, "localhost") != 0 &&
+           strcmp(address, "::1") != 0 && strncmp(address, "127.", 4) != 0;
+}
 
 static int warn(struct clo_config *config, const char *section, const char *key, const char *words)
 {
@@ -124,6 +134,9 @@ static int warn_of_all(struct clo_config *config)
     if (!status && limits->wall_ms && limits->cpu_ms > limits->wall_ms)
         status = warn(config, "sandbox", "cpu_time",
                       "never reached: the run ends after sandbox.time, which is shorter");
+    if (!status && is_beyond_loopback(said->serve.listen))
+        status = warn(config, "serve", "listen",
+                      "whoever reaches this address may use the agent: it asks for no password");
     return status;
 }
 
@@ -210,7 +223,8 @@ static int check_model(struct clo_config *config)
     }
     const char *key = config->config.model.kind == CLO_MODEL_SCRIPT || why.code == CLO_ENOTFOUND
                           ? "script"
-                          : "base_url";
+                      : config->said.model.base_url ? "base_url"
+                                                    : "kind";
     return clo_config_tell(config, clo_config_node(config, "model", key), false, &why);
 }
 

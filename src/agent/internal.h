@@ -6,8 +6,6 @@
 #ifndef CLO_AGENT_INTERNAL_H
 #define CLO_AGENT_INTERNAL_H
 
-#include <limits.h>
-
 #include "agent/agent.h"
 #include "agent/settings.h"
 #include "cloche/image.h"
@@ -62,8 +60,5 @@ char *clo_path_beside(const char *base, const char *path);
 /* The same for a tool library; one that is named without a folder, and is not there, is looked for
  * among the examples that came with the program. */
 char *clo_library_beside(const char *base, const char *name);
-
-/* Where the built tools of the example are, if they came with the program: "…/example_tools.so". */
-bool clo_library_of_program(char path[PATH_MAX], const char *name);
 
 #endif

@@ -13,6 +13,7 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 int clo_cli_run(int argc, char **argv);
 int clo_cli_serve(int argc, char **argv);
+int clo_cli_init(int argc, char **argv);
 int clo_cli_check(int argc, char **argv);
 int clo_cli_image(int argc, char **argv);
 int clo_cli_doctor(int argc, char **argv);

@@ -13,6 +13,7 @@ static const char help[] =
     "\n"
     "  run      run Python code in the sandbox        cloche run -c 'print(sum(range(1000)))'\n"
     "  serve    host an agent over HTTP               cloche serve agent.yaml\n"
+    "  init     write a new agent into a folder       cloche init my-agent\n"
     "  check    say what is wrong with its file       cloche check agent.yaml\n"
     "  image    inspect, verify or build an image     cloche image inspect build/python.image\n"
     "  doctor   say what this machine offers          cloche doctor\n"
@@ -24,8 +25,8 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } commands[] = {
-    {"run", clo_cli_run},     {"serve", clo_cli_serve},   {"check", clo_cli_check},
-    {"image", clo_cli_image}, {"doctor", clo_cli_doctor},
+    {"run", clo_cli_run},   {"serve", clo_cli_serve}, {"check", clo_cli_check},
+    {"init", clo_cli_init}, {"image", clo_cli_image}, {"doctor", clo_cli_doctor},
 };
 
 int clo_cli_fail(const struct clo_error *error)
@@ -64,7 +65,7 @@ int main(int argc, char **argv)
     }
     fprintf(
         stderr,
-        "cloche: \"%s\" is no command; there are run, serve, check, image, doctor, version\n",
+        "cloche: \"%s\" is no command; there are run, serve, init, check, image, doctor, version\n",
         name);
     return CLI_USAGE;
 }

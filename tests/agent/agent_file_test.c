@@ -93,7 +93,7 @@ static const struct {
     {"model: {tools: []}\n", "1:9: model.tools: unknown key; \"tools\" belongs to the top level"},
     {"serve: {items: all}\n", "1:16: serve.items: \"all\" is none of mcp, calls, answer"},
     {"name: x\nmodel:\n  kind: chat\n",
-     "3:3: model: no API key for OpenAI's server, and no other server is named"},
+     "3:9: model.kind: no API key for OpenAI's server, and no other server is named"},
     {"model: {kind: chat, base_url: 'ftp://x'}\n", "1:31: model.base_url: "},
     {"loop: {tool_output: 2}\n", "1:21: loop.tool_output: \"2\" is not from 256 bytes to 16 MiB"},
     {"model: {script: none.yaml}\n", "1:17: model.script: cannot open "},
@@ -167,7 +167,7 @@ static void the_wall_is_the_command_lines_then_the_environments_then_the_files(v
     (void)state;
     static const enum clo_isolation microvm = CLO_ISOLATION_MICROVM,
                                     process = CLO_ISOLATION_PROCESS;
-    static const char good[] = "agent.yaml:2:8: model: no API key",
+    static const char good[] = "agent.yaml:2:15: model.kind: no API key",
                       place[] = "agent.yaml:1:22: sandbox.placement: ",
                       hint[] = "write placement: worker, or leave it out",
                       wrong[] = "environment variable CLOCHE_ISOLATION: \"vm\" is none of ";

@@ -61,7 +61,7 @@ def serving(platform):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENAI_")}
     return subprocess.Popen([sys.executable, FORBID, platform, CLOCHE, "serve", "--port", "0", EXAMPLE],
                             stderr=subprocess.PIPE, text=True,
-                            env={**environment, "CLOCHE_ISOLATION": "process", "CLOCHE_EXAMPLE_TOOLS": TOOLS})
+                            env={**environment, "CLOCHE_ISOLATION": "process"})
 
 
 def is_alive(pid):

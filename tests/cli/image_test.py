@@ -176,8 +176,7 @@ class NoHypervisor(unittest.TestCase):
                                         *([([], {"CLOCHE_ISOLATION": "auto"}, "microvm.")] if present() else [])):
             done = subprocess.run(
                 [*hide, "tools/demo.sh", str(BUILD.resolve())], capture_output=True, text=True, timeout=120, cwd=ROOT,
-                env={**CLEAN, "PORT": port, "CLOCHE_EXAMPLE_TOOLS": str(BUILD.resolve() / "examples/example_tools.so"),
-                     **environment})
+                env={**CLEAN, "PORT": port, **environment})
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertIn(f"Isolation: {says} ", done.stdout)
             self.assertIn(f"cloche: isolation: {says.partition(',')[0].rstrip('.')}: ", done.stdout)

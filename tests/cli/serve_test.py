@@ -229,11 +229,13 @@ class Serve(unittest.TestCase):
 
     def test_the_figures_come_from_the_tools(self):
         with tempfile.TemporaryDirectory() as folder:
-            source, library = Path(folder, "tools.c"), Path(folder, "tools.so")
+            for name in "agent.yaml", "offline.yaml":
+                shutil.copy(EXAMPLE / name, folder)
+            source, library = Path(folder, "tools.c"), Path(folder, "example_tools.so")
             source.write_text((EXAMPLE / "tools.c").read_text().replace("Charlie", "Zoe"))
             subprocess.run(["gcc", "-shared", "-fPIC", f"-I{ROOT}/include", "-o", library, source, "-lm"],
                            check=True)
-            with serve({"CLOCHE_EXAMPLE_TOOLS": str(library)}) as host:
+            with Host(str(BUILD / "cloche"), "serve", "--port", "0", f"{folder}/agent.yaml") as host:
                 text = answer(host.ask(QUESTION))
         self.assertIn("Zoe", text)
         self.assertNotIn("Charlie", text)
