@@ -94,6 +94,12 @@ class Suites:
         yield from self._cases("cli", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR)
         yield from self._cases("cli", "forbid_test", ["Platform", "PlatformServe"], self.FORBID)
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
+        yield from self._cases("cli", "check_test", ["Check", "Schema"], {
+            "commands": ["check", "serve"], "programs": tools, "places": [
+                "docs/agent-yaml.md", "docs/agent.schema.json", "examples/", "tests/e2e/agents/", "include/"]})
+        yield from self._cases("cli", "init_test", ["Runs", "Writes"], {
+            "commands": ["init", "check", "serve"], "programs": tools, "image": True, "places": [
+                "docs/agent.schema.json", "examples/", "include/", "tools/embed_files.sh", "tests/cli/serve_test.py"]})
         yield from self._cases("cli", "install_test", [""],
                                {"commands": ["run", "serve", "image", "doctor"], "image": True, "programs": tools,
                                 "places": ["examples/", *self.INSTALLED, "tests/cli/serve_test.py"]})
