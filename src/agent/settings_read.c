@@ -126,7 +126,7 @@ static void tell_unknown(struct reader *reader, const struct clo_setting *parts,
 {
     const char *names[NAMES_MAX + 1] = {0}, *section = section_of(node->key);
     struct clo_error why;
-    for (size_t i = 0; parts[i].name && i < NAMES_MAX; i++)
+    for (size_t i = 0; i < NAMES_MAX && parts[i].name; i++)
         names[i] = parts[i].name;
     if (find(clo_settings, node->key))
         clo_yaml_fail_key(node, &why, "unknown key; \"%s\" belongs to the top level", node->key);

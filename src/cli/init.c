@@ -74,15 +74,14 @@ struct folder {
 static int make_folder(struct folder *folder)
 {
     char *path = strdup(folder->path);
-    int status = path ? 0 : clo_fail_memory(folder->error);
-    for (char *slash = path; !status && slash && (slash = strchr(slash + 1, '/'));) {
+    if (!path)
+        return clo_fail_memory(folder->error);
+    for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0'; /* those above it; that one cannot be made shows at the last */
         mkdir(path, 0777);
         *slash = '/';
     }
     free(path);
-    if (status)
-        return status;
     folder->made = mkdir(folder->path, 0777) == 0;
     folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder->fd >= 0)

@@ -146,12 +146,12 @@ static int close_to_others(struct clo_error *error)
 }
 
 /* Warnings are told, and of a file that is refused all that is wrong. */
-static int load(struct clo_agent **agent, const char *path, struct clo_agent_choice *choice,
+static int load(struct clo_agent **agent, const char *path, struct clo_agent_choice choice,
                 struct clo_error *error)
 {
     struct clo_findings findings = {0};
-    choice->findings = &findings;
-    int status = clo_agent_load_with(agent, path, choice, error);
+    choice.findings = &findings;
+    int status = clo_agent_load_with(agent, path, &choice, error);
     size_t errors = findings.errors;
     bool only_one = errors == 1 && !findings.warnings; /* the error says it */
     if (!only_one)
@@ -219,7 +219,7 @@ int clo_cli_serve(int argc, char **argv)
         return CLI_USAGE;
     struct clo_agent *agent;
     if (clo_lazy_load_all(&error) || close_to_others(&error) ||
-        load(&agent, argv[optind], &choice, &error))
+        load(&agent, argv[optind], choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
     config.on_ready = announce;
