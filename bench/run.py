@@ -1,9 +1,8 @@
 #!/usr/bin/python3
 """Measure Cloche on this machine: `make bench`.
 
-Everything is timed in one run; ratios are taken side by side, the sides in turn. Monty, a Python subset with a
-process for its wall, is taken from PyPI and measured before and after ours; without a network it is left out,
-which is said. Writes results.md (a table), results.json and results.svg (a plot) into bench/results/.
+Everything is timed in one run; ratios are taken side by side, the sides in turn. Peers are taken from PyPI
+(beside.py); Monty, the nearest in speed, is measured before and after ours. Writes results.md (a table), results.json and results.svg (a plot) into bench/results/.
 """
 
 import argparse
@@ -17,12 +16,13 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "tests"))
-import environments  # noqa: E402
+sys.path.insert(0, str(HERE))
+import beside  # noqa: E402
+import hosts  # noqa: E402
 
 ROUNDS = 7  # of each CPU-bound script, both sides in turn; the best counts
 PROCESSES = 40  # whole-process runs of each side
-NATIVE = "/usr/bin/python3"  # Debian's own, not another that PATH may find first
+NATIVE = beside.NATIVE
 
 TARGETS = {
     "creation to first printed result": 1700,
@@ -54,29 +54,11 @@ def inside(words):
         sys.exit(f"bench: {words[0]} failed")
 
 
-def monty():
-    """The command that measures Monty, or nothing."""
-    place = environments.place_of(HERE / "monty")
-    try:
-        environments.install(HERE / "monty", place)
-    except environments.NoNetwork:
-        print("bench: NO NETWORK: MONTY IS NOT MEASURED")
-        return None
-    return [str(place / "bin" / "python"), str(HERE / "monty" / "measure.py")]
-
-
-def both(before, after):
-    """Of two runs of the same rows the mean of each."""
-    again = {row["name"]: row for row in after}
-    return [{**row, **{key: (row[key] + again[row["name"]][key]) / 2 for key in ("median", "p99")}} for row in before]
-
-
 def measured(build):
-    peer = monty()
-    before = list(inside(peer)) if peer else []
+    before = beside.measure("monty")
     rows = list(inside([f"{build}/bench/walls", f"{build}/python.image", f"{build}/tests/test_guest"]))
     rows += inside([f"{build}/bench/measure", f"{build}/python.image"])
-    return rows + (both(before, inside(peer)) if peer else [])
+    return rows + (beside.both(before, beside.measure("monty")) if before else [])
 
 
 def against_monty(rows):
@@ -189,6 +171,10 @@ def main():
 
     print("from the inside:")
     rows = measured(arguments.build)
+    print("others, and whole requests:")
+    others = beside.processes() + beside.measure("hyperlight")
+    others += hosts.measured(arguments.build, beside.python_of("agent_framework"))
+    print("\n".join(f"  {row['name']}: {row['median']:.1f} {row['unit']}" for row in others if "median" in row))
     print("whole process:")
     process = whole_process(arguments.build)
     print("CPU-bound scripts:")
@@ -199,9 +185,10 @@ def main():
     native = subprocess.run([NATIVE, "--version"], capture_output=True, text=True).stdout.strip()
     head = (f"Measured {time.strftime('%Y-%m-%d')} by `make bench` on Linux {platform.release()}, "
             f"native python3 is {native}. Medians; these machines are noisy.\n\n")
+    text += "\n" + beside.table(rows + others)
     (folder / "results.md").write_text(head + text)
     (folder / "results.json").write_text(json.dumps(
-        {"inside": rows, "whole_process": process, "scripts": cpu, "geomean": geomean}, indent=1) + "\n")
+        {"inside": rows, "others": others, "whole_process": process, "scripts": cpu, "geomean": geomean}, indent=1) + "\n")
     plot(rows, cpu, folder)
     print("\n" + text)
     print(f"written: {folder}/results.md, results.json, results.svg")

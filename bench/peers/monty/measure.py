@@ -1,10 +1,16 @@
 """Times of Monty, a Python subset in Rust with a subprocess as its wall: lines as bench/measure.c prints them."""
 
 import json
+import os
 import statistics
+import sys
 import time
+from pathlib import Path
 
 import pydantic_monty
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+import memory  # noqa: E402
 
 WARM, WARM_UP, COLD, CALLS = 3000, 200, 30, 500
 LOOP = f"call = echo\nfor i in range({CALLS}):\n    call('x')\n"  # the name is looked up in the host once
@@ -14,9 +20,9 @@ def now():
     return time.perf_counter() * 1e6
 
 
-def report(name, samples):
+def report(name, samples, unit="us"):
     samples.sort()
-    print(json.dumps({"name": f"Monty: {name}", "unit": "us", "median": statistics.median(samples),
+    print(json.dumps({"name": f"Monty: {name}", "unit": unit, "median": statistics.median(samples),
                       "p99": samples[len(samples) * 99 // 100], "count": len(samples)}), flush=True)
 
 
@@ -52,3 +58,4 @@ with pydantic_monty.Monty() as pool:
     samples = [clean_session(pool) for _ in range(WARM_UP + WARM)]
     report("clean session, print(1)", samples[WARM_UP:])
     report("external call", [call(pool) for _ in range(15)])
+    report("memory", [memory.pss_mib(os.getpid())], "MiB")
