@@ -2,7 +2,7 @@
 # `make help` lists the targets.
 
 BUILD ?= build
-export FRESH
+export FRESH KEEP
 JOBS  ?= $(shell nproc)
 NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
@@ -33,7 +33,7 @@ profile: deps ## train anew: guests/python/profile.xz, which every build of the 
 hypervisor: # what cannot be done without one says so first
 	@tools/hypervisor.sh
 
-demo: build ## start the host, send the example request, print the answer
+demo: build ## start the host, send the example request, print the answer (KEEP=1: leave the host up)
 	@tools/demo.sh $(BUILD)
 
 # The tests are built where cmocka is there; it may have come after the build was set up.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Start the host with the example agent, send the example request, print the answer. With micro-VMs where
-# they work, else by process isolation, unless CLOCHE_ISOLATION says which.
+# they work, else by process isolation, unless CLOCHE_ISOLATION says which. With KEEP=1 the host stays up.
 set -euo pipefail
 build=$1
 isolation=$(tools/isolation.sh "$build")
@@ -13,10 +13,11 @@ process) echo "Isolation: process$why. WebAssembly's checks and a jailed process
     "machine: that protects from less (docs/security.md)." ;;
 esac
 port=${PORT:-8088}
-log=$(mktemp)
-"$build/cloche" serve --isolation="$isolation" --port "$port" examples/hyperlight-codeact/agent.yaml 2>"$log" &
+log=$build/demo.log
+words=("$build/cloche" serve --isolation="$isolation" --port "$port" examples/hyperlight-codeact/agent.yaml)
+setsid "${words[@]}" >/dev/null 2>"$log" </dev/null &
 host=$!
-trap 'kill "$host" 2>/dev/null; wait "$host" 2>/dev/null; rm -f "$log"' EXIT
+trap 'kill "$host" 2>/dev/null; wait "$host" 2>/dev/null' EXIT
 
 for _ in $(seq 150); do
     curl -fs "http://localhost:$port/readiness" >/dev/null 2>&1 && break
@@ -45,3 +46,24 @@ for item in response["output"]:
         print("   ", item["content"][0]["text"].rstrip().replace("\n", "\n    "))
 print("status:", response["status"])
 sys.exit(response["status"] != "completed")'
+
+if [ "${KEEP:-}" = 1 ]; then
+    trap - EXIT
+    cat <<EOF
+
+The host is still up, process $host, with its log in $log. Try next:
+  curl -N http://localhost:$port/responses -H "Content-Type: application/json" \\
+      -d '{"input": "Fetch all users.", "stream": true}'
+  OPENAI_BASE_URL=http://localhost:$port/v1 OPENAI_API_KEY=none python3 your_client.py
+  kill $host    # it finishes what is in flight
+EOF
+else
+    cat <<EOF
+
+Try next:
+  make demo KEEP=1                                  # the same, and the host stays up
+  $build/cloche run -c 'print(sum(range(1000)))'    # Python in the sandbox, without a model
+  $build/cloche serve examples/hyperlight-codeact/agent.yaml
+                                                    # with OPENAI_API_KEY or OPENAI_BASE_URL: a real model
+EOF
+fi

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 from hypervisor import HIDING, WITHOUT, needs_hypervisor, present
@@ -180,11 +183,31 @@ class NoHypervisor(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertIn(f"Isolation: {says} ", done.stdout)
             self.assertIn(f"cloche: isolation: {says.partition(',')[0].rstrip('.')}: ", done.stdout)
-            self.assertTrue(done.stdout.endswith("status: completed\n"), done.stdout)
+            self.assertIn("\nstatus: completed\n", done.stdout)
+            self.assertIn("\nTry next:\n", done.stdout)
+            self.assertRaises(OSError, socket.create_connection, ("127.0.0.1", int(port)))  # it is down again
         done = subprocess.run([*WITHOUT, "tools/demo.sh", str(BUILD.resolve())], capture_output=True, text=True, timeout=120,
                               cwd=ROOT, env={**CLEAN, "PORT": port, "CLOCHE_ISOLATION": "microvm"})
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("No Hypervisor was found for Sandbox", done.stderr)
+
+    @unittest.skipUnless(os.path.exists(IMAGE), f"NO IMAGE AT {IMAGE}")
+    def test_the_demo_leaves_the_host_up_when_told_to(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        done = subprocess.run(
+            ["tools/demo.sh", str(BUILD.resolve())], capture_output=True, text=True, timeout=120, cwd=ROOT,
+            env={**CLEAN, "PORT": port, "KEEP": "1", "CLOCHE_ISOLATION": "process",
+                 "CLOCHE_EXAMPLE_TOOLS": str(BUILD.resolve() / "examples/example_tools.so")})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        [process] = map(int, re.findall(r"^The host is still up, process (\d+),", done.stdout, re.M))
+        try:
+            with urllib.request.urlopen(f"http://localhost:{port}/readiness", timeout=60) as answer:
+                self.assertEqual(json.load(answer)["status"], "healthy")
+        finally:
+            os.kill(process, signal.SIGTERM)
+        self.assertIn(f"  kill {process} ", done.stdout)
 
 
 if __name__ == "__main__":
