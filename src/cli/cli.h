@@ -17,6 +17,11 @@ int clo_cli_init(int argc, char **argv);
 int clo_cli_check(int argc, char **argv);
 int clo_cli_image(int argc, char **argv);
 int clo_cli_doctor(int argc, char **argv);
+int clo_cli_health(int argc, char **argv);
+
+/* If this process is root and $CLOCHE_USER names a user: open /dev/kvm, if that can be, and become
+ * that user for good. Not being allowed to is said on stderr. CLI_OK or CLI_USAGE. */
+int clo_cli_become_user(void);
 
 /* Print "cloche: message" and the hint on stderr; returns CLI_FAILED. */
 int clo_cli_fail(const struct clo_error *error);

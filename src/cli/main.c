@@ -1,5 +1,6 @@
 /* main.c - `cloche COMMAND …`: find the command and hand it its arguments. */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ static const char help[] =
     "  check    say what is wrong with its file       cloche check agent.yaml\n"
     "  image    inspect, verify or build an image     cloche image inspect build/python.image\n"
     "  doctor   say what this machine offers          cloche doctor\n"
+    "  health   ask a running server if it is ready   cloche health --port 8088\n"
     "  version  print the version\n"
     "\n"
     "`cloche COMMAND --help` explains a command with examples.\n";
@@ -24,9 +26,12 @@ static const char help[] =
 static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
+    bool sandboxes; /* makes some, as $CLOCHE_USER */
 } commands[] = {
-    {"run", clo_cli_run},   {"serve", clo_cli_serve}, {"check", clo_cli_check},
-    {"init", clo_cli_init}, {"image", clo_cli_image}, {"doctor", clo_cli_doctor},
+    {"run", clo_cli_run, true},        {"serve", clo_cli_serve, true},
+    {"init", clo_cli_init, false},     {"check", clo_cli_check, false},
+    {"image", clo_cli_image, false},   {"doctor", clo_cli_doctor, true},
+    {"health", clo_cli_health, false},
 };
 
 int clo_cli_fail(const struct clo_error *error)
@@ -52,8 +57,10 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].main(argc - 1, argv + 1);
+        if (strcmp(name, commands[i].name) != 0)
+            continue;
+        int status = commands[i].sandboxes ? clo_cli_become_user() : CLI_OK;
+        return status ? status : commands[i].main(argc - 1, argv + 1);
     }
     if (strcmp(name, "version") == 0 || strcmp(name, "--version") == 0) {
         puts("cloche " CLO_VERSION);
@@ -63,9 +70,9 @@ int main(int argc, char **argv)
         fputs(help, argc > 1 ? stdout : stderr);
         return argc > 1 ? CLI_OK : CLI_USAGE;
     }
-    fprintf(
-        stderr,
-        "cloche: \"%s\" is no command; there are run, serve, init, check, image, doctor, version\n",
-        name);
+    fprintf(stderr,
+            "cloche: \"%s\" is no command; there are run, serve, init, check, image, doctor, health, "
+            "version\n",
+            name);
     return CLI_USAGE;
 }

@@ -1,4 +1,5 @@
 /* serve.c - `cloche serve agent.yaml`: an agent over HTTP until SIGTERM. */
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +27,8 @@ static const char help[] =
     "/responses/{id}, /models, /readiness, /liveness; every path also below /v1. A .env file\n"
     "beside agent.yaml is read first. SIGTERM finishes what runs, within a grace time.\n"
     "\n"
-    "  --listen ADDRESS  address to listen on (127.0.0.1: this machine only)\n"
+    "  --listen ADDRESS  address to listen on (127.0.0.1: this machine only). There is no\n"
+    "                    authentication: whoever reaches another address may use the server\n"
     "  --port PORT       port ($PORT, else 8088; 0 picks a free one)\n"
     "  --store FILE      SQLite file that keeps responses (else they end with the process)\n"
     "  --grace DURATION  time for running turns after SIGTERM (10s)\n"
@@ -95,6 +97,18 @@ static void announce_isolation(struct clo_agent *agent)
             missing);
 }
 
+/* Is it this machine's own? "localhost" is taken for 127.0.0.1 (src/serve/http/http.c). */
+static bool is_loopback(const char *address)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, address, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, address, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(address, "localhost") == 0;
+}
+
 static void announce(void *context, const char *address, uint16_t port)
 {
     struct clo_agent *agent = context;
@@ -103,6 +117,11 @@ static void announce(void *context, const char *address, uint16_t port)
             clo_agent_model_description(agent));
     announce_isolation(agent);
     announce_memory(agent);
+    if (!is_loopback(address))
+        fprintf(
+            stderr,
+            "cloche: WHOEVER REACHES %s%s%s:%u MAY USE IT, ITS MODEL'S KEY AND ITS CONVERSATIONS: there is no authentication. Let only those reach it who may, or put a proxy that asks before it\n",
+            open, address, close, port);
     fprintf(stderr, "cloche: listening on http://%s%s%s:%u\n", open, address, close, port);
 }
 

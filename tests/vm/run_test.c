@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -423,14 +424,28 @@ static void without_a_device_the_error_says_what_to_do(void **state)
     FILE *file = fopen(locked, "w");
     assert_non_null(file);
     fclose(file);
-    assert_int_equal(seteuid(65534), 0);
-    int status = clo_kvm_open_device(locked, &error);
-    assert_int_equal(seteuid(0), 0);
+    static const struct {
+        mode_t mode;
+        const char *message, *hint;
+    } cases[] = {
+        {0660, "(owner: uid 0, group: gid 7777, mode: 0660) as uid 65534: Permission denied",
+         "--group-add=7777"},
+        {0600, "(owner: uid 0, group: gid 7777, mode: 0600) as uid 65534: Permission denied",
+         "only its owner may open it: run as uid 0"},
+    };
+    assert_int_equal(chmod(harness_folder, 0755), 0); /* the file forbids, not the folder */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(chown(locked, 0, 7777), 0);
+        assert_int_equal(chmod(locked, cases[i].mode), 0);
+        assert_int_equal(seteuid(65534), 0);
+        int status = clo_kvm_open_device(locked, &error);
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(status, CLO_ENOHYPERVISOR);
+        assert_non_null(strstr(error.message, cases[i].message));
+        assert_non_null(strstr(error.hint, cases[i].hint));
+        check_second_remedy(&error);
+    }
     unlink(locked);
-    assert_int_equal(status, CLO_ENOHYPERVISOR);
-    assert_non_null(strstr(error.message, "Permission denied"));
-    assert_non_null(strstr(error.hint, "group"));
-    check_second_remedy(&error);
 }
 
 int main(int argc, char **argv)

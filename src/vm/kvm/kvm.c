@@ -29,23 +29,45 @@ static int hint(struct clo_error *error, const char *first)
         first, *first ? "; or " : "");
 }
 
+/* Owner and mode are the host's, in a container as well. */
+static int forbidden(const char *path, struct clo_error *error)
+{
+    struct stat device;
+    char first[256];
+    if (stat(path, &device))
+        return hint(error, "run as a user that may read and write it");
+    unsigned user = geteuid(), group = device.st_gid, mode = device.st_mode & 07777;
+    errno = EACCES;
+    clo_fail_errno(error, CLO_ENOHYPERVISOR,
+                   NO_HYPERVISOR
+                   ": cannot open %s (owner: uid %u, group: gid %u, mode: %04o) as uid %u",
+                   path, (unsigned)device.st_uid, group, mode, user);
+    if ((mode & 0060) == 0060)
+        snprintf(
+            first, sizeof first,
+            "let the user into group %u: on a host by usermod -aG, for a container by --group-add=%u beside --device=%s",
+            group, group, path);
+    else
+        snprintf(
+            first, sizeof first,
+            "only its owner may open it: run as uid %u, or on the host give it a group (chgrp kvm %s; chmod 660 %s) and the user that group",
+            (unsigned)device.st_uid, path, path);
+    return hint(error, first);
+}
+
 static int fail_open(const char *path, struct clo_error *error)
 {
     int cause = errno;
-    char first[256];
     clo_fail_errno(error, CLO_ENOHYPERVISOR, NO_HYPERVISOR ": cannot open %s", path);
     switch (cause) {
     case ENOENT:
         return hint(
             error,
             "in a container, start it with --device=/dev/kvm; on a host, turn on virtualisation (AMD-V or VT-x) in the firmware and load the module kvm_amd or kvm_intel; in a virtual machine, turn on nested virtualisation");
-    case EACCES:
+    case EACCES: return forbidden(path, error);
     case EPERM:
-        snprintf(
-            first, sizeof first,
-            "uid %u may not read and write %s: add the user to the group that owns it (usually kvm), run as root, or give a container the device's group (--group-add) and --device=/dev/kvm",
-            (unsigned)geteuid(), path);
-        return hint(error, first);
+        return hint(error, "a container may use the device only if it was started with "
+                           "--device=/dev/kvm: mounting the file is not enough");
     case ENODEV:
     case ENXIO:
         return hint(
