@@ -1,4 +1,4 @@
-/* memory_limit.c - /proc/meminfo, and the control groups' files by way of /proc/self. */
+/* memory_limit.c - /proc/meminfo (where it is hidden, the system call), and the control groups' files by way of /proc/self. */
 #include "base/memory_limit.h"
 
 #include <limits.h>
@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 #define MIB (1ull << 20)
+#define NO_LIMIT (1ull << 62) /* version 1 has no "max" but a number that no machine reaches */
 
 struct version {            /* of control groups */
     const char *type;       /* of its file system in mountinfo */
@@ -105,7 +107,7 @@ static uint64_t read_limit(const char *root, const char *folder, const char *gro
         value = ULLONG_MAX;
     if (file)
         fclose(file);
-    return value;
+    return value < NO_LIMIT ? value : UINT64_MAX;
 }
 
 /* The least limit from the process's group up to the top of what is mounted. */
@@ -145,6 +147,9 @@ static uint64_t read_total(const char *root)
             kib = 0;
     if (file)
         fclose(file);
+    struct sysinfo info;
+    if (!kib && !*root && sysinfo(&info) == 0) /* ProcSubset=pid, no /proc */
+        return (uint64_t)info.totalram * info.mem_unit;
     return kib * 1024;
 }
 

@@ -36,6 +36,11 @@ struct sample {
 static const struct sample samples[] = {
     {"a machine without groups", 16384 * MIB, {{MEMINFO}}},
     {"nothing at all", 0, {{"/proc/other", "x"}}},
+    {"version 1 without a limit, and no file of the machine's",
+     0,
+     {{V1_MOUNTS},
+      {"/proc/self/cgroup", "4:memory:/\n"},
+      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}}},
     {"version 2 without limits",
      16384 * MIB,
      {{MEMINFO},
