@@ -10,6 +10,7 @@ root is here, by mounts and users:
   no-seccomp    no filter of the command's own
   no-namespaces neither unshare nor clone may make one
   no-close-range, no-execveat, no-memfd
+  no-exec-gain  what was mapped to be written may not be executed later: systemd's MemoryDenyWriteExecute
   no-proc       /proc is empty             (needs root: a mount namespace)
   read-only-proc                           (likewise)
   no-kvm        /dev/kvm is hidden         (likewise)
@@ -33,7 +34,8 @@ NEW_NAMESPACES = 0x7E020000
 MS_RDONLY, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 8, 32, 4096, 1 << 14, 1 << 18
 
 # x86-64's numbers (Linux, arch/x86/entry/syscalls/syscall_64.tbl)
-CLONE, UNSHARE, PRCTL, IOCTL, SECCOMP, CLONE3 = 56, 272, 157, 16, 317, 435
+CLONE, UNSHARE, PRCTL, IOCTL, SECCOMP, CLONE3, MPROTECT = 56, 272, 157, 16, 317, 435, 10
+PROT_EXEC = 4
 PIDFD = [434, 424, 438]  # pidfd_open, pidfd_send_signal, pidfd_getfd
 LANDLOCK = [444, 445, 446]
 # Of gVisor's table for amd64, what answers ENOSYS: setfsuid, setfsgid, uselib, ustat, sysfs, get_kernel_syms,
@@ -48,7 +50,7 @@ PAGEMAP_SCAN = 0xC0606610  # _IOWR('f', 16, 96 bytes)
 
 LOAD, EQUAL, ABOVE, SET, RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
 ALLOW, ERROR = 0x7FFF0000, 0x00050000
-NUMBER, FIRST, SECOND = 0, 16, 24  # in struct seccomp_data: the call, lower halves of two arguments
+NUMBER, FIRST, SECOND, THIRD = 0, 16, 24, 32  # in struct seccomp_data: the call, lower halves of arguments
 
 
 def answer(number, code=errno.ENOSYS):
@@ -71,6 +73,8 @@ def rules(name):
         return answer(SECCOMP) + answer_where(PRCTL, FIRST, EQUAL, PR_SET_SECCOMP, errno.EINVAL)
     if name == "no-namespaces":
         return answer(UNSHARE, errno.EPERM) + answer(CLONE3) + answer_where(CLONE, FIRST, SET, NEW_NAMESPACES, errno.EPERM)
+    if name == "no-exec-gain":
+        return answer_where(MPROTECT, THIRD, SET, PROT_EXEC, errno.EPERM)
     plain = {"no-pidfd": PIDFD, "no-landlock": LANDLOCK, "no-close-range": [436], "no-execveat": [322],
              "no-memfd": [319]}
     return [line for number in plain[name] for line in answer(number)]

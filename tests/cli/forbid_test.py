@@ -31,6 +31,7 @@ PLATFORMS = {
     "no-namespaces": NAMESPACES,
     "no-close-range": [],
     "no-execveat": [],
+    "no-exec-gain": [],
     "gvisor,no-pidfd,no-namespaces,no-seccomp": [*NAMESPACES, "landlock", "syscalls"],
 }
 ROOTS_PLATFORMS = {
@@ -162,6 +163,10 @@ class PlatformServe(unittest.TestCase):
             {"input": "What is 2 to the power of 100?"}).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=GENEROUS) as answer:
             return json.load(answer)
+
+    def test_code_that_was_written_may_not_be_executed(self):
+        self.start("no-exec-gain")
+        self.assertEqual(self.ask()["status"], "completed")
 
     def test_a_keeper_buries_its_worker(self):
         said = self.start("gvisor,no-pidfd,no-namespaces")

@@ -61,9 +61,19 @@ static int map_file(const struct clo_image *image, uint64_t va, uint64_t size, u
     return clo_fail_errno(error, CLO_ENOMEMORY, "mapping %s", image->path);
 }
 
+/* The file itself, if all of the segment is in it. */
+static int map_whole(const struct clo_image *image, const struct clo_image_segment *segment,
+                     int protection)
+{
+    if (segment->size != segment->file_size)
+        return CLO_ESYSTEM;
+    return map_file(image, segment->address, segment->size, segment->file_offset, protection, NULL);
+}
+
 /* Code and constants as a copy in huge pages, where the image was opened for that, or where the
  * file may not be mapped to be executed (a file system that is mounted noexec). Written first, then
- * closed for writing: never both. */
+ * closed for writing: never both. Where what was written may never be executed (systemd's
+ * MemoryDenyWriteExecute) the file has to do after all. */
 static int copy_shared(const struct clo_image *image, const struct clo_image_segment *segment,
                        int protection, struct clo_error *error)
 {
@@ -73,18 +83,17 @@ static int copy_shared(const struct clo_image *image, const struct clo_image_seg
     (void)madvise(address(segment->address), clo_round_up(segment->size, CLO_HUGE_PAGE_SIZE),
                   MADV_HUGEPAGE); /* advice only */
     memcpy(address(segment->address), image->bytes + segment->file_offset, segment->file_size);
-    if (mprotect(address(segment->address), segment->size, protection))
-        return clo_fail_errno(error, CLO_ESYSTEM, "protecting the code of %s", image->path);
-    return 0;
+    if (mprotect(address(segment->address), segment->size, protection) == 0)
+        return 0;
+    clo_fail_errno(error, CLO_ESYSTEM, "protecting the code of %s", image->path);
+    return map_whole(image, segment, protection) ? CLO_ESYSTEM : 0;
 }
 
 static int map_shared(const struct clo_image *image, const struct clo_image_segment *segment,
                       struct clo_error *error)
 {
     int protection = PROT_READ | (segment->flags & CLO_SEGMENT_EXECUTE ? PROT_EXEC : 0);
-    if (!image->copied && segment->size == segment->file_size &&
-        map_file(image, segment->address, segment->file_size, segment->file_offset, protection,
-                 NULL) == 0)
+    if (!image->copied && map_whole(image, segment, protection) == 0)
         return 0;
     return copy_shared(image, segment, protection, error);
 }
