@@ -165,9 +165,11 @@ static void check_jail(enum clo_isolation chosen)
     }
     printf("weaker   %-12s %s\n", "jail", text);
     clo_jail_describe(CLO_JAIL_ALL & ~layers, text);
-    printf("                      Not allowed here: %s. serve --jail=strict would not start.\n"
-           "                      Remedy: allow user namespaces and seccomp to this container.\n",
-           text);
+    printf(
+        "                      Not allowed here: %s. serve --jail=strict would not start.\n"
+        "                      Remedy: allow user namespaces and seccomp to this container (docker run\n"
+        "                      --security-opt seccomp=deploy/seccomp.json, docs/deploy/docker.md).\n",
+        text);
     if (chosen == CLO_ISOLATION_PROCESS)
         puts("                      Code that gets out of WebAssembly would find that much less in "
              "its way.");

@@ -90,11 +90,11 @@ static void announce_isolation(struct clo_agent *agent)
                       "hold the code"
                     : "a virtual machine of its own on /dev/kvm holds the code of each run");
     fprintf(stderr, "cloche: jail around worker processes: %s\n", jail);
-    if (process && missing[0])
+    if (missing[0])
         fprintf(
             stderr,
-            "cloche: not allowed on this machine: %s; code that gets out of WebAssembly finds that much less in its way. --jail=strict refuses to start so\n",
-            missing);
+            "cloche: not allowed on this machine: %s; code that gets out of %s finds that much less in its way. --jail=strict refuses to start so\n",
+            missing, process ? "WebAssembly" : "its virtual machine");
 }
 
 /* Is it this machine's own? "localhost" is taken for 127.0.0.1 (src/serve/http/http.c). */
