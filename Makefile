@@ -8,7 +8,8 @@ NINJA := ninja -C $(BUILD) -j $(JOBS)
 CACHE := $(or $(CLOCHE_CACHE),$(HOME)/.cache/cloche)
 
 .DEFAULT_GOAL := build
-.PHONY: help deps setup host hypervisor image build profile demo test test-all bench lint fmt fuzz install dist clean
+.PHONY: help deps setup host hypervisor image build profile demo test test-all bench lint fmt fuzz install dist \
+	container clean
 
 help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -75,6 +76,10 @@ install: build ## install program, image, library and headers below DESTDIR and 
 dist: build ## the archive to hand out, BUILD/dist/cloche-VERSION-linux-x86_64.tar.zst, and its checksum
 	@tools/deps.sh dist
 	@tools/dist/archive.sh $(BUILD) $(JOBS)
+
+container: $(if $(ARCHIVE),,dist) ## the container image TAG (cloche) on BASE (debian:12-slim), of `make dist` or ARCHIVE
+	@tools/deps.sh container
+	@tools/container.sh "$(or $(ARCHIVE),$$(ls -t $(BUILD)/dist/cloche-*.tar.zst | head -n 1))" $(BUILD)/container
 
 clean: ## remove the build; the cached image stays
 	rm -rf $(BUILD) $(BUILD)-*
