@@ -370,5 +370,55 @@ class SameBytes(unittest.TestCase):
                              hashlib.sha256(ARCHIVE.read_bytes()).hexdigest())
 
 
+class Readme(unittest.TestCase):
+    """The README's commands as they stand there, in a network of their own, where port 8088 is free."""
+
+    ELSEWHERE = {"make demo": "tests/cli/image_test.py plays tools/demo.sh", "make test": "which this is a part of",
+                 "docker run --device=/dev/kvm -p 8088:8088 cloche": "tests/container plays docs/deploy/docker.md"}
+
+    @classmethod
+    def setUpClass(cls):
+        text = (ROOT / "README.md").read_text()
+        cls.blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+        cls.skipped = {line.partition("  ")[0] for line in cls.lines() if line.startswith(("make ", "docker "))}
+
+    @classmethod
+    def lines(cls):
+        return [line for language, block in cls.blocks if language == "bash" for line in block.splitlines()]
+
+    def test_what_is_not_run_here_is_run_elsewhere(self):
+        self.assertEqual(self.skipped, set(self.ELSEWHERE))
+        self.assertIn("docker run --device=/dev/kvm -p 8088:8088 cloche\n", (ROOT / "docs/deploy/docker.md").read_text())
+
+    def test_each_console_session(self):
+        sessions = [block for language, block in self.blocks if language == "console"]
+        self.assertTrue(sessions)
+        for session in sessions:
+            command, _, output = session.partition("\n")
+            done = run("bash", "-c", command.removeprefix("$ "), check=False, env=self.environment())
+            self.assertEqual(done.stdout + done.stderr, output, command)
+
+    def environment(self):
+        return {**CLEAN, "PATH": f"{TREE}/bin:{os.environ['PATH']}", **({"CLOCHE_ISOLATION": "process"} if PROCESS else {})}
+
+    @needs_root
+    @needs_wall
+    def test_each_command(self):
+        ready = " &\nfor i in $(seq 600); do cloche health >/dev/null && break; sleep 0.1; done"
+        script = "\n".join(line + ready if line.startswith("cloche serve ") else line for line in self.lines()
+                           if not line.startswith(("make ", "docker ")))
+        with tempfile.TemporaryDirectory() as folder:
+            for name, place in ((ARCHIVE.name, ARCHIVE), ("README.md", ROOT / "README.md")):
+                Path(folder, name).symlink_to(place)
+            [source] = [block for language, block in self.blocks if language == "c"]
+            Path(folder, "greet.c").write_text(source)
+            done = run("unshare", "--net", "bash", "-ec", f"ip link set lo up\ntrap 'kill $(jobs -p)' EXIT\n{script}",
+                       cwd=folder, env=self.environment(), check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            for said in ("499500\n", f"bytes {len((ROOT / 'README.md').read_text())}\n", "Hello, Ada!\n",
+                         "Admins: Alice, Charlie", "7 x 6 = 42"):
+                self.assertIn(said, done.stdout)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -210,7 +210,8 @@ class Suites:
         yield from self._cases("dist", "dist_test", [""], {
             "commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True,
             "places": [*self.INSTALLED, "examples/", "tests/dist/", "tools/dist/README.md", "tools/lazy.py", "tools/embed.sh",
-                       "tests/environments.py", "tests/forbid.py", "tests/cli/serve_test.py", "tests/cli/tls_test.py"],
+                       "tests/environments.py", "tests/forbid.py", "tests/cli/serve_test.py", "tests/cli/tls_test.py", "README.md",
+                       "docs/deploy/"],
             "packages": ("build", "test", "dist", "roots")}, folder="dist", slots=PROCESSOR)
 
     def _other(self, suite, options, group, setup=None, env=None, wanted=lambda test: True):

@@ -44,7 +44,7 @@ chmod -R u=rwX,go=rX "$tree"
 "$repo/tools/dist/symbols.py" "$glibc" "$tree" "$made/cloche-zygote"
 tar -C "$stage" --sort=name --format=gnu --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
     -cf "$stage/$name.tar" "$name"
-zstd -q -19 -T"$jobs" "$stage/$name.tar"
+zstd -q -12 -T"$jobs" "$stage/$name.tar"
 (cd "$stage" && sha256sum "$name.tar.zst" >"$name.tar.zst.sha256")
 
 packed=$(stat -c %s "$stage/$name.tar.zst") unpacked=$(stat -c %s "$stage/$name.tar")
