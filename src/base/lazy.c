@@ -33,7 +33,10 @@ static void *load(const char *name, struct clo_error *error)
         const char *why = dlerror();
         clo_fail(error, CLO_ESYSTEM, "the library %s cannot be loaded: %s", name,
                  why ? why : "no reason is known");
-        clo_hint(error, CLO_ESYSTEM, "install the package of this system that has %s", name);
+        clo_hint(error, CLO_ESYSTEM,
+                 "install the package of this system that has %s, or set LD_LIBRARY_PATH to its "
+                 "folder (lib/cloche of an archive)",
+                 name);
     }
     return handle;
 }

@@ -96,7 +96,7 @@ class Doctor(unittest.TestCase):
             done = cloche("doctor", env=env)
             self.assertEqual(done.returncode, 1, done.stdout)
             self.assertRegex(done.stdout, r"MISSING +libraries +the library libyaml-0.so.2 cannot be loaded: .*\n"
-                                          r" +install the package of this system that has libyaml-0.so.2\n")
+                                          r" +install the package of this system that has libyaml-0.so.2, or set LD_LIBRARY_PATH to its folder ")
             done = cloche("serve", "--port", "0", str(ROOT / "examples/hyperlight-codeact/agent.yaml"), env=env)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("the library libyaml-0.so.2 cannot be loaded", done.stderr)

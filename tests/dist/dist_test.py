@@ -228,6 +228,16 @@ class Places(unittest.TestCase):
             done = run(*words, "run", f"--isolation={isolation}", "-c", "print(6 * 7)", env=env, cwd="/", check=False)
             self.assertEqual((done.stdout, done.returncode), ("42\n", 0), f"{isolation}: {done.stderr}")
 
+    def own(self):
+        return {str(path) for path in (TREE / "lib/cloche").glob("*.so*")}
+
+    def loaded(self, *words, env):
+        """Where `doctor` loads those libraries from that the archive has."""
+        said = run(*words, "doctor", env=env, check=False).stderr
+        names = {os.path.basename(path) for path in self.own()}
+        every = {os.path.normpath(path) for path in re.findall(r"calling init: (/\S+)", said)}
+        return {path for path in every if os.path.basename(path) in names}
+
     @needs_wall
     def test_moved_and_by_a_link_with_odd_names(self):
         with tempfile.TemporaryDirectory() as other:
@@ -249,16 +259,14 @@ class Places(unittest.TestCase):
             Path(other, "link").symlink_to(TREE / "bin/cloche")
             for path in TREE / "bin/cloche", f"{other}/link":
                 self.check_run(ROOT / "tests/forbid.py", "no-proc", path)
+        env = {**BARE, "LD_LIBRARY_PATH": str(TREE / "lib/cloche"), "LD_DEBUG": "files"}
+        self.assertEqual(self.loaded(ROOT / "tests/forbid.py", "no-proc", TREE / "bin/cloche", env=env), self.own())
 
     @needs_wall
     def test_its_own_libraries_are_taken(self):
         """Those that LD_LIBRARY_PATH names are the system's here: they must not be loaded in their place."""
         env = {**BARE, "LD_DEBUG": "files", "LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu"}
-        said = run(TREE / "bin/cloche", "doctor", env=env, check=False).stderr
-        loaded = {os.path.normpath(path) for path in re.findall(r"calling init: (/\S+)", said)}
-        own = {path.name for path in (TREE / "lib/cloche").glob("*.so*")}
-        self.assertEqual({path for path in loaded if os.path.basename(path) in own},
-                         {str(TREE / "lib/cloche" / name) for name in own})
+        self.assertEqual(self.loaded(TREE / "bin/cloche", env=env), self.own())
 
     @needs_wall
     def test_tls_by_its_libraries(self):

@@ -44,6 +44,7 @@ chmod -R u=rwX,go=rX "$tree"
 "$repo/tools/dist/symbols.py" "$glibc" "$tree" "$made/cloche-zygote"
 tar -C "$stage" --sort=name --format=gnu --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
     -cf "$stage/$name.tar" "$name"
+# a tenth more than at -19, in a tenth of the time
 zstd -q -12 -T"$jobs" "$stage/$name.tar"
 (cd "$stage" && sha256sum "$name.tar.zst" >"$name.tar.zst.sha256")
 
