@@ -50,7 +50,7 @@ class Install(unittest.TestCase):
         libraries = {path for path in there if path.startswith("lib")}
         headers = {f"include/cloche/{path.name}" for path in (ROOT / "include" / "cloche").iterdir()}
         example = {f"share/cloche/examples/hyperlight-codeact/{name}" for name in
-                   (".env.example", "agent.yaml", "example_tools.so", "offline.yaml", "tools.c")}
+                   (".env.example", "README.md", "agent.yaml", "example_tools.so", "offline.yaml", "tools.c")}
         self.assertEqual(there - documents - libraries, headers | example | {
             "bin/cloche", "share/cloche/python.image", "share/man/man1/cloche.1", "share/cloche/examples/embed/main.c"})
         self.assertLessEqual({"share/doc/cloche/README.md", "share/doc/cloche/sbom.spdx.json",

@@ -300,6 +300,14 @@ class Developer(unittest.TestCase):
             self.assertEqual(host.ask(QUESTION)["status"], "completed")
 
     @needs_wall
+    def test_init_makes_an_agent_that_runs(self):
+        agent = Path(self.other.name, "my-agent")
+        run(self.tree / "bin/cloche", "init", agent, env=BARE)
+        run(self.tree / "bin/cloche", "check", agent / "agent.yaml", env=BARE)
+        with Host(str(self.tree / "bin/cloche"), "serve", "--port", "0", str(agent / "agent.yaml")) as host:
+            self.assertEqual(host.ask(QUESTION)["status"], "completed")
+
+    @needs_wall
     def test_the_embedding_example_is_linked_by_pkg_config(self):
         env = {**CLEAN, "PKG_CONFIG_PATH": f"{self.tree}/lib/pkgconfig"}
         env.pop("CLOCHE_IMAGE", None)
