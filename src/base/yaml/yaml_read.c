@@ -20,6 +20,18 @@ static size_t write_path(const struct clo_yaml_node *node, char *path, size_t si
     return used + (size_t)more;
 }
 
+/* What stands in the file goes to terminals with the message: no control characters (in UTF-8 those of
+ * one byte, and 0xc2 with 0x80 to 0x9f behind it), which could hide it or forge another line. */
+static void blank_controls(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at < 0x20 || *at == 0x7f)
+            *at = '?';
+        else if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+            at[0] = at[1] = '?';
+    }
+}
+
 CLO_PRINTF(4, 0)
 static int fail_at(const struct clo_yaml_node *node, struct clo_yaml_place at,
                    struct clo_error *error, const char *format, va_list arguments)
@@ -27,6 +39,8 @@ static int fail_at(const struct clo_yaml_node *node, struct clo_yaml_place at,
     char path[PATH_MAX_BYTES] = "", message[512];
     vsnprintf(message, sizeof message, format, arguments);
     write_path(node, path, sizeof path);
+    blank_controls(path);
+    blank_controls(message);
     return clo_fail(error, CLO_EINVALID, "%s:%u:%u: %s%s%s", clo_yaml_name(node->document), at.line,
                     at.column, path, *path ? ": " : "", message);
 }

@@ -158,6 +158,22 @@ static void faults_say_where(void **state)
     clo_yaml_close(yaml);
 }
 
+static void no_control_characters_are_told(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"memory", NULL};
+    struct clo_yaml *yaml = parse("\"a\\e[2J\\nb\": \"1\\x9b2J\\x7f ä\"\n");
+    const struct clo_yaml_node *root = clo_yaml_root(yaml);
+    struct clo_error error;
+    uint64_t number;
+    clo_yaml_check(root, known, &error);
+    assert_string_equal(error.message, "a.yaml:1:1: a?[2J?b: unknown key; known here: memory");
+    clo_yaml_size(root, root->items[0].key, &number, &error);
+    assert_string_equal(error.message,
+                        "a.yaml:1:14: a?[2J?b: \"1??2J? ä\" is not a size; write e.g. 256MiB");
+    clo_yaml_close(yaml);
+}
+
 static int expand(const char *text, struct clo_yaml **yaml, struct clo_error *error)
 {
     *yaml = parse(text);
@@ -261,10 +277,15 @@ static void expanded_values_have_a_ceiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_files_are_refused),  cmocka_unit_test(syntax_errors_have_a_place),
-        cmocka_unit_test(anchors_cannot_explode), cmocka_unit_test(values_are_typed),
-        cmocka_unit_test(faults_say_where),       cmocka_unit_test(variables_are_filled_in),
-        cmocka_unit_test(all_findings_are_told),  cmocka_unit_test(expanded_values_have_a_ceiling),
+        cmocka_unit_test(bad_files_are_refused),
+        cmocka_unit_test(syntax_errors_have_a_place),
+        cmocka_unit_test(anchors_cannot_explode),
+        cmocka_unit_test(values_are_typed),
+        cmocka_unit_test(faults_say_where),
+        cmocka_unit_test(no_control_characters_are_told),
+        cmocka_unit_test(variables_are_filled_in),
+        cmocka_unit_test(all_findings_are_told),
+        cmocka_unit_test(expanded_values_have_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
