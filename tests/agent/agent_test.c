@@ -556,7 +556,7 @@ static const char whole_file[] =
     "  host_call_size: 1MiB\n"
     "  count: 1\n"
     "loop: {max_iterations: 3, tool_output: 4KiB}\n"
-    "serve: {listen: 0.0.0.0, port: 81, turns: 5, queue: 6, connections: 7, store: r.db,\n"
+    "serve: {listen: 0.0.0.0, port: 81, turns: 5, queue: 6, connections: 17, store: r.db,\n"
     "        grace: 2s, keepalive: 1m, items: answer}\n";
 
 static void put(const char *path, const char *text)
@@ -590,7 +590,7 @@ static void a_file_makes_an_agent(void **state)
     assert_int_equal(serve_config.port, 81);
     assert_int_equal(serve_config.turns, 5);
     assert_int_equal(serve_config.queue, 6);
-    assert_int_equal(serve_config.connections, 7);
+    assert_int_equal(serve_config.connections, 17);
     assert_int_equal(serve_config.grace_ms, 2000);
     assert_int_equal(serve_config.keepalive_ms, 60000);
     assert_int_equal(serve_config.items, CLO_SERVE_ITEMS_ANSWER);
