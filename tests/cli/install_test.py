@@ -50,7 +50,7 @@ class Install(unittest.TestCase):
         libraries = {path for path in there if path.startswith("lib")}
         headers = {f"include/cloche/{path.name}" for path in (ROOT / "include" / "cloche").iterdir()}
         example = {f"share/cloche/examples/hyperlight-codeact/{name}" for name in
-                   (".env.example", "README.md", "agent.yaml", "example_tools.so", "offline.yaml", "tools.c")}
+                   (".env.example", ".gitignore", "README.md", "agent.yaml", "example_tools.so", "offline.yaml", "tools.c")}
         self.assertEqual(there - documents - libraries, headers | example | {
             "bin/cloche", "share/cloche/python.image", "share/man/man1/cloche.1", "share/cloche/examples/embed/main.c"})
         self.assertLessEqual({"share/doc/cloche/README.md", "share/doc/cloche/sbom.spdx.json",
@@ -77,6 +77,17 @@ class Install(unittest.TestCase):
             done = subprocess.run([self.program, "run", *place, "-c", "print(6 * 7)"], cwd="/",
                                   env=self.environment, capture_output=True, text=True, timeout=GENEROUS)
             self.assertEqual((done.stdout, done.stderr, done.returncode), ("42\n", "", 0))
+
+    @needs_wall
+    def test_the_example_and_what_init_writes_run(self):
+        """The built tools lie beside the installed example, and init takes them along."""
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([self.program, "init", "a"], cwd=folder, check=True, capture_output=True,
+                           env=self.environment, timeout=GENEROUS)
+            for place in self.prefix / "share/cloche/examples/hyperlight-codeact", Path(folder, "a"):
+                self.assertTrue((place / "example_tools.so").is_file())
+                with Host(str(self.program), "serve", "--port", "0", f"{place}/agent.yaml", env=self.environment) as host:
+                    self.assertIn("Alice, Charlie", host.ask(QUESTION)["output"][-1]["content"][0]["text"])
 
     def test_each_header_stands_alone(self):
         flags = self.pkg_config("--cflags")
