@@ -32,7 +32,10 @@ int clo_config_read(struct clo_config *config);
 int clo_config_open_tools(struct clo_config *config);
 int clo_config_look_at_tools(struct clo_config *config); /* without running anything of theirs */
 
-/* Add a problem. What has a place of its own (the script's) keeps it; else it is the node's. */
+/* Of an address beyond this machine; a server says that itself, of the one that it listens on. */
+int clo_config_warn_of_address(struct clo_config *config);
+
+/* Add a finding. What has a place of its own (the script's) keeps it; else it is the node's. */
 int clo_config_tell(struct clo_config *config, const struct clo_yaml_node *node, bool warning,
                     const struct clo_error *why);
 

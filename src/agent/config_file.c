@@ -134,10 +134,15 @@ static int warn_of_all(struct clo_config *config)
     if (!status && limits->wall_ms && limits->cpu_ms > limits->wall_ms)
         status = warn(config, "sandbox", "cpu_time",
                       "never reached: the run ends after sandbox.time, which is shorter");
-    if (!status && is_beyond_loopback(said->serve.listen))
-        status = warn(config, "serve", "listen",
-                      "whoever reaches this address may use the agent: it asks for no password");
     return status;
+}
+
+int clo_config_warn_of_address(struct clo_config *config)
+{
+    return is_beyond_loopback(config->said.serve.listen)
+               ? warn(config, "serve", "listen",
+                      "whoever reaches this address may use the agent: there is no authentication")
+               : 0;
 }
 
 /* ---- the settings ---- */

@@ -97,6 +97,8 @@ int clo_agent_check(const char *path, const struct clo_agent_choice *choice, boo
     if (!status && config->yaml)
         status = open_libraries && !choice->findings->errors ? clo_config_open_tools(config)
                                                              : clo_config_look_at_tools(config);
+    if (!status && config->yaml)
+        status = clo_config_warn_of_address(config);
     *libraries = config ? config->said.library_count : 0;
     end(config);
     return status || !choice->findings->errors ? status : CLO_EINVALID;

@@ -202,7 +202,7 @@ class Check(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, "agent.yaml: no errors, 4 warnings\n"))
         for line, want in zip(said, ["1:18: warning: model.api_key: a key stands in the file", "1:53: warning: model.script: never played",
                                      "2:31: warning: sandbox.cpu_time: never reached",
-                                     "3:17: warning: serve.listen: whoever reaches this address may use the agent"]):
+                                     "3:17: warning: serve.listen: whoever reaches this address may use the agent: there is no authentication"]):
             self.assertTrue(line.startswith(want), line)
         self.assertNotIn("sk-0123456789", done.stderr)
         self.assertEqual(self.check("model: {api_key: '${CLO_T_KEY}', kind: chat}\n", env={"CLO_T_KEY": "sk-0123456789"}).stderr, "")
