@@ -79,7 +79,7 @@ dist: build ## the archive to hand out, BUILD/dist/cloche-VERSION-linux-x86_64.t
 
 container: $(if $(ARCHIVE),,dist) ## the container image TAG (cloche) on BASE (debian:12-slim), of `make dist` or ARCHIVE
 	@tools/deps.sh container
-	@tools/container.sh "$(or $(ARCHIVE),$$(ls -t $(BUILD)/dist/cloche-*.tar.zst | head -n 1))" $(BUILD)/container
+	@tools/container.sh "$(or $(ARCHIVE),$$(ls -t $(BUILD)/dist/cloche-*.tar.zst | head -n 1))" "$(or $(CONTEXT),$(BUILD)/container)"
 
 clean: ## remove the build; the cached image stays
 	rm -rf $(BUILD) $(BUILD)-*

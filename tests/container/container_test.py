@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import hypervisor
-from stage import (BASE, CURL, GENEROUS, IMAGE, LAYERS, ROOT, Served, copy_without_shell, lacking_here, made_base,
-                   stage, text_of)
+from stage import (BASE, CURL, GENEROUS, IMAGE, LAYERS, ROOT, Served, context, copy_without_shell, lacking_here,
+                   made_base, stage, text_of)
 
 PROCESS = ("-e", "CLOCHE_ISOLATION=process")
 DEVICE = ("--device=/dev/kvm",)
@@ -50,8 +50,8 @@ class Image(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             bare = copy_without_shell(made_base("bookworm"), Path(folder, "bare.tar"))
             self.engine.docker("import", bare, "cloche-bare-base")
-            context = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")) / "container"
-            self.engine.docker("build", "--tag", "cloche-bare", "--build-arg", "BASE=cloche-bare-base", context)
+            self.engine.docker("build", "--tag", "cloche-bare", "--build-arg", "BASE=cloche-bare-base",
+                               context(self.engine))
         for words in (["sh", "-c", "true"], ["/bin/ls"]):
             done = self.engine.docker("run", "--rm", "--entrypoint", words[0], "cloche-bare", *words[1:], check=False)
             self.assertNotEqual(done.returncode, 0)

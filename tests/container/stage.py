@@ -1,6 +1,8 @@
 """What the tests of containers play on: one engine for a module, with the base and the image of `make container`."""
 
 import atexit
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -29,27 +31,53 @@ _stage = None  # an Engine, or what came of it instead
 def made_base(name, *words):
     """A root file system in the cache, made by debootstrap once."""
     path = CACHE / f"{name}.tar"
-    if not path.exists():
+    with alone(name):
+        if path.exists():
+            return path
         done = subprocess.run([ROOT / "tests/container/base.sh", path, *words], capture_output=True, text=True,
                               timeout=1800)
-        if done.returncode:
-            raise (unittest.SkipTest("NO NETWORK: debootstrap got no Debian: " + done.stderr[-500:])
-                   if OFFLINE.search(done.stderr) else AssertionError(done.stderr))
+    if done.returncode:
+        raise (unittest.SkipTest("NO NETWORK: debootstrap got no Debian: " + done.stderr[-500:])
+               if OFFLINE.search(done.stderr) else AssertionError(done.stderr))
     return path
+
+
+@contextlib.contextmanager
+def alone(name):
+    """Other parts of the suite may be at the same."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def context(engine):
+    """What the image is built from, the unpacked archive among it."""
+    return engine.folder / "context"
 
 
 def make_image(engine):
     """By `make container`, as a user would. $CLOCHE_ARCHIVE is taken for what `make dist` makes."""
     archive = os.environ.get("CLOCHE_ARCHIVE")
-    done = subprocess.run(["make", "--no-print-directory", "container", f"BUILD={BUILD}", f"BASE={BASE}",
-                           *([f"ARCHIVE={archive}"] if archive else [])],
-                          cwd=ROOT, capture_output=True, text=True, timeout=3600, stdin=subprocess.DEVNULL,
-                          env={**os.environ, **engine.environment()})
+    with alone("make"):
+        done = subprocess.run(["make", "--no-print-directory", "container", f"BUILD={BUILD}", f"BASE={BASE}",
+                               f"CONTEXT={context(engine)}", *([f"ARCHIVE={archive}"] if archive else [])],
+                              cwd=ROOT, capture_output=True, text=True, timeout=3600, stdin=subprocess.DEVNULL,
+                              env={**os.environ, **engine.environment()})
     if done.returncode:
         raise AssertionError("make container: " + done.stdout[-3000:] + done.stderr[-3000:])
 
 
+def install():
+    """The packages that these tests need."""
+    done = subprocess.run([ROOT / "tools/deps.sh", "container", "container-test"], capture_output=True, text=True,
+                          timeout=1800, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise NoEngine("PACKAGES ARE MISSING: " + done.stderr[-500:])
+
+
 def set_up():
+    install()
     base = made_base("bookworm")
     engine = Engine()
     atexit.register(engine.stop)
@@ -126,11 +154,11 @@ def text_of(response):
                    for part in item["content"])
 
 
-def blocks(path):
+def blocks(text):
     """The fenced blocks of a document, in order: [(language, text)], without the indent of lists."""
-    found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", path.read_text(), re.M | re.S)
-    return [(language, "\n".join(line.removeprefix(indent) for line in text.splitlines()))
-            for indent, language, text in found]
+    found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", text, re.M | re.S)
+    return [(language, "\n".join(line.removeprefix(indent) for line in block.splitlines()))
+            for indent, language, block in found]
 
 
 def copy_without_shell(tar, target):
