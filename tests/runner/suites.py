@@ -100,6 +100,9 @@ class Suites:
         yield from self._cases("cli", "init_test", ["Runs", "Writes"], {
             "commands": ["init", "check", "serve"], "programs": tools, "image": True, "places": [
                 "docs/agent.schema.json", "examples/", "include/", "tools/embed_files.sh", "tests/cli/serve_test.py"]})
+        yield from self._cases("cli", "health_test", ["Health", "Reached", "User"],
+                               {"commands": ["health", "serve", "run"], "image": True, "programs": tools,
+                                "places": ["examples/", "tests/cli/serve_test.py"]})
         yield from self._cases("cli", "install_test", [""],
                                {"commands": ["run", "serve", "image", "doctor"], "image": True, "programs": tools,
                                 "places": ["examples/", *self.INSTALLED, "tests/cli/serve_test.py"]})
@@ -197,6 +200,20 @@ class Suites:
                                  "examples/example_tools.so"],
                     "packages": ("build", "hw"), "values": {"the kernel that is booted": lambda: output("tests/hw/kernel.sh", "--name")}}, slots=PROCESSOR)
 
+    def container(self):
+        """The container image under a Docker engine, and docs/deploy/."""
+        needs = {"commands": ["run", "serve", "doctor", "health"], "programs": ["examples/example_tools.so"], "image": True,
+                 "places": ["tests/container/", "deploy/", "examples/", "tools/container.sh", "Makefile"],
+                 "packages": ("build", "container", "container-test")}
+        documents = {**needs, "places": [*needs["places"], "docs/deploy/", "docs/deploy/docker.md", "docs/deploy/systemd.md"]}
+        yield from self._cases("container", "container_test", [""], needs, folder="container", slots=PROCESSOR)
+        yield from self._cases("container", "documents_test", ["Commands", "Systemd"], documents, folder="container",
+                               slots=PROCESSOR)
+        yield from self._cases("container", "documents_test", ["Manifests"], {
+            "places": ["tests/container/", "tests/environments.py", "deploy/", "tools/seccomp.py", "README.md",
+                       "docs/deploy/", *(f"docs/deploy/{name}.md" for name in ("README", "docker", "systemd", "kubernetes"))],
+            "commands": ["doctor"], "packages": ("container", "container-test")}, folder="container")
+
     def reproducible(self):
         yield Part("reproducible", "all", lambda: play.counted(
             "reproducible", ["tests/image/reproducible.sh", self.build], timeout=5400),
@@ -289,4 +306,4 @@ class Suites:
 
     QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
     ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "clean", "process", "cpython", "wasm", "hw",
-           "reproducible", "dist", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
+           "reproducible", "dist", "container", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
