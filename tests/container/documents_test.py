@@ -240,7 +240,7 @@ class Systemd(unittest.TestCase):
             self.inside("mkdir -p /etc/cloche && echo CLOCHE_ISOLATION=process >/etc/cloche/environment")
         self.inside(chosen[0])
         end = time.monotonic() + GENEROUS
-        while "ready:" not in self.inside("/usr/local/bin/cloche health", check=False).stdout:
+        while not self.inside("/usr/local/bin/cloche health", check=False).stdout.startswith("ready:"):
             self.assertLess(time.monotonic(), end)
             time.sleep(0.2)
         self.ask()
