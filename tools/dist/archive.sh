@@ -19,6 +19,10 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$repo" log -1 --format=%ct 2>/d
 }
 export SOURCE_DATE_EPOCH
 
+mkdir -p "$build/dist"
+exec 9>"$build/dist/.lock" # one at a time
+flock 9
+
 configure() {
     meson setup "$@" --prefix=/usr/local -Dlibdir=lib -Dpkgconfig.relocatable=true -Dbundle=true \
         --buildtype=debugoptimized -Dc_args="-ffile-prefix-map=$repo=." "$made" "$repo" >/dev/null
@@ -29,7 +33,6 @@ ln -sfn "$(realpath "$build/python.image")" "$made/python.image"
 
 version=$(meson introspect --projectinfo "$made" | python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])')
 name=cloche-$version-linux-x86_64
-mkdir -p "$build/dist"
 stage=$(mktemp -d -p "$build/dist" .stage.XXXXXX)
 trap 'rm -rf "$stage"' EXIT
 DESTDIR=$stage meson install -C "$made" --no-rebuild --quiet >/dev/null
