@@ -203,8 +203,9 @@ class Suites:
     def container(self):
         """The container image under a Docker engine, and docs/deploy/."""
         needs = {"commands": ["run", "serve", "doctor", "health"], "programs": ["examples/example_tools.so"], "image": True,
-                 "places": ["tests/container/", "deploy/", "examples/", "tools/container.sh", "Makefile"],
-                 "packages": ("build", "container", "container-test")}
+                 "places": [*self.INSTALLED, "tests/container/", "deploy/", "examples/", "tools/container.sh", "tools/lazy.py",
+                            "tools/embed.sh", "Makefile"],
+                 "packages": ("build", "dist", "container", "container-test")}
         documents = {**needs, "places": [*needs["places"], "docs/deploy/", "docs/deploy/docker.md", "docs/deploy/systemd.md"]}
         yield from self._cases("container", "container_test", [""], needs, folder="container", slots=PROCESSOR)
         yield from self._cases("container", "documents_test", ["Commands", "Systemd"], documents, folder="container",
