@@ -70,9 +70,10 @@ int main(int argc, char **argv)
         fputs(help, argc > 1 ? stdout : stderr);
         return argc > 1 ? CLI_OK : CLI_USAGE;
     }
-    fprintf(stderr,
-            "cloche: \"%s\" is no command; there are run, serve, init, check, image, doctor, health, "
-            "version\n",
-            name);
+    fprintf(
+        stderr,
+        "cloche: \"%s\" is no command; there are run, serve, init, check, image, doctor, health, "
+        "version\n",
+        name);
     return CLI_USAGE;
 }
