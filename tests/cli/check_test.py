@@ -266,6 +266,10 @@ class Check(unittest.TestCase):
         (self.folder / "arm.so").write_bytes(bytes(example.read_bytes()[:18] + b"\xb7\0" + example.read_bytes()[20:]))
         self.assertIn("is a shared library of another kind of machine", self.check("tools: [{library: arm.so}]\n").stderr)
 
+    def test_files_without_an_end(self):
+        done = check("/dev/zero")
+        self.assertEqual((done.returncode, done.stderr), (1, "/dev/zero: error: /dev/zero is larger than 1 MiB\n"))
+
     def test_usage(self):
         for words, said in (((), "give an agent.yaml"), (("--schema", "x"), "--schema takes no file"), (("--no",), "unknown option")):
             done = check(*words)

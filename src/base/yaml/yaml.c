@@ -258,7 +258,7 @@ int clo_yaml_open(struct clo_yaml **out, const char *path, struct clo_error *err
     struct clo_buffer text = CLO_BUFFER(CLO_YAML_FILE_MAX);
     char chunk[4096];
     size_t got;
-    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0)
+    while (!text.failed && (got = fread(chunk, 1, sizeof chunk, file)) > 0)
         clo_buffer_append(&text, chunk, got);
     int status = 0;
     if (ferror(file))
