@@ -153,8 +153,7 @@ class User(unittest.TestCase):
         cls.folder.cleanup()
 
     def environment(self, user, isolation):
-        return {"CLOCHE_USER": user, "CLOCHE_IMAGE": str(self.image), "CLOCHE_ISOLATION": isolation,
-                "CLOCHE_EXAMPLE_TOOLS": f"{self.folder.name}/example_tools.so"}
+        return {"CLOCHE_USER": user, "CLOCHE_IMAGE": str(self.image), "CLOCHE_ISOLATION": isolation}
 
     def run_with(self, user, isolation="process", before=(), after=("-c", "print(6 * 7)")):
         return subprocess.run([*before, self.cloche, "run", *after], capture_output=True, text=True, cwd="/",

@@ -198,8 +198,7 @@ class NoHypervisor(unittest.TestCase):
             port = str(free.getsockname()[1])
         done = subprocess.run(
             ["tools/demo.sh", str(BUILD.resolve())], capture_output=True, text=True, timeout=120, cwd=ROOT,
-            env={**CLEAN, "PORT": port, "KEEP": "1", "CLOCHE_ISOLATION": "process",
-                 "CLOCHE_EXAMPLE_TOOLS": str(BUILD.resolve() / "examples/example_tools.so")})
+            env={**CLEAN, "PORT": port, "KEEP": "1", "CLOCHE_ISOLATION": "process"})
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         [process] = map(int, re.findall(r"^The host is still up, process (\d+),", done.stdout, re.M))
         try:
