@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")).resolve()
 CLOCHE = BUILD / "cloche"
 EXAMPLES = sorted((ROOT / "examples").glob("*/agent.yaml"))
-GENEROUS = 60
+GENEROUS = 300
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI_", "CLOCHE_"))}
 TOOLS = {"CLOCHE_EXAMPLE_TOOLS": str(BUILD / "examples/example_tools.so")}  # of the agents of tests/e2e
 

@@ -17,7 +17,7 @@ from serve_test import EXAMPLE, QUESTION, Host, answer
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")).resolve()
 CLOCHE = BUILD / "cloche"
-GENEROUS = 60
+GENEROUS = 300
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("OPENAI_")}
 TEMPLATE = ["agent.yaml", "tools.c", "offline.yaml", "README.md", ".env.example", ".gitignore"]
 MADE = ["agent.schema.json", "example_tools.so"]

@@ -13,7 +13,7 @@ from serve_test import EXAMPLE, QUESTION, Host
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", ROOT / "build")).resolve()
-GENEROUS = 120
+GENEROUS = 600
 LOADED = ("jansson", "crypto", "curl", "microhttpd", "pcre2-8", "sqlite3", "yaml")  # when they are used
 # an image of the environment's would hide that none was installed
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("CLOCHE_IMAGE", "OPENAI_"))}
