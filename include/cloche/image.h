@@ -42,8 +42,8 @@ CLO_API CLO_MUST_USE int clo_image_verify(const char *path, struct clo_error *er
 CLO_API CLO_MUST_USE int clo_image_inspect(const char *path, bool json, FILE *out,
                                            struct clo_error *error);
 
-/* Boot the guest in the ELF file `elf` behind the wall `isolation`, let it initialise itself, and write the image
- * to `path` (atomically: a temporary file beside it, then a rename). `inputs` is a hash that is
+/* Boot the guest in the ELF file `elf` behind the wall `isolation`, let it initialise itself, and
+ * write the image to `path` (atomically: a temporary file beside it, then a rename). `inputs` is a hash that is
  * recorded in the header; may be NULL. What the guest prints goes to stderr. Both walls give the
  * same image, byte for byte; CLO_ISOLATION_PROCESS forks, and wants a process of one thread. */
 CLO_API CLO_MUST_USE int clo_image_build(const char *elf, const char *path, const char *inputs,

@@ -1,4 +1,5 @@
-/* cloche/sandbox.h - run untrusted code in a clean interpreter inside a micro-VM.
+/* cloche/sandbox.h - run untrusted code in a clean interpreter, inside a micro-VM or a
+ * jailed process (cloche/isolation.h).
  *
  * A sandbox belongs to the thread that made it: create, run and destroy it there. A pool may be
  * used from any thread. Every run starts from the image's state, byte for byte, whatever the run

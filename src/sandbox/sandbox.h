@@ -43,7 +43,7 @@
  * Locks, in the order in which they are taken
  *   a cancellation token's ─▶ the pool's ─▶ the memory budget's
  *   a run's pending calls' ─▶ the tool threads' executor's
- *   the zygote's ─▶ that of the process's KVM (src/vm/kvm.c)
+ *   the zygote's ─▶ that of the process's KVM (src/vm/kvm/kvm.c)
  *   a serial tool's own, alone
  * None is held while code runs in a guest or a tool is called. A worker process has one thread:
  * nothing there ever waits for a lock.

@@ -40,8 +40,6 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
                                    CLO_HOST_CALL_BYTES_MAX, 1, true},
 };
 
-_Static_assert(CLO_HOST_CALL_BYTES_MAX == CLO_MESSAGE_MAX, "one message holds it");
-
 static uint64_t *field(struct clo_limits *limits, const struct limit_row *row)
 {
     return (uint64_t *)((char *)limits + row->offset);

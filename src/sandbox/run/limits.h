@@ -2,6 +2,7 @@
 #ifndef CLO_SANDBOX_RUN_LIMITS_H
 #define CLO_SANDBOX_RUN_LIMITS_H
 
+#include "abi/layout.h"
 #include "cloche/sandbox.h"
 
 #define CLO_WALL_MS_MAX (24ull * 3600 * 1000)
@@ -10,7 +11,7 @@
 #define CLO_MEMORY_UNIT (2ull << 20)
 #define CLO_OUTPUT_MAX (256ull << 20)
 #define CLO_HOST_CALLS_MAX 1000000000ull
-#define CLO_HOST_CALL_BYTES_MAX (8ull << 20) /* CLO_MESSAGE_MAX of abi/layout.h */
+#define CLO_HOST_CALL_BYTES_MAX CLO_MESSAGE_MAX
 
 #define CLO_LIMIT_COUNT (CLO_LIMIT_HOST_CALL_BYTES + 1)
 
