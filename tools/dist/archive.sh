@@ -24,8 +24,12 @@ exec 9>"$build/dist/.lock" # one at a time
 flock 9
 
 configure() {
-    meson setup "$@" --prefix=/usr/local -Dlibdir=lib -Dpkgconfig.relocatable=true -Dbundle=true \
-        --buildtype=debugoptimized -Dc_args="-ffile-prefix-map=$repo=." "$made" "$repo" >/dev/null
+    local said
+    said=$(meson setup "$@" --prefix=/usr/local -Dlibdir=lib -Dpkgconfig.relocatable=true -Dbundle=true \
+        --buildtype=debugoptimized -Dc_args="['-ffile-prefix-map=$repo=.']" "$made" "$repo") || {
+        printf '%s\n' "$said" >&2
+        exit 1
+    }
 }
 if [ -f "$made/build.ninja" ]; then configure --reconfigure; else configure; fi
 ninja --quiet -C "$made" -j "$jobs" cloche libcloche.a examples/example_tools.so
