@@ -60,8 +60,8 @@ def main():
         static = libraries.output(os.environ.get("CC", "cc"), "-print-file-name=libseccomp.a").strip()
         copy(static, folder / "libseccomp.a")
         files["lib/cloche/libseccomp.a"] = folder / "libseccomp.a"
-        parts.append(components.installed("libseccomp-dev", "program"))
-        parts[-1].files.append("libseccomp.a")
+    parts.append(components.installed("libseccomp-dev", "program"))  # its static library is linked
+    parts[-1].files += ["libseccomp.a"][:bool(wanted)]
     if image.exists():
         parts += components.image()
         files["share/cloche/python.image"] = image
