@@ -180,30 +180,30 @@ class Systemd(unittest.TestCase):
         cls.engine.docker("import", made_base(*SYSTEMD), "cloche-systemd")
         device = ["--device=/dev/kvm"] if hypervisor.present() else []
         # control groups of its own, to be written; the program of this build's archive
-        cls.id = cls.engine.docker(
+        cls.container = cls.engine.docker(
             "run", "-d", "--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN", "--cap-add=SYS_PTRACE",
             "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
             "--security-opt=systempaths=unconfined", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/run/lock", "--tmpfs=/tmp",
             *device, "cloche-systemd", "/bin/sh", "-c",
             "for m in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw $m; done 2>/dev/null; exec /sbin/init"
         ).stdout.strip()
-        cls.addClassCleanup(cls.engine.docker, "rm", "--force", cls.id)
+        cls.addClassCleanup(cls.engine.docker, "rm", "--force", cls.container)
         end = time.monotonic() + GENEROUS
         state = ""
         while state not in ("running", "degraded") and time.monotonic() < end:
             time.sleep(0.5)
-            state = cls.engine.docker("exec", cls.id, "systemctl", "is-system-running", check=False).stdout.strip()
+            state = cls.engine.docker("exec", cls.container, "systemctl", "is-system-running", check=False).stdout.strip()
         if state not in ("running", "degraded"):
             raise unittest.SkipTest(f"SYSTEMD DOES NOT RUN IN A CONTAINER HERE: {state}")
-        cls.engine.docker("cp", f"{context(cls.engine)}/cloche/.", f"{cls.id}:/usr/local/")
+        cls.engine.docker("cp", f"{context(cls.engine)}/cloche/.", f"{cls.container}:/usr/local/")
         cls.inside("mkdir -p docs && (getent group kvm || groupadd --system kvm)")
-        cls.engine.docker("cp", DEPLOY, f"{cls.id}:/root/docs/deploy")
+        cls.engine.docker("cp", DEPLOY, f"{cls.container}:/root/docs/deploy")
         if device:  # as udev has it; the node is the container's
             cls.inside("chgrp kvm /dev/kvm && chmod 660 /dev/kvm")
 
     @classmethod
     def inside(cls, text, check=True):
-        return cls.engine.docker("exec", "-w", "/root", cls.id, "bash", "-ec", text, check=check)
+        return cls.engine.docker("exec", "-w", "/root", cls.container, "bash", "-ec", text, check=check)
 
     def said(self):
         return self.inside("journalctl -u cloche --no-pager -o cat --since=@$(stat -c %Y /etc/cloche/started)").stdout
