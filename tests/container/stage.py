@@ -78,10 +78,9 @@ def install():
 
 def set_up():
     install()
-    base = made_base("bookworm")
     engine = Engine()
     atexit.register(engine.stop)
-    engine.docker("import", base, BASE)
+    engine.docker("import", made_base("bookworm"), BASE)
     make_image(engine)
     return engine
 
