@@ -13,7 +13,7 @@ large = [0] * 1_000_000
 accepted, why = 0, ""
 for n in range(20):
     try:
-        _cloche.submit("hold", {"ms": 2000, "value": large, "times": 0})
+        _cloche.submit("hold", {"ms": 9000, "value": large, "times": 0})
         accepted += 1
     except RuntimeError as error:
         why = str(error)

@@ -195,7 +195,7 @@ static const struct clo_tool tools[] = {
      .call = nap},
     {.name = "hold",
      .parameters = "{\"type\": \"object\", \"properties\": {"
-                   "\"ms\": {\"type\": \"number\", \"maximum\": 2000}, \"value\": {},"
+                   "\"ms\": {\"type\": \"number\", \"maximum\": 9000}, \"value\": {},"
                    "\"times\": {\"type\": \"integer\", \"maximum\": 10000}},"
                    "\"required\": [\"ms\", \"value\", \"times\"]}",
      .call = hold},
