@@ -1,8 +1,10 @@
 /* main.c - `cloche COMMAND …`: find the command and hand it its arguments. */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -53,8 +55,25 @@ int clo_cli_usage(const char *command, const char *format, ...)
     return CLI_USAGE;
 }
 
+static void end_by(int number)
+{
+    _exit(128 + number);
+}
+
+/* The first process of a container gets no signal for which it has no handler, from within or from
+ * `docker stop`: there nothing would end `run`, nor `serve` before it listens. As the default. */
+static void hear_signals(void)
+{
+    static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = end_by};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; getpid() == 1 && i < sizeof ends / sizeof *ends; i++)
+        sigaction(ends[i], &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
+    hear_signals();
     const char *name = argc > 1 ? argv[1] : "--help";
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(name, commands[i].name) != 0)

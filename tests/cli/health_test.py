@@ -1,8 +1,10 @@
-"""`cloche health`, what `serve` says of who may reach it, and whom $CLOCHE_USER makes of root."""
+"""What a container asks of the program: `cloche health`, who may reach `serve`, whom $CLOCHE_USER makes of root, and
+signals to the first process."""
 
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -209,6 +211,22 @@ class User(unittest.TestCase):
                 self.assertIn(f'CLOCHE_USER is "{user}"', done.stderr)
                 self.assertEqual((done.stdout, done.returncode), ("", 2))
         self.assertEqual(self.run_with("").stdout, "42\n")
+
+
+@unittest.skipUnless(os.geteuid() == 0, "NOT ROOT: no process namespace")
+class First(unittest.TestCase):
+    """A first process without a handler for a signal does not get it."""
+
+    def test_run_ends_by_signals(self):
+        for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+            with self.subTest(number), subprocess.Popen(
+                    ["unshare", "--pid", "--fork", CLOCHE, "run", "--time=100s", "-c",
+                     "print('runs', flush=True)\nwhile True: pass"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                    env={**os.environ, "CLOCHE_ISOLATION": "process"}) as outer:
+                self.assertEqual(outer.stdout.readline(), b"runs\n")
+                [first] = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()
+                os.kill(int(first), number)
+                self.assertEqual(outer.wait(GENEROUS), 128 + number)
 
 
 if __name__ == "__main__":

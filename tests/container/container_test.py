@@ -248,6 +248,17 @@ class End(unittest.TestCase):
             self.assertEqual(status, 0)  # 137: killed
             self.assertIn("the grace time of 8000 ms is over", served.said())
 
+    def test_the_first_process_hears_signals_before_it_serves(self):
+        """One without a handler would not: Docker would kill it, with status 137, after ten seconds."""
+        code = "print('runs', flush=True)\nwhile True: pass"
+        with Served(*PROCESS, words=("run", "--time=100s", "-c", code), wait=False) as running:
+            end = time.monotonic() + GENEROUS
+            while "runs" not in running.said():
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.05)
+            self.engine.docker("stop", running.id)
+            self.assertEqual(self.engine.inspect(running.id)["State"]["ExitCode"], 128 + 15)
+
     def test_health(self):
         with Served(*PROCESS, "--health-interval=1s", "--health-retries=1", "-e", "PORT=8088") as served:
             self.assertEqual(wait_for_health(served, "healthy"), "healthy")
