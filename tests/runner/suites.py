@@ -100,7 +100,7 @@ class Suites:
         yield from self._cases("cli", "init_test", ["Runs", "Writes"], {
             "commands": ["init", "check", "serve"], "programs": tools, "image": True, "places": [
                 "docs/agent.schema.json", "examples/", "include/", "tools/embed_files.sh", "tests/cli/serve_test.py"]})
-        yield from self._cases("cli", "health_test", ["Health", "Reached", "User"],
+        yield from self._cases("cli", "health_test", ["Health", "Reached", "User", "First"],
                                {"commands": ["health", "serve", "run"], "image": True, "programs": tools,
                                 "places": ["examples/", "tests/cli/serve_test.py"]})
         yield from self._cases("cli", "install_test", [""],
