@@ -49,10 +49,10 @@ test: build ## the test suite (at most 15 minutes with a cached image)
 	@tests/run.py --build $(BUILD) quick
 
 test-all: build ## everything that has not passed here with the same inputs (FRESH=1: everything)
-	$(call tests,lint hw roots)
+	$(call tests,lint hw roots container-test)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) all
 
-test-%: build ## one suite: hostile, clean, cpython, wasm, hw, faults, reproducible, dist, sanitizers, clang, lint, fuzz
+test-%: build ## one suite: hostile, clean, process, cpython, wasm, hw, faults, reproducible, dist, container, …
 	$(call tests,lint roots)
 	@TIME=$(or $(TIME),60) tests/run.py --build $(BUILD) $*
 
