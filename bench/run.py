@@ -115,7 +115,7 @@ def verdict(name, value):
 
 def table(rows, cpu, geomean, process):
     lines = ["| what | median | p99 | target |", "|---|---|---|---|"]
-    for row in rows:
+    for row in (row for row in rows if row["unit"] == "us"):
         lines.append(f"| {row['name']} | {row['median']:.1f} µs | {row['p99']:.1f} µs "
                      f"| {verdict(row['name'], row['median'])} |")
     name = "CPU-bound scripts against python3, geomean"
@@ -136,7 +136,7 @@ def table(rows, cpu, geomean, process):
 
 
 def plot(rows, cpu, folder):
-    (folder / "times.dat").write_text("".join(f'"{r["name"]}" {r["median"]} {r["p99"]}\n' for r in rows))
+    (folder / "times.dat").write_text("".join(f'"{r["name"]}" {r["median"]} {r["p99"]}\n' for r in rows if r["unit"] == "us"))
     (folder / "ratios.dat").write_text("".join(f'"{c["name"]}" {c["ratio"]}\n' for c in cpu))
     script = """
 set terminal svg size 900,760 background 'white' font 'sans,12'
@@ -185,7 +185,8 @@ def main():
     native = subprocess.run([NATIVE, "--version"], capture_output=True, text=True).stdout.strip()
     head = (f"Measured {time.strftime('%Y-%m-%d')} by `make bench` on Linux {platform.release()}, "
             f"native python3 is {native}. Medians; these machines are noisy.\n\n")
-    text += "\n" + beside.table(rows + others)
+    text += "\nOthers, in the same run. Start: to the first output, of a host to its first answer; whole request: POST to\n"
+    text += "answer, with two calls of a model server on this machine and one run of code.\n\n" + beside.table(rows + others)
     (folder / "results.md").write_text(head + text)
     (folder / "results.json").write_text(json.dumps(
         {"inside": rows, "others": others, "whole_process": process, "scripts": cpu, "geomean": geomean}, indent=1) + "\n")
