@@ -86,8 +86,10 @@ static bool is_address(const char *text)
 {
     struct in6_addr six;
     struct in_addr four;
-    char address[INET6_ADDRSTRLEN];
-    snprintf(address, sizeof address, "%.*s", (int)strcspn(text, "%"), text);
+    char address[INET6_ADDRSTRLEN] = ""; /* without its zone */
+    size_t length = strcspn(text, "%");
+    if (length < sizeof address)
+        memcpy(address, text, length);
     return !*text || strcmp(text, "localhost") == 0 || inet_aton(text, &four) ||
            inet_pton(AF_INET6, address, &six) == 1;
 }
