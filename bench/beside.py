@@ -8,8 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-import hosts
-from memory import pss_mib
+from rows import pss_mib, row
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -63,11 +62,11 @@ def processes():
             start = time.perf_counter()
             os.waitpid(os.posix_spawn(words[0], words, {}, file_actions=silent), 0)
             samples[name].append((time.perf_counter() - start) * 1e6)
-    rows = [hosts.row(f"{name}: start to end", "us", times) for name, times in samples.items()]
+    rows = [row(f"{name}: start to end", "us", times) for name, times in samples.items()]
     with subprocess.Popen([NATIVE, "-c", "print(1, flush=True); input()"], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as idle:
         idle.stdout.readline()
-        rows.append(hosts.row("python3: memory", "MiB", [pss_mib(idle.pid)]))
+        rows.append(row("python3: memory", "MiB", [pss_mib(idle.pid)]))
         idle.stdin.close()
     return rows
 
@@ -81,25 +80,25 @@ def scale(us):
     return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
 
 
-def of_cloche(rows, wall, run, call):
+def of_cloche(cell, wall, run, call):
     """The five figures by one wall; the host's where a host is needed."""
-    return (rows(f"Cloche, {wall}: start to first answer"), rows(run), rows(call),
-            rows(f"Cloche, {wall}: whole request"), rows(f"Cloche, {wall}: memory"))
+    return (cell(f"Cloche, {wall}: start to first answer"), cell(run), cell(call),
+            cell(f"Cloche, {wall}: whole request"), cell(f"Cloche, {wall}: memory"))
 
 
-def of_hyperlight(known, rows):
+def of_hyperlight(known, cell):
     failure = known.get(HYPERLIGHT, {}).get("failure")
     if failure:
         return (f"does not start here: {failure.rpartition('Unexpected VM exit: ')[2]}", "", "", "", "")
-    return (rows(f"{HYPERLIGHT}: start to first printed result"), rows(f"{HYPERLIGHT}: clean run, print(1)"),
-            rows(f"{HYPERLIGHT}: tool call"), "", rows(f"{HYPERLIGHT}: memory"))
+    return (cell(f"{HYPERLIGHT}: start to first printed result"), cell(f"{HYPERLIGHT}: clean run, print(1)"),
+            cell(f"{HYPERLIGHT}: tool call"), "", cell(f"{HYPERLIGHT}: memory"))
 
 
 def table(measured):
     """Cloche beside others, in Markdown. A peer of which nothing was measured is left out."""
     known = {row["name"]: row for row in measured}
 
-    def rows(name):
+    def cell(name):
         row = known.get(name)
         if not row:
             return ""
@@ -108,23 +107,23 @@ def table(measured):
     framework = {"exec": ("none: `exec()`, as its sandbox does not start here", "none"),
                  "hyperlight": (f"{HYPERLIGHT}'s", "memory")}
     wall, limits = framework.get(known.get("Agent Framework", {}).get("wall"), ("", ""))
-    empty, native = rows("an empty process: start to end"), rows("python3: start to end")
+    empty, native = cell("an empty process: start to end"), cell("python3: start to end")
     lines = [
         ("an empty process", empty, empty, "", "", "", "none", "none", "", ""),
-        ("`python3`, one a run", native, native, "", "", rows("python3: memory"), "none", "all of it, any package",
+        ("`python3`, one a run", native, native, "", "", cell("python3: memory"), "none", "all of it, any package",
          "the operating system's", ""),
-        ("Monty 1.4", rows("Monty: start to first printed result"), rows("Monty: clean session, print(1)"),
-         rows("Monty: external call"), "", rows("Monty: memory"), "a Rust interpreter in a subprocess",
+        ("Monty 1.4", cell("Monty: start to first printed result"), cell("Monty: clean session, print(1)"),
+         cell("Monty: external call"), "", cell("Monty: memory"), "a Rust interpreter in a subprocess",
          "a subset", "time, memory, allocations, recursion", "in Python"),
-        (f"{HYPERLIGHT} 0.8", *of_hyperlight(known, rows), "WebAssembly in a micro-VM", "CPython, its library",
+        (f"{HYPERLIGHT} 0.8", *of_hyperlight(known, cell), "WebAssembly in a micro-VM", "CPython, its library",
          "memory", "in Python"),
-        ("Agent Framework's host", rows("Agent Framework: start to first answer"), "", "",
-         rows("Agent Framework: whole request"), rows("Agent Framework: memory"), wall, "CPython", limits, "in Python"),
-        ("Cloche", *of_cloche(rows, "microvm", "restore and run print(1), worker process",
+        ("Agent Framework's host", cell("Agent Framework: start to first answer"), "", "",
+         cell("Agent Framework: whole request"), cell("Agent Framework: memory"), wall, "CPython", limits, "in Python"),
+        ("Cloche", *of_cloche(cell, "microvm", "restore and run print(1), worker process",
                               "call_tool, C tool through a worker process"),
          "WebAssembly in a micro-VM in a jailed process", "CPython 3.13, its library",
          "time, processor time, memory, output, calls", "in C"),
-        ("Cloche, by process isolation", *of_cloche(rows, "process", "restore and run print(1), process isolation",
+        ("Cloche, by process isolation", *of_cloche(cell, "process", "restore and run print(1), process isolation",
                                                     "call_tool, C tool by process isolation"),
          "WebAssembly in a jailed process", "the same", "the same", "in C"),
     ]

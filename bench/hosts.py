@@ -6,14 +6,13 @@ import http.client
 import json
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from memory import pss_mib
+from rows import pss_mib, row
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -84,12 +83,6 @@ class Host:
         self.connection.close()
         self.process.terminate()
         self.process.wait()
-
-
-def row(name, unit, samples):
-    samples = sorted(samples)
-    return {"name": name, "unit": unit, "median": statistics.median(samples),
-            "p99": samples[min(len(samples) - 1, len(samples) * 99 // 100)], "count": len(samples)}
 
 
 def rows_of(host, memory):

@@ -3,7 +3,6 @@ them, or one that says why it does not start. A clean run is what the provider d
 
 import json
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from hyperlight_sandbox import Sandbox
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import memory  # noqa: E402
+import rows  # noqa: E402
 
 WARM, WARM_UP, COLD, CALLS = 1000, 50, 10, 200
 LOOP = f"for i in range({CALLS}):\n    call_tool('echo', text='x')\n"
@@ -22,9 +21,7 @@ def now():
 
 
 def report(name, samples, unit="us"):
-    samples.sort()
-    print(json.dumps({"name": f"hyperlight-sandbox: {name}", "unit": unit, "median": statistics.median(samples),
-                      "p99": samples[len(samples) * 99 // 100], "count": len(samples)}), flush=True)
+    print(json.dumps(rows.row(f"hyperlight-sandbox: {name}", unit, samples)), flush=True)
 
 
 def create():
@@ -62,4 +59,4 @@ sandbox.run("None")
 clean = sandbox.snapshot()
 report("clean run, print(1)", [timed("print(1)", sandbox, clean) for _ in range(WARM_UP + WARM)][WARM_UP:])
 report("tool call", [timed(LOOP, sandbox, None) / CALLS for _ in range(15)])
-report("memory", [memory.pss_mib(os.getpid())], "MiB")
+report("memory", [rows.pss_mib(os.getpid())], "MiB")

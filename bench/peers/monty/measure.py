@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pydantic_monty
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-import memory  # noqa: E402
+import rows  # noqa: E402
 
 WARM, WARM_UP, COLD, CALLS = 3000, 200, 30, 500
 LOOP = f"call = echo\nfor i in range({CALLS}):\n    call('x')\n"  # the name is looked up in the host once
@@ -21,9 +20,7 @@ def now():
 
 
 def report(name, samples, unit="us"):
-    samples.sort()
-    print(json.dumps({"name": f"Monty: {name}", "unit": unit, "median": statistics.median(samples),
-                      "p99": samples[len(samples) * 99 // 100], "count": len(samples)}), flush=True)
+    print(json.dumps(rows.row(f"Monty: {name}", unit, samples)), flush=True)
 
 
 def clean_session(pool, code="print(1)"):
@@ -58,4 +55,4 @@ with pydantic_monty.Monty() as pool:
     samples = [clean_session(pool) for _ in range(WARM_UP + WARM)]
     report("clean session, print(1)", samples[WARM_UP:])
     report("external call", [call(pool) for _ in range(15)])
-    report("memory", [memory.pss_mib(os.getpid())], "MiB")
+    report("memory", [rows.pss_mib(os.getpid())], "MiB")

@@ -1,6 +1,13 @@
-"""What processes take of the machine's memory."""
+"""A row of the benchmarks' tables, as bench/measure.c prints it, and what processes take of memory."""
 
+import statistics
 from pathlib import Path
+
+
+def row(name, unit, samples):
+    samples = sorted(samples)
+    return {"name": name, "unit": unit, "median": statistics.median(samples),
+            "p99": samples[min(len(samples) - 1, len(samples) * 99 // 100)], "count": len(samples)}
 
 
 def tree(process):
