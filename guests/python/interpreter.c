@@ -22,6 +22,7 @@ static PyObject *default_name; /* what most programs are called */
 struct outcome {
     PyObject *result; /* text, or NULL */
     PyObject *error;  /* a dict, or NULL */
+    PyObject *note;   /* text, or NULL: what was repaired */
     long exit_code;
     bool untold; /* it failed, and there was no memory for the error */
 };
@@ -51,6 +52,61 @@ PyObject *clo_interpreter_source(PyObject *self, PyObject *name)
         Py_RETURN_NONE;
     }
     return PyUnicode_DecodeUTF8(source, (Py_ssize_t)strlen(source), "replace");
+}
+
+/* Run another text instead of the one that came. */
+static int replace_source(PyObject *text)
+{
+    Py_ssize_t length;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
+    char *copy = utf8 != NULL ? PyMem_RawMalloc((size_t)length + 1) : NULL;
+
+    if (copy == NULL) {
+        if (utf8 != NULL) {
+            PyErr_NoMemory();
+        }
+        return -1;
+    }
+    memcpy(copy, utf8, (size_t)length + 1);
+    PyMem_RawFree(source);
+    source = copy;
+    return PyDict_Pop(clo_prelude.sources, source_name, NULL) < 0 ? -1 : 0;
+}
+
+/* The source is what a model passed to a call, instead of an object with the code in it. */
+static int unwrap_source(void)
+{
+    PyObject *text = PyUnicode_DecodeUTF8(source, (Py_ssize_t)strlen(source), "replace");
+    PyObject *code = text != NULL ? PyObject_CallOneArg(clo_prelude.unwrap, text) : NULL;
+    int error = code != NULL ? replace_source(code) : -1;
+
+    Py_XDECREF(text);
+    Py_XDECREF(code);
+    return error;
+}
+
+/* The compiler has refused the source, with the SyntaxError that is set. Where the prelude finds
+ * what was meant, that is the source from now on; else the error is as it was. */
+static PyObject *compile_repaired(const struct clo_request *request)
+{
+    PyObject *refusal = PyErr_GetRaisedException(), *text, *meant;
+
+    text = PyUnicode_DecodeUTF8(source, (Py_ssize_t)strlen(source), NULL);
+    meant = text != NULL ? PyObject_CallOneArg(clo_prelude.repair, text) : NULL;
+    Py_XDECREF(text);
+    if (meant == NULL && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        Py_DECREF(refusal); /* a limit of the run */
+        return NULL;
+    }
+    if (meant == NULL || meant == Py_None) {
+        Py_XDECREF(meant);
+        PyErr_SetRaisedException(refusal);
+        return NULL;
+    }
+    Py_DECREF(refusal);
+    int error = replace_source(meant);
+    Py_DECREF(meant);
+    return error < 0 ? NULL : clo_program_compile(source, request->name, request->wants_result);
 }
 
 static int install_tools(const struct clo_request *request)
@@ -123,11 +179,25 @@ static PyObject *execute(PyObject *code)
     return value;
 }
 
+/* A text or container, and none of a class of the program's, whose whole repr is more than is handed
+ * back: making it would cost time and memory for nothing. */
+static int is_large(PyObject *value)
+{
+    if (PyUnicode_CheckExact(value) || PyBytes_CheckExact(value) || PyList_CheckExact(value) ||
+        PyTuple_CheckExact(value) || PyDict_CheckExact(value) || PyAnySet_CheckExact(value)) {
+        return PyObject_Size(value) > RESULT_MAX;
+    }
+    return 0;
+}
+
 /* The repr of a value. One that fails is no failure of the program, which has ended well: what it
  * raised is told in the repr's place. What interrupts from outside goes on. */
 static PyObject *repr_of(PyObject *value)
 {
-    PyObject *text = PyObject_Repr(value), *exception;
+    PyObject *text, *exception;
+
+    text = is_large(value) ? PyObject_CallOneArg(clo_prelude.repr_of_large, value)
+                           : PyObject_Repr(value);
 
     if (text != NULL || !PyErr_ExceptionMatches(PyExc_Exception)) {
         return text;
@@ -142,7 +212,7 @@ static PyObject *repr_of(PyObject *value)
 static int take_result(struct outcome *outcome)
 {
     PyObject *value, *text, *start;
-    int found = PyDict_Pop(main_globals, clo_program_result_name, &value);
+    int found = PyDict_Pop(main_globals, clo_program_result_name, &value), large;
 
     if (found <= 0) {
         return found;
@@ -152,8 +222,9 @@ static int take_result(struct outcome *outcome)
         return 0;
     }
     text = repr_of(value);
+    large = is_large(value);
     Py_DECREF(value);
-    if (text != NULL && PyUnicode_GET_LENGTH(text) > RESULT_MAX) {
+    if (text != NULL && !large && PyUnicode_GET_LENGTH(text) > RESULT_MAX) {
         start = PyUnicode_Substring(text, 0, RESULT_MAX);
         Py_SETREF(text, start == NULL
                             ? NULL
@@ -174,10 +245,14 @@ static int run_program(struct clo_request *request, struct outcome *outcome)
         return -1;
     }
     if (remember_source(request) < 0 || set_surroundings(request) < 0 ||
-        install_tools(request) < 0) {
+        install_tools(request) < 0 ||
+        (request->repair == CLO_REQUEST_REPAIR_ARGUMENTS && unwrap_source() < 0)) {
         return -1;
     }
     code = clo_program_compile(source, request->name, request->wants_result);
+    if (code == NULL && request->repair != 0 && PyErr_ExceptionMatches(PyExc_SyntaxError)) {
+        code = compile_repaired(request);
+    }
     if (code == NULL) {
         return -1;
     }
@@ -304,20 +379,39 @@ static void finish(PyObject *name, struct outcome *outcome)
     }
 }
 
+/* What is told of repairs; the program may have put anything into the list. */
+static void take_note(struct outcome *outcome)
+{
+    if (PyList_GET_SIZE(clo_prelude.notes) > 0) {
+        outcome->note = PyObject_CallNoArgs(clo_prelude.take_notes);
+        if (outcome->note == NULL || !PyUnicode_Check(outcome->note)) {
+            Py_CLEAR(outcome->note);
+            PyErr_Clear();
+        }
+    }
+}
+
 static int put_outcome(struct clo_cbor_writer *writer, const struct outcome *outcome)
 {
     PyObject *null = Py_None;
 
-    if (clo_cbor_put_head(writer, 5, 3) < 0 || clo_cbor_put_literal(writer, "result") < 0 ||
+    if (clo_cbor_put_head(writer, 5, outcome->note != NULL ? 4 : 3) < 0 ||
+        clo_cbor_put_literal(writer, "result") < 0 ||
         clo_cbor_put(writer, outcome->result != NULL ? outcome->result : null, "the result") < 0 ||
         clo_cbor_put_literal(writer, "exit_code") < 0 ||
         clo_cbor_put_head(writer, outcome->exit_code < 0,
                           (uint64_t)(outcome->exit_code < 0 ? -1 - outcome->exit_code
                                                             : outcome->exit_code)) < 0 ||
-        clo_cbor_put_literal(writer, "error") < 0) {
+        clo_cbor_put_literal(writer, "error") < 0 ||
+        clo_cbor_put(writer, outcome->error != NULL ? outcome->error : null, "the error") < 0) {
         return -1;
     }
-    return clo_cbor_put(writer, outcome->error != NULL ? outcome->error : null, "the error");
+    if (outcome->note == NULL) {
+        return 0;
+    }
+    return clo_cbor_put_literal(writer, "note") < 0
+               ? -1
+               : clo_cbor_put(writer, outcome->note, "the note");
 }
 
 static void send_outcome(struct outcome *outcome)
@@ -345,6 +439,7 @@ static void send_outcome(struct outcome *outcome)
     clo_cbor_clear(&writer);
     Py_CLEAR(outcome->result);
     Py_CLEAR(outcome->error);
+    Py_CLEAR(outcome->note);
 }
 
 static void run_request(const uint8_t *data, size_t length)
@@ -363,6 +458,7 @@ static void run_request(const uint8_t *data, size_t length)
         }
     }
     finish(name, &outcome);
+    take_note(&outcome);
     send_outcome(&outcome);
     clo_request_clear(&request);
 }
@@ -435,6 +531,11 @@ int clo_interpreter_start(void)
     clo_prelude.stderr_ = Py_XNewRef(PySys_GetObject("stderr"));
     clo_prelude.open_input = attribute(console, "open_input");
     clo_prelude.describe = attribute(run, "describe");
+    clo_prelude.repair = attribute(run, "repair");
+    clo_prelude.unwrap = attribute(run, "unwrap");
+    clo_prelude.notes = attribute(run, "notes");
+    clo_prelude.take_notes = attribute(run, "take_notes");
+    clo_prelude.repr_of_large = attribute(run, "repr_of_large");
     clo_prelude.wait = attribute(threads, "wait");
     clo_locks_start();
     return PyErr_Occurred() ? -1 : 0;

@@ -47,6 +47,11 @@ struct clo_prelude {
     PyObject *stderr_;       /* sys.stderr as the image has it */
     PyObject *open_input;    /* open_input(has input): sys.stdin for a program */
     PyObject *describe;      /* describe(value, exception): instead of a repr that raised */
+    PyObject *repair;        /* repair(source) -> the program as it was meant, or None */
+    PyObject *unwrap;        /* unwrap(text) -> the code in the arguments of a call */
+    PyObject *notes;         /* list: what is told of the repairs */
+    PyObject *take_notes;    /* take_notes() -> them in one line; the list is empty then */
+    PyObject *repr_of_large; /* repr_of_large(value): the repr of its first part */
     PyObject *wait;          /* wait(seconds or None): the only thread meets a lock that is taken */
 };
 extern struct clo_prelude clo_prelude;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "abi/hostcall.h"
 #include "cbor.h"
 
 enum { BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5 };
@@ -136,6 +137,21 @@ static int get_flag(int *flag, struct clo_cbor_reader *reader)
     return 0;
 }
 
+static int get_repair(long *repair, struct clo_cbor_reader *reader)
+{
+    PyObject *value = clo_cbor_get(reader);
+
+    if (value == NULL) {
+        return -1;
+    }
+    *repair = PyLong_Check(value) ? PyLong_AsLong(value) : -1;
+    Py_DECREF(value);
+    if (*repair < 0 || *repair > CLO_REQUEST_REPAIR_ARGUMENTS) {
+        return malformed("repair");
+    }
+    return 0;
+}
+
 /* What is not UTF-8 becomes lone surrogates, as in sys.argv everywhere. */
 static int get_arguments(struct clo_request *request, struct clo_cbor_reader *reader)
 {
@@ -191,6 +207,8 @@ int clo_request_parse(struct clo_request *request, const uint8_t *data, size_t l
             error = get_flag(&request->wants_result, &reader);
         } else if (key_is(key, key_length, "input")) {
             error = get_flag(&request->has_input, &reader);
+        } else if (key_is(key, key_length, "repair")) {
+            error = get_repair(&request->repair, &reader);
         } else if (key_is(key, key_length, "arguments")) {
             error = get_arguments(request, &reader);
         } else {

@@ -19,6 +19,7 @@ struct clo_request {
     PyObject *arguments; /* list of str, what follows the name in sys.argv; NULL: none */
     int has_input;       /* there is standard input to read */
     int wants_result;    /* somebody reads the last expression's value */
+    long repair;         /* 0, or CLO_REQUEST_REPAIR_* */
     struct clo_request_tool *tools;
     size_t tool_count;
 };

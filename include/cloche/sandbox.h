@@ -82,6 +82,16 @@ struct clo_sandbox_config {
 #define CLO_ARGUMENTS_MAX 4096
 #define CLO_ARGUMENT_BYTES_MAX (1u << 20)
 
+/* What becomes of code that does not compile as it came. It is repaired inside the sandbox, where its
+ * meaning is plain, and clo_run_result.note says how; docs/models.md has the list. Code that compiles is
+ * never changed. */
+enum clo_repair {
+    CLO_REPAIR_NONE = 0,      /* its SyntaxError is told */
+    CLO_REPAIR_CODE = 1,      /* a model wrote it */
+    CLO_REPAIR_ARGUMENTS = 2, /* likewise, and it is what the model passed to a call instead of an
+                                 object with the code: that is found in it */
+};
+
 enum clo_stream { CLO_STDOUT = 1, CLO_STDERR = 2 };
 
 struct clo_run {
@@ -104,6 +114,7 @@ struct clo_run {
     /* Make the repr of the last expression's value: clo_run_result.result. It costs what the repr
      * costs, and runs code of the program. */
     bool wants_result;
+    enum clo_repair repair;
     struct clo_limits limits; /* 0: the sandbox's; a memory limit above the sandbox's is refused */
     /* Do not restore before this run: a session whose state lasts, exceptions and limits that
      * Python survived included. Where the run before was stopped from outside or ended the
@@ -162,6 +173,7 @@ struct clo_run_result {
                       139 a fault, a broken contract or a lost worker */
     struct clo_run_error error;
     struct clo_usage usage;
+    char *note; /* one line of at most 1,024 bytes: what was repaired in the code; NULL: nothing */
 };
 
 struct clo_sandbox;

@@ -145,6 +145,7 @@ _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page
  *   "result" boolean: somebody reads the last expression's value (absent: nobody)
  *   "input" boolean: there is standard input (CLO_INPUT_PRESENT) (absent: none)
  *   "arguments" array of byte strings, what follows the name in sys.argv (absent: none)
+ *   "repair" integer, CLO_REQUEST_REPAIR_* (absent: nothing is repaired)
  *
  * The outcome in CLO_OP_DONE, a CBOR map:
  *   "result"    text: repr of the last expression's value, or null; where the repr raises, what it
@@ -152,6 +153,10 @@ _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page
  *   "exit_code" integer
  *   "error"     null, or a map {"type": text, "message": text, "traceback": text,
  *                               "line": integer or null}
+ *   "note"      text, one line: what was repaired (absent: nothing)
  */
+#define CLO_REQUEST_REPAIR_CODE 1 /* code that does not compile as it came */
+#define CLO_REQUEST_REPAIR_ARGUMENTS                                                               \
+    2 /* likewise, and "code" may be a call's arguments that hold it */
 
 #endif

@@ -43,13 +43,18 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
     size_t length = 0;
     struct clo_run_result *result = NULL;
     struct clo_error error = {0};
-    if (clo_codeact_arguments(json_object_get(call->item, "arguments"), &code, &length, &error)) {
+    bool plain; /* the code itself, or something that it is to be found in */
+    if (clo_codeact_arguments(json_object_get(call->item, "arguments"), &code, &length, &plain,
+                              &error)) {
         call->output = clo_codeact_refusal(error.message);
         call->failed = true;
         return;
     }
-    struct clo_run run = {
-        .code = code, .code_length = length, .wants_result = true, .cancel = batch->cancel};
+    struct clo_run run = {.code = code,
+                          .code_length = length,
+                          .wants_result = true,
+                          .repair = plain ? CLO_REPAIR_CODE : CLO_REPAIR_ARGUMENTS,
+                          .cancel = batch->cancel};
     if (clo_pool_run(batch->agent->pool, &run, batch->agent->wait_ms, &result, &error)) {
         char text[EXPLANATION_MAX];
         call->output = clo_codeact_refusal(explain(&error, text));

@@ -39,8 +39,10 @@ static const char help[] =
     "  --cpu-time DURATION processor-time limit (10s)\n"
     "  --memory SIZE       guest memory limit (256MiB; 48MiB to 4GiB)\n"
     "  --output-limit SIZE limit of stdout and stderr together (1MiB)\n"
-    "  --json              print one JSON object: stdout, stderr, result, error, exit_code, usage\n"
-    "                      (which says the isolation, too)\n"
+    "  --json              print one JSON object: stdout, stderr, result, note, error, exit_code,\n"
+    "                      usage (which says the isolation, too)\n"
+    "  --repair            a model wrote the code: what does not compile as it came is repaired where\n"
+    "                      its meaning is plain, and a line says how (docs/models.md)\n"
     "  --isolation WALL    what stands around the code: microvm (a virtual machine on /dev/kvm; the\n"
     "                      default) or process (no hypervisor: WebAssembly and a jailed worker\n"
     "                      process, which protect from less); else $CLOCHE_ISOLATION\n"
@@ -75,7 +77,7 @@ struct wanted {
     const char *placement_word, *jail_word; /* as given; NULL: not */
     enum clo_placement placement;
     enum clo_jail jail;
-    bool json;
+    bool json, repair;
 };
 
 static int parse_limit(struct wanted *wanted, int option, struct clo_error *error)
@@ -122,6 +124,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         {"memory", required_argument, NULL, 'm'},
         {"output-limit", required_argument, NULL, 'o'},
         {"json", no_argument, NULL, 'j'},
+        {"repair", no_argument, NULL, 'r'},
         {"isolation", required_argument, NULL, 'I'},
         {"placement", required_argument, NULL, 'w'},
         {"worker", no_argument, NULL, 'W'}, /* as it was called before */
@@ -136,6 +139,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         switch (option) {
         case 'c': wanted->code = optarg; break;
         case 'j': wanted->json = true; break;
+        case 'r': wanted->repair = true; break;
         case 'I': isolation = optarg; break;
         case 'w': wanted->placement_word = optarg; break;
         case 'J': wanted->jail_word = optarg; break;
@@ -318,6 +322,7 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
             .argument_count = wanted->argument_count,
             .on_input = has_input(wanted) ? take_input : NULL,
             .wants_result = wanted->json,
+            .repair = wanted->repair ? CLO_REPAIR_CODE : CLO_REPAIR_NONE,
             .on_output = wanted->json ? NULL : pass_on,
         };
         status = clo_sandbox_run(sandbox, &run, result, error);
@@ -348,6 +353,8 @@ int clo_cli_run(int argc, char **argv)
     status = result->exit_code;
     if (wanted.json && clo_run_print_json(result, stdout))
         status = EXIT_CLOCHE;
+    else if (!wanted.json && result->note)
+        fprintf(stderr, "cloche: %s\n", result->note);
     clo_run_result_free(result);
     return status;
 }

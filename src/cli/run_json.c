@@ -50,6 +50,7 @@ int clo_run_print_json(const struct clo_run_result *result, FILE *out)
     clo_json_put(&object, "stderr", text(result->err, result->err_length));
     clo_json_put(&object, "result",
                  result->result ? text(result->result, result->result_length) : json_null());
+    clo_json_put(&object, "note", text_or_null(result->note));
     clo_json_put(&object, "exit_code", json_integer(result->exit_code));
     clo_json_put(&object, "error", error_object(&result->error));
     clo_json_put(&object, "usage",

@@ -8,6 +8,7 @@
 #define CLO_CODEACT_CODEACT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cloche/error.h"
@@ -32,9 +33,11 @@ struct clo_codeact_config {
 int clo_codeact_tool(json_t **tool, const struct clo_codeact_config *config,
                      struct clo_error *error);
 
-/* The code in a call's arguments, which a model wrote: a new string in *code. CLO_EINVALID with a
- * message meant for the model. */
-int clo_codeact_arguments(const json_t *arguments, char **code, size_t *length,
+/* The code in a call's arguments, which a model wrote: a new string in *code, and *plain. Arguments
+ * that are no JSON object with it are handed on as they came, and *plain is false: what code there is
+ * in them is looked for in the sandbox (CLO_REPAIR_ARGUMENTS), for they may be anything. CLO_EINVALID
+ * with a message meant for the model: there is nothing to run. */
+int clo_codeact_arguments(const json_t *arguments, char **code, size_t *length, bool *plain,
                           struct clo_error *error);
 
 /* What the model reads about a run, in the form of model/run_report.h. Long sections lose their

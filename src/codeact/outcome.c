@@ -20,6 +20,7 @@ enum { STDOUT, STDERR, RESULT, TRACEBACK, SECTIONS };
 
 struct section {
     const char *name;
+    const char *rest;       /* how its reader gets what is left out */
     struct clo_buffer text; /* well-formed */
     size_t share;           /* bytes of it that are shown */
 };
@@ -69,8 +70,8 @@ static void write_section(struct clo_buffer *out, const struct section *section)
     size_t tail = clo_text_tail(text->data, text->length, section->share - section->share / 2);
     struct clo_buffer shown = CLO_BUFFER(TEXT_MAX);
     clo_buffer_append(&shown, text->data, head);
-    clo_buffer_format(&shown, "\n[... %zu of %zu bytes of %s are left out here ...]\n", tail - head,
-                      text->length, section->name);
+    clo_buffer_format(&shown, "\n[... %zu of %zu bytes of %s are left out here; %s ...]\n",
+                      tail - head, text->length, section->name, section->rest);
     clo_buffer_append(&shown, text->data + tail, text->length - tail);
     if (shown.failed)
         out->failed = true;
@@ -100,12 +101,24 @@ static void write_error(struct clo_buffer *out, const struct clo_run_result *res
         clo_buffer_format(out, "exit code: %d\n", result->exit_code);
 }
 
+static void write_note(struct clo_buffer *out, const char *note)
+{
+    if (!note || !*note)
+        return;
+    clo_buffer_text(out, "note: ");
+    clo_text_clean(out, note, strlen(note));
+    clo_buffer_text(out, "\n");
+}
+
 char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max)
 {
-    struct section sections[SECTIONS] = {{CLO_REPORT_STDOUT, CLO_BUFFER(TEXT_MAX), 0},
-                                         {CLO_REPORT_STDERR, CLO_BUFFER(TEXT_MAX), 0},
-                                         {CLO_REPORT_RESULT, CLO_BUFFER(TEXT_MAX), 0},
-                                         {CLO_REPORT_TRACEBACK, CLO_BUFFER(TEXT_MAX), 0}};
+    static const char print[] = "to read them, run the code again and print that part alone";
+    static const char slice[] =
+        "to read them, run the code again and end it with a part of the value";
+    struct section sections[SECTIONS] = {{CLO_REPORT_STDOUT, print, CLO_BUFFER(TEXT_MAX), 0},
+                                         {CLO_REPORT_STDERR, print, CLO_BUFFER(TEXT_MAX), 0},
+                                         {CLO_REPORT_RESULT, slice, CLO_BUFFER(TEXT_MAX), 0},
+                                         {CLO_REPORT_TRACEBACK, print, CLO_BUFFER(TEXT_MAX), 0}};
     struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
     if (result->out)
         clo_text_clean(&sections[STDOUT].text, result->out, result->out_length);
@@ -126,6 +139,7 @@ char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max
     write_error(&text, result);
     if (!text.length)
         clo_buffer_text(&text, NOTHING);
+    write_note(&text, result->note);
     char *taken = clo_buffer_take(&text, NULL);
     clo_buffer_free(&text);
     return taken;

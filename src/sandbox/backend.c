@@ -168,7 +168,8 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
                                 .arguments = run->arguments,
                                 .argument_count = run->argument_count,
                                 .has_input = run->input || run->on_input,
-                                .wants_result = run->wants_result};
+                                .wants_result = run->wants_result,
+                                .repair = run->repair};
     return clo_limits_resolve(&order->limits, &run->limits, &backend->config->limits, error);
 }
 

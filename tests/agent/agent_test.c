@@ -318,8 +318,8 @@ static void what_cannot_be_called_is_explained(void **state)
     play(&stage, acts, 2, 0);
     assert_int_equal(stage.result.status, CLO_TURN_COMPLETED);
     check_output(&stage, "a", "error: there is no function of that name; call execute_code");
-    check_output(&stage, "b", "error: the arguments are not JSON");
-    check_output(&stage, "c", "error: \"code\" is missing from the arguments");
+    check_output(&stage, "b", "note: the arguments are plain code instead of JSON");
+    check_output(&stage, "c", "the arguments hold no text that could be the code");
     /* what no server could parse goes back to it as an object */
     assert_non_null(strstr(stage.server.bodies[1], "{\\\"unreadable\\\":\\\"print(1)\\\"}"));
     finish(&stage);

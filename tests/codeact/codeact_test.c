@@ -129,14 +129,23 @@ static const struct {
     const char *arguments, *code, *why;
 } calls[] = {
     {"{\"code\":\"print(1)\\n\"}", "print(1)\n", NULL},
-    {"{\"code\":\"\",\"more\":1}", "", NULL},
+    {"{\"code\":\"x\",\"more\":1}", "x", NULL},
+    {"{\"code\":\" \\n\\t\"}", NULL,
+     "the code is empty, nothing ran; call execute_code with {\"code\": \"...\"}"},
     {"{\"code\":5}", NULL, "\"code\" is not a string; call execute_code with {\"code\": \"...\"}"},
-    {"{\"source\":\"x\"}", NULL,
+    {"{\"code\":null}", NULL, "\"code\" is not a string"},
+    {"{}", NULL,
      "\"code\" is missing from the arguments; call execute_code with {\"code\": \"...\"}"},
-    {"[]", NULL, "the arguments are not a JSON object; call execute_code with {\"code\": \"...\"}"},
-    {"print(1)", NULL, "the arguments are not JSON (line 1, column "},
-    {"{\"code\":\"a\nb\"}", NULL, "the arguments are not JSON (line "},
-    {"", NULL, "the arguments are not JSON (line "},
+    {"7", NULL, "the arguments are not a JSON object; call execute_code with {\"code\": \"...\"}"},
+    {"null", NULL, "the arguments are not a JSON object"},
+    {"", NULL, "the call has no arguments; call execute_code with {\"code\": \"...\"}"},
+    {" \n", NULL, "the call has no arguments"},
+    /* what may hold code is for the sandbox, as it came */
+    {"{\"source\":\"x\"}", "{\"source\":\"x\"}", NULL},
+    {"[\"x\"]", "[\"x\"]", NULL},
+    {"{\"code\":[\"x\"]}", "{\"code\":[\"x\"]}", NULL},
+    {"print(1)", "print(1)", NULL},
+    {"{\"code\":\"a\nb\"}", "{\"code\":\"a\nb\"}", NULL},
 };
 
 static void arguments_are_read_or_explained(void **state)
@@ -147,18 +156,21 @@ static void arguments_are_read_or_explained(void **state)
         char *code;
         size_t length;
         json_t *text = json_string(calls[i].arguments);
-        int status = clo_codeact_arguments(text, &code, &length, &error);
+        bool plain;
+        int status = clo_codeact_arguments(text, &code, &length, &plain, &error);
         assert_int_equal(status, calls[i].code ? 0 : CLO_EINVALID);
-        if (calls[i].code)
+        if (calls[i].code) {
             assert_string_equal(code, calls[i].code);
-        else if (strncmp(error.message, calls[i].why, strlen(calls[i].why)) != 0)
+            assert_int_equal(plain, strcmp(code, calls[i].arguments) != 0);
+        } else if (strncmp(error.message, calls[i].why, strlen(calls[i].why)) != 0)
             fail_msg("%s", error.message);
         json_decref(text);
         free(code);
     }
     char *code;
     size_t length;
-    assert_int_equal(clo_codeact_arguments(NULL, &code, &length, NULL), CLO_EINVALID);
+    bool plain;
+    assert_int_equal(clo_codeact_arguments(NULL, &code, &length, &plain, NULL), CLO_EINVALID);
 }
 
 #define TEXT(t) (char *)(t), sizeof(t) - 1
@@ -196,7 +208,11 @@ static void runs_are_reported(void **state)
         assert_string_equal(text, runs[i].text);
         free(text);
     }
-    char *text = clo_codeact_refusal("no\xff");
+    struct clo_run_result repaired = {TEXT("hi\n"), .note = "a fence was taken off"};
+    char *text = clo_codeact_outcome(&repaired, 10000);
+    assert_string_equal(text, "stdout (3 bytes):\nhi\nnote: a fence was taken off\n");
+    free(text);
+    text = clo_codeact_refusal("no\xff");
     assert_string_equal(text, "error: no\xef\xbf\xbd\n");
     free(text);
 }
@@ -234,6 +250,7 @@ static void long_output_is_cut_in_the_middle(void **state)
                 sscanf(note, "\n[... %zu of %zu bytes of stdout are left out here", &left, &all),
                 2);
             assert_int_equal(all, result.out_length);
+            assert_non_null(strstr(note, "run the code again and print that part alone ...]\n"));
             size_t note_length = (size_t)(strstr(note, "...]\n") + 5 - note);
             assert_int_equal(length - note_length + left, all); /* nothing is lost unsaid */
             assert_true(length - note_length <= most - (sizeof TRACE - 1));

@@ -75,6 +75,8 @@ class Suites:
         return [f"{name} {number + 1}/{of}" for number in range(of)]
 
     RUN = {"commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True}
+    REPAIR = {**RUN, "places": ["docs/models.md", "guests/python/prelude/cloche/repair.py", "tests/cli/run_test.py"]}
+    REPAIR_NAMES = ["Repairs", "Untouched", "Missing", "Notebook", "Documented"]
     SCRIPTS = {"commands": ["run"], "image": True, "places": ["tests/scripts/"]}
     SERVE = {"commands": ["serve", "run", "doctor"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
              "places": ["examples/"]}
@@ -89,6 +91,7 @@ class Suites:
     def cli(self):
         tools = ["examples/example_tools.so"]
         yield from self._cases("cli", "run_test", [*self._shares("Run", 3), "Usage"], self.RUN)
+        yield from self._cases("cli", "repair_test", self.REPAIR_NAMES, self.REPAIR)
         yield from self._cases("cli", "image_test", ["Image", "Doctor", "NoHypervisor"],
                                self.IMAGE)
         yield from self._cases("cli", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR)
@@ -160,6 +163,7 @@ class Suites:
         yield from self._cases("process", "hostile_test", self._shares("Together", 2), self.HOSTILE, slots=PROCESSOR,
                                env={**PROCESS, **MANY})
         yield from self._cases("process", "run_test", self._shares("Run", 3), self.RUN, env=PROCESS)
+        yield from self._cases("process", "repair_test", self.REPAIR_NAMES, self.REPAIR, env=PROCESS)
         yield from self._cases("process", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR, env=PROCESS)
         yield from self._cases("process", "serve_test", self._shares("Serve", 4), self.SERVE, env=PROCESS)
         yield from self._cases("process", "image_test", ["Image", "Doctor"], self.IMAGE, env=PROCESS)

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "sandbox/run/run.h"
 #include "sandbox/value/cbor.h"
 #include "sandbox/value/value.h"
 
@@ -43,6 +44,21 @@ static int read_error(struct clo_run_error *out, struct clo_value *map, struct c
     return 0;
 }
 
+/* One line, whatever the guest has sent. NULL: there is none. */
+static char *take_note(struct clo_value *map)
+{
+    size_t length;
+    char *note = take_text(member(map, "note"), &length);
+    if (!note)
+        return NULL;
+    if (strlen(note) > CLO_NOTE_MAX)
+        note[clo_utf8_cut(note, CLO_NOTE_MAX)] = '\0';
+    for (char *at = note; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = ' ';
+    return note;
+}
+
 static void free_error(struct clo_run_error *error)
 {
     free(error->type);
@@ -70,6 +86,7 @@ int clo_outcome_decode(struct clo_run_result *result, const uint8_t *data, size_
     if (!status) {
         result->exit_code = code < INT_MIN || code > INT_MAX ? 1 : (int)code;
         result->result = take_text(member(&outcome, "result"), &result->result_length);
+        result->note = take_note(&outcome);
         result->error = read;
     } else {
         free_error(&read);
@@ -102,6 +119,7 @@ void clo_run_result_free(struct clo_run_result *result)
     free(result->out);
     free(result->err);
     free(result->result);
+    free(result->note);
     free_error(&result->error);
     free(result);
 }

@@ -64,6 +64,8 @@ struct clo_run_host {
     bool own_thread;
 };
 
+#define CLO_NOTE_MAX 1024 /* bytes of what is told of repairs */
+
 struct clo_order { /* one run, with its limits resolved */
     const char *code;
     size_t code_length;
@@ -75,6 +77,7 @@ struct clo_order { /* one run, with its limits resolved */
     size_t argument_count;
     bool has_input;    /* reading it is a host call */
     bool wants_result; /* somebody reads the last expression's value */
+    enum clo_repair repair;
 };
 
 #endif

@@ -110,8 +110,8 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
 {
     struct clo_buffer *request = &runner->message;
     clo_buffer_reset(request);
-    clo_cbor_put_map(request,
-                     3 + order->has_input + order->wants_result + (order->argument_count > 0));
+    clo_cbor_put_map(request, 3 + order->has_input + order->wants_result +
+                                  (order->argument_count > 0) + (order->repair != CLO_REPAIR_NONE));
     clo_cbor_put_string(request, "code");
     clo_cbor_put_text(request, order->code, order->code_length);
     clo_cbor_put_string(request, "name");
@@ -128,6 +128,10 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     }
     if (order->argument_count)
         encode_arguments(request, order);
+    if (order->repair != CLO_REPAIR_NONE) {
+        clo_cbor_put_string(request, "repair");
+        clo_cbor_put_integer(request, order->repair);
+    }
     if (request->no_memory)
         return clo_fail_memory(error);
     if (request->failed)

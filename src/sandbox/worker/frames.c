@@ -23,7 +23,8 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
                                 .has_input = order->has_input,
                                 .wants_result = order->wants_result,
                                 .argument_count = (uint32_t)order->argument_count,
-                                .name_length = (uint32_t)name};
+                                .name_length = (uint32_t)name,
+                                .repair = order->repair};
     for (size_t i = 0; i < order->argument_count; i++)
         body.argument_bytes += (uint32_t)strlen(order->arguments[i]) + 1;
     clo_frame_socket_begin(frames, CLO_FRAME_RUN,
@@ -97,21 +98,24 @@ void clo_frame_put_result(struct clo_frame_socket *frames, const struct clo_run_
         .exit_code = result->exit_code,
         .line = error->line,
         .limit = error->limit,
-        .has = (error->traceback ? CLO_HAS_TRACEBACK : 0) | (result->result ? CLO_HAS_RESULT : 0),
+        .has = (error->traceback ? CLO_HAS_TRACEBACK : 0) | (result->result ? CLO_HAS_RESULT : 0) |
+               (result->note ? CLO_HAS_NOTE : 0),
         .last = last,
         .type_length = length_of(error->type),
         .message_length = length_of(error->message),
         .traceback_length = length_of(error->traceback),
         .result_length = (uint32_t)result->result_length,
+        .note_length = length_of(result->note),
     };
     clo_frame_socket_begin(frames, CLO_FRAME_RESULT,
                            sizeof body + body.type_length + body.message_length +
-                               body.traceback_length + body.result_length);
+                               body.traceback_length + body.result_length + body.note_length);
     clo_frame_socket_put(frames, &body, sizeof body);
     clo_frame_socket_put(frames, error->type, body.type_length);
     clo_frame_socket_put(frames, error->message, body.message_length);
     clo_frame_socket_put(frames, error->traceback, body.traceback_length);
     clo_frame_socket_put(frames, result->result, body.result_length);
+    clo_frame_socket_put(frames, result->note, body.note_length);
 }
 
 void clo_frame_put_status(struct clo_frame_socket *frames, enum clo_frame_type type, int status,
@@ -183,6 +187,8 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
         find_arguments(after, body.argument_bytes, body.argument_count, arguments))
         return clo_fail(error, CLO_EGUEST, "%u arguments of a run in %u bytes", body.argument_count,
                         body.argument_bytes);
+    if (body.repair > CLO_REPAIR_ARGUMENTS)
+        return clo_fail(error, CLO_EGUEST, "repair %u of a run", body.repair);
     *order = (struct clo_order){.code = after + body.argument_bytes,
                                 .code_length = length - body.argument_bytes,
                                 .name = name,
@@ -192,7 +198,8 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
                                 .arguments = arguments,
                                 .argument_count = body.argument_count,
                                 .has_input = body.has_input != 0,
-                                .wants_result = body.wants_result != 0};
+                                .wants_result = body.wants_result != 0,
+                                .repair = (enum clo_repair)body.repair};
     *sequence = body.sequence;
     return 0;
 }
@@ -274,6 +281,15 @@ static int take_text(const uint8_t **rest, size_t length, char **text)
     return 0;
 }
 
+/* Likewise, and nothing in it that a line has not. */
+static int take_line(const uint8_t **rest, size_t length, char **line)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((*rest)[i] < ' ' || (*rest)[i] == 0x7f)
+            return CLO_EGUEST;
+    return take_text(rest, length, line);
+}
+
 static int read_texts(const struct clo_result_body *body, const uint8_t *rest,
                       struct clo_run_result *result)
 {
@@ -290,13 +306,15 @@ static int read_texts(const struct clo_result_body *body, const uint8_t *rest,
         status = take_text(&rest, body->result_length, &result->result);
         result->result_length = status ? 0 : body->result_length;
     }
+    if (!status && (body->has & CLO_HAS_NOTE))
+        status = take_line(&rest, body->note_length, &result->note);
     return status;
 }
 
 static bool consistent(const struct clo_result_body *body, size_t length)
 {
     uint64_t total = (uint64_t)body->type_length + body->message_length + body->traceback_length +
-                     body->result_length;
+                     body->result_length + body->note_length;
     bool plain = body->kind == CLO_RUN_OK
                      ? !body->type_length && !body->message_length && !body->traceback_length
                      : body->kind > CLO_RUN_OK && body->kind < CLO_RUN_WORKER;
@@ -305,7 +323,8 @@ static bool consistent(const struct clo_result_body *body, size_t length)
                      : body->limit == CLO_LIMIT_NONE;
     return total == length && plain && limit &&
            ((body->has & CLO_HAS_TRACEBACK) || !body->traceback_length) &&
-           ((body->has & CLO_HAS_RESULT) || !body->result_length);
+           ((body->has & CLO_HAS_RESULT) || !body->result_length) &&
+           ((body->has & CLO_HAS_NOTE) || !body->note_length) && body->note_length <= CLO_NOTE_MAX;
 }
 
 int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,

@@ -16,7 +16,7 @@ struct clo_run_body { /* then the name, then each argument and its NUL, then the
     uint8_t keep_state, write_through, has_input, wants_result;
     uint32_t argument_count, argument_bytes;
     uint32_t name_length;
-    uint32_t reserved;
+    uint32_t repair; /* enum clo_repair */
 };
 
 struct clo_output_body { /* then the bytes */
@@ -36,16 +36,18 @@ struct clo_call_reply_body { /* then the data */
     uint64_t cpu_ns;    /* that the host used for the run so far */
 };
 
-struct clo_result_body { /* then type, message, traceback, result */
+struct clo_result_body { /* then type, message, traceback, result, note */
     struct clo_usage usage;
     int32_t kind, exit_code, line;
     uint32_t limit; /* enum clo_limit */
     uint32_t has;   /* CLO_HAS_* */
     uint32_t last;  /* the worker ends after this */
-    uint32_t type_length, message_length, traceback_length, result_length;
+    uint32_t type_length, message_length, traceback_length, result_length, note_length;
+    uint32_t reserved;
 };
 #define CLO_HAS_TRACEBACK 1u
 #define CLO_HAS_RESULT 2u
+#define CLO_HAS_NOTE 4u
 
 struct clo_failed_body { /* HELLO and FAILED: status 0 or why not, then message, then hint */
     int32_t status;

@@ -224,6 +224,44 @@ static void outcomes_that_break_the_contract_are_refused(void **state)
     clo_run_result_free(result);
 }
 
+/* What is told of repairs is one line with a ceiling, whatever the guest makes of it. */
+static void a_note_is_a_line(void **state)
+{
+    (void)state;
+    struct clo_run_result *result = calloc(1, sizeof *result);
+    assert_int_equal(
+        decode("{\"exit_code\":0,\"error\":null,\"note\":\"a\\nb\\u001bc\\u007f\"}", result, NULL),
+        0);
+    assert_string_equal(result->note, "a b c ");
+    clo_run_result_free(result);
+    struct clo_buffer bytes = CLO_BUFFER(1u << 16);
+    clo_cbor_put_map(&bytes, 2);
+    clo_cbor_put_string(&bytes, "exit_code");
+    clo_cbor_put_integer(&bytes, 0);
+    clo_cbor_put_string(&bytes, "note");
+    char *text = malloc(3002);
+    for (size_t i = 0; i < 1000; i++)
+        memcpy(text + 1 + 3 * i, "\xe2\x82\xac", 4);
+    text[0] = 'x';
+    clo_cbor_put_text(&bytes, text, 3001);
+    result = calloc(1, sizeof *result);
+    assert_int_equal(clo_outcome_decode(result, (const uint8_t *)bytes.data, bytes.length, NULL),
+                     0);
+    assert_int_equal(strlen(result->note), 1024); /* 1 and 341 characters of three bytes */
+    clo_run_result_free(result);
+    free(text);
+    clo_buffer_free(&bytes);
+    static const char *const none[] = {"5", "null", "[\"a\"]", "{\"a\":1}"};
+    for (size_t i = 0; i < 4; i++) {
+        char json[80];
+        snprintf(json, sizeof json, "{\"exit_code\":0,\"error\":null,\"note\":%s}", none[i]);
+        result = calloc(1, sizeof *result);
+        assert_int_equal(decode(json, result, NULL), 0);
+        assert_null(result->note);
+        clo_run_result_free(result);
+    }
+}
+
 static void lone_surrogates_do_not_leave_the_sandbox(void **state)
 {
     (void)state;
@@ -301,6 +339,7 @@ int main(void)
         cmocka_unit_test(records_that_break_the_contract_are_refused),
         cmocka_unit_test(outcomes_are_read),
         cmocka_unit_test(outcomes_that_break_the_contract_are_refused),
+        cmocka_unit_test(a_note_is_a_line),
         cmocka_unit_test(lone_surrogates_do_not_leave_the_sandbox),
         cmocka_unit_test(faults_have_the_cause_of_the_wasm_program),
     };

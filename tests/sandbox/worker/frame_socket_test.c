@@ -71,7 +71,8 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
                               .arguments = (const char *const[]){"a", "", "\xff b"},
                               .argument_count = 3,
                               .has_input = true,
-                              .wants_result = true};
+                              .wants_result = true,
+                              .repair = CLO_REPAIR_ARGUMENTS};
     struct clo_order got;
     uint32_t sequence;
     clo_frame_put_run(&pair->host, &order, 77);
@@ -84,6 +85,7 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     assert_memory_equal(got.code, "print(1)", 8);
     assert_int_equal(got.limits.memory, 7);
     assert_true(got.keep_state && !got.write_through && got.has_input && got.wants_result);
+    assert_int_equal(got.repair, CLO_REPAIR_ARGUMENTS);
     assert_int_equal(got.argument_count, 3);
     assert_string_equal(got.arguments[0], "a");
     assert_string_equal(got.arguments[1], "");
@@ -98,6 +100,7 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     result->error.traceback = strdup("Traceback");
     result->result = strdup("42");
     result->result_length = 2;
+    result->note = strdup("a fence was taken off");
     result->exit_code = 124;
     result->usage.cpu_us = 9;
     clo_frame_put_result(&pair->worker, result, true);
@@ -113,6 +116,7 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     assert_int_equal(back->error.limit_value, 200);
     assert_int_equal(back->error.line, 3);
     assert_string_equal(back->result, "42");
+    assert_string_equal(back->note, "a fence was taken off");
     assert_int_equal(back->exit_code, 124);
     assert_int_equal(back->usage.cpu_us, 9);
     clo_run_result_free(result);

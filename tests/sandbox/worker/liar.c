@@ -207,6 +207,16 @@ static void lie_in_frames(const char *lie)
         body.has = CLO_HAS_RESULT;
         body.result_length = 2;
         put_body(body, "\xff\xfe", 2);
+    } else if (strcmp(lie, "a note of two lines") == 0) {
+        body.has = CLO_HAS_NOTE;
+        body.note_length = 3;
+        put_body(body, "a\nb", 3);
+    } else if (strcmp(lie, "a long note") == 0) {
+        body.has = CLO_HAS_NOTE;
+        char note[CLO_NOTE_MAX + 1];
+        memset(note, 'x', sizeof note);
+        body.note_length = sizeof note;
+        put_body(body, note, sizeof note);
     } else if (strcmp(lie, "an unknown kind") == 0) {
         body.kind = 77;
         put_body(body, "", 0);

@@ -190,6 +190,8 @@ static const struct lie {
     {"a short result", "4 bytes", NULL, 0},
     {"lengths that lie", "not well-formed", NULL, 0},
     {"a result that is no text", "not well-formed", NULL, 0},
+    {"a note of two lines", "not well-formed", NULL, 0},
+    {"a long note", "not well-formed", NULL, 0},
     {"an unknown kind", "not well-formed", NULL, 0},
     {"an unknown limit", "not well-formed", NULL, 0},
     {"a second hello", "second hello", NULL, 0},

@@ -33,7 +33,15 @@ class _Helper(_sitebuiltins._Helper):
         return super().__call__(*args, **options)
 
 
+def display(*values):
+    """What a notebook's cell shows of values: their repr, each on a line of its own."""
+    for value in values:
+        sys.stdout.write(f"{value!r}\n")
+
+
 def install():
+    display.__module__ = "builtins"
+    builtins.display = display
     builtins.exit = _Quitter("exit")
     builtins.quit = _Quitter("quit")
     builtins.help = _Helper()

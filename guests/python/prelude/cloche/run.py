@@ -1,6 +1,7 @@
 """How a run ends: what is told of an exception, and what the end of a process would do."""
 
 import atexit
+import itertools
 import logging
 import sys
 import traceback
@@ -12,7 +13,42 @@ from cloche import threads
 _TRACEBACK_MAX = 65536  # characters; the middle of a longer one is left out
 _MESSAGE_MAX = 16384
 _REASON_MAX = 1024
+_NOTES_MAX = 1000  # characters of what is told of repairs
+_LARGE = 8192  # characters of a traceback, beyond which long messages and lines lose their middle
+_LONG = 2000  # characters of one message or line that are left then
+_ITEMS_MAX = 65536  # items of a list, a dict ... whose repr is made
 _OWN_FRAMES = sys._getframe().f_code.co_filename.partition("cloche")[0] + "cloche"
+
+
+notes = []  # what the program's reader is told of it, each a sentence without its full stop
+
+
+def repair(source):
+    """The program as it was meant, where it does not compile as it came; None: it is not plain."""
+    from cloche.repair import repair
+
+    found = repair(source)
+    if found is None:
+        return None
+    notes.extend(found[1])
+    return found[0]
+
+
+def unwrap(source):
+    """The code in arguments that are no JSON object with "code"."""
+    from cloche.repair import unwrap
+
+    code, note = unwrap(source)
+    notes.append(note)
+    return code
+
+
+def take_notes():
+    """All of them in one line; the next program of a session begins without."""
+    text = "; ".join(dict.fromkeys(note for note in notes if type(note) is str))
+    notes.clear()
+    text = " ".join(text.split())
+    return text if len(text) <= _NOTES_MAX else text[:_NOTES_MAX - 4] + " ..."
 
 
 def run_coroutine(coroutine):
@@ -32,6 +68,20 @@ def finish():
             handler.flush()
 
 
+def repr_of_large(value):
+    """The first part of the repr of a text, bytes or container that is too large to be shown."""
+    size = len(value)
+    if isinstance(value, (list, tuple, str, bytes)):
+        part = value[:_ITEMS_MAX]
+    elif isinstance(value, dict):
+        part = dict(itertools.islice(value.items(), _ITEMS_MAX))
+    else:
+        part = type(value)(itertools.islice(value, _ITEMS_MAX))
+    unit = {str: "characters", bytes: "bytes"}.get(type(value), "items")
+    text = repr(part)[:_ITEMS_MAX]
+    return f"{text} ... [cut: the value is a {type(value).__name__} of {size} {unit}]"
+
+
 def describe(value, exception):
     """What is told of a value whose repr() has raised."""
     try:
@@ -42,10 +92,24 @@ def describe(value, exception):
         return "<an object: its repr() raised an exception>"
 
 
+def _hint(exception):
+    """What the reader of an error is told beside it."""
+    kind = type(exception)
+    if kind is ModuleNotFoundError and exception.msg == f"No module named {exception.name!r}":
+        name = str(exception.name).partition(".")[0]
+        if name not in sys.stdlib_module_names and name not in sys.modules:
+            exception.add_note("Only Python's standard library is here, and nothing can be "
+                               "installed.")
+
+
 def report(exception, name):
     """Print what an uncaught exception deserves; the exit code and the error for the host."""
     if issubclass(type(exception), SystemExit):  # isinstance believes a forged __class__
         return _exit_code(exception), None
+    try:
+        _hint(exception)
+    except Exception:
+        pass  # the program may have changed anything
     if sys.excepthook is not sys.__excepthook__:
         try:
             sys.excepthook(type(exception), exception, exception.__traceback__)
@@ -113,10 +177,34 @@ def _format(exception, name):
         _begin_at(whole, name)
         _hide_own_frames(whole, set())
         text = "".join(whole.format())
+        if len(text) > _LARGE:
+            text = _without_middles(whole)
     except Exception as error:  # the program may have changed anything
         text = (f"{_type_name(type(exception))}: {_safe_str(exception)}\n"
                 f"(the traceback cannot be shown: {type(error).__name__})\n")
     return _cut(text, _TRACEBACK_MAX)
+
+
+def _without_middles(whole):
+    """The traceback once more: neither one message nor one line of source shall push the rest out
+    of what its reader is shown."""
+    _cut_messages(whole, set())
+    lines = "".join(whole.format()).split("\n")
+    return "\n".join(line if len(line) <= _LONG else
+                     f"{line[:_LONG // 2]} [... {len(line) - _LONG} characters left out ...] "
+                     f"{line[-_LONG // 2:]}" for line in lines)
+
+
+def _cut_messages(whole, seen):
+    if whole is None or id(whole) in seen:
+        return
+    seen.add(id(whole))
+    if isinstance(whole._str, str):
+        whole._str = _cut(whole._str, 2 * _LONG)
+    _cut_messages(whole.__cause__, seen)
+    _cut_messages(whole.__context__, seen)
+    for inner in whole.exceptions or ():
+        _cut_messages(inner, seen)
 
 
 def _begin_at(whole, name):

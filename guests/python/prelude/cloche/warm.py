@@ -13,7 +13,7 @@ import tempfile
 
 import _cloche
 
-from cloche import builtins, console, loop, patches, unsupported, threads
+from cloche import absent, builtins, console, loop, patches, unsupported, threads
 
 MODULES = """
 abc argparse array ast asyncio atexit base64 binascii bisect builtins bz2 calendar cmath codecs
@@ -121,6 +121,7 @@ def warm():
     loop.install()
     patches.install()
     builtins.install()
+    absent.install()
     sys.path.insert(0, "")  # a module that the program has written to its folder
     _rehearse()
     linecache.clearcache()
