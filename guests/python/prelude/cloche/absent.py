@@ -60,6 +60,9 @@ _INSTEAD = {
     "termios": _NO_SCREEN, "pty": _NO_SCREEN, "tty": _NO_SCREEN, "syslog": "use logging",
     "readline": _NO_SCREEN, "curses": _NO_SCREEN, "tkinter": _NO_SCREEN, "turtle": _NO_SCREEN,
     "pygame": _NO_SCREEN, "webbrowser": _NO_NETWORK, "ssl": _NO_NETWORK,
+    # what modules of the library look for that are there without their part in C
+    "_ssl": _NO_NETWORK, "_ctypes": "there is no foreign code to call", "_curses": _NO_SCREEN,
+    "_tkinter": _NO_SCREEN,
     **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib3", "websockets", "websocket",
                      "paramiko", "boto3", "openai", "anthropic", "yfinance", "selenium",
                      "playwright", "flask", "fastapi", "django", "redis", "pymongo"), _NO_NETWORK),

@@ -284,6 +284,7 @@ def _expand(text, width):
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\", "/": "/"}
 _BREAK = re.compile(r"(?:\\r)?\\n")
+_BARE_QUOTE = re.compile(r'(?:^|[^\\])"')
 _ESCAPED_QUOTE = re.compile(r"\\[\"']")
 _LINE_TOKEN = re.compile(  # in a text of one line, where a comment ends at an escaped line break
     r"""(?P<comment>\#.*?(?=\\n|\Z))
@@ -312,7 +313,7 @@ def _escapes(text):
     by_break = _LINE_TOKEN.sub(
         lambda match: "\n" if match.lastgroup == "break" else match[0], whole)
     both = [_unescape(whole), by_break]
-    if '\\"' not in whole and "\\\\" not in whole:
+    if _BARE_QUOTE.search(whole) or ('\\"' not in whole and "\\\\" not in whole):
         both.reverse()  # no sign that more than the line breaks was escaped
     for candidate in both:
         yield candidate, note
