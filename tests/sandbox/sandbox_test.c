@@ -569,6 +569,57 @@ static void arguments_reach_the_code(void **state)
     CHECK(contains(result->result, "(['main.py'], 'main.py')"));
 }
 
+/* What models pass to a call instead of {"code": "..."}, and what is run of it. */
+static const struct {
+    const char *arguments, *out, *note;
+} wrapped[] = {
+    {"print(6*7)", "42\n", "plain code instead of JSON"},
+    {"```python\nprint(6*7)\n```", "42\n", "Markdown fence"},
+    {"\"{\\\"code\\\": \\\"print(6*7)\\\"}\"", "42\n", "no object with \"code\""},
+    {"\"print(6*7)\"", "42\n", "no object with \"code\""},
+    {"{\"code\": \"x = 6\nprint(x*7)\"}", "42\n", "line breaks in a string"},
+    {"{'code': 'x = 6\\nprint(x*7)'}", "42\n", "a dict of Python"},
+    {"{\"code\": \"\"\"\nprint(6*7)\n\"\"\"}", "42\n", "a dict of Python"},
+    {"{\"code\": \"print(\"a\", 6*7)\"}", "a 42\n", "between the quotes"},
+    {"[\"x = 6\", \"print(x*7)\"]", "42\n", "no object with \"code\""},
+    {"{\"code\": [\"x = 6\\n\", \"print(x*7)\"]}", "42\n", "no object with \"code\""},
+    {"{\"python\": \"print(6*7)\"}", "42\n", "no object with \"code\""},
+    {"{\"name\": \"execute_code\", \"arguments\": {\"code\": \"print(6*7)\"}}", "42\n",
+     "no object with \"code\""},
+};
+
+/* These hold none, or a part of it. */
+static const char *const unwrapped[] = {"{\"code\": \"print(6*7)", "[]", "{\"code\": [1, 2]}",
+                                        "{\"code\": {\"a\": 1}}", "{'code': None}"};
+
+static void code_is_found_in_arguments(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof wrapped / sizeof *wrapped; i++) {
+        const char *code = wrapped[i].arguments;
+        struct clo_run order = {.code = code, .repair = CLO_REPAIR_ARGUMENTS};
+        struct clo_run_result *result = run_as(fixture, order);
+        CHECK(strcmp(result->out, wrapped[i].out) == 0);
+        CHECK(contains(result->note, wrapped[i].note));
+        CHECK(!strchr(result->note, '\n'));
+    }
+    for (size_t i = 0; i < sizeof unwrapped / sizeof *unwrapped; i++) {
+        const char *code = unwrapped[i];
+        struct clo_run order = {.code = code, .repair = CLO_REPAIR_ARGUMENTS};
+        struct clo_run_result *result = run_as(fixture, order);
+        CHECK(result->error.kind == CLO_RUN_EXCEPTION);
+        CHECK(contains(result->error.message, "call execute_code with {\"code\": \"...\"}"));
+        CHECK(!result->out_length && !contains(result->err, "Traceback"));
+    }
+    const char *code = "```\nprint(6*7)\n```";
+    struct clo_run_result *result =
+        run_as(fixture, (struct clo_run){.code = code, .repair = CLO_REPAIR_CODE});
+    CHECK(result->note);
+    code = "print(6*7)"; /* the next run of the session knows nothing of it */
+    result = run_as(fixture, (struct clo_run){.code = code, .keep_state = true});
+    CHECK(!result->note);
+}
+
 static void input_reaches_the_code(void **state)
 {
     struct fixture *fixture = *state;
@@ -733,6 +784,7 @@ int main(int count, char **arguments)
         BOTH(faults_are_named_and_survived),
         BOTH(output_is_heard_as_it_comes),
         BOTH(arguments_reach_the_code),
+        BOTH(code_is_found_in_arguments),
         BOTH(input_reaches_the_code),
         BOTH(each_piece_of_input_is_a_host_call),
         BOTH(waiting_for_input_ends_with_the_run),

@@ -1,6 +1,6 @@
 """The last steps of an image: import what programs import, and rehearse a run.
 
-What is imported here costs a run nothing. What is rehearsed here leaves its caches filled and its
+What is imported here costs a run nothing (so is repair, which the run of a broken program uses). What is rehearsed here leaves its caches filled and its
 bytecode specialised, so that a run writes to fewer pages of the image.
 """
 
@@ -13,7 +13,7 @@ import tempfile
 
 import _cloche
 
-from cloche import absent, builtins, console, loop, patches, unsupported, threads
+from cloche import absent, builtins, console, loop, patches, repair, unsupported, threads
 
 MODULES = """
 abc argparse array ast asyncio atexit base64 binascii bisect builtins bz2 calendar cmath codecs
