@@ -262,6 +262,37 @@ static void long_output_is_cut_in_the_middle(void **state)
     }
 }
 
+/* However much the code has written, and whatever else is shown: where it failed and of what. */
+static void the_end_of_a_traceback_is_shown(void **state)
+{
+    (void)state;
+    char *noise = repeat("warning\n", 20000), *out = repeat("x", 200000), *err;
+    assert_true(asprintf(&err, "%s%s", noise, TRACE) > 0);
+    struct clo_run_result result = {.out = out,
+                                    .out_length = strlen(out),
+                                    .err = err,
+                                    .err_length = strlen(err),
+                                    .result = out,
+                                    .result_length = strlen(out),
+                                    .exit_code = 1,
+                                    .error = {.kind = CLO_RUN_EXCEPTION,
+                                              .type = "ValueError",
+                                              .message = "x",
+                                              .traceback = TRACE,
+                                              .line = 1}};
+    char *text = clo_codeact_outcome(&result, 1000);
+    const char *shown;
+    size_t length;
+    assert_true(clo_run_report_read(text, strlen(text), "stderr", &shown, &length));
+    assert_non_null(memmem(shown, length, TRACE, sizeof TRACE - 1));
+    assert_true(clo_run_report_read(text, strlen(text), "result", &shown, &length));
+    assert_non_null(memmem(shown, length, "end it with a part of the value", 31));
+    free(text);
+    free(noise);
+    free(out);
+    free(err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +302,7 @@ int main(void)
         cmocka_unit_test(arguments_are_read_or_explained),
         cmocka_unit_test(runs_are_reported),
         cmocka_unit_test(long_output_is_cut_in_the_middle),
+        cmocka_unit_test(the_end_of_a_traceback_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
