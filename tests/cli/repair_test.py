@@ -46,9 +46,12 @@ class Repairs(unittest.TestCase):
                      "```print(6 * 7)```", "`print(6 * 7)`"):
             self.check(code, "42\n", taken_off)
         self.check("So:\n```python\nprint(1)\n```\nThat prints 1.", "1\n", taken_off + ", and the text around it left out")
-        self.check("print(1)\n```", "1\n", "fence at its end")
+        self.check("print(1)\n```", "1\n", "the lines of Markdown fences")
+        self.check("print(1)```", "1\n", "fence at its end")
         self.check("a:\n```python\nx = 1\n```\nb:\n```bash\nls\n```\n```\nprint(x)\n```", "1\n", "2 fenced blocks were joined")
         self.check("```python\ns = '''\n```\nls\n```\n'''\nprint(len(s))\n```", "12\n", taken_off)
+        self.check("x = 5\n```python\nprint(x)\n```", "5\n", "the lines of Markdown fences were taken off")
+        self.check("```python\nx = 5\n```\nprint(x)", "5\n", "the lines of Markdown fences were taken off")
         got = self.check("```python\nx = 6\nx * 7\n```", "", taken_off, result="42")
         self.assertEqual(got["exit_code"], 0)
 
@@ -102,6 +105,8 @@ class Repairs(unittest.TestCase):
         self.check("print(‘it’, “it's \"x\"”, „ab“, «cd»)", "it it's \"x\" ab cd\n", read)
         self.check("d = {‘a’: 1}\nprint(f“{d[‘a’]} it’s”)  # “so”", "1 it’s\n", read)
         self.check("x = “””a\nb”””\nprint(x, '“kept”')", "a\nb “kept”\n", read)
+
+        self.refuse("print(len([\"a”, “b”, “c\"]), “x”)")  # three strings, or one
 
     def test_signs(self):
         self.check("x = 5 × 3 − 1\nprint(x ≥ 2, '×')", "True ×\n", "typographic signs")

@@ -112,14 +112,16 @@ _LANGUAGES = {"", "python", "py", "python3", "py3", "ipython", "ipython3", "pyco
 
 
 def _blocks(lines):
-    """The fenced blocks as lists of lines; the last may lack its end."""
-    blocks, open_with, current = [], None, None
+    """(the fenced blocks as lists of lines, the lines outside of all); the last may lack its end."""
+    blocks, outside, open_with, current = [], [], None, None
     for line in lines:
         match = _FENCE.fullmatch(line)
         if open_with is None:
             if match:
                 open_with, language = match[1], match[2].lower()
                 current = [] if language in _LANGUAGES else None
+            else:
+                outside.append(line)
         elif match and not match[2] and match[1].startswith(open_with):
             if current is not None:
                 blocks.append(current)
@@ -128,7 +130,14 @@ def _blocks(lines):
             current.append(line)
     if current:
         blocks.append(current)
-    return blocks
+    return blocks, outside
+
+
+def _is_program(text):
+    """Does a text do something, if it is run: not only prose that happens to be an expression?"""
+    tree = _parse(text)
+    return tree is not None and any(not isinstance(one, ast.Expr) or isinstance(one.value, ast.Call)
+                                    for one in tree.body)
 
 
 @_offers
@@ -143,7 +152,11 @@ def _fence(text):
         if match:
             yield (text.rstrip().rstrip("`"), "the Markdown fence at its end was taken off")
         return
-    blocks = _blocks(lines)
+    blocks, outside = _blocks(lines)
+    if _is_program("\n".join(outside)):  # nothing of it is left out then
+        yield ("\n".join(line for line in lines if not _FENCE.fullmatch(line)),
+               "the lines of Markdown fences were taken off")
+        return
     first, last = fences[0], fences[-1]
     around = lines[:first] + (lines[last + 1:] if last > first else [])
     note = "the Markdown fence around the code was taken off"
@@ -343,6 +356,7 @@ _CURLY = [re.compile(
        | (?P<string>"{{3}}(?:\\.|[^\\])*?(?:"{{3}}|\Z) | '{{3}}(?:\\.|[^\\])*?(?:'{{3}}|\Z)
                   | "(?:\\.|[^"\\\n])*"? | '(?:\\.|[^'\\\n])*'?)""", re.S | re.X)
     for straight in ("", '"')]  # one may be closed by the other
+_MIXED = re.compile("[\u201d\u201c\u2019]\\s*[,:)\\]}].*[\u201c\u201d\u2018]", re.S)
 _TO_STRAIGHT = {ord(c): "'" for c in "\u2018\u2019\u201a"} | {ord(c): '"' for c in "\u201c\u201d\u201e"}
 
 
@@ -367,6 +381,9 @@ def _quotes(text):
     if re.search("[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c\u300d\u00b4]",
                  text):
         for pattern in _CURLY:
+            if any(match.lastgroup == "string" and _MIXED.search(match[0])
+                   for match in pattern.finditer(text)):
+                continue  # where a string ends is anybody's guess
             yield pattern.sub(_straight, text), "typographic quotes were read as straight ones"
 
 
