@@ -198,6 +198,58 @@ class Untouched(unittest.TestCase):
         self.assertIn(got["error"]["type"], ("SyntaxError", "TimeLimitExceeded", "CpuLimitExceeded"))
 
 
+# Runs in the guest: whole programs, wrapped as models wrap them, come back with the same syntax tree.
+SAME = r'''
+import ast, html, json, sys
+from cloche.repair import repair
+
+def tree(text):
+    return ast.dump(compile(text, "x", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
+
+def indented(text, by):
+    return "".join(by + line if line.strip() else line for line in text.splitlines(True))
+
+def prompted(text):
+    return "\n".join((">>> " if not number or line[:1].strip() else "... ") + line
+                     for number, line in enumerate(text.split("\n")))
+
+WRAPPED = {
+    "fence": lambda text: f"```python\n{text}\n```",
+    "fence in prose": lambda text: f"So:\n\n```py\n{text}```\nIt prints things.",
+    "tag": lambda text: f"<code>\n{text}\n</code>",
+    "prose": lambda text: "Here is the code that you asked for:\n\n" + text,
+    "indentation": lambda text: indented(text, "    "),
+    "prompts": prompted,
+    "numbers": lambda text: "\n".join(f"{n} | {line}" for n, line in enumerate(text.split("\n"), 1)),
+    "entities": html.escape,
+    "escapes": lambda text: json.dumps(ast.unparse(ast.parse(text)))[1:-1],
+}
+tried = 0
+for name, text in json.load(sys.stdin).items():
+    for wrap, function in WRAPPED.items():
+        wrapped = function(text)
+        try:
+            compile(wrapped, "x", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            continue
+        except SyntaxError:
+            found = repair(wrapped)
+        tried += 1
+        wanted = ast.unparse(ast.parse(text)) if wrap == "escapes" else text
+        if found is None or tree(found[0]) != tree(wanted):
+            print(name, wrap, found and found[1])
+print(tried)
+'''
+
+
+@needs_wall
+class Same(unittest.TestCase):
+    def test_whole_programs_come_back_as_they_were(self):
+        scripts = sorted((ROOT / "tests" / "scripts").glob("*.py"))[::6]
+        done = cloche("run", "--time", "50s", "-c", SAME,
+                      stdin=json.dumps({path.stem: path.read_text(encoding="utf-8") for path in scripts}))
+        self.assertEqual((done.stdout, done.stderr), (f"{9 * len(scripts)}\n", ""))
+
+
 @needs_wall
 class Missing(unittest.TestCase):
     def test_the_error_says_what_there_is_instead(self):

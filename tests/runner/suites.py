@@ -75,8 +75,9 @@ class Suites:
         return [f"{name} {number + 1}/{of}" for number in range(of)]
 
     RUN = {"commands": ["run", "serve", "image", "doctor"], "programs": ["examples/example_tools.so"], "image": True}
-    REPAIR = {**RUN, "places": ["docs/models.md", "guests/python/prelude/cloche/repair.py", "tests/cli/run_test.py"]}
-    REPAIR_NAMES = ["Repairs", "Untouched", "Missing", "Notebook", "Documented"]
+    REPAIR = {**RUN, "places": ["docs/models.md", "guests/python/prelude/cloche/repair.py", "tests/cli/run_test.py",
+                                "tests/scripts/"]}
+    REPAIR_NAMES = ["Repairs", "Untouched", "Same", "Missing", "Notebook", "Documented"]
     SCRIPTS = {"commands": ["run"], "image": True, "places": ["tests/scripts/"]}
     SERVE = {"commands": ["serve", "run", "doctor"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
              "places": ["examples/"]}
