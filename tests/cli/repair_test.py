@@ -193,6 +193,12 @@ class Untouched(unittest.TestCase):
         got = run("```\nx = '" + "a" * 2_000_000 + "'\n```")  # too long to be looked at
         self.assertEqual((got["error"]["type"], got["note"]), ("SyntaxError", None))
 
+    def test_nothing_takes_time_beyond_measure(self):
+        for code in ("<a>" + " " * 60_000 + "x(", "`" * 60_000 + " x(", "```\n" * 15_000 + "(", ">>> (\n" * 10_000,
+                     "“a” " * 15_000 + "(", "Aa" + " a.b" * 15_000 + "(", "\n" * 60_000 + "\\n" * 10_000 + "("):
+            got = run(code, "--cpu-time", "20s", "--time", "50s")
+            self.assertEqual(got["error"]["type"], "SyntaxError", code[:20])
+
     def test_a_limit_ends_a_long_repair(self):
         got = run("```\n" + "x = {" + "'a': '" * 100_000 + "\n```", "--time", "100ms")
         self.assertIn(got["error"]["type"], ("SyntaxError", "TimeLimitExceeded", "CpuLimitExceeded"))

@@ -145,9 +145,10 @@ def _fence(text):
     lines = text.split("\n")
     fences = [index for index, line in enumerate(lines) if _FENCE.fullmatch(line)]
     if not fences:
-        match = re.fullmatch(r"\s*(`+)(?:(?:python|py)(?:\s|(?=\\n)))?\s*([^`].*?)\s*\1\s*", text, re.S)
-        if match:
-            yield match[2], "the Markdown fence around the code was taken off"
+        match = re.match(r"(`{1,9})(?:(?:python|py)(?:\s|(?=\\n)))?", text.strip())
+        inner = text.strip()[match.end():] if match else ""
+        if match and inner.endswith(match[1]):
+            yield inner.removesuffix(match[1]).strip(), "the Markdown fence around the code was taken off"
         match = _ENDING_FENCE.fullmatch(text.rstrip().rpartition("\n")[2])
         if match:
             yield (text.rstrip().rstrip("`"), "the Markdown fence at its end was taken off")
@@ -173,18 +174,29 @@ def _fence(text):
         yield "\n".join(lines[:first]), "the Markdown fence at its end was taken off"
 
 
+_OPENING_TAG = re.compile(r"<(\|?[A-Za-z_][\w-]{0,40}\|?)(?:\s[^<>\n]{0,200})?>")
+_CLOSING_TAG = re.compile(r"(?:</[\w-]{1,40}>|<\|[\w-]{1,40}\|>)\Z")
+
+
 @_offers
 def _tag(text):
-    match = re.fullmatch(r"\s*<(\|?[A-Za-z_][\w-]*\|?)(?:\s[^<>\n]*)?>\s*?(?:<!\[CDATA\[)?\n?(.*?)"
-                         r"(?:\]\]>)?\s*(?:</[\w-]+>|<\|[\w-]+\|>)?\s*", text, re.S)
-    if match:
-        yield match[2], f"the tag <{match[1]}> around the code was taken off"
-    match = re.fullmatch(r"\s*<!\[CDATA\[(.*)\]\]>\s*", text, re.S)
-    if match:
-        yield match[1], "<![CDATA[ ]]> around the code was taken off"
-    match = re.fullmatch(r"(.*?)\s*(</[\w-]+>|<\|[\w-]+\|>)\s*", text, re.S)
-    if match:
-        yield match[1], f"{match[2]} at its end was taken off"
+    inner = text.strip()
+    opening = _OPENING_TAG.match(inner)
+    if opening:
+        inner = inner[opening.end():].rstrip()
+    closing = _CLOSING_TAG.search(inner, max(len(inner) - 50, 0))
+    if closing:
+        inner = inner[:closing.start()]
+    inner = inner.strip("\n")
+    cdata = inner.strip().startswith("<![CDATA[") and inner.strip().endswith("]]>")
+    if cdata:
+        inner = inner.strip()[len("<![CDATA["):-len("]]>")]
+    if opening:
+        yield inner, f"the tag <{opening[1]}> around the code was taken off"
+    elif closing:
+        yield inner, f"{closing[0]} at its end was taken off"
+    elif cdata:
+        yield inner, "<![CDATA[ ]]> around the code was taken off"
 
 
 _PROMPT = re.compile(r"[ \t]*(?:>>>|In ?\[\d*\]:)(?: |$)")

@@ -1,7 +1,8 @@
 """The last steps of an image: import what programs import, and rehearse a run.
 
-What is imported here costs a run nothing (so is repair, which the run of a broken program uses). What is rehearsed here leaves its caches filled and its
-bytecode specialised, so that a run writes to fewer pages of the image.
+What is imported here costs a run nothing (so is repair, for the run of a broken program). What is
+rehearsed here leaves its caches filled and its bytecode specialised, so that a run writes to fewer
+pages of the image.
 """
 
 import importlib
