@@ -45,7 +45,7 @@ static struct clo_host_calls *make_calls(void)
     struct clo_executor *threads;
     if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, NULL) ||
         clo_tool_set_create(&set, tools, 1, NULL) ||
-        clo_host_calls_create(&calls, set, threads, NULL))
+        clo_host_calls_create(&calls, set, NULL, threads, NULL))
         abort();
     return calls; /* for the life of the process */
 }

@@ -69,6 +69,16 @@ enum clo_jail {
     CLO_JAIL_STRICT = 1, /* all of it, or the sandbox is not made */
 };
 
+/* A folder or a regular file of the host that the code finds below /input: as it is at each look,
+ * read-only, with all that is in it. Symbolic links below it are seen, never followed. */
+struct clo_mount {
+    const char *source; /* a path of the host; it must be there when the sandbox is made */
+    const char *target; /* where the code finds it: "/input" (folders), "/input/…"; NULL: "/input/"
+                           and the source's last name */
+};
+
+#define CLO_SANDBOX_MOUNTS_MAX 64
+
 struct clo_sandbox_config {
     const struct clo_image *image;
     struct clo_limits limits;
@@ -77,6 +87,9 @@ struct clo_sandbox_config {
     enum clo_placement placement;
     enum clo_isolation isolation; /* CLO_ISOLATION_PROCESS: with CLO_PLACEMENT_WORKER only */
     enum clo_jail jail;           /* of CLO_PLACEMENT_WORKER */
+    const struct clo_mount
+        *mounts; /* copied; one may lie in another; at most CLO_SANDBOX_MOUNTS_MAX */
+    size_t mount_count;
 };
 
 #define CLO_ARGUMENTS_MAX 4096

@@ -64,6 +64,8 @@ enum clo_call_kind {
     CLO_CALL_INPUT = 2, /* the next bytes of standard input, where CLO_INPUT_PRESENT says that there
                            is one. message: uint32_t, how many at most; reply: bytes, none at the
                            end. Always submitted and waited for at once */
+    CLO_CALL_FILE = 3,  /* a look at a mounted folder, where CLO_FILES_PRESENT says that there is
+                           one: abi/files.h. Always submitted and waited for at once */
 };
 
 #define CLO_INPUT_MAX 65536u /* bytes of standard input in one reply */
@@ -123,7 +125,7 @@ struct clo_control {
 
     /* host to guest: set before the run starts */
     uint32_t request_length; /* bytes of the run request (CBOR) at the start of the reply area */
-    uint32_t run_flags;      /* CLO_OUTPUT_WRITE_THROUGH, CLO_INPUT_PRESENT */
+    uint32_t run_flags;      /* CLO_OUTPUT_WRITE_THROUGH, CLO_INPUT_PRESENT, CLO_FILES_PRESENT */
     uint64_t realtime_ns;    /* clocks at the start of the run */
     uint64_t monotonic_ns;
     uint64_t ns_per_tick;  /* of the time-stamp counter, 32.32 fixed point */
@@ -135,6 +137,7 @@ struct clo_control {
 /* run_flags */
 #define CLO_OUTPUT_WRITE_THROUGH 1u /* flush at the end of every line: it is seen as it comes */
 #define CLO_INPUT_PRESENT 2u        /* the run has standard input */
+#define CLO_FILES_PRESENT 4u        /* something is mounted (files.h) */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");
 _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page");

@@ -16,6 +16,7 @@
 #include "cli/isolation.h"
 #include "cli/run_json.h"
 #include "cloche/sandbox.h"
+#include "sandbox/files/mount_text.h"
 
 #define CODE_MAX (4u << 20) /* bytes of source */
 #define LIBRARIES_MAX 16
@@ -25,7 +26,8 @@ static const char help[] =
     "       cloche run [OPTION…] -c CODE [ARG…]      run CODE\n"
     "       cloche run [OPTION…] - [ARG…]            run standard input\n"
     "\n"
-    "Runs Python in a fresh micro-VM: no files of yours, no network, no processes. Prints the\n"
+    "Runs Python in a fresh micro-VM: no files of yours but those that you mount, no network, no\n"
+    "processes. Prints the\n"
     "code's stdout and stderr as they come and exits with its exit code: 0 well, 1 an exception or\n"
     "another limit, 124 the time was up, 137 the memory was, 139 a fault in the guest, 126 cloche\n"
     "itself could not run it.\n"
@@ -34,6 +36,9 @@ static const char help[] =
     "is a pipe or a file is the code's standard input, read when the code reads it.\n"
     "\n"
     "  -c CODE             the code\n"
+    "  --mount SOURCE[:PLACE]\n"
+    "                      the code finds this folder or file, read-only and live, at PLACE: /input or\n"
+    "                      below it (/input/NAME, its own name); repeatable\n"
     "  --tools LIB.so      offer the tools of this shared library to call_tool(); repeatable\n"
     "  --time DURATION     wall-clock limit (30s); also limits processor time unless --cpu-time\n"
     "  --cpu-time DURATION processor-time limit (10s)\n"
@@ -72,6 +77,9 @@ struct wanted {
     const char *image;
     const char *libraries[LIBRARIES_MAX];
     size_t library_count;
+    struct clo_mount mounts[CLO_SANDBOX_MOUNTS_MAX];
+    char *mount_texts[CLO_SANDBOX_MOUNTS_MAX]; /* what they point into, ours */
+    size_t mount_count;
     struct clo_limits limits;
     struct clo_isolation_choice isolation;
     const char *placement_word, *jail_word; /* as given; NULL: not */
@@ -88,6 +96,22 @@ static int parse_limit(struct wanted *wanted, int option, struct clo_error *erro
     case 'm': return clo_size_parse(optarg, &wanted->limits.memory, error);
     default: return clo_size_parse(optarg, &wanted->limits.output, error);
     }
+}
+
+static int add_mount(struct wanted *wanted, const char *text, struct clo_error *error)
+{
+    if (wanted->mount_count == CLO_SANDBOX_MOUNTS_MAX)
+        return clo_fail(error, CLO_EINVALID, "more than %d mounts", CLO_SANDBOX_MOUNTS_MAX);
+    char **place = &wanted->mount_texts[wanted->mount_count];
+    int status = clo_mount_parse(text, &wanted->mounts[wanted->mount_count], place, error);
+    wanted->mount_count += !status;
+    return status;
+}
+
+static void forget_mounts(struct wanted *wanted)
+{
+    while (wanted->mount_count)
+        free(wanted->mount_texts[--wanted->mount_count]);
 }
 
 /* Which wall, and where the sandbox lives: both are known once all options are read. */
@@ -119,6 +143,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
 {
     static const struct option options[] = {
         {"tools", required_argument, NULL, 'l'},
+        {"mount", required_argument, NULL, 'M'},
         {"time", required_argument, NULL, 't'},
         {"cpu-time", required_argument, NULL, 'p'},
         {"memory", required_argument, NULL, 'm'},
@@ -149,6 +174,10 @@ static int parse(int argc, char **argv, struct wanted *wanted)
             if (wanted->library_count == LIBRARIES_MAX)
                 return clo_cli_usage("run", "more than %d times --tools", LIBRARIES_MAX);
             wanted->libraries[wanted->library_count++] = optarg;
+            break;
+        case 'M':
+            if (add_mount(wanted, optarg, &error))
+                return clo_cli_usage("run", "--mount: %s", error.message);
             break;
         case 'h': fputs(help, stdout); exit(CLI_OK);
         case '?': return clo_cli_usage("run", "unknown option");
@@ -309,6 +338,8 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
             .placement = wanted->placement,
             .isolation = wanted->isolation.isolation,
             .jail = wanted->jail,
+            .mounts = wanted->mounts,
+            .mount_count = wanted->mount_count,
         };
         status = clo_sandbox_create(&sandbox, &config, error);
     }
@@ -337,8 +368,10 @@ int clo_cli_run(int argc, char **argv)
 {
     struct wanted wanted = {0};
     int status = parse(argc, argv, &wanted);
-    if (status)
+    if (status) {
+        forget_mounts(&wanted);
         return status;
+    }
     struct clo_error error = {0};
     struct clo_buffer code = CLO_BUFFER(CODE_MAX);
     struct clo_run_result *result = NULL;
@@ -346,6 +379,7 @@ int clo_cli_run(int argc, char **argv)
     if (!status)
         status = execute(&wanted, &code, &result, &error);
     clo_buffer_free(&code);
+    forget_mounts(&wanted);
     if (status) {
         clo_cli_fail(&error);
         return EXIT_CLOCHE;

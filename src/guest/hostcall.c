@@ -13,11 +13,13 @@
 /* A record shorter than this is not worth splitting a write for: flush first. */
 #define RECORD_WORTHWHILE 512u
 #define PATIENCE_NS 20000000u          /* 20 ms: what a reader does not notice */
-#define INPUT_CALL (CLO_WAIT_NONE - 1) /* an id that no program gets to by counting from 1 */
+#define INPUT_CALL (CLO_WAIT_NONE - 1) /* ids that no program gets to by counting from 1 */
+#define FILE_CALL (CLO_WAIT_NONE - 2)
 
 _Static_assert(RECORD_MAX < (1u << 24), "a record's length has 24 bits");
 
 static uint64_t region_size[CLO_REGION_COUNT];
+static uint32_t epoch;
 
 static inline void barrier(void)
 {
@@ -27,6 +29,7 @@ static inline void barrier(void)
 void clo_host(enum clo_op op)
 {
     CLO_CONTROL->op = op;
+    epoch += op == CLO_OP_CALL;
     __asm__ volatile("outb %%al, %0" : : "i"(CLO_PORT_CALL), "a"(0) : "memory");
     CLO_CONTROL->output_length = 0;
 }
@@ -101,6 +104,27 @@ int64_t clo_input_read(uint8_t *out, uint64_t capacity)
     }
     memcpy(out, (const uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_REPLY), length);
     return (int64_t)length;
+}
+
+bool clo_host_file_call(uint32_t length)
+{
+    uint64_t since = clo_clock_monotonic();
+
+    CLO_CONTROL->message_offset = 0;
+    CLO_CONTROL->message_length = length;
+    CLO_CONTROL->flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT;
+    CLO_CONTROL->kind = CLO_CALL_FILE;
+    CLO_CONTROL->call_id = CLO_CONTROL->wait_id = FILE_CALL;
+    CLO_CONTROL->timeout_ns = CLO_TIMEOUT_NONE;
+    clo_host(CLO_OP_CALL);
+    epoch--;
+    clo_clock_waited(since);
+    return CLO_CONTROL->status == CLO_CALL_OK;
+}
+
+uint32_t clo_host_epoch(void)
+{
+    return epoch;
 }
 
 void clo_output_write(uint32_t stream, const uint8_t *data, uint64_t length)

@@ -160,6 +160,9 @@ static uint16_t entry_create(struct clo_node *directory, const char *name, uint3
 {
     struct clo_entry *entry;
 
+    if (directory->sealed) {
+        return CLO_E_ROFS;
+    }
     if (directory->links == 0) {
         return CLO_E_NOENT; /* removed while somebody holds it open */
     }
@@ -235,8 +238,22 @@ static void entry_drop(struct clo_entry *entry)
     node_free_if_unused(node);
 }
 
+/* May the name be taken away? */
+static uint16_t may_drop(const struct clo_entry *entry)
+{
+    if (entry->directory->sealed) {
+        return CLO_E_ROFS;
+    }
+    return entry->node->sealed ? CLO_E_BUSY : 0;
+}
+
 uint16_t clo_ramfs_unlink(struct clo_entry *entry)
 {
+    uint16_t error = may_drop(entry);
+
+    if (error != 0) {
+        return error;
+    }
     if (entry->node->type == CLO_NODE_DIRECTORY) {
         return CLO_E_ISDIR;
     }
@@ -246,6 +263,11 @@ uint16_t clo_ramfs_unlink(struct clo_entry *entry)
 
 uint16_t clo_ramfs_remove(struct clo_entry *entry)
 {
+    uint16_t error = may_drop(entry);
+
+    if (error != 0) {
+        return error;
+    }
     if (entry->node->type != CLO_NODE_DIRECTORY) {
         return CLO_E_NOTDIR;
     }
@@ -277,6 +299,13 @@ uint16_t clo_ramfs_rename(struct clo_entry *from, struct clo_node *directory, co
     struct clo_entry *there = clo_ramfs_find(directory, name, length), *entry;
     uint16_t error;
 
+    error = directory->sealed ? CLO_E_ROFS : may_drop(from);
+    if (error == 0 && there != NULL) {
+        error = may_drop(there);
+    }
+    if (error != 0) {
+        return error;
+    }
     if (there != NULL && there->node == node) {
         return 0; /* two names of one file: POSIX says to do nothing */
     }

@@ -9,6 +9,9 @@
  * - Names are 1 to CLO_NAME_MAX bytes without '/' and NUL; no two are equal in one directory.
  * - A block that is not there reads as zeros. Bytes beyond `size` in the last block are zero.
  * - Functions return 0 or a WASI errno (wasi.h).
+ * - What is mounted from the host is not in here, but for the directories on the way to it. A node
+ *   with a `mount` shows a folder or file of the host as well: a name that is not found in it is the
+ *   host's (hostfs.h).
  *
  * Blocks of a file, as in the first Unix: direct[8] -> block
  *                                         indirect -> 512 pointers -> block
@@ -20,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "abi/files.h"
 #include "runtime.h"
 
 #define CLO_NAME_MAX 255u
@@ -59,6 +63,11 @@ struct clo_node {
     };
     uint8_t **indirect;
     uint8_t ***twice;
+    /* On the way to a mount, or one (hostfs.h): nothing here is made, changed or taken away. */
+    bool sealed;
+    uint32_t mount; /* 1 + the number of the mount that it shows; 0: none, all is here */
+    char *backing;  /* its path below that mount's root, `backing_length` bytes; NULL: the root */
+    uint32_t backing_length;
 };
 
 /* A name in a directory: in the directory's list, in order of creation, and in the hash table. */
@@ -96,7 +105,11 @@ uint16_t clo_node_write(struct clo_node *node, uint64_t offset, const uint8_t *i
 uint16_t clo_node_resize(struct clo_node *node, uint64_t size);
 
 /* names: ramfs_path.c. Walk a path from a directory. The last component is left in *last (inside
- * the caller's struct); `node` is what it names, or NULL when there is nothing. */
+ * the caller's struct); `node` is what it names, or NULL when there is nothing.
+ *
+ * `mounted` is not NULL where the path leads to the host: what it names is `host` below that node's
+ * mount. What there is, nobody has looked at; `slash` says that it must be a folder. `node` may be
+ * there as well: a directory that shows the host's of that place, or the mount itself. */
 struct clo_path {
     struct clo_node *directory; /* that holds the last component */
     struct clo_entry *entry;    /* NULL: nothing there, or the path names a directory by "." etc. */
@@ -104,8 +117,18 @@ struct clo_path {
     bool slash;      /* the path ended in '/': it means a directory */
     uint32_t length; /* of the last component; 0: ".", "..", "/" */
     char name[CLO_NAME_MAX + 1];
+    struct clo_node *mounted;
+    uint32_t host_length;
+    char host[CLO_FILE_PATH_MAX];
 };
-uint16_t clo_path_walk(struct clo_path *path, struct clo_node *from, const char *text,
+
+/* Where a relative path begins: a directory, or what is `host` below the mount of one. */
+struct clo_start {
+    struct clo_node *node;
+    const char *host; /* NULL: the directory itself */
+    uint32_t host_length;
+};
+uint16_t clo_path_walk(struct clo_path *path, const struct clo_start *from, const char *text,
                        uint32_t length, bool follow);
 
 #endif

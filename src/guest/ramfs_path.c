@@ -2,9 +2,13 @@
  *
  * A path that begins with '/' starts at the root wherever it comes from: the whole tree belongs to
  * the guest, so there is nothing to escape to. ".." of the root is the root.
+ *
+ * Below a mount no link is followed, so "." and ".." are resolved here, by the names alone, and the
+ * host is given a path without them.
  */
 #include <string.h>
 
+#include "hostfs.h"
 #include "ramfs.h"
 #include "wasi.h"
 
@@ -72,10 +76,63 @@ static bool only_slashes_left(const struct walk *walk)
 
 static void stay_in(struct clo_path *path, struct clo_node *directory)
 {
+    path->mounted = NULL;
     path->directory = directory;
     path->node = directory;
     path->entry = NULL;
     path->length = 0;
+}
+
+/* From a directory here into what it shows of the host. */
+static void go_below(struct clo_path *path, struct clo_node *directory)
+{
+    path->mounted = directory;
+    path->host_length = directory->backing_length;
+    memcpy(path->host, directory->backing, directory->backing_length);
+}
+
+static uint16_t append_name(struct clo_path *path, const char *name, uint32_t length)
+{
+    uint32_t slash = path->host_length > 0;
+
+    if (path->host_length + slash + length > CLO_FILE_PATH_MAX) {
+        return CLO_E_NAMETOOLONG;
+    }
+    if (slash) {
+        path->host[path->host_length] = '/';
+    }
+    memcpy(path->host + path->host_length + slash, name, length);
+    path->host_length += slash + length;
+    path->length = length;
+    memcpy(path->name, name, length);
+    path->name[length] = '\0';
+    return 0;
+}
+
+/* One component of a path that has left for the host. */
+static uint16_t step_below(struct clo_path *path, const char *name, uint32_t length)
+{
+    struct clo_file_reply stat;
+    struct clo_node *directory = path->mounted;
+    bool here = length == 1 && name[0] == '.';
+
+    if (!here && !(length == 2 && name[0] == '.' && name[1] == '.')) {
+        return length > CLO_NAME_MAX ? CLO_E_NAMETOOLONG : append_name(path, name, length);
+    }
+    path->slash = true;
+    uint16_t error = clo_hostfs_stat(path, true, &stat); /* a folder? */
+    if (error != 0 || here) {
+        return error;
+    }
+    while (path->host_length > 0 && path->host[path->host_length - 1] != '/') {
+        path->host_length--;
+    }
+    path->host_length -= path->host_length > 0;
+    path->length = 0;
+    if (path->host_length == directory->backing_length) {
+        stay_in(path, directory);
+    }
+    return 0;
 }
 
 /* One component. *done: it was the last. */
@@ -90,6 +147,9 @@ static uint16_t step(struct clo_path *path, struct walk *walk, bool follow, bool
         return 0; /* nothing but slashes: the directory itself */
     }
     path->slash = last && walk->at < walk->length;
+    if (path->mounted != NULL) {
+        return step_below(path, name, length);
+    }
     if (length == 1 && name[0] == '.') {
         return 0;
     }
@@ -113,6 +173,12 @@ static uint16_t step(struct clo_path *path, struct walk *walk, bool follow, bool
         return 0;
     }
     path->directory = directory;
+    if (entry == NULL && directory->mount != 0) {
+        path->entry = NULL;
+        path->node = NULL;
+        go_below(path, directory);
+        return append_name(path, name, length);
+    }
     path->entry = entry;
     path->node = entry != NULL ? entry->node : NULL;
     path->length = length;
@@ -129,7 +195,18 @@ static uint16_t step(struct clo_path *path, struct walk *walk, bool follow, bool
     return path->node->type == CLO_NODE_DIRECTORY ? 0 : CLO_E_NOTDIR;
 }
 
-uint16_t clo_path_walk(struct clo_path *path, struct clo_node *from, const char *text,
+static void start_at(struct clo_path *path, const struct clo_start *from)
+{
+    stay_in(path, from->node);
+    if (from->host != NULL) {
+        path->node = NULL;
+        path->mounted = from->node;
+        path->host_length = from->host_length;
+        memcpy(path->host, from->host, from->host_length);
+    }
+}
+
+uint16_t clo_path_walk(struct clo_path *path, const struct clo_start *from, const char *text,
                        uint32_t length, bool follow)
 {
     struct walk walk;
@@ -150,9 +227,17 @@ uint16_t clo_path_walk(struct clo_path *path, struct clo_node *from, const char 
         return CLO_E_INVAL;
     }
     path->slash = false;
-    stay_in(path, walk.text[0] == '/' ? clo_ramfs_root() : from);
+    error = clo_hostfs_start();
+    if (walk.text[0] == '/') {
+        stay_in(path, clo_ramfs_root());
+    } else {
+        start_at(path, from);
+    }
     while (!done && error == 0) {
         error = step(path, &walk, follow, &done);
+    }
+    if (error == 0 && path->mounted == NULL && path->node != NULL && path->node->mount != 0) {
+        go_below(path, path->node);
     }
     return error;
 }

@@ -47,6 +47,12 @@ void clo_output_written(void); /* after each write as the program sees it: write
  * limit of the run is reached meanwhile it is at its end, and the interpreter raises next. */
 int64_t clo_input_read(uint8_t *out, uint64_t capacity);
 
+/* One call of kind CLO_CALL_FILE, whose message of `length` bytes stands in the call area. False: the
+ * host refused it, or a limit of the run was reached. The reply is in the reply area. */
+bool clo_host_file_call(uint32_t length);
+/* Counts the calls of other kinds: what the host does for them may change files. */
+uint32_t clo_host_epoch(void);
+
 _Noreturn void clo_trap(enum clo_trap trap);
 
 /* linear memory ----------------------------------------------------------------------------- */

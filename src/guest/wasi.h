@@ -5,20 +5,25 @@
  * - Each function returns 0 or one of CLO_E_*; on an error no result is written.
  * - Descriptors 0, 1, 2 are the standard streams, 3 is the preopened root; a program's own begin
  *   at 4. The lowest free number is given, as POSIX wants.
- * - Time, randomness and files are the run's own: nothing here reads the host, except sleeping.
+ * - Time, randomness and files are the run's own: nothing here reads the host, except sleeping and
+ *   what is mounted (hostfs.h).
  *
  * Numbers and layouts: WASI preview 1, "witx" description of the module.
  */
 #ifndef CLO_GUEST_WASI_H
 #define CLO_GUEST_WASI_H
 
+#include "abi/files.h"
 #include "runtime.h"
 
-struct clo_node; /* ramfs.h */
+struct clo_node;      /* ramfs.h */
+struct clo_host_file; /* hostfs.h */
 
 /* errno */
 enum {
+    CLO_E_ACCES = 2,
     CLO_E_BADF = 8,
+    CLO_E_BUSY = 10,
     CLO_E_EXIST = 20,
     CLO_E_FBIG = 22,
     CLO_E_INVAL = 28,
@@ -35,7 +40,9 @@ enum {
     CLO_E_NOTSOCK = 57,
     CLO_E_NOTSUP = 58,
     CLO_E_PERM = 63,
+    CLO_E_ROFS = 69,
     CLO_E_SPIPE = 70,
+    CLO_E_STALE = 72,
     CLO_E_NOTCAPABLE = 76,
 };
 
@@ -59,14 +66,15 @@ enum {
 #define CLO_VECTORS_MAX 1024u /* buffers in one read or write, as POSIX systems allow */
 #define CLO_ROOT_DESCRIPTOR 3u
 
-enum clo_descriptor_kind { CLO_FD_FREE = 0, CLO_FD_STREAM, CLO_FD_NODE };
+enum clo_descriptor_kind { CLO_FD_FREE = 0, CLO_FD_STREAM, CLO_FD_NODE, CLO_FD_HOST };
 
 struct clo_descriptor {
     enum clo_descriptor_kind kind;
     uint16_t flags;  /* CLO_FDFLAG_* */
     uint32_t stream; /* STREAM: 0, 1 or 2 */
     uint64_t rights, inheriting;
-    struct clo_node *node; /* NODE: held */
+    struct clo_node *node;      /* NODE: held */
+    struct clo_host_file *file; /* HOST: a file or folder of a mount, owned */
     uint64_t offset;
 };
 
@@ -75,7 +83,10 @@ struct clo_descriptor *clo_descriptor_get(uint32_t fd); /* NULL: none */
 uint16_t clo_descriptor_node(uint32_t fd, struct clo_descriptor **descriptor);
 uint16_t clo_descriptor_open(struct clo_node *node, uint64_t rights, uint64_t inheriting,
                              uint16_t flags, uint32_t *fd);
+uint16_t clo_descriptor_open_host(struct clo_host_file *file, uint64_t rights, uint64_t inheriting,
+                                  uint16_t flags, uint32_t *fd);
 void clo_filestat_store(uint32_t address, const struct clo_node *node);
+void clo_filestat_store_host(uint32_t address, const struct clo_file_reply *stat, uint32_t mount);
 uint16_t clo_node_set_times(struct clo_node *node, uint64_t accessed, uint64_t modified,
                             uint32_t flags);
 

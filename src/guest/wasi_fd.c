@@ -1,11 +1,12 @@
 /* wasi_fd.c - descriptors: the table, what is asked of one without moving data. */
 #include <string.h>
 
+#include "hostfs.h"
 #include "ramfs.h"
 #include "wasi.h"
 
 #define FILESTAT_SIZE 64u
-#define DEVICE 1u /* the one file system */
+#define DEVICE 1u /* the RAM file system; mounts come after it */
 
 static struct clo_descriptor table[CLO_DESCRIPTORS_MAX];
 static bool table_ready;
@@ -43,17 +44,12 @@ uint16_t clo_descriptor_node(uint32_t fd, struct clo_descriptor **descriptor)
     return (*descriptor)->kind == CLO_FD_NODE ? 0 : CLO_E_INVAL;
 }
 
-uint16_t clo_descriptor_open(struct clo_node *node, uint64_t rights, uint64_t inheriting,
-                             uint16_t flags, uint32_t *fd)
+/* The lowest that is free. */
+static uint16_t take_free(struct clo_descriptor descriptor, uint32_t *fd)
 {
     for (uint32_t i = 0; i < CLO_DESCRIPTORS_MAX; i++) {
         if (clo_descriptor_get(i) == NULL) {
-            table[i] = (struct clo_descriptor){.kind = CLO_FD_NODE,
-                                               .flags = flags,
-                                               .rights = rights,
-                                               .inheriting = inheriting,
-                                               .node = node};
-            clo_node_hold(node);
+            table[i] = descriptor;
             *fd = i;
             return 0;
         }
@@ -61,10 +57,41 @@ uint16_t clo_descriptor_open(struct clo_node *node, uint64_t rights, uint64_t in
     return CLO_E_MFILE;
 }
 
+uint16_t clo_descriptor_open(struct clo_node *node, uint64_t rights, uint64_t inheriting,
+                             uint16_t flags, uint32_t *fd)
+{
+    struct clo_descriptor descriptor = {.kind = CLO_FD_NODE,
+                                        .flags = flags,
+                                        .rights = rights,
+                                        .inheriting = inheriting,
+                                        .node = node};
+    uint16_t error = take_free(descriptor, fd);
+
+    if (error == 0) {
+        clo_node_hold(node);
+    }
+    return error;
+}
+
+uint16_t clo_descriptor_open_host(struct clo_host_file *file, uint64_t rights, uint64_t inheriting,
+                                  uint16_t flags, uint32_t *fd)
+{
+    struct clo_descriptor descriptor = {.kind = CLO_FD_HOST,
+                                        .flags = flags,
+                                        .rights = rights,
+                                        .inheriting = inheriting,
+                                        .file = file};
+
+    return take_free(descriptor, fd);
+}
+
 static void descriptor_close(struct clo_descriptor *descriptor)
 {
     struct clo_node *node = descriptor->kind == CLO_FD_NODE ? descriptor->node : NULL;
 
+    if (descriptor->kind == CLO_FD_HOST) {
+        clo_hostfs_close(descriptor->file);
+    }
     memset(descriptor, 0, sizeof *descriptor);
     if (node != NULL) {
         clo_node_release(node);
@@ -109,8 +136,9 @@ uint32_t CLO_WASI(fd_fdstat_get)(clo_wasi self, uint32_t fd, uint32_t out)
         return CLO_E_BADF;
     }
     clo_store64(out, 0);
-    clo_store8(out, descriptor->kind == CLO_FD_NODE ? (uint8_t)descriptor->node->type
-                                                    : CLO_FILETYPE_UNKNOWN);
+    clo_store8(out, descriptor->kind == CLO_FD_NODE   ? (uint8_t)descriptor->node->type
+                    : descriptor->kind == CLO_FD_HOST ? (uint8_t)descriptor->file->stat.type
+                                                      : CLO_FILETYPE_UNKNOWN);
     clo_store16(out + 2, descriptor->flags);
     clo_store64(out + 8, descriptor->rights);
     clo_store64(out + 16, descriptor->inheriting);
@@ -161,6 +189,24 @@ void clo_filestat_store(uint32_t out, const struct clo_node *node)
     filestat_store(out, fields);
 }
 
+void clo_filestat_store_host(uint32_t out, const struct clo_file_reply *stat, uint32_t mount)
+{
+    const uint64_t fields[8] = {DEVICE + mount,    stat->inode,     stat->type,
+                                stat->links,       stat->size,      stat->accessed_ns,
+                                stat->modified_ns, stat->changed_ns};
+    filestat_store(out, fields);
+}
+
+static uint16_t filestat_of_host(struct clo_host_file *file, uint32_t out)
+{
+    uint16_t error = clo_hostfs_refresh(file);
+
+    if (error == 0) {
+        clo_filestat_store_host(out, &file->stat, file->node->mount);
+    }
+    return error;
+}
+
 uint32_t CLO_WASI(fd_filestat_get)(clo_wasi self, uint32_t fd, uint32_t out)
 {
     struct clo_descriptor *descriptor = clo_descriptor_get(fd);
@@ -168,6 +214,9 @@ uint32_t CLO_WASI(fd_filestat_get)(clo_wasi self, uint32_t fd, uint32_t out)
     (void)self;
     if (descriptor == NULL) {
         return CLO_E_BADF;
+    }
+    if (descriptor->kind == CLO_FD_HOST) {
+        return filestat_of_host(descriptor->file, out);
     }
     if (descriptor->kind == CLO_FD_NODE) {
         clo_filestat_store(out, descriptor->node);
@@ -224,6 +273,9 @@ uint16_t clo_node_set_times(struct clo_node *node, uint64_t accessed, uint64_t m
 {
     uint64_t now = clo_clock_realtime();
 
+    if (node->sealed) {
+        return CLO_E_ROFS;
+    }
     if (((flags & CLO_TIME_ACCESSED) && (flags & CLO_TIME_ACCESSED_NOW)) ||
         ((flags & CLO_TIME_MODIFIED) && (flags & CLO_TIME_MODIFIED_NOW))) {
         return CLO_E_INVAL;
@@ -245,6 +297,9 @@ uint32_t CLO_WASI(fd_filestat_set_times)(clo_wasi self, uint32_t fd, uint64_t ac
     uint16_t error = clo_descriptor_node(fd, &descriptor);
 
     (void)self;
+    if (error == CLO_E_INVAL && descriptor->kind == CLO_FD_HOST) {
+        return CLO_E_ROFS;
+    }
     return error != 0 ? error : clo_node_set_times(descriptor->node, accessed, modified, flags);
 }
 
@@ -257,7 +312,7 @@ uint32_t CLO_WASI(fd_advise)(clo_wasi self, uint32_t fd, uint64_t offset, uint64
     if (descriptor == NULL) {
         return CLO_E_BADF;
     }
-    return descriptor->kind == CLO_FD_NODE ? 0 : CLO_E_SPIPE;
+    return descriptor->kind == CLO_FD_STREAM ? CLO_E_SPIPE : 0;
 }
 
 uint32_t CLO_WASI(fd_sync)(clo_wasi self, uint32_t fd)

@@ -5,8 +5,11 @@
  */
 #include <string.h>
 
+#include "hostfs.h"
 #include "ramfs.h"
 #include "wasi.h"
+
+#define HOST_COOKIE (1ull << 32) /* of a folder's names on the host: this and their number */
 
 struct vector { /* ciovec, iovec */
     uint32_t address, length;
@@ -30,14 +33,26 @@ static uint16_t file_for(uint32_t fd, uint64_t right, struct clo_descriptor **de
     if (*descriptor == NULL) {
         return CLO_E_BADF;
     }
-    if ((*descriptor)->kind == CLO_FD_NODE && (*descriptor)->node->type == CLO_NODE_DIRECTORY) {
+    if (((*descriptor)->kind == CLO_FD_NODE && (*descriptor)->node->type == CLO_NODE_DIRECTORY) ||
+        ((*descriptor)->kind == CLO_FD_HOST &&
+         (*descriptor)->file->stat.type == CLO_NODE_DIRECTORY)) {
         return CLO_E_ISDIR;
     }
     return (*descriptor)->rights & right ? 0 : CLO_E_BADF;
 }
 
-static uint16_t read_vectors(struct clo_node *node, uint64_t offset, uint32_t vectors,
-                             uint32_t count, uint64_t *total)
+static uint16_t read_part(const struct clo_descriptor *descriptor, uint64_t offset, uint8_t *out,
+                          uint64_t length, uint64_t *got)
+{
+    if (descriptor->kind == CLO_FD_HOST) {
+        return clo_hostfs_read(descriptor->file, offset, out, length, got);
+    }
+    *got = clo_node_read(descriptor->node, offset, out, length);
+    return 0;
+}
+
+static uint16_t read_vectors(const struct clo_descriptor *descriptor, uint64_t offset,
+                             uint32_t vectors, uint32_t count, uint64_t *total)
 {
     *total = 0;
     if (count > CLO_VECTORS_MAX) {
@@ -50,7 +65,11 @@ static uint16_t read_vectors(struct clo_node *node, uint64_t offset, uint32_t ve
             break;
         }
         uint8_t *out = clo_linear(vector.address, vector.length);
-        uint64_t got = clo_node_read(node, offset + *total, out, vector.length);
+        uint64_t got;
+        uint16_t error = read_part(descriptor, offset + *total, out, vector.length, &got);
+        if (error != 0) {
+            return *total > 0 ? 0 : error;
+        }
         *total += got;
         if (got < vector.length) {
             break;
@@ -112,8 +131,8 @@ uint32_t CLO_WASI(fd_read)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_
     uint16_t error = file_for(fd, CLO_RIGHT_READ, &descriptor);
 
     (void)self;
-    if (error == 0 && descriptor->kind == CLO_FD_NODE) {
-        error = read_vectors(descriptor->node, descriptor->offset, vectors, count, &total);
+    if (error == 0 && descriptor->kind != CLO_FD_STREAM) {
+        error = read_vectors(descriptor, descriptor->offset, vectors, count, &total);
         descriptor->offset += total;
     } else if (error == 0 && descriptor->stream == 0) {
         error = read_input(vectors, count, &total);
@@ -132,11 +151,11 @@ uint32_t CLO_WASI(fd_pread)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32
     uint16_t error = file_for(fd, CLO_RIGHT_READ, &descriptor);
 
     (void)self;
-    if (error == 0 && descriptor->kind != CLO_FD_NODE) {
+    if (error == 0 && descriptor->kind == CLO_FD_STREAM) {
         error = CLO_E_SPIPE;
     }
     if (error == 0) {
-        error = read_vectors(descriptor->node, offset, vectors, count, &total);
+        error = read_vectors(descriptor, offset, vectors, count, &total);
     }
     if (error == 0) {
         clo_store32(out, (uint32_t)total);
@@ -174,6 +193,9 @@ uint32_t CLO_WASI(fd_write)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32
     if (error != 0) {
         return error;
     }
+    if (descriptor->kind == CLO_FD_HOST) {
+        return CLO_E_BADF; /* opened for reading, whatever rights it has */
+    }
     if (descriptor->kind == CLO_FD_STREAM) {
         error = write_stream(descriptor->stream, vectors, count, &total);
     } else {
@@ -198,7 +220,7 @@ uint32_t CLO_WASI(fd_pwrite)(clo_wasi self, uint32_t fd, uint32_t vectors, uint3
 
     (void)self;
     if (error == 0 && descriptor->kind != CLO_FD_NODE) {
-        error = CLO_E_SPIPE;
+        error = descriptor->kind == CLO_FD_HOST ? CLO_E_BADF : CLO_E_SPIPE;
     }
     if (error == 0) {
         error = write_vectors(descriptor->node, offset, vectors, count, &total);
@@ -207,6 +229,17 @@ uint32_t CLO_WASI(fd_pwrite)(clo_wasi self, uint32_t fd, uint32_t vectors, uint3
         clo_store32(out, (uint32_t)total);
     }
     return error;
+}
+
+static uint16_t size_of(const struct clo_descriptor *descriptor, uint64_t *size)
+{
+    if (descriptor->kind == CLO_FD_HOST) {
+        uint16_t error = clo_hostfs_refresh(descriptor->file);
+        *size = descriptor->file->stat.size;
+        return error;
+    }
+    *size = descriptor->node->size;
+    return 0;
 }
 
 uint32_t CLO_WASI(fd_seek)(clo_wasi self, uint32_t fd, uint64_t offset, uint32_t whence,
@@ -219,13 +252,19 @@ uint32_t CLO_WASI(fd_seek)(clo_wasi self, uint32_t fd, uint64_t offset, uint32_t
     if (descriptor == NULL) {
         return CLO_E_BADF;
     }
-    if (descriptor->kind != CLO_FD_NODE) {
+    if (descriptor->kind == CLO_FD_STREAM) {
         return CLO_E_SPIPE;
     }
     switch (whence) { /* WASI: 0 from the start, 1 from here, 2 from the end */
     case 0: base = 0; break;
     case 1: base = descriptor->offset; break;
-    case 2: base = descriptor->node->size; break;
+    case 2: {
+        uint16_t error = size_of(descriptor, &base);
+        if (error != 0) {
+            return error;
+        }
+        break;
+    }
     default: return CLO_E_INVAL;
     }
     uint64_t position = base + offset; /* the offset is signed: two's complement addition */
@@ -248,22 +287,69 @@ struct listing {
     uint32_t buffer, capacity, used;
 };
 
-static void list(struct listing *listing, uint64_t next, const struct clo_node *node,
+static void list(struct listing *listing, uint64_t next, uint64_t inode, uint32_t type,
                  const char *name, uint32_t length)
 {
     uint8_t record[24 + CLO_NAME_MAX] = {0};
     uint32_t size = 24 + length, room = listing->capacity - listing->used;
 
     *(clo_u64 *)record = next;
-    *(clo_u64 *)(record + 8) = node->inode;
+    *(clo_u64 *)(record + 8) = inode;
     *(clo_u32 *)(record + 16) = length;
-    record[20] = (uint8_t)node->type;
+    record[20] = (uint8_t)type;
     memcpy(record + 24, name, length);
     if (size > room) {
         size = room;
     }
     memcpy(clo_linear(listing->buffer + listing->used, size), record, size);
     listing->used += size;
+}
+
+static void list_dots(struct listing *listing, uint64_t cookie, uint64_t self, uint64_t parent)
+{
+    if (cookie < 1) {
+        list(listing, 1, self, CLO_NODE_DIRECTORY, ".", 1);
+    }
+    if (cookie < 2) {
+        list(listing, 2, parent, CLO_NODE_DIRECTORY, "..", 2);
+    }
+}
+
+static void list_node(struct listing *listing, struct clo_node *directory, uint64_t cookie)
+{
+    struct clo_entry *entry = clo_ramfs_after(directory, cookie);
+
+    for (; entry != NULL && listing->used < listing->capacity; entry = entry->next) {
+        list(listing, entry->cookie, entry->node->inode, entry->node->type, entry->name,
+             entry->length);
+    }
+}
+
+/* A folder of the host: what is mounted in it comes first, and hides names of the host's. */
+static uint16_t list_host(struct listing *listing, struct clo_host_file *file, uint64_t cookie)
+{
+    struct clo_node *shown = file->path_length == file->node->backing_length ? file->node : NULL;
+    uint64_t index = cookie >= HOST_COOKIE ? cookie - HOST_COOKIE : 0;
+
+    list_dots(listing, cookie, file->stat.inode, file->node->inode);
+    if (shown != NULL && cookie < HOST_COOKIE) {
+        list_node(listing, shown, cookie);
+    }
+    for (; listing->used < listing->capacity; index++) {
+        struct clo_file_name record;
+        const char *name;
+        uint16_t error = clo_hostfs_name(file, index, &record, &name);
+        if (error != 0) {
+            return error;
+        }
+        if (name == NULL) {
+            break;
+        }
+        if (shown == NULL || clo_ramfs_find(shown, name, record.length) == NULL) {
+            list(listing, HOST_COOKIE + index + 1, record.inode, record.type, name, record.length);
+        }
+    }
+    return 0;
 }
 
 uint32_t CLO_WASI(fd_readdir)(clo_wasi self, uint32_t fd, uint32_t buffer, uint32_t capacity,
@@ -274,23 +360,21 @@ uint32_t CLO_WASI(fd_readdir)(clo_wasi self, uint32_t fd, uint32_t buffer, uint3
     uint16_t error = clo_descriptor_node(fd, &descriptor);
 
     (void)self;
-    if (error != 0) {
+    if (descriptor == NULL || descriptor->kind == CLO_FD_STREAM) {
         return CLO_E_BADF;
     }
-    struct clo_node *directory = descriptor->node;
-    if (directory->type != CLO_NODE_DIRECTORY) {
+    if ((error != 0 ? descriptor->file->stat.type : descriptor->node->type) != CLO_NODE_DIRECTORY) {
         return CLO_E_NOTDIR;
     }
     clo_linear(buffer, capacity);
-    if (cookie < 1) {
-        list(&listing, 1, directory, ".", 1);
+    error = error != 0 ? list_host(&listing, descriptor->file, cookie) : 0;
+    if (error != 0) {
+        return error;
     }
-    if (cookie < 2) {
-        list(&listing, 2, directory->directory.parent, "..", 2);
-    }
-    struct clo_entry *entry = clo_ramfs_after(directory, cookie);
-    for (; entry != NULL && listing.used < capacity; entry = entry->next) {
-        list(&listing, entry->cookie, entry->node, entry->name, entry->length);
+    if (descriptor->kind == CLO_FD_NODE) {
+        struct clo_node *directory = descriptor->node;
+        list_dots(&listing, cookie, directory->inode, directory->directory.parent->inode);
+        list_node(&listing, directory, cookie);
     }
     clo_store32(out, listing.used);
     return 0;

@@ -1,29 +1,51 @@
-/* wasi_path.c - WASI's path functions on the RAM file system. */
+/* wasi_path.c - WASI's path functions, on the RAM file system and on what is mounted. */
 #include <string.h>
 
+#include "hostfs.h"
 #include "ramfs.h"
 #include "wasi.h"
+
+/* False: it is no directory. */
+static bool start_of(const struct clo_descriptor *descriptor, struct clo_start *start)
+{
+    if (descriptor->kind == CLO_FD_HOST) {
+        const struct clo_host_file *file = descriptor->file;
+        bool shown = file->path_length == file->node->backing_length;
+        *start = (struct clo_start){file->node, shown ? NULL : file->path, file->path_length};
+        return file->stat.type == CLO_NODE_DIRECTORY;
+    }
+    *start = (struct clo_start){.node = descriptor->node};
+    return descriptor->kind == CLO_FD_NODE && descriptor->node->type == CLO_NODE_DIRECTORY;
+}
 
 static uint16_t walk(uint32_t fd, uint32_t path, uint32_t length, bool follow,
                      struct clo_path *found)
 {
-    struct clo_descriptor *descriptor;
-    uint16_t error = clo_descriptor_node(fd, &descriptor);
+    struct clo_descriptor *descriptor = clo_descriptor_get(fd);
+    struct clo_start start;
 
-    if (error != 0) {
-        return error == CLO_E_INVAL ? CLO_E_NOTDIR : error;
+    if (descriptor == NULL) {
+        return CLO_E_BADF;
     }
-    if (descriptor->node->type != CLO_NODE_DIRECTORY) {
+    if (!start_of(descriptor, &start)) {
         return CLO_E_NOTDIR;
     }
-    return clo_path_walk(found, descriptor->node, (const char *)clo_linear(path, length), length,
-                         follow);
+    return clo_path_walk(found, &start, (const char *)clo_linear(path, length), length, follow);
+}
+
+/* For what changes something: nothing of a mount, nor a mount, is changed. */
+static uint16_t walk_to_change(uint32_t fd, uint32_t path, uint32_t length, bool follow,
+                               struct clo_path *found)
+{
+    uint16_t error = walk(fd, path, length, follow, found);
+
+    return error == 0 && found->mounted != NULL ? CLO_E_ROFS : error;
 }
 
 /* A path whose last component is to be made: it must not be there yet. */
 static uint16_t walk_to_new(uint32_t fd, uint32_t path, uint32_t length, struct clo_path *found)
 {
-    uint16_t error = walk(fd, path, length, false, found);
+    uint16_t error = walk_to_change(fd, path, length, false, found);
 
     if (error != 0) {
         return error;
@@ -31,11 +53,11 @@ static uint16_t walk_to_new(uint32_t fd, uint32_t path, uint32_t length, struct 
     return found->node != NULL ? CLO_E_EXIST : 0;
 }
 
-/* A path to something that is there. */
+/* A path to something that is there, and not mounted. */
 static uint16_t walk_to_node(uint32_t fd, uint32_t path, uint32_t length, bool follow,
                              struct clo_path *found)
 {
-    uint16_t error = walk(fd, path, length, follow, found);
+    uint16_t error = walk_to_change(fd, path, length, follow, found);
 
     if (error != 0) {
         return error;
@@ -56,13 +78,35 @@ uint32_t CLO_WASI(path_create_directory)(clo_wasi self, uint32_t fd, uint32_t pa
     return clo_ramfs_create(found.directory, found.name, found.length, CLO_NODE_DIRECTORY, &node);
 }
 
+/* A directory on the way to a mount in a mount, for which the host has no folder there. */
+static bool only_here(const struct clo_path *found, uint16_t error)
+{
+    return found->node != NULL && found->node->backing_length > 0 &&
+           (error == CLO_E_NOENT || error == CLO_E_NOTDIR);
+}
+
 uint32_t CLO_WASI(path_filestat_get)(clo_wasi self, uint32_t fd, uint32_t flags, uint32_t path,
                                      uint32_t length, uint32_t out)
 {
     struct clo_path found;
-    uint16_t error = walk_to_node(fd, path, length, flags & CLO_LOOKUP_FOLLOW, &found);
+    struct clo_file_reply stat;
+    bool follow = flags & CLO_LOOKUP_FOLLOW;
+    uint16_t error = walk(fd, path, length, follow, &found);
 
     (void)self;
+    if (error == 0 && found.mounted != NULL) {
+        error = clo_hostfs_stat(&found, follow, &stat);
+        if (error == 0) {
+            clo_filestat_store_host(out, &stat, found.mounted->mount);
+        }
+        if (!only_here(&found, error)) {
+            return error;
+        }
+        error = 0;
+    }
+    if (error == 0 && found.node == NULL) {
+        error = CLO_E_NOENT;
+    }
     if (error == 0) {
         clo_filestat_store(out, found.node);
     }
@@ -131,6 +175,25 @@ static uint16_t open_old(struct clo_path *found, uint32_t how, uint64_t rights)
     return how & CLO_OPEN_TRUNCATE ? clo_node_resize(found->node, 0) : 0;
 }
 
+static uint16_t open_mounted(const struct clo_path *found, uint32_t how, uint64_t rights,
+                             uint16_t flags, uint32_t *fd)
+{
+    struct clo_host_file *file;
+
+    if ((rights & CLO_RIGHT_WRITE) || (how & (CLO_OPEN_CREATE | CLO_OPEN_TRUNCATE))) {
+        return CLO_E_ROFS;
+    }
+    uint16_t error = clo_hostfs_open(found, how & CLO_OPEN_DIRECTORY, &file);
+    if (error != 0) {
+        return error;
+    }
+    error = clo_descriptor_open_host(file, rights, CLO_RIGHTS_ALL, flags, fd);
+    if (error != 0) {
+        clo_hostfs_close(file);
+    }
+    return error;
+}
+
 uint32_t CLO_WASI(path_open)(clo_wasi self, uint32_t fd, uint32_t lookup, uint32_t path,
                              uint32_t length, uint32_t how, uint64_t rights, uint64_t inheriting,
                              uint32_t flags, uint32_t out)
@@ -142,6 +205,16 @@ uint32_t CLO_WASI(path_open)(clo_wasi self, uint32_t fd, uint32_t lookup, uint32
     uint16_t error = walk(fd, path, length, follow, &found);
 
     (void)self;
+    if (error == 0 && found.mounted != NULL) {
+        error = open_mounted(&found, how, rights, (uint16_t)flags, &opened);
+        if (!only_here(&found, error)) {
+            if (error == 0) {
+                clo_store32(out, opened);
+            }
+            return error;
+        }
+        error = 0;
+    }
     if (error == 0) {
         error = found.node == NULL ? open_new(&found, how) : open_old(&found, how, rights);
     }
@@ -158,13 +231,31 @@ uint32_t CLO_WASI(path_open)(clo_wasi self, uint32_t fd, uint32_t lookup, uint32
     return error;
 }
 
+/* Where a link of the host leads is the host's affair: it is not followed, and not told. */
+static uint16_t readlink_mounted(const struct clo_path *found)
+{
+    struct clo_file_reply stat;
+    uint16_t error = clo_hostfs_stat(found, false, &stat);
+
+    if (error != 0) {
+        return error;
+    }
+    return stat.type == CLO_NODE_SYMLINK ? CLO_E_ACCES : CLO_E_INVAL;
+}
+
 uint32_t CLO_WASI(path_readlink)(clo_wasi self, uint32_t fd, uint32_t path, uint32_t length,
                                  uint32_t buffer, uint32_t capacity, uint32_t out)
 {
     struct clo_path found;
-    uint16_t error = walk_to_node(fd, path, length, false, &found);
+    uint16_t error = walk(fd, path, length, false, &found);
 
     (void)self;
+    if (error == 0 && found.mounted != NULL) {
+        return readlink_mounted(&found);
+    }
+    if (error == 0 && found.node == NULL) {
+        error = CLO_E_NOENT;
+    }
     if (error != 0) {
         return error;
     }
@@ -209,11 +300,11 @@ uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from, u
                                uint32_t to_fd, uint32_t to, uint32_t to_length)
 {
     struct clo_path source, target;
-    uint16_t error = walk(from_fd, from, from_length, false, &source);
+    uint16_t error = walk_to_change(from_fd, from, from_length, false, &source);
 
     (void)self;
     if (error == 0) { /* both ways are walked before either end is looked at */
-        error = walk(to_fd, to, to_length, false, &target);
+        error = walk_to_change(to_fd, to, to_length, false, &target);
     }
     if (error != 0) {
         return error;

@@ -65,7 +65,7 @@ static void report_descriptor(struct events *events, uint32_t at, uint8_t tag)
         descriptor->node->size > descriptor->offset) {
         bytes = descriptor->node->size - descriptor->offset;
     }
-    report(events, clo_load64(at), 0, tag, bytes);
+    report(events, clo_load64(at), 0, tag, bytes); /* a mounted file's are not counted */
 }
 
 uint32_t CLO_WASI(poll_oneoff)(clo_wasi self, uint32_t in, uint32_t out, uint32_t count,

@@ -1,6 +1,7 @@
 /* backend.c - a run from the caller's struct to its result, on this thread or by a worker. */
 #include "sandbox/backend.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,8 @@ static int create_here(struct clo_backend *backend, struct clo_error *error)
     const struct clo_config *config = backend->config;
     size_t length;
     const char *manifest = clo_tool_set_manifest(config->tools, &length);
-    int status = clo_host_calls_create(&backend->calls, config->tools, config->threads, error);
+    int status = clo_host_calls_create(&backend->calls, config->tools, config->mounts,
+                                       config->threads, error);
     if (!status)
         status = clo_runner_create(&backend->runner, config->image, config->isolation,
                                    config->limits.memory, manifest, length, error);
@@ -72,7 +74,10 @@ static int answer(void *context, const struct clo_call *call, struct clo_call_re
                   struct clo_error *error)
 {
     struct run_here *here = context;
-    return clo_host_calls_call(here->calls, call, reply, error);
+    int status = clo_host_calls_call(here->calls, call, reply, error);
+    if (reply->descriptor >= 0) /* -1 where there are no more: then reads ask for their bytes */
+        reply->descriptor = fcntl(reply->descriptor, F_DUPFD_CLOEXEC, 0);
+    return status;
 }
 
 static void output(void *context, enum clo_stream stream, const char *data, size_t length)
@@ -168,6 +173,7 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
                                 .arguments = run->arguments,
                                 .argument_count = run->argument_count,
                                 .has_input = run->input || run->on_input,
+                                .has_files = backend->config->mounts->count > 0,
                                 .wants_result = run->wants_result,
                                 .repair = run->repair};
     return clo_limits_resolve(&order->limits, &run->limits, &backend->config->limits, error);

@@ -36,9 +36,10 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
         status = clo_vm_prepare(wanted->isolation, NULL, error);
     if (!status)
         status = clo_tool_set_create(&config->tools, wanted->tools, wanted->tool_count, error);
-    if (status)
-        return status;
-    status = clo_executor_create(&config->threads, CLO_TOOL_THREADS_MAX, NULL, error);
+    if (!status)
+        status = clo_mounts_open(&config->mounts, wanted->mounts, wanted->mount_count, error);
+    if (!status)
+        status = clo_executor_create(&config->threads, CLO_TOOL_THREADS_MAX, NULL, error);
     if (status)
         clo_config_close(config);
     return status;
@@ -48,6 +49,8 @@ void clo_config_close(struct clo_config *config)
 {
     clo_executor_destroy(config->threads);
     config->threads = NULL;
+    clo_mounts_close(config->mounts);
+    config->mounts = NULL;
     clo_tool_set_free(config->tools);
     config->tools = NULL;
 }

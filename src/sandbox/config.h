@@ -3,6 +3,7 @@
 #define CLO_SANDBOX_CONFIG_H
 
 #include "base/thread/executor.h"
+#include "sandbox/files/mounts.h"
 #include "sandbox/run/limits.h"
 #include "sandbox/tool/tool_set.h"
 
@@ -14,6 +15,7 @@ struct clo_config { /* immutable after clo_config_open */
     enum clo_jail jail;
     bool pooled; /* runs share no state: backends restore ahead */
     struct clo_tool_set *tools;
+    struct clo_mounts *mounts;
     struct clo_executor *threads; /* of tools, for all runs */
 };
 

@@ -213,7 +213,7 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
     struct clo_worker_client *client = run->client;
     struct clo_call call;
     struct clo_error why;
-    struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
+    struct clo_call_reply reply = {.descriptor = -1, .data = CLO_BUFFER(CLO_MESSAGE_MAX)};
     uint64_t start = clo_monotonic_ns();
     if (!run->host_start_ns)
         run->host_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);

@@ -197,6 +197,14 @@ uint64_t clo_vm_region_size(const struct clo_vm *vm, enum clo_region which)
     return vm->regions[which].size;
 }
 
+uint8_t *clo_vm_linear(struct clo_vm *vm, uint64_t address, uint64_t *length)
+{
+    uint64_t in_chunk = CLO_HUGE_PAGE_SIZE - address % CLO_HUGE_PAGE_SIZE;
+    if (*length > in_chunk)
+        *length = in_chunk;
+    return clo_memory_at(vm, CLO_LINEAR_VA + address);
+}
+
 struct clo_control *clo_vm_control(struct clo_vm *vm)
 {
     return (struct clo_control *)clo_vm_at(vm, vm->layout.window + CLO_WINDOW_CONTROL);

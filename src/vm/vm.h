@@ -108,6 +108,9 @@ const uint8_t *clo_vm_output_area(const struct clo_vm *vm);
 const uint8_t *clo_vm_call_area(const struct clo_vm *vm);
 uint8_t *clo_vm_reply_area(struct clo_vm *vm);
 
+/* Linear memory at an address that is granted, with *length cut to what lies in one piece there. */
+uint8_t *clo_vm_linear(struct clo_vm *vm, uint64_t address, uint64_t *length);
+
 /* Note how much of the call and reply area a message used, so that a restore clears it. */
 void clo_vm_used_call(struct clo_vm *vm, size_t length);
 void clo_vm_used_reply(struct clo_vm *vm, size_t length);

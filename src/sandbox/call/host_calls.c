@@ -13,6 +13,7 @@
 #include "base/thread/poll.h"
 #include "sandbox/call/pending_calls.h"
 #include "sandbox/call/tool_call.h"
+#include "sandbox/files/files.h"
 
 #define NAP_NS 1000000000u
 #define NS_PER_MS 1000000u
@@ -20,6 +21,7 @@
 
 struct clo_host_calls {
     const struct clo_tool_set *tools;
+    struct clo_files *files; /* NULL: nothing is mounted */
     struct clo_pending_calls *pending_calls;
     struct clo_limits limits;
     struct clo_cancel *cancel;
@@ -30,7 +32,8 @@ struct clo_host_calls {
 };
 
 int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_set *tools,
-                          struct clo_executor *threads, struct clo_error *error)
+                          const struct clo_mounts *mounts, struct clo_executor *threads,
+                          struct clo_error *error)
 {
     struct clo_host_calls *calls = calloc(1, sizeof *calls);
     *result = calls;
@@ -38,8 +41,11 @@ int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_
         return clo_fail_memory(error);
     calls->tools = tools;
     calls->abort_fd = -1;
-    int status = clo_pending_calls_create(&calls->pending_calls, threads, error);
+    int status = mounts && mounts->count ? clo_files_create(&calls->files, mounts, error) : 0;
+    if (!status)
+        status = clo_pending_calls_create(&calls->pending_calls, threads, error);
     if (status) {
+        clo_files_free(calls->files);
         free(calls);
         *result = NULL;
     }
@@ -51,6 +57,7 @@ void clo_host_calls_free(struct clo_host_calls *calls)
     if (!calls)
         return;
     clo_pending_calls_free(calls->pending_calls);
+    clo_files_free(calls->files);
     free(calls);
 }
 
@@ -289,13 +296,20 @@ static int check_call(struct clo_host_calls *calls, const struct clo_call *call,
 static bool refuse(struct clo_host_calls *calls, const struct clo_call *call,
                    struct clo_call_reply *reply)
 {
-    if (calls->submitted >= calls->limits.host_calls) {
+    if (call->kind != CLO_CALL_FILE && calls->submitted >= calls->limits.host_calls) {
         refuse_limit(calls, reply, CLO_LIMIT_HOST_CALLS);
         return true;
     }
-    calls->submitted++;
+    calls->submitted += call->kind != CLO_CALL_FILE;
+    if (call->kind == CLO_CALL_FILE && calls->files)
+        return false; /* files.c has ceilings of its own */
     if (call->length > calls->limits.host_call_bytes) {
         refuse_limit(calls, reply, CLO_LIMIT_HOST_CALL_BYTES);
+        return true;
+    }
+    if (call->kind == CLO_CALL_FILE) {
+        clo_tool_call_message(&reply->data, "this run has nothing mounted");
+        reply->status = CLO_CALL_REFUSED;
         return true;
     }
     if (call->kind != CLO_CALL_TOOL && call->kind != CLO_CALL_INPUT) {
@@ -330,6 +344,12 @@ static int serve(struct clo_host_calls *calls, const struct clo_call *call,
             read_input(calls, call, reply, wanted);
             return 0;
         }
+        if (call->kind == CLO_CALL_FILE) {
+            if (!synchronous)
+                return clo_fail(error, CLO_EGUEST, "a look at a file that is not waited for");
+            return clo_files_answer(calls->files, call->message, call->length, &reply->data,
+                                    &reply->descriptor, error);
+        }
         if (synchronous) {
             call_now(calls, call, reply);
             return 0;
@@ -348,6 +368,7 @@ int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *cal
     reply->id = call->id;
     reply->limit = CLO_LIMIT_NONE;
     reply->on_thread = false;
+    reply->descriptor = -1;
     reply->data.limit = CLO_MESSAGE_MAX;
     clo_buffer_reset(&reply->data);
     int status = serve(calls, call, reply, error);
@@ -358,5 +379,7 @@ int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *cal
 void clo_host_calls_end(struct clo_host_calls *calls)
 {
     clo_pending_calls_end(calls->pending_calls);
+    if (calls->files)
+        clo_files_reset(calls->files);
     calls->run = NULL;
 }

@@ -3,6 +3,7 @@
  *   struct clo_call ─▶ what breaks the contract ends the run: CLO_EGUEST
  *                   ─▶ what a limit forbids is refused
  *                   ─▶ input: the next bytes of standard input
+ *                   ─▶ file: a look at what is mounted (files/files.h), here and now
  *                   ─▶ tool, waited for at once and without a time-out: read, checked
  *                      (tool_call.h) and called on this thread
  *                   ─▶ tool, any other: pending (pending_calls.h) until it is waited for, and
@@ -27,6 +28,7 @@
 #include "base/thread/executor.h"
 #include "cloche/cancel.h"
 #include "cloche/sandbox.h"
+#include "sandbox/files/mounts.h"
 #include "sandbox/run/run.h"
 #include "sandbox/tool/tool_set.h"
 
@@ -34,8 +36,10 @@
 
 struct clo_host_calls;
 
+/* `mounts`: NULL for none. */
 int clo_host_calls_create(struct clo_host_calls **calls, const struct clo_tool_set *tools,
-                          struct clo_executor *threads, struct clo_error *error);
+                          const struct clo_mounts *mounts, struct clo_executor *threads,
+                          struct clo_error *error);
 void clo_host_calls_free(struct clo_host_calls *calls); /* waits for tools still in work for it */
 
 /* A run begins. `cancel` (may be NULL) and readability of `abort_fd` (-1: none) end its waits. */

@@ -42,6 +42,9 @@ struct clo_call_reply {
     enum clo_limit limit; /* CLO_CALL_REFUSED: the limit that was reached */
     bool on_thread;       /* a tool ran on the calling thread, for as long as it liked */
     uint64_t cpu_ns;      /* processor time that other threads than the run's used for it so far */
+    /* Of a mounted file, with the reply to its opening; -1: none. Whoever is given the reply owns it:
+     * from clo_host_calls_call it is the host's still. */
+    int descriptor;
     struct clo_buffer data;
 };
 
@@ -76,6 +79,7 @@ struct clo_order { /* one run, with its limits resolved */
     const char *const *arguments;
     size_t argument_count;
     bool has_input;    /* reading it is a host call */
+    bool has_files;    /* something is mounted: looking there is a host call */
     bool wants_result; /* somebody reads the last expression's value */
     enum clo_repair repair;
 };

@@ -124,6 +124,21 @@ static void count_grace(struct clo_run_loop *run, uint64_t start, uint64_t cpu_s
     clo_grace_waited(&run->grace, passed > cpu ? passed - cpu : 0);
 }
 
+/* A look at a mounted file that is answered here. 1: it was; 0: the host is to be asked. */
+static int on_read(struct clo_run_loop *run, const struct clo_call *call, struct clo_error *error)
+{
+    struct clo_control *control = clo_vm_control(run->vm);
+    size_t length;
+    int status = clo_run_files_take(&run->runner->files, run->vm, call->message, call->length,
+                                    &length, error);
+    if (status > 0) {
+        control->status = CLO_CALL_OK;
+        control->reply_id = call->id;
+        control->reply_length = (uint32_t)length;
+    }
+    return status;
+}
+
 static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
@@ -141,8 +156,15 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
         call.message = (const uint8_t *)run->runner->message.data;
         call.length = run->runner->message.length;
     }
+    if (!status && call.kind == CLO_CALL_FILE && (call.flags & CLO_CALL_SUBMIT)) {
+        status = on_read(run, &call, error);
+        if (status > 0)
+            return GO_ON;
+    }
+    reply->descriptor = -1;
     if (!status)
         status = run->host->answer(run->host->context, &call, reply, error);
+    clo_run_files_keep(&run->runner->files, reply);
     if (status == CLO_EGUEST)
         return broken_contract(run, error->message, error);
     if (status)
@@ -153,7 +175,7 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
     enum clo_limit limit = CLO_LIMIT_WALL;
     if (reply->status == CLO_CALL_REFUSED || reply->status == CLO_CALL_ERROR) {
         run->refused = reply->limit;
-        if (call.kind == CLO_CALL_INPUT &&
+        if (call.kind != CLO_CALL_TOOL &&
             reply->limit) { /* who reads a file takes no message: Python raises */
             reply->status = CLO_CALL_INTERRUPTED;
             limit = reply->limit;

@@ -8,6 +8,7 @@
 #include "sandbox/run/grace.h"
 #include "sandbox/run/output_records.h"
 #include "sandbox/run/run.h"
+#include "sandbox/run/run_files.h"
 #include "vm/vm.h"
 
 struct clo_runner {
@@ -23,6 +24,7 @@ struct clo_runner {
     struct clo_buffer message; /* copy of the guest's; also where the request is built */
     struct clo_call_reply reply;
     struct clo_output_records output;
+    struct clo_run_files files;
     bool has_seed; /* for the next run: drawn when none is in progress */
     uint8_t seed[sizeof((struct clo_control *)0)->seed];
 };

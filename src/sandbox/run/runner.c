@@ -63,6 +63,7 @@ void clo_runner_destroy(struct clo_runner *runner)
     if (!runner)
         return;
     drop_vm(runner);
+    clo_run_files_close(&runner->files);
     clo_buffer_free(&runner->message);
     clo_buffer_free(&runner->reply.data);
     free(runner);
@@ -166,7 +167,8 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
     runner->has_seed = false;
     control->request_length = (uint32_t)runner->message.length;
     control->run_flags = (order->write_through ? CLO_OUTPUT_WRITE_THROUGH : 0) |
-                         (order->has_input ? CLO_INPUT_PRESENT : 0);
+                         (order->has_input ? CLO_INPUT_PRESENT : 0) |
+                         (order->has_files ? CLO_FILES_PRESENT : 0);
     control->ns_per_tick = clo_tsc_rate();
     control->realtime_ns = clo_clock_ns(CLOCK_REALTIME);
     control->monotonic_ns = clo_monotonic_ns();
@@ -212,6 +214,7 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
     status = clo_run_loop_enter(runner, order, host, result, error);
     if (status)
         runner->broken = true;
+    clo_run_files_close(&runner->files);
     forget(&runner->message);
     forget(&runner->reply.data);
     return status;

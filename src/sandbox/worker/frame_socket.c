@@ -42,6 +42,9 @@ void clo_frame_socket_open(struct clo_frame_socket *frames, int fd, unsigned acc
     *frames = (struct clo_frame_socket){
         .fd = fd,
         .accepts = accepts,
+        .attached = -1,
+        .received = -1,
+        .takes = accepts & 1u << CLO_FRAME_REPLY,
         .in = CLO_BUFFER(FRAME_MAX + sizeof(struct header) + CLO_FRAME_PIECE),
         .out = CLO_BUFFER(2 * FRAME_MAX)};
 }
@@ -51,6 +54,9 @@ void clo_frame_socket_close(struct clo_frame_socket *frames)
     if (frames->fd >= 0)
         close(frames->fd);
     frames->fd = -1;
+    int late = clo_frame_socket_detach(frames);
+    if (late >= 0)
+        close(late);
     clo_buffer_free(&frames->in);
     clo_buffer_free(&frames->out);
 }
@@ -117,12 +123,39 @@ static int wait_readable(struct clo_frame_socket *frames, uint64_t deadline_ns,
     return ready ? 0 : clo_fail(error, CLO_EBUSY, "no answer in time");
 }
 
+union control { /* aligned room for one descriptor */
+    char bytes[CMSG_SPACE(sizeof(int))];
+    struct cmsghdr header;
+};
+
+/* Bytes, and a descriptor if one came with them. */
+static ssize_t receive_both(struct clo_frame_socket *frames, char *data)
+{
+    union control control;
+    struct iovec body = {.iov_base = data, .iov_len = CLO_FRAME_PIECE};
+    struct msghdr message = {.msg_iov = &body,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t got = recvmsg(frames->fd, &message, MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int))) {
+        int before = clo_frame_socket_detach(frames);
+        if (before >= 0)
+            close(before);
+        memcpy(&frames->received, CMSG_DATA(header), sizeof frames->received);
+    }
+    return got;
+}
+
 static int read_some(struct clo_frame_socket *frames, struct clo_error *error)
 {
     struct clo_buffer *in = &frames->in;
     if (clo_buffer_reserve(in, CLO_FRAME_PIECE))
         return clo_fail_memory(error);
-    ssize_t got = recv(frames->fd, in->data + in->length, CLO_FRAME_PIECE, 0);
+    ssize_t got = frames->takes ? receive_both(frames, in->data + in->length)
+                                : recv(frames->fd, in->data + in->length, CLO_FRAME_PIECE, 0);
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
     if (got <= 0)
@@ -182,15 +215,52 @@ static int wait_writable(struct clo_frame_socket *frames, uint64_t deadline_ns,
     return ready ? 0 : clo_fail(error, CLO_EBUSY, "the other end does not read");
 }
 
+void clo_frame_socket_attach(struct clo_frame_socket *frames, int descriptor)
+{
+    frames->attached = descriptor;
+}
+
+int clo_frame_socket_detach(struct clo_frame_socket *frames)
+{
+    int descriptor = frames->received;
+    frames->received = -1;
+    return descriptor;
+}
+
+static ssize_t send_both(struct clo_frame_socket *frames, char *data, size_t length)
+{
+    union control control = {0};
+    struct iovec body = {.iov_base = data, .iov_len = length};
+    struct msghdr message = {.msg_iov = &body,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &frames->attached, sizeof frames->attached);
+    ssize_t sent = sendmsg(frames->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0)
+        frames->attached = -1;
+    return sent;
+}
+
+static ssize_t send_piece(struct clo_frame_socket *frames, char *data, size_t length)
+{
+    if (frames->attached >= 0)
+        return send_both(frames, data, length);
+    return send(frames->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns,
                            struct clo_error *error)
 {
     int status = frames->out.failed ? clo_fail_memory(error) : 0;
     for (size_t sent = 0; sent < frames->out.length && !status;) {
         size_t left = frames->out.length - sent;
-        ssize_t now =
-            send(frames->fd, frames->out.data + sent,
-                 left < CLO_FRAME_PIECE ? left : CLO_FRAME_PIECE, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t now = send_piece(frames, frames->out.data + sent,
+                                 left < CLO_FRAME_PIECE ? left : CLO_FRAME_PIECE);
         if (now >= 0)
             sent += (size_t)now;
         else if (errno == EAGAIN)
@@ -198,6 +268,7 @@ int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns
         else if (errno != EINTR)
             status = clo_fail_errno(error, CLO_ESYSTEM, "the other end of the socket is gone");
     }
+    frames->attached = -1;
     clo_buffer_wipe(&frames->out);
     release(&frames->out);
     return status;

@@ -7,6 +7,9 @@
  * that are sent together are one message up to CLO_FRAME_PIECE bytes, and are cut anywhere beyond
  * that: a reader takes what comes as if it were a stream.
  *
+ * The host may send a descriptor along with a reply (SCM_RIGHTS); it takes none, so a worker that
+ * sends some fills no table.
+ *
  * Both ends are the same program, so bodies are C structs in host order; but a worker that a guest
  * has taken over may send anything: each frame's type and length are checked before its body is
  * read, and bodies are checked by whoever reads them. A frame socket belongs to one thread.
@@ -45,6 +48,9 @@ struct clo_frame_socket {
     bool slices;      /* a receive ends by itself after a while, to look at its deadline */
     unsigned accepts; /* set of frame types, as bits, that this end receives */
     struct clo_buffer in, out;
+    int attached; /* a descriptor to be sent with the first message of `out`, the caller's; -1: none */
+    int received; /* one that came; -1: none. Taken where `takes` says so, else not even received */
+    bool takes;
     size_t taken; /* bytes at the start of `in` that the last frame used */
 };
 
@@ -73,6 +79,12 @@ bool clo_frame_socket_has_more(const struct clo_frame_socket *frames);
 void clo_frame_socket_begin(struct clo_frame_socket *frames, enum clo_frame_type type,
                             size_t length);
 void clo_frame_socket_put(struct clo_frame_socket *frames, const void *data, size_t length);
+
+/* A descriptor goes with what is put, with its first message; it stays the caller's, open until the
+ * flush. One at a time. */
+void clo_frame_socket_attach(struct clo_frame_socket *frames, int descriptor);
+/* The one that came, if this end takes any; -1: none. */
+int clo_frame_socket_detach(struct clo_frame_socket *frames);
 
 /* Send what was put. CLO_EBUSY: the other end did not read until the deadline. */
 int clo_frame_socket_flush(struct clo_frame_socket *frames, uint64_t deadline_ns,

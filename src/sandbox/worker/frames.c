@@ -21,6 +21,7 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
                                 .keep_state = order->keep_state,
                                 .write_through = order->write_through,
                                 .has_input = order->has_input,
+                                .has_files = order->has_files,
                                 .wants_result = order->wants_result,
                                 .argument_count = (uint32_t)order->argument_count,
                                 .name_length = (uint32_t)name,
@@ -73,7 +74,10 @@ void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_
                                        .id = reply->id,
                                        .limit = (uint32_t)reply->limit,
                                        .cancelled = cancelled,
+                                       .descriptor = reply->descriptor >= 0,
                                        .cpu_ns = reply->cpu_ns};
+    if (reply->descriptor >= 0)
+        clo_frame_socket_attach(frames, reply->descriptor);
     put_reply(frames, &body, reply->data.data, reply->data.length);
 }
 
@@ -198,6 +202,7 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
                                 .arguments = arguments,
                                 .argument_count = body.argument_count,
                                 .has_input = body.has_input != 0,
+                                .has_files = body.has_files != 0,
                                 .wants_result = body.wants_result != 0,
                                 .repair = (enum clo_repair)body.repair};
     *sequence = body.sequence;
@@ -241,8 +246,8 @@ int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
     return 0;
 }
 
-int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *reply,
-                         bool *cancelled, struct clo_error *error)
+int clo_frame_read_reply(struct clo_frame_socket *frames, const struct clo_frame *frame,
+                         struct clo_call_reply *reply, bool *cancelled, struct clo_error *error)
 {
     struct clo_call_reply_body body;
     const uint8_t *rest;
@@ -258,6 +263,7 @@ int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *r
     reply->limit = body.limit < CLO_LIMIT_COUNT ? (enum clo_limit)body.limit : CLO_LIMIT_NONE;
     reply->on_thread = false;
     reply->cpu_ns = body.cpu_ns;
+    reply->descriptor = body.descriptor ? clo_frame_socket_detach(frames) : -1;
     reply->data.limit = CLO_MESSAGE_MAX;
     clo_buffer_wipe(&reply->data);
     if (clo_buffer_append(&reply->data, rest, length))

@@ -14,6 +14,7 @@ struct clo_run_body { /* then the name, then each argument and its NUL, then the
     struct clo_limits limits;
     uint32_t sequence; /* of the run; a cancellation names it */
     uint8_t keep_state, write_through, has_input, wants_result;
+    uint8_t has_files, padding[3];
     uint32_t argument_count, argument_bytes;
     uint32_t name_length;
     uint32_t repair; /* enum clo_repair */
@@ -32,8 +33,9 @@ struct clo_call_body { /* then the message */
 
 struct clo_call_reply_body { /* then the data */
     uint32_t status, id, limit;
-    uint32_t cancelled; /* the run is to end */
-    uint64_t cpu_ns;    /* that the host used for the run so far */
+    uint16_t cancelled;  /* the run is to end */
+    uint16_t descriptor; /* one of a file comes with the frame's first message */
+    uint64_t cpu_ns;     /* that the host used for the run so far */
 };
 
 struct clo_result_body { /* then type, message, traceback, result, note */
@@ -60,7 +62,7 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
 void clo_frame_put_output(struct clo_frame_socket *frames, enum clo_stream stream, const char *data,
                           size_t length);
 void clo_frame_put_call(struct clo_frame_socket *frames, const struct clo_call *call);
-/* reply->cpu_ns: all of the host's. */
+/* reply->cpu_ns: all of the host's. Its descriptor goes with it, and stays the caller's. */
 void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_reply *reply,
                          bool cancelled);
 void clo_frame_put_violation(struct clo_frame_socket *frames, const char *message);
@@ -77,9 +79,9 @@ int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream
                           size_t *length, struct clo_error *error);
 int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
                         struct clo_error *error);
-/* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. */
-int clo_frame_read_reply(const struct clo_frame *frame, struct clo_call_reply *reply,
-                         bool *cancelled, struct clo_error *error);
+/* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. The descriptor that came is the reply's. */
+int clo_frame_read_reply(struct clo_frame_socket *frames, const struct clo_frame *frame,
+                         struct clo_call_reply *reply, bool *cancelled, struct clo_error *error);
 /* Fills what the frame holds of the result; texts are copied, the usage is what the worker says.
  * *last: the worker ends after it. CLO_EGUEST, CLO_ENOMEMORY. */
 int clo_frame_read_result(const struct clo_frame *frame, const struct clo_limits *limits,

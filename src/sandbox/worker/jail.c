@@ -20,13 +20,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "abi/files.h"
 #include "base/error.h"
 
 #define NOBODY 65534
 #define STACK_MAX (8u << 20) /* bytes */
-#define OPEN_FILES_MAX 32    /* a worker holds about ten */
-#define SIGNALS_MAX 64       /* queued, and timers; a worker has three, and few queued */
-#define LANDLOCK_NET_ALL 3u  /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
+/* A worker holds about ten, and what it reads of mounts. */
+#define OPEN_FILES_MAX (32 + CLO_FILES_OPEN_MAX)
+#define SIGNALS_MAX 64      /* queued, and timers; a worker has three, and few queued */
+#define LANDLOCK_NET_ALL 3u /* bind and connect by TCP, Landlock ABI 4 (Linux 6.7) */
 
 struct namespaces {
     unsigned layer;

@@ -34,6 +34,7 @@ static const int free_calls[] = {
     SCMP_SYS(readv),
     SCMP_SYS(writev),
     SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg), /* replies may bring a descriptor of a mounted file */
     SCMP_SYS(sendto),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),

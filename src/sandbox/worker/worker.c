@@ -79,7 +79,7 @@ static int answer(void *context, const struct clo_call *call, struct clo_call_re
         frame.type != CLO_FRAME_REPLY)
         leave();
     bool cancelled = false;
-    int status = clo_frame_read_reply(&frame, reply, &cancelled, error);
+    int status = clo_frame_read_reply(&worker->frames, &frame, reply, &cancelled, error);
     worker->cancelled |= cancelled;
     return status;
 }

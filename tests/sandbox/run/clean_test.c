@@ -273,7 +273,7 @@ static int set_up(void **state)
     struct clo_error error;
     const char *manifest = clo_tool_set_manifest(tools, &length);
     fixture->random = 1;
-    if (clo_host_calls_create(&fixture->calls, tools, threads, &error) ||
+    if (clo_host_calls_create(&fixture->calls, tools, NULL, threads, &error) ||
         clo_runner_create(&fixture->runner, image, CLO_ISOLATION_MICROVM, MEMORY, manifest, length,
                           &error)) {
         fprintf(stderr, "a runner: %s\n", error.message);

@@ -152,7 +152,11 @@ static void calls_replies_and_failures_too(void **state)
     assert_int_equal(got.length, 3);
     assert_memory_equal(got.message, "abc", 3);
 
-    struct clo_call_reply reply = {.status = 1, .id = 5, .cpu_ns = 77, .data = CLO_BUFFER(10)},
+    struct clo_call_reply reply = {.status = 1,
+                                   .id = 5,
+                                   .cpu_ns = 77,
+                                   .descriptor = -1,
+                                   .data = CLO_BUFFER(10)},
                           answer = {.data = CLO_BUFFER(10)};
     bool cancelled;
     clo_buffer_text(&reply.data, "xyz");
@@ -160,11 +164,12 @@ static void calls_replies_and_failures_too(void **state)
     clo_frame_put_violation(&pair->host, "that was wrong");
     assert_int_equal(clo_frame_socket_flush(&pair->host, soon(), NULL), 0);
     receive(&pair->worker, CLO_FRAME_REPLY, &frame);
-    assert_int_equal(clo_frame_read_reply(&frame, &answer, &cancelled, &error), 0);
+    assert_int_equal(clo_frame_read_reply(&pair->worker, &frame, &answer, &cancelled, &error), 0);
     assert_true(cancelled && answer.status == 1 && answer.id == 5 && answer.cpu_ns == 77);
     assert_string_equal(answer.data.data, "xyz");
     receive(&pair->worker, CLO_FRAME_REPLY, &frame);
-    assert_int_equal(clo_frame_read_reply(&frame, &answer, &cancelled, &error), CLO_EGUEST);
+    assert_int_equal(clo_frame_read_reply(&pair->worker, &frame, &answer, &cancelled, &error),
+                     CLO_EGUEST);
     assert_string_equal(error.message, "that was wrong");
     clo_buffer_free(&reply.data);
     clo_buffer_free(&answer.data);

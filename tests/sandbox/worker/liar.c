@@ -71,7 +71,7 @@ static int call_for(const char *message, size_t length, uint32_t id, uint64_t ti
     send_all();
     if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))
         _exit(0);
-    int status = clo_frame_read_reply(&frame, &reply, &cancelled, NULL);
+    int status = clo_frame_read_reply(&frames, &frame, &reply, &cancelled, NULL);
     clo_buffer_free(&reply.data);
     return status ? -1 : (int)reply.status;
 }

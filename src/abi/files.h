@@ -1,0 +1,81 @@
+/* files.h - the messages of CLO_CALL_FILE: how the guest sees mounted folders of the host.
+ *
+ * A mount is a folder or a file of the host with a place in the guest's tree. What lies below it is
+ * never in the guest: each look is a call. Calls are submitted and waited for at once.
+ *
+ *   message: [request][handles that are closed first, u32 each][path]
+ *   reply:   [reply][data]      with status CLO_CALL_OK whatever `error` says
+ *
+ * A path is one of a mount: names that '/' separates, none of them empty, "." or "..", no NUL; the
+ * empty path is the mount itself. Names are bytes. No symbolic link is followed anywhere.
+ *
+ * Handles are the host's: numbers from 1, of one run. A number is not given twice in a run.
+ */
+#ifndef CLOCHE_ABI_FILES_H
+#define CLOCHE_ABI_FILES_H
+
+#include <stdint.h>
+
+#define CLO_MOUNTS_MAX 64u
+#define CLO_FILES_OPEN_MAX 256u       /* handles of one run at once */
+#define CLO_FILE_PATH_MAX 4096u       /* bytes */
+#define CLO_FILE_CLOSED_MAX 64u       /* handles in one request */
+#define CLO_FILE_DATA_MAX (1u << 20)  /* bytes of data in one reply of the host's */
+#define CLO_FILE_READ_MAX (64u << 20) /* bytes of one read straight into linear memory */
+
+enum clo_file_op {
+    CLO_FILE_MOUNTS = 1, /* data: a struct clo_file_mount and its place, for each mount, outer ones
+                            before those in them */
+    CLO_FILE_STAT = 2,   /* of `path`, or with handle of that; a link is told, not followed */
+    CLO_FILE_OPEN = 3,   /* a file or folder; data: the first `length` bytes of a file */
+    CLO_FILE_READ = 4,   /* `length` bytes at `offset` of a file's handle; fewer only at its end */
+    CLO_FILE_LIST = 5,   /* of a folder's handle: the next names, `length` bytes of them at most.
+                            data: a struct clo_file_name and the name, for each; never "." and ".." */
+    CLO_FILE_CLOSE = 6,  /* nothing but the handles that are closed */
+};
+
+#define CLO_FILE_FOLDER 1u  /* OPEN, STAT: what is no folder is an error */
+#define CLO_FILE_RESTART 2u /* LIST: from the first name on */
+#define CLO_FILE_FOLLOW 4u  /* STAT: a link is an error, as it is for OPEN */
+
+struct clo_file_request {
+    uint32_t op; /* enum clo_file_op */
+    uint32_t mount;
+    uint32_t handle;
+    uint32_t flags; /* CLO_FILE_* */
+    uint64_t offset;
+    uint32_t length;       /* of data, at most */
+    uint32_t closed_count; /* at most CLO_FILE_CLOSED_MAX */
+    uint32_t path_length;  /* at most CLO_FILE_PATH_MAX */
+    uint32_t address;      /* READ: in linear memory; `direct` says whether the bytes went there */
+    uint32_t into_memory;  /* READ: 1: `address` may be used */
+    uint32_t reserved;
+};
+
+struct clo_file_reply {
+    uint32_t error; /* of WASI; 0: none, and the rest is filled in as far as `op` says */
+    uint32_t
+        type; /* WASI's filetype: 3 folder, 4 file, 7 link, 1 and 2 devices, 6 socket, 0 other */
+    uint32_t handle; /* OPEN */
+    uint32_t end;    /* nothing comes after the data, as of now */
+    uint32_t length; /* of the data, wherever it went */
+    uint32_t direct; /* READ: it is at `address`, and not behind this */
+    uint64_t inode, links, size;
+    uint64_t accessed_ns, modified_ns, changed_ns; /* since 1970 */
+};
+
+struct clo_file_mount { /* then its place: a path from '/' on, without "." and ".." */
+    uint32_t type;      /* 3 folder, 4 file */
+    uint32_t length;    /* of the place */
+};
+
+struct clo_file_name { /* then the name, without padding */
+    uint64_t inode;
+    uint32_t type;
+    uint32_t length; /* 1 to 255 */
+};
+
+_Static_assert(sizeof(struct clo_file_request) == 48, "no padding");
+_Static_assert(sizeof(struct clo_file_reply) == 72, "no padding");
+
+#endif

@@ -1,0 +1,478 @@
+/* hostfs.c - mounted folders of the host: calls, open files, what is read ahead (hostfs.h). */
+#include "hostfs.h"
+
+#include <string.h>
+
+#include "wasi.h"
+
+#define WINDOW_SIZE 131072u /* bytes that are read ahead */
+#define WINDOWS_MAX 32u     /* files that have one at a time */
+#define FIRST_SIZE 65536u   /* bytes that come with the opening of a file */
+#define JUMP_SIZE 16384u    /* where a read does not go on where the last one ended */
+#define DIRECT_MIN 65536u   /* a read of so much goes where it belongs without a window */
+#define DIRECT_MAX (8u << 20)
+#define FRESH_NS 100000000u
+
+_Static_assert(WINDOW_SIZE <= CLO_FILE_DATA_MAX && FIRST_SIZE <= WINDOW_SIZE, "a reply each");
+_Static_assert(DIRECT_MAX <= CLO_FILE_READ_MAX, "one read");
+
+struct clo_window {
+    struct clo_host_file *owner; /* NULL: free */
+    uint64_t used;               /* the last time, for who takes it away */
+    uint64_t offset;             /* in the file */
+    uint32_t length;
+    uint64_t read_ns;
+    uint32_t read_epoch;
+    uint8_t *data; /* WINDOW_SIZE bytes; NULL: not allocated yet */
+};
+
+static struct clo_window windows[WINDOWS_MAX];
+static uint64_t window_uses;
+static uint32_t
+    closed[CLO_FILE_CLOSED_MAX]; /* handles that the host does not know to be done with */
+static uint32_t closed_count;
+static bool started;
+
+/* ---- calls ---- */
+
+static uint8_t *const call_area = (uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_CALL);
+static const uint8_t *const reply_area = (const uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_REPLY);
+static const uint8_t *const reply_data = reply_area + sizeof(struct clo_file_reply);
+
+static uint16_t call(struct clo_file_request *request, const char *path,
+                     struct clo_file_reply *reply)
+{
+    uint32_t length = sizeof *request;
+
+    if (request->op != CLO_FILE_READ) { /* whoever has the descriptor answers that */
+        request->closed_count = closed_count;
+    }
+    memcpy(call_area, request, sizeof *request);
+    memcpy(call_area + length, closed, request->closed_count * sizeof *closed);
+    length += request->closed_count * (uint32_t)sizeof *closed;
+    memcpy(call_area + length, path, request->path_length);
+    if (!clo_host_file_call(length + request->path_length)) {
+        return CLO_E_IO;
+    }
+    if (request->op != CLO_FILE_READ) {
+        closed_count = 0;
+    }
+    memcpy(reply, reply_area, sizeof *reply);
+    return (uint16_t)reply->error;
+}
+
+static uint16_t call_on_path(enum clo_file_op op, const struct clo_path *path, uint32_t flags,
+                             uint32_t length, struct clo_file_reply *reply)
+{
+    struct clo_file_request request = {.op = op,
+                                       .mount = path->mounted->mount - 1,
+                                       .flags = flags | (path->slash ? CLO_FILE_FOLDER : 0),
+                                       .length = length,
+                                       .path_length = path->host_length};
+
+    return call(&request, path->host, reply);
+}
+
+static uint16_t call_on_handle(enum clo_file_op op, const struct clo_host_file *file,
+                               uint32_t flags, uint32_t length, struct clo_file_reply *reply)
+{
+    struct clo_file_request request = {
+        .op = op, .handle = file->handle, .flags = flags, .length = length};
+
+    return call(&request, NULL, reply);
+}
+
+static void done_with(uint32_t handle)
+{
+    struct clo_file_request request = {.op = CLO_FILE_CLOSE};
+    struct clo_file_reply reply;
+
+    if (closed_count == CLO_FILE_CLOSED_MAX && call(&request, NULL, &reply) != 0) {
+        return; /* the host closes all at the end of the run */
+    }
+    closed[closed_count++] = handle;
+}
+
+static bool fresh(uint64_t since_ns, uint32_t epoch)
+{
+    return epoch == clo_host_epoch() && clo_clock_monotonic() - since_ns < FRESH_NS;
+}
+
+/* ---- the mounts' places ---- */
+
+static char *copy_text(const char *text, uint32_t length)
+{
+    char *copy = length > 0 ? clo_heap_alloc(length) : NULL;
+
+    if (copy != NULL) {
+        memcpy(copy, text, length);
+    }
+    return copy;
+}
+
+/* What a new directory in `above`, which may show a folder of the host, shows itself. */
+static uint16_t inherit(struct clo_node *node, const struct clo_node *above, const char *name,
+                        uint32_t length)
+{
+    char path[CLO_FILE_PATH_MAX];
+    uint32_t used = above->backing_length;
+
+    if (above->mount == 0) {
+        return 0;
+    }
+    if (used + 1 + length > sizeof path) {
+        return CLO_E_NAMETOOLONG;
+    }
+    memcpy(path, above->backing, used);
+    if (used > 0) {
+        path[used++] = '/';
+    }
+    memcpy(path + used, name, length);
+    node->backing = copy_text(path, used + length);
+    if (node->backing == NULL) {
+        return CLO_E_NOSPC;
+    }
+    node->mount = above->mount;
+    node->backing_length = used + length;
+    return 0;
+}
+
+/* The node with this name in `above`, which is not sealed yet; made where it is not there. */
+static uint16_t place_name(struct clo_node *above, const char *name, uint32_t length,
+                           enum clo_node_type type, struct clo_node **node)
+{
+    struct clo_entry *entry = clo_ramfs_find(above, name, length);
+    uint16_t error;
+
+    if (entry != NULL) {
+        *node = entry->node;
+        return entry->node->type == CLO_NODE_DIRECTORY ? 0 : CLO_E_NOTDIR;
+    }
+    above->sealed = false;
+    error = clo_ramfs_create(above, name, length, type, node);
+    above->sealed = above != clo_ramfs_root();
+    return error != 0 ? error : inherit(*node, above, name, length);
+}
+
+static uint16_t place(uint32_t mount, uint32_t type, const char *path, uint32_t length)
+{
+    struct clo_node *node = clo_ramfs_root();
+    uint32_t at = 0;
+
+    while (at < length) {
+        uint32_t start = ++at; /* behind a slash */
+        while (at < length && path[at] != '/') {
+            at++;
+        }
+        uint16_t error = place_name(
+            node, path + start, at - start,
+            at == length && type == CLO_NODE_FILE ? CLO_NODE_FILE : CLO_NODE_DIRECTORY, &node);
+        if (error != 0) {
+            return error;
+        }
+        node->sealed = true;
+    }
+    node->mount = mount + 1;
+    node->backing = NULL;
+    node->backing_length = 0;
+    return 0;
+}
+
+uint16_t clo_hostfs_start(void)
+{
+    struct clo_file_request request = {.op = CLO_FILE_MOUNTS, .length = CLO_FILE_DATA_MAX};
+    struct clo_file_reply reply;
+    uint32_t at = 0, mount = 0;
+
+    if (started || !(CLO_CONTROL->run_flags & CLO_FILES_PRESENT)) {
+        return 0;
+    }
+    uint16_t error = call(&request, NULL, &reply);
+    while (error == 0 && at < reply.length) {
+        struct clo_file_mount told;
+        memcpy(&told, reply_data + at, sizeof told);
+        at += sizeof told;
+        error = place(mount++, told.type, (const char *)reply_data + at, told.length);
+        at += told.length;
+    }
+    started = error == 0;
+    return error;
+}
+
+/* ---- windows ---- */
+
+static void drop_window(struct clo_host_file *file)
+{
+    if (file->window != NULL) {
+        file->window->owner = NULL;
+        file->window->length = 0;
+    }
+    file->window = NULL;
+    file->count = 0;
+}
+
+/* Free and with memory before free, free before taken, least used before others. */
+static bool better(const struct clo_window *window, const struct clo_window *than)
+{
+    if (window->owner != NULL || than->owner != NULL) {
+        return than->owner != NULL && (window->owner == NULL || window->used < than->used);
+    }
+    return than->data == NULL && window->data != NULL;
+}
+
+/* A window of the file's own: a free one, or the one that was not used for longest. NULL: no memory. */
+static struct clo_window *have_window(struct clo_host_file *file)
+{
+    struct clo_window *best = file->window;
+
+    for (uint32_t i = 0; i < WINDOWS_MAX && file->window == NULL; i++) {
+        if (best == NULL || better(&windows[i], best)) {
+            best = &windows[i];
+        }
+    }
+    if (best->data == NULL) {
+        best->data = clo_heap_alloc_pages(WINDOW_SIZE);
+    }
+    if (best->data == NULL) {
+        return NULL;
+    }
+    if (best->owner != NULL && best->owner != file) {
+        drop_window(best->owner);
+    }
+    best->owner = file;
+    best->used = ++window_uses;
+    file->window = best;
+    return best;
+}
+
+/* Keep the data of the reply that has come. */
+static void keep_data(struct clo_host_file *file, uint64_t offset, uint32_t length)
+{
+    struct clo_window *window = have_window(file);
+
+    if (window == NULL || length > WINDOW_SIZE) {
+        return;
+    }
+    memcpy(window->data, reply_data, length);
+    window->offset = offset;
+    window->length = length;
+    window->read_ns = clo_clock_monotonic();
+    window->read_epoch = clo_host_epoch();
+}
+
+static void note_end(struct clo_host_file *file, const struct clo_file_reply *reply, uint64_t end)
+{
+    file->end_ns = 0;
+    if (reply->end) {
+        file->end = end;
+        file->end_ns = clo_clock_monotonic();
+        file->end_epoch = clo_host_epoch();
+    }
+}
+
+/* ---- files ---- */
+
+static void note_stat(struct clo_host_file *file, const struct clo_file_reply *reply)
+{
+    file->stat = *reply;
+    file->stat_ns = clo_clock_monotonic();
+    file->stat_epoch = clo_host_epoch();
+}
+
+uint16_t clo_hostfs_stat(const struct clo_path *path, bool follow, struct clo_file_reply *stat)
+{
+    return call_on_path(CLO_FILE_STAT, path, follow ? CLO_FILE_FOLLOW : 0, 0, stat);
+}
+
+uint16_t clo_hostfs_open(const struct clo_path *path, bool folder, struct clo_host_file **result)
+{
+    struct clo_file_reply reply;
+    struct clo_host_file *file = clo_heap_alloc(sizeof *file);
+
+    if (file == NULL) {
+        return CLO_E_NOSPC;
+    }
+    if (path->host_length > 0) { /* kept for a folder only, whose type is not known yet */
+        file->path = copy_text(path->host, path->host_length);
+        file->path_length = path->host_length;
+    }
+    uint16_t error =
+        path->host_length > 0 && file->path == NULL
+            ? CLO_E_NOSPC
+            : call_on_path(CLO_FILE_OPEN, path, folder ? CLO_FILE_FOLDER : 0, FIRST_SIZE, &reply);
+    if (error != 0) {
+        if (file->path != NULL) {
+            clo_heap_free(file->path, file->path_length);
+        }
+        clo_heap_free(file, sizeof *file);
+        return error;
+    }
+    file->handle = reply.handle;
+    file->node = path->mounted;
+    clo_node_hold(file->node);
+    note_stat(file, &reply);
+    if (reply.type == CLO_NODE_FILE) {
+        keep_data(file, 0, reply.length);
+        note_end(file, &reply, reply.length);
+    }
+    *result = file;
+    return 0;
+}
+
+void clo_hostfs_close(struct clo_host_file *file)
+{
+    drop_window(file);
+    done_with(file->handle);
+    if (file->path != NULL) {
+        clo_heap_free(file->path, file->path_length);
+    }
+    clo_node_release(file->node);
+    clo_heap_free(file, sizeof *file);
+}
+
+uint16_t clo_hostfs_refresh(struct clo_host_file *file)
+{
+    struct clo_file_reply reply;
+
+    if (fresh(file->stat_ns, file->stat_epoch)) {
+        return 0;
+    }
+    uint16_t error = call_on_handle(CLO_FILE_STAT, file, 0, 0, &reply);
+    if (error == 0) {
+        note_stat(file, &reply);
+    }
+    return error;
+}
+
+/* How much of a read the window has. */
+static uint64_t from_window(struct clo_host_file *file, uint64_t offset, uint8_t *out,
+                            uint64_t length)
+{
+    struct clo_window *window = file->window;
+
+    if (window == NULL || offset < window->offset || offset - window->offset >= window->length ||
+        (offset != file->next && !fresh(window->read_ns, window->read_epoch))) {
+        return 0;
+    }
+    uint64_t part = window->length - (offset - window->offset);
+    if (part > length) {
+        part = length;
+    }
+    memcpy(out, window->data + (offset - window->offset), part);
+    window->used = ++window_uses;
+    return part;
+}
+
+/* One call: straight to its place, or into the window and from there. */
+static uint16_t from_host(struct clo_host_file *file, uint64_t offset, uint8_t *out,
+                          uint64_t length, uint64_t *got)
+{
+    bool direct = length >= DIRECT_MIN;
+    struct clo_file_request request = {.op = CLO_FILE_READ,
+                                       .handle = file->handle,
+                                       .offset = offset,
+                                       .length = offset == file->next ? WINDOW_SIZE : JUMP_SIZE};
+    struct clo_file_reply reply;
+
+    if (direct) {
+        request.length = length < DIRECT_MAX ? (uint32_t)length : DIRECT_MAX;
+        request.address = (uint32_t)((uintptr_t)out - CLO_LINEAR_VA);
+        request.into_memory = 1;
+    } else if (length > request.length) {
+        request.length = WINDOW_SIZE;
+    }
+    uint16_t error = call(&request, NULL, &reply);
+    if (error != 0) {
+        return error;
+    }
+    note_end(file, &reply, offset + reply.length);
+    *got = reply.length < length ? reply.length : length;
+    if (!reply.direct) {
+        if (!direct) {
+            keep_data(file, offset, reply.length);
+        }
+        memcpy(out, reply_data, *got);
+    }
+    return 0;
+}
+
+uint16_t clo_hostfs_read(struct clo_host_file *file, uint64_t offset, uint8_t *out, uint64_t length,
+                         uint64_t *got)
+{
+    uint16_t error = 0;
+
+    *got = 0;
+    while (*got < length && error == 0) {
+        uint64_t part = from_window(file, offset + *got, out + *got, length - *got);
+        if (part == 0 && file->end_ns != 0 && offset + *got >= file->end &&
+            fresh(file->end_ns, file->end_epoch)) {
+            break;
+        }
+        if (part == 0) {
+            error = from_host(file, offset + *got, out + *got, length - *got, &part);
+            if (part == 0) {
+                break;
+            }
+        }
+        *got += part;
+        file->next = offset + *got;
+    }
+    return *got > 0 ? 0 : error;
+}
+
+/* ---- folders ---- */
+
+static uint16_t next_names(struct clo_host_file *file, bool restart)
+{
+    struct clo_file_reply reply;
+    struct clo_file_name record;
+    uint16_t error =
+        call_on_handle(CLO_FILE_LIST, file, restart ? CLO_FILE_RESTART : 0, WINDOW_SIZE, &reply);
+    uint64_t first = restart ? 0 : file->first + file->count;
+
+    if (error != 0) {
+        return error;
+    }
+    keep_data(file, 0, reply.length);
+    if (file->window == NULL) {
+        return CLO_E_NOSPC;
+    }
+    file->first = file->at_index = first;
+    file->count = file->at_offset = 0;
+    file->last = reply.end;
+    for (uint32_t at = 0; at + sizeof record <= reply.length; at += sizeof record + record.length) {
+        memcpy(&record, file->window->data + at, sizeof record);
+        file->count++;
+    }
+    return 0;
+}
+
+uint16_t clo_hostfs_name(struct clo_host_file *file, uint64_t index, struct clo_file_name *record,
+                         const char **name)
+{
+    uint16_t error = 0;
+
+    *name = NULL;
+    if (index == 0 || index < file->first || file->count == 0) {
+        error = next_names(file, true);
+    }
+    while (error == 0 && index >= file->first + file->count && !file->last) {
+        error = next_names(file, false);
+    }
+    if (error != 0 || index >= file->first + file->count) {
+        return error;
+    }
+    if (index < file->at_index) {
+        file->at_index = file->first;
+        file->at_offset = 0;
+    }
+    for (;; file->at_index++) {
+        memcpy(record, file->window->data + file->at_offset, sizeof *record);
+        if (file->at_index == index) {
+            break;
+        }
+        file->at_offset += (uint32_t)sizeof *record + record->length;
+    }
+    *name = (const char *)file->window->data + file->at_offset + sizeof *record;
+    return 0;
+}

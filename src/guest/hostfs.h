@@ -1,0 +1,67 @@
+/* hostfs.h - folders and files of the host that are mounted into the guest's tree: read-only, live.
+ *
+ * Invariants
+ * - Nothing of a mount is in the guest but what was read of open files: each look is a host call
+ *   (abi/files.h). Where the mounts stand is asked for at the first path of a run.
+ * - The directories on the way to a mount are nodes of the RAM file system, sealed. A node with a
+ *   `mount` shows what the host has there, besides its own entries, which come first.
+ * - A file that is open has a handle of the host's. Handles that are done with are told with the
+ *   next call, so that closing costs none.
+ * - What was read ahead is used where a read goes on where the last one ended. Any other read, and
+ *   sizes, times and the end of a file, believe what is known for FRESH_NS at most, and only until
+ *   the next host call of another kind: a tool may have written there.
+ * - Functions return 0 or a WASI errno (wasi.h).
+ */
+#ifndef CLO_GUEST_HOSTFS_H
+#define CLO_GUEST_HOSTFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/files.h"
+#include "ramfs.h"
+
+struct clo_window;
+
+struct clo_host_file {
+    struct clo_file_reply stat; /* as last told: type, sizes, times */
+    uint64_t stat_ns;           /* when */
+    uint32_t stat_epoch;
+    uint32_t handle;
+
+    /* A file. */
+    uint64_t next;   /* where the last read ended */
+    uint64_t end;    /* bytes that it has, as a read found out */
+    uint64_t end_ns; /* when; 0: none did */
+    uint32_t end_epoch;
+    struct clo_window *window; /* what was read ahead, or of a folder names; NULL: none */
+
+    /* A folder: names from number `first` on are in the window. */
+    uint64_t first, count;
+    bool last;         /* none come after them */
+    uint64_t at_index; /* one of them, and where it stands in the window */
+    uint32_t at_offset;
+
+    struct clo_node *node; /* below whose mount it is, held */
+    uint32_t path_length;  /* of a folder, below the mount's root */
+    char *path;            /* NULL: empty */
+};
+
+/* Have the mounts in the tree; at once where they are, or where there are none. */
+uint16_t clo_hostfs_start(void);
+
+/* What a path with `mounted` names. `follow`: a link is an error. */
+uint16_t clo_hostfs_stat(const struct clo_path *path, bool follow, struct clo_file_reply *stat);
+uint16_t clo_hostfs_open(const struct clo_path *path, bool folder, struct clo_host_file **file);
+void clo_hostfs_close(struct clo_host_file *file);
+
+uint16_t clo_hostfs_refresh(struct clo_host_file *file); /* have file->stat as of now */
+uint16_t clo_hostfs_read(struct clo_host_file *file, uint64_t offset, uint8_t *out, uint64_t length,
+                         uint64_t *got);
+
+/* The name with this number, from 0 on, of a folder; *name NULL: there are no more. It stays until the
+ * next call here. */
+uint16_t clo_hostfs_name(struct clo_host_file *file, uint64_t index, struct clo_file_name *record,
+                         const char **name);
+
+#endif

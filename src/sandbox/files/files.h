@@ -1,0 +1,44 @@
+/* sandbox/files/files.h - mounted folders: what is mounted, and looking there. Read this first.
+ *
+ *   struct clo_mount ─▶ mounts.c   checked and opened once for a configuration
+ *                          │
+ *   CLO_CALL_FILE ────▶ files.c    of one run: its handles, answers (abi/files.h)
+ *                          │
+ *                       beneath.c  from a mount's root and a path to a descriptor
+ *
+ * What is always true
+ * - Paths are resolved here and nowhere else, below the descriptor of a mount's root. No link is
+ *   followed, whatever kind it is; ".." is refused; what is renamed meanwhile makes no difference.
+ * - Only folders and regular files are opened, for reading: what else has a name is told by STAT and
+ *   LIST, and never opened, which for a device or a pipe would be an effect.
+ * - Nothing is kept of what was seen: each call looks anew.
+ * - A struct clo_mounts does not change once made, and may be used by several threads. A struct
+ *   clo_files belongs to one run at a time, on the run's thread.
+ * - The guest chooses paths, handles and lengths: each has a ceiling (abi/files.h).
+ */
+#ifndef CLO_SANDBOX_FILES_FILES_H
+#define CLO_SANDBOX_FILES_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "sandbox/files/mounts.h"
+
+struct clo_files;
+
+/* `mounts` outlives it. Errors: CLO_ENOMEMORY. */
+int clo_files_create(struct clo_files **files, const struct clo_mounts *mounts,
+                     struct clo_error *error);
+void clo_files_free(struct clo_files *files);
+
+/* Close all handles: a run has ended, or another one begins. */
+void clo_files_reset(struct clo_files *files);
+
+/* Answer a message of CLO_CALL_FILE: the reply is appended to `reply`. *descriptor: of the file that
+ * was opened, still owned here, where there is more of it to read; else -1. CLO_EGUEST: the message
+ * is not well-formed; CLO_ENOMEMORY. */
+int clo_files_answer(struct clo_files *files, const uint8_t *message, size_t length,
+                     struct clo_buffer *reply, int *descriptor, struct clo_error *error);
+
+#endif
