@@ -50,6 +50,8 @@ struct clo_agent_config {
     unsigned wait_ms;         /* [120,000] for a free sandbox; then the model is told */
     unsigned max_iterations;  /* [40] model calls in one turn; then a last one without tools */
     unsigned tool_output_max; /* [16,384] bytes of a run's output that the model is shown */
+    const struct clo_mount *mounts; /* what runs find below /input (cloche/sandbox.h) */
+    size_t mount_count;
 };
 
 struct clo_agent;

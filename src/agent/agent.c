@@ -88,7 +88,9 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
                                          .tool_count = config->tool_count,
                                          .placement = config->placement,
                                          .isolation = config->isolation,
-                                         .jail = config->jail};
+                                         .jail = config->jail,
+                                         .mounts = config->mounts,
+                                         .mount_count = config->mount_count};
     agent->sandboxes = config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES;
     agent->memory = limits.memory;
     agent->isolation = config->isolation;

@@ -1,6 +1,7 @@
 /* agent/config.h - the way from agent.yaml to a struct clo_agent_config.
  *
  *   clo_config_read ──▶ settings ──▶ config, and what two keys do to each other    (config_file.c)
+ *   clo_config_take_mounts, …_check_mounts ──▶ what is mounted                   (config_mounts.c)
  *   clo_config_open_tools, …_look_at_tools ──▶ the libraries                       (config_tools.c)
  *   clo_agent_load_with, clo_agent_check                                           (config_load.c)
  *
@@ -24,11 +25,15 @@ struct clo_config {
     struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
     size_t library_count;
     char *script, *image, *store; /* paths beside the file */
+    struct clo_mount mounts[CLO_AGENT_MOUNTS_MAX + 1];
+    char *mount_sources[CLO_AGENT_MOUNTS_MAX + 1]; /* likewise */
     struct clo_findings *findings;
     struct clo_error *error;
 };
 
 int clo_config_read(struct clo_config *config);
+int clo_config_take_mounts(struct clo_config *config); /* config_mounts.c */
+int clo_config_check_mounts(struct clo_config *config);
 int clo_config_open_tools(struct clo_config *config);
 int clo_config_look_at_tools(struct clo_config *config); /* without running anything of theirs */
 

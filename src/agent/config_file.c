@@ -203,6 +203,8 @@ static int take(struct clo_config *config)
         status = take_path(config, &config->config.image, &config->image, said->sandbox.image);
     if (!status)
         status = take_path(config, &config->serve.store, &config->store, said->serve.store);
+    if (!status)
+        status = clo_config_take_mounts(config);
     return status;
 }
 
@@ -279,7 +281,8 @@ int clo_config_read(struct clo_config *config)
                                     config->error)) ||
         (status = take(config)) || (status = settle_isolation(config)) ||
         (status = check_memory(config)) || (status = check_listen(config)) ||
-        (status = check_image(config)) || (status = check_model(config)))
+        (status = check_image(config)) || (status = clo_config_check_mounts(config)) ||
+        (status = check_model(config)))
         return status;
     return warn_of_all(config);
 }

@@ -31,6 +31,8 @@ static void end(struct clo_config *config)
     free(config->script);
     free(config->image);
     free(config->store);
+    for (size_t i = 0; i < config->config.mount_count; i++)
+        free(config->mount_sources[i]);
     clo_yaml_close(config->yaml);
     free(config);
 }

@@ -79,6 +79,20 @@ static const struct clo_setting tools[] = {
     {0},
 };
 
+static const struct clo_setting mounts[] = {
+    {.name = "source",
+     .kind = CLO_SETTING_PATH,
+     .required = true,
+     .at = offsetof(struct clo_mount_setting, source),
+     .about = "A folder or a file, relative to this file."},
+    {.name = "at",
+     .kind = CLO_SETTING_TEXT,
+     .at = offsetof(struct clo_mount_setting, at),
+     .most = TEXT_MAX,
+     .about = "Where the code finds it: /input/NAME. Default: /input and its own name."},
+    {0},
+};
+
 static const struct clo_setting sandbox[] = {
     {.name = "image",
      .kind = CLO_SETTING_PATH,
@@ -169,6 +183,18 @@ static const struct clo_setting sandbox[] = {
      .least = CLO_MEMORY_MIN + CLO_MEMORY_BUDGET_OWN,
      .most = UINT64_MAX,
      .about = "Ceiling for all sandboxes together. Default: half of what the process may use."},
+    {.name = "workspace",
+     .kind = CLO_SETTING_PATH,
+     .at = AT(sandbox.workspace),
+     .about = "A folder that the code finds as /input, read-only and as it is at each look."},
+    {.name = "mounts",
+     .kind = CLO_SETTING_LIST,
+     .at = AT(sandbox.mount_count),
+     .items = AT(sandbox.mounts),
+     .item_size = sizeof(struct clo_mount_setting),
+     .most = CLO_AGENT_MOUNTS_MAX,
+     .parts = mounts,
+     .about = "Folders and files that the code finds below /input, likewise."},
     {0},
 };
 

@@ -23,6 +23,7 @@
 #define CLO_AGENT_OUTPUT_MAX (16u << 20)
 #define CLO_AGENT_WAIT_MS_MAX (24u * 3600 * 1000)
 #define CLO_AGENT_LIBRARIES_MAX 16
+#define CLO_AGENT_MOUNTS_MAX 63 /* and the workspace */
 
 enum clo_setting_kind {
     CLO_SETTING_TEXT,     /* const char * into the tree; `most` bytes */
@@ -50,9 +51,16 @@ struct clo_setting {
     int (*refuse)(const struct clo_yaml_node *node, struct clo_error *error);
 };
 
+/* An item of a list: a text, and its node. */
 struct clo_library_setting {
     const char *library;
     const struct clo_yaml_node *node;
+};
+
+struct clo_mount_setting { /* begins as the one above */
+    const char *source;
+    const struct clo_yaml_node *node;
+    const char *at;
 };
 
 /* 0 and NULL: not said. */
@@ -69,6 +77,9 @@ struct clo_agent_settings {
         const char *image;
         uint64_t memory, time, cpu_time, output, host_calls, host_call_size;
         uint64_t count, placement, isolation, jail, total_memory, wait;
+        const char *workspace;
+        size_t mount_count;
+        struct clo_mount_setting mounts[CLO_AGENT_MOUNTS_MAX];
     } sandbox;
     struct {
         uint64_t max_iterations, tool_output;

@@ -12,6 +12,7 @@
 #define DIRECT_MIN 65536u   /* a read of so much goes where it belongs without a window */
 #define DIRECT_MAX (8u << 20)
 #define FRESH_NS 100000000u
+#define NOT_READ UINT64_MAX /* `next` of a file of which nothing was read */
 
 _Static_assert(WINDOW_SIZE <= CLO_FILE_DATA_MAX && FIRST_SIZE <= WINDOW_SIZE, "a reply each");
 _Static_assert(DIRECT_MAX <= CLO_FILE_READ_MAX, "one read");
@@ -311,6 +312,7 @@ uint16_t clo_hostfs_open(const struct clo_path *path, bool folder, struct clo_ho
     file->node = path->mounted;
     clo_node_hold(file->node);
     note_stat(file, &reply);
+    file->next = NOT_READ;
     if (reply.type == CLO_NODE_FILE) {
         keep_data(file, 0, reply.length);
         note_end(file, &reply, reply.length);
@@ -351,6 +353,7 @@ static uint64_t from_window(struct clo_host_file *file, uint64_t offset, uint8_t
     struct clo_window *window = file->window;
 
     if (window == NULL || offset < window->offset || offset - window->offset >= window->length ||
+        window->read_epoch != clo_host_epoch() ||
         (offset != file->next && !fresh(window->read_ns, window->read_epoch))) {
         return 0;
     }
@@ -368,10 +371,11 @@ static uint16_t from_host(struct clo_host_file *file, uint64_t offset, uint8_t *
                           uint64_t length, uint64_t *got)
 {
     bool direct = length >= DIRECT_MIN;
+    bool goes_on = offset == file->next || file->next == NOT_READ;
     struct clo_file_request request = {.op = CLO_FILE_READ,
                                        .handle = file->handle,
                                        .offset = offset,
-                                       .length = offset == file->next ? WINDOW_SIZE : JUMP_SIZE};
+                                       .length = goes_on ? WINDOW_SIZE : JUMP_SIZE};
     struct clo_file_reply reply;
 
     if (direct) {

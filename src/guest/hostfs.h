@@ -7,9 +7,9 @@
  *   `mount` shows what the host has there, besides its own entries, which come first.
  * - A file that is open has a handle of the host's. Handles that are done with are told with the
  *   next call, so that closing costs none.
- * - What was read ahead is used where a read goes on where the last one ended. Any other read, and
- *   sizes, times and the end of a file, believe what is known for FRESH_NS at most, and only until
- *   the next host call of another kind: a tool may have written there.
+ * - What is known of a file (what was read ahead, its size, times and end) counts until the next host
+ *   call of another kind, for a tool may have written there, and for FRESH_NS at most. Only a read
+ *   that goes on where the last one ended takes what was read ahead however old it is.
  * - Functions return 0 or a WASI errno (wasi.h).
  */
 #ifndef CLO_GUEST_HOSTFS_H
