@@ -9,7 +9,8 @@
  * A path is one of a mount: names that '/' separates, none of them empty, "." or "..", no NUL; the
  * empty path is the mount itself. Names are bytes. No symbolic link is followed anywhere.
  *
- * Handles are the host's: numbers from 1, of one run. A number is not given twice in a run.
+ * Handles are the host's: numbers from 1, which end with the run. A number is not given again, but
+ * after 2^32 others.
  */
 #ifndef CLOCHE_ABI_FILES_H
 #define CLOCHE_ABI_FILES_H

@@ -10,10 +10,12 @@
 #include "base/lazy.h"
 #include "base/utf8.h"
 #include "codeact/codeact.h"
+#include "sandbox/files/mounts.h"
 #include "sandbox/isolation.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/limits.h"
 
+#define PLACES_MAX (CLO_SANDBOX_MOUNTS_MAX * 1100u) /* bytes */
 #define DEFAULT_NAME "agent"
 #define DEFAULT_SANDBOXES 8
 #define DEFAULT_ITERATIONS 40
@@ -67,6 +69,45 @@ static int take_number(unsigned *to, const char *what, unsigned value, unsigned 
                     most);
 }
 
+/* What the model is told of the mounts: their places. */
+static int name_places(const struct clo_agent_config *config, struct clo_buffer *text,
+                       const char *places[CLO_SANDBOX_MOUNTS_MAX], struct clo_error *error)
+{
+    struct clo_mounts *mounts;
+    size_t at[CLO_SANDBOX_MOUNTS_MAX];
+    int status = clo_mounts_open(&mounts, config->mounts, config->mount_count, error);
+    if (status)
+        return status;
+    for (size_t i = 0; i < mounts->count; i++) {
+        at[i] = text->length;
+        clo_buffer_text(text, mounts->all[i].place);
+        clo_buffer_append(text, mounts->all[i].name ? "" : "/", mounts->all[i].name ? 1 : 2);
+    }
+    for (size_t i = 0; i < mounts->count && !text->failed; i++)
+        places[i] = text->data + at[i];
+    clo_mounts_close(mounts);
+    return text->failed ? clo_fail_memory(error) : 0;
+}
+
+static int make_tool(struct clo_agent *agent, const struct clo_agent_config *config,
+                     const struct clo_limits *limits, struct clo_error *error)
+{
+    const char *places[CLO_SANDBOX_MOUNTS_MAX];
+    struct clo_buffer text = CLO_BUFFER(PLACES_MAX);
+    struct clo_codeact_config words = {.runtime = clo_image_runtime(agent->image),
+                                       .tools = config->tools,
+                                       .tool_count = config->tool_count,
+                                       .limits = *limits,
+                                       .output_max = agent->tool_output_max,
+                                       .places = places,
+                                       .place_count = config->mount_count};
+    int status = name_places(config, &text, places, error);
+    if (!status)
+        status = clo_codeact_tool(&agent->tool, &words, error);
+    clo_buffer_free(&text);
+    return status;
+}
+
 static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config *config,
                           struct clo_error *error)
 {
@@ -95,14 +136,7 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
     agent->memory = limits.memory;
     agent->isolation = config->isolation;
     status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
-    if (status)
-        return status;
-    struct clo_codeact_config words = {.runtime = clo_image_runtime(agent->image),
-                                       .tools = config->tools,
-                                       .tool_count = config->tool_count,
-                                       .limits = limits,
-                                       .output_max = agent->tool_output_max};
-    return clo_codeact_tool(&agent->tool, &words, error);
+    return status ? status : make_tool(agent, config, &limits, error);
 }
 
 int clo_agent_create(struct clo_agent **out, const struct clo_agent_config *config,

@@ -27,6 +27,8 @@ struct clo_codeact_config {
     size_t tool_count;
     struct clo_limits limits; /* resolved: no field 0 */
     unsigned output_max;      /* bytes of a run's output that the model is shown */
+    const char *const *places; /* of what is mounted: folders with a '/' at the end */
+    size_t place_count;
 };
 
 /* {type: "function", name, description, parameters, strict}: a new reference in *tool. */

@@ -103,6 +103,12 @@ static void write_head(struct clo_buffer *out, const struct clo_codeact_config *
         "- await may be used at top level.\n"
         "- Nothing is kept from one run to the next, neither variables nor files.\n",
         config->runtime, shown);
+    for (size_t i = 0; i < config->place_count; i++) {
+        clo_buffer_text(out, i ? ", " : "- Files to work on, read-only and always up to date: ");
+        clo_text_clean(out, config->places[i], strlen(config->places[i]));
+    }
+    if (config->place_count)
+        clo_buffer_text(out, "\n");
 }
 
 static void write_limits(struct clo_buffer *out, const struct clo_limits *limits)

@@ -47,6 +47,7 @@ static w2c_guest instance;
 static void begin(void)
 {
     CLO_CONTROL->output_length = 0;
+    clo_host_start();
     clo_clock_start();
     clo_random_start();
 }

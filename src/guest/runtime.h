@@ -27,6 +27,8 @@
 
 #define CLO_CONTROL ((volatile struct clo_control *)CLO_WINDOW_VA)
 
+void clo_host_start(void); /* at the start of a run */
+
 /* One host call: the operation and its fields stand in the control page. The output records that
  * wait go with it. */
 void clo_host(enum clo_op op);

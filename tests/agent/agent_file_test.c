@@ -112,6 +112,15 @@ static const struct {
     {"sandbox: {total_memory: 256MiB}\n",
      "1:25: sandbox.total_memory: limit memory is 256 MiB; with 16 MiB for the sandbox itself"},
     {"sandbox: {image: none.image}\n", "1:18: sandbox.image: image "},
+    {"sandbox: {workspace: none}\n", "1:22: sandbox.workspace: cannot mount \""},
+    {"sandbox:\n  mounts: none\n",
+     "2:11: sandbox.mounts: a list is expected here, of \"- source: ...\""},
+    {"sandbox:\n  mounts:\n  - at: /input/x\n",
+     "3:5: sandbox.mounts[0]: \"source: ...\" is expected here"},
+    {"sandbox:\n  mounts:\n  - source: .\n    at: /output\n",
+     "3:5: sandbox.mounts[0]: a mount at \"/output\", which is not in /input"},
+    {"sandbox:\n  workspace: .\n  mounts: [{source: ., at: /input}]\n",
+     "3:11: sandbox.mounts: two mounts at /input"},
 };
 
 static void bad_files_are_refused_with_their_place(void **state)

@@ -200,6 +200,42 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 126)
         self.assertIn("1100011 bytes", done.stderr)
 
+    def test_mounts_are_found_below_input(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name, "data: one")
+            folder.mkdir()
+            (folder / "t.csv").write_text("a,b\n1,2\n")
+            code = "import os; print(os.listdir('/input'), open('/input/%s').read()[:3])"
+            for mount, path, there in (
+                    (str(folder), "data: one/t.csv", ["data: one"]),
+                    (f"{folder}/", "data: one/t.csv", ["data: one"]),
+                    (f"{folder}:/input", "t.csv", ["t.csv"]),
+                    (f"{folder}:/input/x/y:ro", "x/y/t.csv", ["x"]),
+                    (f"{folder}/t.csv", "t.csv", ["t.csv"]),
+                    (f"{folder}/t.csv:/input/other.csv", "other.csv", ["other.csv"])):
+                with self.subTest(mount=mount):
+                    done = run(code % path, "--mount", mount)
+                    self.assertEqual((done.stdout, done.stderr), (f"{there} a,b\n", ""))
+            done = run("print(len(open('/input/a/t.csv').read()), os.listdir('/input/b'))"
+                       .replace("print", "import os; print"),
+                       "--mount", f"{folder}:/input/a", "--mount", f"{folder}:/input/b")
+            self.assertEqual(done.stdout, "8 ['t.csv']\n")
+
+    def test_a_mount_that_cannot_be_is_refused(self):
+        for mount, says in (("/nowhere", 'cannot mount "/nowhere": No such file or directory'),
+                            ("/tmp:/data", 'a mount at "/data", which is not in /input'),
+                            ("/tmp:/input/../x", 'a place has no ".", ".." or empty name'),
+                            ("/dev/null", "neither a folder nor a regular file")):
+            with self.subTest(mount=mount):
+                done = run("print(1)", "--mount", mount)
+                self.assertEqual((done.stdout, done.returncode), ("", 126))
+                self.assertIn(says, done.stderr)
+        for mount, says in (("", "names no folder or file"), ("/tmp:/input/x:rw", "cannot be written")):
+            with self.subTest(mount=mount):
+                done = run("print(1)", "--mount", mount)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(says, done.stderr)
+
     def test_where_the_micro_vm_lives(self):
         done = cloche("run", "--worker", "-c", "print(1)")
         self.assertEqual((done.returncode, done.stdout), (2, ""))

@@ -103,10 +103,16 @@ static void the_description_has_all_that_is_needed(void **state)
                   "required", "code", "additionalProperties", 0);
     assert_true(json_equal(schema, wanted));
     json_decref(wanted);
+    assert_null(strstr(text, "/input"));
     json_decref(tool);
+    static const char *const places[] = {"/input/reports/", "/input/t.csv"};
+    config.places = places;
+    config.place_count = 2;
     config.tool_count = 0;
     assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
     assert_non_null(strstr(clo_json_text(tool, "description"), "no host functions"));
+    assert_non_null(
+        strstr(clo_json_text(tool, "description"), ": /input/reports/, /input/t.csv\n"));
     json_decref(tool);
 }
 

@@ -27,7 +27,7 @@ struct handle {
 
 struct clo_files {
     const struct clo_mounts *mounts;
-    uint32_t given; /* handles, in this run */
+    uint32_t given; /* the last handle; counts over runs, for a session may remember some */
     size_t open;
     struct handle *handles; /* CLO_FILES_OPEN_MAX of them */
 };
@@ -73,7 +73,6 @@ void clo_files_reset(struct clo_files *files)
 {
     for (size_t i = 0; files->open && i < CLO_FILES_OPEN_MAX; i++)
         close_handle(files, &files->handles[i]);
-    files->given = 0;
 }
 
 void clo_files_free(struct clo_files *files)
@@ -306,11 +305,11 @@ static void note_end(struct clo_file_reply *reply, uint64_t offset, const struct
 
 static struct handle *take_free(struct clo_files *files)
 {
-    if (files->open >= CLO_FILES_OPEN_MAX || files->given == UINT32_MAX)
+    if (files->open >= CLO_FILES_OPEN_MAX)
         return NULL;
     do
         files->given++;
-    while (files->handles[files->given % CLO_FILES_OPEN_MAX].number);
+    while (!files->given || files->handles[files->given % CLO_FILES_OPEN_MAX].number);
     struct handle *handle = &files->handles[files->given % CLO_FILES_OPEN_MAX];
     handle->number = files->given;
     handle->fd = -1;
