@@ -313,6 +313,7 @@ class Schema(unittest.TestCase):
         self.assertEqual(set(paths(page)), {path for path, _ in keys(SCHEMA["properties"])})
         self.assertTrue(VALIDATOR.is_valid(page))
         del page["tools"], page["model"]["script"], page["sandbox"]["image"]  # files that are a user's
+        del page["sandbox"]["workspace"], page["sandbox"]["mounts"]
         self.assertEqual(self.refused([yaml.safe_dump(page)]), [])
 
     def test_defaults_and_bounds_of_the_schema_are_the_readers(self):
@@ -342,7 +343,7 @@ class Schema(unittest.TestCase):
         """At each level; so the reader has no key more."""
         levels = {path[:-1] for path, _ in keys(SCHEMA["properties"])}
         wrong = [at((*level, "no_such_key"), 1) for level in sorted(levels)]
-        self.assertEqual(len(wrong), 6)
+        self.assertEqual(len(wrong), 7)
         self.assertEqual(self.refused(wrong), wrong)
         self.assertEqual([text for text in wrong if schema_takes(text)], [])
 
