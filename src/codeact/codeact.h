@@ -25,8 +25,8 @@ struct clo_codeact_config {
     const char *runtime; /* "CPython 3.13.5" */
     const struct clo_tool *tools;
     size_t tool_count;
-    struct clo_limits limits; /* resolved: no field 0 */
-    unsigned output_max;      /* bytes of a run's output that the model is shown */
+    struct clo_limits limits;  /* resolved: no field 0 */
+    unsigned output_max;       /* bytes of a run's output that the model is shown */
     const char *const *places; /* of what is mounted: folders with a '/' at the end */
     size_t place_count;
 };

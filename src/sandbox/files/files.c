@@ -245,6 +245,7 @@ static int answer_stat(struct clo_files *files, const struct look *look,
 /* Look, and open the same for reading. */
 static int open_seen(const struct look *look, struct stat *stat)
 {
+    *stat = (struct stat){0};
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         struct stat opened;
         int seen = look_at(look, true, stat);

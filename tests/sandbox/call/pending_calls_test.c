@@ -125,7 +125,8 @@ static void a_slow_run_does_not_hold_up_another(void **state)
 {
     struct fixture *fixture = *state;
     struct clo_host_calls *other;
-    assert_int_equal(clo_host_calls_create(&other, fixture->tools, NULL, fixture->threads, NULL), 0);
+    assert_int_equal(clo_host_calls_create(&other, fixture->tools, NULL, fixture->threads, NULL),
+                     0);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 200; id++) {
         assert_int_equal(submit(fixture, id, tool_call(fixture, "gate", NULL, 0, NULL)),

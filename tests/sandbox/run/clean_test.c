@@ -10,6 +10,7 @@
  */
 #include "harness.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 static struct clo_image *image;
 static struct clo_tool_library *library;
 static struct clo_tool_set *tools;
+static struct clo_mounts *mounts; /* the scripts, and the image: a long file */
 static struct clo_executor *threads;
 static size_t scripts;
 
@@ -79,7 +81,10 @@ static int answer(void *context, const struct clo_call *call, struct clo_call_re
                   struct clo_error *error)
 {
     struct fixture *fixture = context;
-    return clo_host_calls_call(fixture->calls, call, reply, error);
+    int status = clo_host_calls_call(fixture->calls, call, reply, error);
+    if (reply->descriptor >= 0) /* the run's side takes it */
+        reply->descriptor = fcntl(reply->descriptor, F_DUPFD_CLOEXEC, 0);
+    return status;
 }
 
 static void output(void *context, enum clo_stream stream, const char *data, size_t length)
@@ -103,6 +108,7 @@ static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context
     struct clo_order order = {.code = fixture->program.code,
                               .code_length = fixture->program.length,
                               .name = fixture->program.name,
+                              .has_files = true,
                               .write_through = program_dice(&fixture->random, 2)};
     struct clo_error error;
     assert_int_equal(clo_limits_resolve(&order.limits, &fixture->limits, NULL, NULL), 0);
@@ -273,7 +279,7 @@ static int set_up(void **state)
     struct clo_error error;
     const char *manifest = clo_tool_set_manifest(tools, &length);
     fixture->random = 1;
-    if (clo_host_calls_create(&fixture->calls, tools, NULL, threads, &error) ||
+    if (clo_host_calls_create(&fixture->calls, tools, mounts, threads, &error) ||
         clo_runner_create(&fixture->runner, image, CLO_ISOLATION_MICROVM, MEMORY, manifest, length,
                           &error)) {
         fprintf(stderr, "a runner: %s\n", error.message);
@@ -310,6 +316,12 @@ static int begin(int count, char **arguments)
         fprintf(stderr, "SKIP: %s (%s)\n", error.message, error.hint);
         return SKIP;
     }
+    struct clo_mount wanted[] = {{path ? path : arguments[1], "/input/image"},
+                                 {arguments[2], "/input/scripts"}};
+    if (clo_mounts_open(&mounts, wanted, 2, &error)) {
+        fprintf(stderr, "the mounts: %s\n", error.message);
+        return 1;
+    }
     scripts = programs_open(arguments[2]);
     if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, &error) ||
         clo_tool_library_open(&library, arguments[3], &error)) {
@@ -330,6 +342,7 @@ static void end(void)
     clo_executor_destroy(threads);
     clo_tool_set_free(tools);
     clo_tool_library_close(library);
+    clo_mounts_close(mounts);
     clo_image_close(image);
 }
 
