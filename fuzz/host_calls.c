@@ -1,14 +1,17 @@
 /* host_calls.c - host calls as the guest sends them, one after another, to the real host_calls with
- * real tools. The input is a list of calls:
+ * real tools and a mounted folder. The input is a list of calls:
  *
  *   [flags][kind][id][wait_id][timeout, 0 to 255 us][length, 2 bytes][message] ...
  *
  * Flags, kinds and ids go in as they are, so most calls break the contract; a call that does must
  * be refused with a reason, and one that does not must be answered within the ceilings.
  */
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "sandbox/call/host_calls.h"
@@ -38,6 +41,34 @@ static const struct clo_tool tools[] = {
      .call = echo},
 };
 
+static char folder[] = "/tmp/cloche-fuzz-XXXXXX";
+
+static void remove_folder(void)
+{
+    int top = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    unlinkat(top, "a", 0);
+    unlinkat(top, "link", 0);
+    unlinkat(top, "sub", AT_REMOVEDIR);
+    close(top);
+    rmdir(folder);
+}
+
+/* A folder to look at: a file, a folder, a link that leads out. */
+static struct clo_mounts *make_mounts(void)
+{
+    struct clo_mounts *mounts;
+    struct clo_mount mount = {.source = folder};
+    int top = mkdtemp(folder) ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int file = openat(top, "a", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0 || write(file, "content", 7) != 7 || mkdirat(top, "sub", 0700) ||
+        symlinkat("/etc/passwd", top, "link") || clo_mounts_open(&mounts, &mount, 1, NULL))
+        abort();
+    atexit(remove_folder);
+    close(file);
+    close(top);
+    return mounts;
+}
+
 static struct clo_host_calls *make_calls(void)
 {
     struct clo_host_calls *calls;
@@ -45,7 +76,7 @@ static struct clo_host_calls *make_calls(void)
     struct clo_executor *threads;
     if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, NULL) ||
         clo_tool_set_create(&set, tools, 1, NULL) ||
-        clo_host_calls_create(&calls, set, NULL, threads, NULL))
+        clo_host_calls_create(&calls, set, make_mounts(), threads, NULL))
         abort();
     return calls; /* for the life of the process */
 }

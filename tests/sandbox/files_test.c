@@ -530,6 +530,75 @@ static void nothing_stays_open_after_a_run(void **state)
     }
 }
 
+/* Runs that end well, by an exception, by a limit in the middle of a read, and with all left open. */
+static const char *const ways[] = {
+    "print(sum(open('/input/data/big', 'rb').read(100000)) + len(open('/input/data/a.txt').read()))",
+    "f = open('/input/data/big', 'rb'); f.read(70000); raise ValueError('x')",
+    "while True:\n"
+    "    for block in iter(lambda f=open('/input/data/big', 'rb', buffering=0): f.read(65536), b''): pass",
+    "import os\n"
+    "kept = [open('/input/data/big', 'rb') for _ in range(20)]\n"
+    "print(len(kept[7].read())); os._exit(3)",
+};
+enum { WAYS = sizeof ways / sizeof *ways, AT_ONCE = 8, TURNS = 12 };
+
+static struct clo_pool *pool;
+
+static void *many_runs(void *number)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < TURNS; i++) {
+        size_t way = ((size_t)number + i) % WAYS;
+        struct clo_run run = {.code = ways[way],
+                              .code_length = strlen(ways[way]),
+                              .limits = {.wall_ms = way == 2 ? 200 : 60000}};
+        struct clo_run_result *result = NULL;
+        struct clo_error error;
+        if (clo_pool_run(pool, &run, 120000, &result, &error))
+            wrong++;
+        else if (way == 0)
+            wrong += strcmp(result->out, "100006\n") != 0;
+        else if (way == 1)
+            wrong += !result->error.type || strcmp(result->error.type, "ValueError") != 0;
+        else if (way == 2)
+            wrong += result->error.kind != CLO_RUN_LIMIT;
+        else
+            wrong += strcmp(result->out, "5242880\n") != 0 || result->exit_code != 3;
+        if (wrong)
+            fprintf(stderr, "way %zu: %s %s\n", way, result ? result->out : error.message,
+                    result ? result->err : "");
+        clo_run_result_free(result);
+    }
+    return (void *)wrong;
+}
+
+static void runs_of_a_pool_leave_nothing_open(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t threads[AT_ONCE];
+    void *wrong[AT_ONCE];
+    char *data = malloc(BIG_SIZE);
+    assert_non_null(data);
+    memset(data, 1, BIG_SIZE);
+    put_bytes("data/big", data, BIG_SIZE);
+    free(data);
+    struct clo_mount mount = {.source = path_of("data")};
+    pool = runs_pool((struct clo_sandbox_config){.placement = fixture->placement,
+                                                 .mounts = &mount,
+                                                 .mount_count = 1},
+                     3);
+    many_runs(0); /* all that a pool opens is open then */
+    size_t own = descriptors_of("self");
+    for (size_t i = 0; i < AT_ONCE; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, many_runs, (void *)i), 0);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        pthread_join(threads[i], &wrong[i]);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        assert_null(wrong[i]);
+    assert_in_range(descriptors_of("self"), own - 8, own + 8); /* workers that are just replaced */
+    clo_pool_destroy(pool);
+}
+
 static void a_session_is_told_that_its_file_is_closed(void **state)
 {
     struct fixture *fixture = *state;
@@ -650,6 +719,7 @@ int main(int argc, char **argv)
         BOTH(opening_and_closing_has_no_end),
         BOTH(many_names_are_listed_whole),
         BOTH(nothing_stays_open_after_a_run),
+        BOTH(runs_of_a_pool_leave_nothing_open),
         BOTH(a_session_is_told_that_its_file_is_closed),
         BOTH(mounts_lie_in_each_other),
         BOTH(a_mounted_file_may_be_replaced),
