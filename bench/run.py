@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import beside  # noqa: E402
+import files  # noqa: E402
 import hosts  # noqa: E402
 
 ROUNDS = 7  # of each CPU-bound script, both sides in turn; the best counts
@@ -177,6 +178,8 @@ def main():
     print("\n".join(f"  {row['name']}: {row['median']:.1f} {row['unit']}" for row in others if "median" in row))
     print("whole process:")
     process = whole_process(arguments.build)
+    print("mounted files:")
+    mounted = list(files.measured(arguments.build))
     print("CPU-bound scripts:")
     cpu = list(scripts(arguments.build))
     geomean = math.exp(statistics.fmean(math.log(c["ratio"]) for c in cpu))
@@ -185,11 +188,13 @@ def main():
     native = subprocess.run([NATIVE, "--version"], capture_output=True, text=True).stdout.strip()
     head = (f"Measured {time.strftime('%Y-%m-%d')} by `make bench` on Linux {platform.release()}, "
             f"native python3 is {native}. Medians; these machines are noisy.\n\n")
+    text += "\n" + files.table(mounted)
     text += "\nOthers, in the same run. Start: to the first output, of a host to its first answer; whole request: POST to\n"
     text += "answer, with two calls of a model server on this machine and one run of code.\n\n" + beside.table(rows + others)
     (folder / "results.md").write_text(head + text)
     (folder / "results.json").write_text(json.dumps(
-        {"inside": rows, "others": others, "whole_process": process, "scripts": cpu, "geomean": geomean}, indent=1) + "\n")
+        {"inside": rows, "others": others, "whole_process": process, "files": mounted, "scripts": cpu,
+         "geomean": geomean}, indent=1) + "\n")
     plot(rows, cpu, folder)
     print("\n" + text)
     print(f"written: {folder}/results.md, results.json, results.svg")

@@ -6,16 +6,20 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "abi/files.h"
 #include "base/error.h"
 #include "sandbox/files/beneath.h"
+#include "sandbox/files/file_reply.h"
 
-#define NS_PER_S 1000000000ull
+#define SHARE                                                                                      \
+    4 /* part of the process's descriptors that all runs together may hold; in process, twice */
 #define ATTEMPTS 8 /* to open what was looked at, when it is replaced meanwhile */
 
 struct handle {
@@ -57,10 +61,22 @@ int clo_files_create(struct clo_files **result, const struct clo_mounts *mounts,
     return 0;
 }
 
+/* Of all runs of the process: what they hold open shall not keep the process from opening its own. */
+static atomic_uint open_in_all;
+
+static unsigned most_in_all(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > (rlim_t)UINT_MAX)
+        return UINT_MAX;
+    return (unsigned)(limit.rlim_cur / SHARE);
+}
+
 static void close_handle(struct clo_files *files, struct handle *handle)
 {
     if (!handle->number)
         return;
+    atomic_fetch_sub(&open_in_all, 1);
     if (handle->listing)
         closedir(handle->listing);
     else
@@ -82,63 +98,6 @@ void clo_files_free(struct clo_files *files)
     clo_files_reset(files);
     free(files->handles);
     free(files);
-}
-
-/* ---- what is told ---- */
-
-static uint32_t wasi_error(int number)
-{
-    switch (number) { /* the numbers are WASI's (witx, errno) */
-    case EACCES: return 2;
-    case EBADF: return 8;
-    case EBUSY: return 10;
-    case EINTR: return 27;
-    case EINVAL: return 28;
-    case EISDIR: return 31;
-    case ELOOP: return 32;
-    case EMFILE: return 33;
-    case ENAMETOOLONG: return 37;
-    case ENFILE: return 41;
-    case ENODEV: return 43;
-    case ENOENT: return 44;
-    case ENOMEM: return 48;
-    case ENOTDIR: return 54;
-    case ENXIO: return 60;
-    case EOVERFLOW: return 61;
-    case EPERM: return 63;
-    case ESTALE: return 72;
-    case ETIMEDOUT: return 73;
-    default: return 29; /* EIO */
-    }
-}
-
-static uint32_t file_type(mode_t mode)
-{
-    switch (mode & S_IFMT) { /* WASI's filetype */
-    case S_IFBLK: return 1;
-    case S_IFCHR: return 2;
-    case S_IFDIR: return 3;
-    case S_IFREG: return 4;
-    case S_IFSOCK: return 6;
-    case S_IFLNK: return 7;
-    default: return 0;
-    }
-}
-
-static uint64_t nanoseconds(struct timespec time)
-{
-    return time.tv_sec < 0 ? 0 : (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
-static void tell_stat(struct clo_file_reply *reply, const struct stat *stat)
-{
-    reply->type = file_type(stat->st_mode);
-    reply->inode = stat->st_ino;
-    reply->links = stat->st_nlink;
-    reply->size = stat->st_size < 0 ? 0 : (uint64_t)stat->st_size;
-    reply->accessed_ns = nanoseconds(stat->st_atim);
-    reply->modified_ns = nanoseconds(stat->st_mtim);
-    reply->changed_ns = nanoseconds(stat->st_ctim);
 }
 
 /* ---- messages ---- */
@@ -238,7 +197,7 @@ static int answer_stat(struct clo_files *files, const struct look *look,
             return errno;
         close(fd);
     }
-    tell_stat(reply, &stat);
+    clo_file_tell(reply, &stat);
     return 0;
 }
 
@@ -261,7 +220,7 @@ static int open_seen(const struct look *look, struct stat *stat)
         close(seen);
         if (fd >= 0 && fstat(fd, &opened) == 0 && opened.st_dev == stat->st_dev &&
             opened.st_ino == stat->st_ino &&
-            file_type(opened.st_mode) == file_type(stat->st_mode)) {
+            clo_file_type(opened.st_mode) == clo_file_type(stat->st_mode)) {
             *stat = opened;
             return fd;
         }
@@ -304,10 +263,15 @@ static void note_end(struct clo_file_reply *reply, uint64_t offset, const struct
         reply->end = 1;
 }
 
+/* NULL with errno: there are too many. */
 static struct handle *take_free(struct clo_files *files)
 {
     if (files->open >= CLO_FILES_OPEN_MAX)
-        return NULL;
+        return errno = EMFILE, NULL;
+    if (atomic_fetch_add(&open_in_all, 1) >= most_in_all()) {
+        atomic_fetch_sub(&open_in_all, 1);
+        return errno = ENFILE, NULL;
+    }
     do
         files->given++;
     while (!files->given || files->handles[files->given % CLO_FILES_OPEN_MAX].number);
@@ -338,7 +302,7 @@ static int answer_open(struct clo_files *files, const struct look *look, struct 
     }
     if (!why) {
         handle = take_free(files);
-        why = handle ? 0 : EMFILE;
+        why = handle ? 0 : errno;
     }
     if (why) {
         if (listing)
@@ -349,7 +313,7 @@ static int answer_open(struct clo_files *files, const struct look *look, struct 
     }
     handle->fd = listing ? dirfd(listing) : fd;
     handle->listing = listing;
-    tell_stat(reply, &stat);
+    clo_file_tell(reply, &stat);
     reply->handle = handle->number;
     if (!listing && !reply->end)
         *descriptor = fd;
@@ -375,9 +339,10 @@ static uint32_t entry_type(const struct handle *handle, const struct dirent *ent
 {
     struct stat stat;
     if (entry->d_type != DT_UNKNOWN)
-        return file_type((mode_t)DTTOIF(entry->d_type));
-    return fstatat(handle->fd, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) ? 0
-                                                                          : file_type(stat.st_mode);
+        return clo_file_type((mode_t)DTTOIF(entry->d_type));
+    return fstatat(handle->fd, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW)
+               ? 0
+               : clo_file_type(stat.st_mode);
 }
 
 /* True: there is no room for it. */
@@ -475,7 +440,7 @@ int clo_files_answer(struct clo_files *files, const uint8_t *message, size_t len
     if (data->no_memory)
         return clo_fail_memory(error);
     if (why) {
-        reply = (struct clo_file_reply){.error = wasi_error(why)};
+        reply = (struct clo_file_reply){.error = clo_file_error(why)};
         data->length = start + sizeof reply;
     }
     memcpy(data->data + start, &reply, sizeof reply);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -333,6 +334,27 @@ static void handles_have_a_ceiling(void **state)
     assert_int_equal(reply.error, STALE);
 }
 
+static void all_runs_together_leave_descriptors_to_the_process(void **state)
+{
+    struct tree *tree = *state;
+    struct clo_file_request request = {.op = CLO_FILE_OPEN};
+    struct clo_file_reply reply;
+    struct rlimit before, low;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 80;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    unsigned opened = 0;
+    do {
+        if (answer(tree, request, NULL, "a", &reply))
+            break;
+        opened += !reply.error;
+    } while (!reply.error && opened < 100);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(opened, 20);
+    assert_int_equal(reply.error, 41); /* ENFILE */
+}
+
 static void below_a_mounted_file_there_is_nothing(void **state)
 {
     struct tree *tree = *state;
@@ -402,6 +424,7 @@ int main(void)
         TEST(the_whole_file_comes_without_a_descriptor),
         TEST(a_folder_is_listed_in_pieces),
         TEST(handles_have_a_ceiling),
+        TEST(all_runs_together_leave_descriptors_to_the_process),
         TEST(below_a_mounted_file_there_is_nothing),
         TEST(a_mount_is_one_text),
     };

@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""Reading mounted files, against native python3 on the same ones: `bench/files.py [BUILD]`.
+
+The same programs in turn: natively, in a micro-VM of the caller's process, through a worker, by process isolation.
+Each times itself, from its first look at the files, which are in the page cache. Ratios are medians over the rounds,
+each taken within its round.
+"""
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import beside
+
+ROUNDS = 5
+SIDES = {"in a micro-VM": ["--placement=thread"], "through a worker": ["--placement=worker"],
+         "by process isolation": ["--isolation=process"]}
+
+TIMED = """
+import csv, glob, pathlib, sys, time
+top = sys.argv[1]
+start = time.perf_counter()
+%s
+print(time.perf_counter() - start, check)
+"""
+
+# What, the program, and at most how many times as long as natively it may take: in process, through a worker.
+PROGRAMS = {
+    "1 GiB in blocks of 1 MiB": ("""
+check = 0
+with open(top + "/large", "rb", buffering=0) as file:
+    while block := file.read(1 << 20):
+        check += len(block)
+""", 2.0, 2.0),
+    "csv.reader over 100 MB": ("""
+with open(top + "/table.csv", newline="") as file:
+    check = sum(map(len, csv.reader(file)))
+""", 1.7, 1.7),
+    "10,000 small files by glob and read_text": ("""
+check = sum(len(path.read_text()) for path in pathlib.Path(top, "small").glob("*.txt"))
+""", 3.0, 5.0),
+}
+
+
+def make(folder):
+    dice = random.Random(1)
+    block = os.urandom(1 << 20)
+    with open(folder / "large", "wb") as file:
+        for _ in range(1024):
+            file.write(block)
+    with open(folder / "table.csv", "w", encoding="ascii") as file:
+        while file.tell() < 100_000_000:
+            file.writelines(f"{dice.randrange(10 ** 6)},{dice.random()},name {dice.randrange(1000)},2026-11-29,"
+                            + ("plain\n" if dice.random() < .9 else '"quoted, in a way"\n') for _ in range(2000))
+    (folder / "small").mkdir()
+    for number in range(10_000):
+        (folder / "small" / f"f{number:05}.txt").write_text("x" * dice.randrange(20, 4000))
+
+
+def seconds(words, code):
+    done = subprocess.run(words, input=TIMED % code, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        sys.exit(f"bench: {' '.join(words)} failed: {done.stderr}")
+    took, check = done.stdout.split()
+    return float(took), check
+
+
+def measured(build):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make(folder)
+        native = [beside.NATIVE, "-", str(folder)]
+        guest = [f"{build}/cloche", "run", "--time", "300s", "--mount", f"{folder}:/input"]
+        for what, (code, in_process, through) in PROGRAMS.items():
+            ratios = {side: [] for side in SIDES}
+            times = []
+            for _ in range(ROUNDS):
+                took, check = seconds(native, code)
+                times.append(took)
+                for side, options in SIDES.items():
+                    ours, same = seconds([*guest, *options, "-", "/input"], code)
+                    if same != check:
+                        sys.exit(f"bench: {what} {side}: {same} is not {check}")
+                    ratios[side].append(ours / took)
+            for side, values in ratios.items():
+                yield {"name": f"{what}, {side}", "ratio": statistics.median(values), "least": min(values),
+                       "most": max(values), "native_ms": statistics.median(times) * 1000,
+                       "target": in_process if side == "in a micro-VM" else through}
+
+
+def table(rows):
+    lines = ["| mounted files | times as long as python3 (least to most) | python3, ms | target |", "|---|---|---|---|"]
+    lines += [f"| {r['name']} | {r['ratio']:.2f} ({r['least']:.2f} to {r['most']:.2f}) | {r['native_ms']:.0f} "
+              f"| ≤ {r['target']:g}: {'met' if r['ratio'] <= r['target'] else 'MISSED'} |" for r in rows]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(measured(sys.argv[1] if len(sys.argv) > 1 else "build")))
