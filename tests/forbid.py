@@ -9,7 +9,7 @@ root is here, by mounts and users:
   no-landlock   as before Linux 5.13
   no-seccomp    no filter of the command's own
   no-namespaces neither unshare nor clone may make one
-  no-close-range, no-execveat, no-memfd
+  no-close-range, no-execveat, no-memfd, no-openat2
   no-exec-gain  what was mapped to be written may not be executed later: systemd's MemoryDenyWriteExecute
   no-proc       /proc is empty             (needs root: a mount namespace)
   read-only-proc                           (likewise)
@@ -75,6 +75,8 @@ def rules(name):
         return answer(UNSHARE, errno.EPERM) + answer(CLONE3) + answer_where(CLONE, FIRST, SET, NEW_NAMESPACES, errno.EPERM)
     if name == "no-exec-gain":
         return answer_where(MPROTECT, THIRD, SET, PROT_EXEC, errno.EPERM)
+    if name == "no-openat2":  # as Docker's older filters say it
+        return answer(437, errno.EPERM)
     plain = {"no-pidfd": PIDFD, "no-landlock": LANDLOCK, "no-close-range": [436], "no-execveat": [322],
              "no-memfd": [319]}
     return [line for number in plain[name] for line in answer(number)]

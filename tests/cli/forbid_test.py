@@ -125,6 +125,28 @@ class Platform(unittest.TestCase):
             for platform, lost in {**ROOTS_PLATFORMS, f"noexec={folder}/python.image": []}.items():
                 self.check(platform, lost, program=f"{folder}/cloche", env=env)
 
+    def test_mounted_files(self):
+        code = ("import os, errno\n"
+                "def look(path):\n"
+                "    try: return len(open('/input/' + path, 'rb').read())\n"
+                "    except OSError as error: return errno.errorcode[error.errno]\n"
+                "print(sorted(os.listdir('/input')),\n"
+                "      *map(look, ('sub/a', 'long', 'out', 'up/outside', 'sub/../long', 'none')))")
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name, "data")
+            (folder / "sub").mkdir(parents=True)
+            Path(name, "outside").write_text("secret")
+            (folder / "sub" / "a").write_text("a")
+            (folder / "long").write_bytes(bytes(3_000_000))
+            (folder / "out").symlink_to("../outside")
+            (folder / "up").symlink_to("..")
+            for platform in ("no-openat2", "gvisor", "no-landlock", "no-seccomp", "no-namespaces"):
+                with self.subTest(platform):
+                    done = on(platform, "run", "--mount", f"{folder}:/input", "-c", code)
+                    up = "ENOTDIR" if platform == "no-openat2" else "ELOOP"  # name by name it is no folder
+                    self.assertEqual((done.stdout, done.stderr.partition("cloche:")[0]),
+                                     (f"['long', 'out', 'sub', 'up'] 1 3000000 ELOOP {up} 3000000 ENOENT\n", ""))
+
     def test_little_address_space(self):
         done = on("space=1000000000", "run", "-c", "print(1)")
         self.assertEqual((done.stdout, done.returncode), ("", 126))
