@@ -33,6 +33,7 @@ struct clo_files {
     const struct clo_mounts *mounts;
     uint32_t given; /* the last handle; counts over runs, for a session may remember some */
     size_t open;
+    unsigned most; /* that all runs may have open, as this one saw it; 0: it has not looked */
     struct handle *handles; /* CLO_FILES_OPEN_MAX of them */
 };
 
@@ -89,6 +90,7 @@ void clo_files_reset(struct clo_files *files)
 {
     for (size_t i = 0; files->open && i < CLO_FILES_OPEN_MAX; i++)
         close_handle(files, &files->handles[i]);
+    files->most = 0;
 }
 
 void clo_files_free(struct clo_files *files)
@@ -161,24 +163,30 @@ static struct handle *find(struct clo_files *files, uint32_t number)
 
 /* ---- STAT, OPEN ---- */
 
-/* A descriptor that can only be looked at, so that nothing happens to what it is of. */
+/* What a path names, by a descriptor that can only be looked at, so that nothing happens to it. */
+static int stat_beneath(int root, const char *path, struct stat *stat)
+{
+    if (!strchr(path, '/')) /* a name in the root itself: nothing on the way can be a link */
+        return fstatat(root, path, stat, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? errno : 0;
+    int fd = clo_beneath_open(root, path, O_PATH | O_NOFOLLOW);
+    if (fd < 0)
+        return errno;
+    int why = fstat(fd, stat) ? errno : 0;
+    close(fd);
+    return why;
+}
+
+/* 0, or an errno. */
 static int look_at(const struct look *look, bool follow, struct stat *stat)
 {
     if (!look->mounted)
-        return errno = ENOTDIR, -1;
-    int fd = clo_beneath_open(look->mounted->root, look->path, O_PATH | O_NOFOLLOW);
-    if (fd < 0)
-        return -1;
-    int why = fstat(fd, stat) ? errno : 0;
+        return ENOTDIR;
+    int why = stat_beneath(look->mounted->root, look->path, stat);
     if (!why && follow && S_ISLNK(stat->st_mode))
         why = ELOOP;
     if (!why && (look->request.flags & CLO_FILE_FOLDER) && !S_ISDIR(stat->st_mode))
         why = S_ISLNK(stat->st_mode) ? ELOOP : ENOTDIR;
-    if (!why)
-        return fd;
-    close(fd);
-    errno = why;
-    return -1;
+    return why;
 }
 
 static int answer_stat(struct clo_files *files, const struct look *look,
@@ -192,10 +200,9 @@ static int answer_stat(struct clo_files *files, const struct look *look,
         if (fstat(handle->fd, &stat))
             return errno;
     } else {
-        int fd = look_at(look, look->request.flags & CLO_FILE_FOLLOW, &stat);
-        if (fd < 0)
-            return errno;
-        close(fd);
+        int why = look_at(look, look->request.flags & CLO_FILE_FOLLOW, &stat);
+        if (why)
+            return why;
     }
     clo_file_tell(reply, &stat);
     return 0;
@@ -207,17 +214,17 @@ static int open_seen(const struct look *look, struct stat *stat)
     *stat = (struct stat){0};
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         struct stat opened;
-        int seen = look_at(look, true, stat);
-        if (seen < 0)
-            return -1;
-        bool folder = S_ISDIR(stat->st_mode);
-        int fd = -1, why = EACCES; /* devices, pipes, sockets */
+        bool folder;
+        int fd = -1, why = look_at(look, true, stat);
+        if (why)
+            return errno = why, -1;
+        folder = S_ISDIR(stat->st_mode);
+        why = EACCES; /* devices, pipes, sockets */
         if (folder || S_ISREG(stat->st_mode)) {
             fd = clo_beneath_open(look->mounted->root, look->path,
                                   O_RDONLY | O_NONBLOCK | O_NOCTTY | (folder ? O_DIRECTORY : 0));
             why = fd < 0 ? errno : 0;
         }
-        close(seen);
         if (fd >= 0 && fstat(fd, &opened) == 0 && opened.st_dev == stat->st_dev &&
             opened.st_ino == stat->st_ino &&
             clo_file_type(opened.st_mode) == clo_file_type(stat->st_mode)) {
@@ -268,7 +275,9 @@ static struct handle *take_free(struct clo_files *files)
 {
     if (files->open >= CLO_FILES_OPEN_MAX)
         return errno = EMFILE, NULL;
-    if (atomic_fetch_add(&open_in_all, 1) >= most_in_all()) {
+    if (!files->most)
+        files->most = most_in_all();
+    if (atomic_fetch_add(&open_in_all, 1) >= files->most) {
         atomic_fetch_sub(&open_in_all, 1);
         return errno = ENFILE, NULL;
     }
