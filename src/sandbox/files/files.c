@@ -40,7 +40,7 @@ struct clo_files {
 /* A message, once it is checked. */
 struct look {
     struct clo_file_request request;
-    const struct clo_mounted *mounted;
+    int root; /* of the mount; -1: the path is below a file, where there is nothing */
     const uint8_t *closed;
     char path[CLO_FILE_PATH_MAX + NAME_MAX + 2];
 };
@@ -128,10 +128,9 @@ static int check(const struct clo_files *files, const uint8_t *message, size_t l
     if (by_path && request->mount >= files->mounts->count)
         return clo_fail(error, CLO_EGUEST, "mount %" PRIu32 " of %zu", request->mount,
                         files->mounts->count);
-    look->mounted = by_path ? &files->mounts->all[request->mount] : NULL;
-    const char *name = look->mounted ? look->mounted->name : NULL;
-    if (name && request->path_length) /* below a file there is nothing */
-        look->mounted = NULL;
+    const struct clo_mounted *mounted = by_path ? &files->mounts->all[request->mount] : NULL;
+    const char *name = mounted ? mounted->name : NULL;
+    look->root = mounted && !(name && request->path_length) ? mounted->root : -1;
     size_t used = 0;
     if (name) {
         used = strlen(name);
@@ -167,26 +166,27 @@ static struct handle *find(struct clo_files *files, uint32_t number)
 static int stat_beneath(int root, const char *path, struct stat *stat)
 {
     if (!strchr(path, '/')) /* a name in the root itself: nothing on the way can be a link */
-        return fstatat(root, path, stat, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) ? errno : 0;
+        return fstatat(root, path, stat, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
     int fd = clo_beneath_open(root, path, O_PATH | O_NOFOLLOW);
     if (fd < 0)
-        return errno;
-    int why = fstat(fd, stat) ? errno : 0;
+        return -1;
+    int status = fstat(fd, stat);
     close(fd);
-    return why;
+    return status;
 }
 
-/* 0, or an errno. */
+/* 0, or -1 with errno. */
 static int look_at(const struct look *look, bool follow, struct stat *stat)
 {
-    if (!look->mounted)
-        return ENOTDIR;
-    int why = stat_beneath(look->mounted->root, look->path, stat);
-    if (!why && follow && S_ISLNK(stat->st_mode))
-        why = ELOOP;
-    if (!why && (look->request.flags & CLO_FILE_FOLDER) && !S_ISDIR(stat->st_mode))
-        why = S_ISLNK(stat->st_mode) ? ELOOP : ENOTDIR;
-    return why;
+    if (look->root < 0)
+        return errno = ENOTDIR, -1;
+    if (stat_beneath(look->root, look->path, stat))
+        return -1;
+    if (follow && S_ISLNK(stat->st_mode))
+        return errno = ELOOP, -1;
+    if ((look->request.flags & CLO_FILE_FOLDER) && !S_ISDIR(stat->st_mode))
+        return errno = S_ISLNK(stat->st_mode) ? ELOOP : ENOTDIR, -1;
+    return 0;
 }
 
 static int answer_stat(struct clo_files *files, const struct look *look,
@@ -200,9 +200,8 @@ static int answer_stat(struct clo_files *files, const struct look *look,
         if (fstat(handle->fd, &stat))
             return errno;
     } else {
-        int why = look_at(look, look->request.flags & CLO_FILE_FOLLOW, &stat);
-        if (why)
-            return why;
+        if (look_at(look, look->request.flags & CLO_FILE_FOLLOW, &stat))
+            return errno;
     }
     clo_file_tell(reply, &stat);
     return 0;
@@ -214,14 +213,12 @@ static int open_seen(const struct look *look, struct stat *stat)
     *stat = (struct stat){0};
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         struct stat opened;
-        bool folder;
-        int fd = -1, why = look_at(look, true, stat);
-        if (why)
-            return errno = why, -1;
-        folder = S_ISDIR(stat->st_mode);
-        why = EACCES; /* devices, pipes, sockets */
+        if (look_at(look, true, stat))
+            return -1;
+        bool folder = S_ISDIR(stat->st_mode);
+        int fd = -1, why = EACCES; /* devices, pipes, sockets */
         if (folder || S_ISREG(stat->st_mode)) {
-            fd = clo_beneath_open(look->mounted->root, look->path,
+            fd = clo_beneath_open(look->root, look->path,
                                   O_RDONLY | O_NONBLOCK | O_NOCTTY | (folder ? O_DIRECTORY : 0));
             why = fd < 0 ? errno : 0;
         }

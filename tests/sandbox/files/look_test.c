@@ -182,7 +182,8 @@ static int answer(struct tree *tree, struct clo_file_request request, const uint
     size_t used = sizeof request;
     request.path_length = (uint32_t)strlen(path);
     memcpy(message, &request, sizeof request);
-    memcpy(message + used, closed, request.closed_count * sizeof *closed);
+    if (closed)
+        memcpy(message + used, closed, request.closed_count * sizeof *closed);
     used += request.closed_count * sizeof *closed;
     memcpy(message + used, path, request.path_length);
     return answer_bytes(tree, message, used + request.path_length, reply);
