@@ -1,12 +1,13 @@
 /* jail_filter.c - the system calls that a worker may still make once it is sealed.
  *
  * What a run needs: enter the guest and write its pages back, read and write the one channel,
- * memory for messages, time. Memory is never executable, descriptors never come anew, and a virtual
- * machine or a process cannot be made. All memory that is written counts for the limit on it
- * (RLIMIT_DATA), which the kernel takes to be what is private, writable and no stack: hence nothing
- * is shared or grows downwards, nothing that was writable becomes anything else but by being given
- * back, and no mapping is stretched, which the stack's would be. Everything else kills the process: the parent then ends that
- * one run and takes a new worker.
+ * memory for messages, time. Memory is never executable, no descriptor is made here and none can be
+ * sent (one that comes is the host's to give: a mounted file, for reading), and a virtual machine or
+ * a process cannot be made. All memory that is written counts for the limit on it (RLIMIT_DATA),
+ * which the kernel takes to be what is private, writable and no stack: hence nothing is shared or
+ * grows downwards, nothing that was writable becomes anything else but by being given back, and no
+ * mapping is stretched, which the stack's would be. Everything else kills the process: the parent
+ * then ends that one run and takes a new worker.
  *
  * The filter is made once, in the zygote; each worker loads it (jail.c).
  */

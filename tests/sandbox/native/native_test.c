@@ -192,7 +192,6 @@ static const struct {
     CALL(accept, "3 0 0"),
     CALL(setsockopt, "3 1 7 s 4"),
     CALL(sendmsg, "3 s 0"),
-    CALL(recvmsg, "3 s 0"),
     CALL(sendmmsg, "3 s 1 0"),
     /* processes */
     CALL(fork, ""),
