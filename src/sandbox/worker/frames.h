@@ -14,10 +14,9 @@ struct clo_run_body { /* then the name, then each argument and its NUL, then the
     struct clo_limits limits;
     uint32_t sequence; /* of the run; a cancellation names it */
     uint8_t keep_state, write_through, has_input, wants_result;
-    uint8_t has_files, padding[3];
+    uint8_t has_files, repair /* enum clo_repair */, padding[2];
     uint32_t argument_count, argument_bytes;
     uint32_t name_length;
-    uint32_t repair; /* enum clo_repair */
 };
 
 struct clo_output_body { /* then the bytes */
