@@ -112,7 +112,7 @@ def main():
     arguments = parser.parse_args()
     names = [name for name in file_names() if not arguments.names
              or any(fnmatch.fnmatch(name, wanted) for wanted in arguments.names)]
-    if not hypervisor.present():
+    if not hypervisor.PROCESS and not hypervisor.present():
         print(f"cpython: {hypervisor.MISSING}: NONE OF THE {len(names)} FILES OF TESTS IS RUN")
         print(f"cpython: 0 passed, 0 failed, {len(names)} skipped")
         return 0
