@@ -76,7 +76,7 @@ static struct clo_host_calls *make_calls(void)
     struct clo_executor *threads;
     if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, NULL) ||
         clo_tool_set_create(&set, tools, 1, NULL) ||
-        clo_host_calls_create(&calls, set, make_mounts(), threads, NULL))
+        clo_host_calls_create(&calls, set, threads, NULL))
         abort();
     return calls; /* for the life of the process */
 }
@@ -120,13 +120,17 @@ static size_t one_call(struct clo_host_calls *calls, struct clo_call_reply *repl
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct clo_host_calls *calls;
+    static const struct clo_mounts *mounts;
     struct clo_limits limits, wanted = {.host_calls = 40, .host_call_bytes = 4096};
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
-    if (!calls)
+    if (!calls) {
         calls = make_calls();
+        mounts = make_mounts();
+    }
     if (clo_limits_resolve(&limits, &wanted, NULL, NULL))
         abort();
     clo_host_calls_begin(calls, &limits, NULL, -1);
+    clo_host_calls_files(calls, mounts);
     clo_host_calls_input(calls, &with_input);
     int status = 0;
     for (unsigned i = 0; i < CALLS_MAX && !status; i++) {

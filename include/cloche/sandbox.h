@@ -72,7 +72,7 @@ enum clo_jail {
 /* A folder or a regular file of the host that the code finds below /input: as it is at each look,
  * read-only, with all that is in it. Symbolic links below it are seen, never followed. */
 struct clo_mount {
-    const char *source; /* a path of the host; it must be there when the sandbox is made */
+    const char *source; /* a path of the host; it must be there when it is mounted */
     const char *target; /* where the code finds it: "/input" (folders), "/input/…"; NULL: "/input/"
                            and the source's last name */
 };
@@ -128,6 +128,11 @@ struct clo_run {
      * costs, and runs code of the program. */
     bool wants_result;
     enum clo_repair repair;
+    /* Mounted for this run alone, besides those of the configuration: opened when it begins, closed at
+     * its end. What is wrong with them is told as for a configuration, before any code runs. Where
+     * both have the same place it shows the run's. At most CLO_SANDBOX_MOUNTS_MAX with those. */
+    const struct clo_mount *mounts;
+    size_t mount_count;
     struct clo_limits limits; /* 0: the sandbox's; a memory limit above the sandbox's is refused */
     /* Do not restore before this run: a session whose state lasts, exceptions and limits that
      * Python survived included. Where the run before was stopped from outside or ended the

@@ -11,6 +11,7 @@
                                      */
 #include "guest.h"
 
+#include "hostfs.h"
 #include "ramfs.h"
 #include "runtime.h"
 
@@ -48,6 +49,7 @@ static void begin(void)
 {
     CLO_CONTROL->output_length = 0;
     clo_host_start();
+    clo_hostfs_begin();
     clo_clock_start();
     clo_random_start();
 }

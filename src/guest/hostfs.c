@@ -32,7 +32,8 @@ static uint64_t window_uses;
 static uint32_t
     closed[CLO_FILE_CLOSED_MAX]; /* handles that the host does not know to be done with */
 static uint32_t closed_count;
-static bool started;
+static bool started;    /* the mounts of this run are in the tree */
+static bool has_former; /* those of the last run may be, too */
 
 /* ---- calls ---- */
 
@@ -65,6 +66,9 @@ static uint16_t call(struct clo_file_request *request, const char *path,
 static uint16_t call_on_path(enum clo_file_op op, const struct clo_path *path, uint32_t flags,
                              uint32_t length, struct clo_file_reply *reply)
 {
+    if (path->mounted->mount == 0) {
+        return CLO_E_STALE; /* it was mounted in a former run, whose folder is still open */
+    }
     struct clo_file_request request = {.op = op,
                                        .mount = path->mounted->mount - 1,
                                        .flags = flags | (path->slash ? CLO_FILE_FOLDER : 0),
@@ -179,13 +183,62 @@ static uint16_t place(uint32_t mount, uint32_t type, const char *path, uint32_t 
     return 0;
 }
 
+/* Take what was placed in the tree out of it again, but for what the program made there. */
+static void take_away(struct clo_entry *entry)
+{
+    struct clo_node *node = entry->node;
+    struct clo_entry *below, *next;
+
+    if (!node->sealed) {
+        return;
+    }
+    node->sealed = false;
+    node->mount = 0;
+    if (node->backing != NULL) {
+        clo_heap_free(node->backing, node->backing_length);
+        node->backing = NULL;
+        node->backing_length = 0;
+    }
+    if (node->type != CLO_NODE_DIRECTORY) {
+        (void)clo_ramfs_unlink(entry);
+        return;
+    }
+    for (below = node->directory.first; below != NULL; below = next) {
+        next = below->next;
+        take_away(below);
+    }
+    (void)clo_ramfs_remove(entry);
+}
+
+void clo_hostfs_begin(void)
+{
+    has_former |= started;
+    started = false;
+    closed_count = 0; /* the host closed all at the end of the run */
+}
+
+static void forget_former(void)
+{
+    struct clo_entry *entry, *next;
+
+    for (entry = clo_ramfs_root()->directory.first; has_former && entry != NULL; entry = next) {
+        next = entry->next;
+        take_away(entry);
+    }
+    has_former = false;
+}
+
 uint16_t clo_hostfs_start(void)
 {
     struct clo_file_request request = {.op = CLO_FILE_MOUNTS, .length = CLO_FILE_DATA_MAX};
     struct clo_file_reply reply;
     uint32_t at = 0, mount = 0;
 
-    if (started || !(CLO_CONTROL->run_flags & CLO_FILES_PRESENT)) {
+    if (started) {
+        return 0;
+    }
+    forget_former();
+    if (!(CLO_CONTROL->run_flags & CLO_FILES_PRESENT)) {
         return 0;
     }
     uint16_t error = call(&request, NULL, &reply);

@@ -47,6 +47,9 @@ struct clo_host_file {
     char *path;            /* NULL: empty */
 };
 
+/* A run begins: in a session, what was mounted in the last one may not be. */
+void clo_hostfs_begin(void);
+
 /* Have the mounts in the tree; at once where they are, or where there are none. */
 uint16_t clo_hostfs_start(void);
 

@@ -25,8 +25,7 @@ static int create_here(struct clo_backend *backend, struct clo_error *error)
     const struct clo_config *config = backend->config;
     size_t length;
     const char *manifest = clo_tool_set_manifest(config->tools, &length);
-    int status = clo_host_calls_create(&backend->calls, config->tools, config->mounts,
-                                       config->threads, error);
+    int status = clo_host_calls_create(&backend->calls, config->tools, config->threads, error);
     if (!status)
         status = clo_runner_create(&backend->runner, config->image, config->isolation,
                                    config->limits.memory, manifest, length, error);
@@ -98,8 +97,8 @@ static void kick(void *context)
 }
 
 static int run_here(struct clo_backend *backend, const struct clo_run *run,
-                    const struct clo_order *order, struct clo_run_result *result,
-                    struct clo_error *error)
+                    const struct clo_mounts *mounts, const struct clo_order *order,
+                    struct clo_run_result *result, struct clo_error *error)
 {
     struct run_here here = {.calls = backend->calls, .cancel = run->cancel};
     struct clo_run_host host = {.answer = answer,
@@ -111,6 +110,7 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
     clo_capture_begin(&here.capture, run, order->limits.output);
     clo_host_calls_begin(here.calls, &order->limits, run->cancel, -1);
     clo_host_calls_input(here.calls, run);
+    clo_host_calls_files(here.calls, mounts);
     clo_cancel_add(run->cancel, &watch);
     int status = clo_runner_run(backend->runner, order, &host, result, error);
     clo_cancel_remove(run->cancel, &watch);
@@ -146,7 +146,7 @@ static int check_arguments(const struct clo_run *run, struct clo_error *error)
     return 0;
 }
 
-/* Check a run and make the order for it. */
+/* Check a run and make the order for it, but for what it sees of files. */
 static int make_order(const struct clo_backend *backend, const struct clo_run *run,
                       struct clo_order *order, struct clo_error *error)
 {
@@ -173,7 +173,6 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
                                 .arguments = run->arguments,
                                 .argument_count = run->argument_count,
                                 .has_input = run->input || run->on_input,
-                                .has_files = backend->config->mounts->count > 0,
                                 .wants_result = run->wants_result,
                                 .repair = run->repair};
     return clo_limits_resolve(&order->limits, &run->limits, &backend->config->limits, error);
@@ -183,15 +182,25 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_run_result **result, struct clo_error *error)
 {
     struct clo_order order;
+    struct clo_mounts *own = NULL; /* with those of the run */
+    const struct clo_mounts *mounts = backend->config->mounts;
     *result = NULL;
     int status = make_order(backend, run, &order, error);
+    if (!status && run->mount_count) {
+        status = clo_mounts_add(&own, mounts, run->mounts, run->mount_count, error);
+        mounts = own;
+    }
     if (status)
         return status;
+    order.has_files = mounts->count > 0;
     struct clo_run_result *made = calloc(1, sizeof *made);
     if (!made)
-        return clo_fail_memory(error);
-    status = backend->client ? clo_worker_client_run(backend->client, run, &order, made, error)
-                             : run_here(backend, run, &order, made, error);
+        status = clo_fail_memory(error);
+    else if (backend->client)
+        status = clo_worker_client_run(backend->client, run, mounts, &order, made, error);
+    else
+        status = run_here(backend, run, mounts, &order, made, error);
+    clo_mounts_close(own);
     if (status)
         clo_run_result_free(made);
     else

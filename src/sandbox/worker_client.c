@@ -123,8 +123,7 @@ int clo_worker_client_create(struct clo_worker_client **result, const struct clo
     client->config = config;
     client->zygote = zygote;
     client->frames.fd = client->handle = client->dying = -1;
-    int status = clo_host_calls_create(&client->calls, config->tools, config->mounts,
-                                       config->threads, error);
+    int status = clo_host_calls_create(&client->calls, config->tools, config->threads, error);
     if (!status)
         status = clo_worker_client_ensure(client, error);
     if (!status)

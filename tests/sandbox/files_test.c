@@ -675,6 +675,170 @@ static void a_mounted_file_may_be_replaced(void **state)
                   "poke(what='link'); print(*a, *b, c, number(open, p))\n");
 }
 
+/* ---- mounts of a run ---- */
+
+static void a_run_has_mounts_of_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    folder("own");
+    folder("own/sub");
+    put("own/sub/o.txt", "own");
+    put("table.csv", "a,b\n1,2\n");
+    struct clo_mount mounts[] = {{path_of("own"), "/input/data/own"}, {path_of("table.csv"), NULL}};
+    static const char look[] =
+        NUMBER "print(sorted(os.listdir('/input')), number(os.listdir, '/input/data/own'),\n"
+               "      number(lambda: open('/input/data/own/sub/o.txt').read()),\n"
+               "      number(lambda: open('/input/table.csv').readline()),\n"
+               "      open('/input/data/a.txt').read())\n";
+    size_t before = descriptors_of("self");
+    for (int i = 0; i < 3; i++) {
+        const struct clo_run_result *result =
+            run_as(fixture, (struct clo_run){.code = look, .mounts = mounts, .mount_count = 2});
+        assert_string_equal(result->out, "['data', 'table.csv'] ['sub'] own a,b\n hello\n\n");
+        if (i)
+            assert_int_equal(descriptors_of("self"), before);
+        before = descriptors_of("self");
+        prints(fixture, "['data'] ENOENT ENOENT ENOENT hello\n\n", look);
+    }
+    make_sandbox(fixture, NULL, 0);
+    const struct clo_run_result *result =
+        run_as(fixture, (struct clo_run){.code = "print(open('/input/table.csv').read(), end='')",
+                                         .mounts = mounts + 1,
+                                         .mount_count = 1});
+    assert_string_equal(result->out, "a,b\n1,2\n");
+}
+
+static void a_place_of_both_shows_the_runs(void **state)
+{
+    struct fixture *fixture = *state;
+    folder("own");
+    put("own/o.txt", "own");
+    struct clo_mount configured[] = {{path_of("data"), NULL},
+                                     {path_of("outside"), "/input/data/x"}};
+    make_sandbox(fixture, configured, 2);
+    struct clo_mount mount = {path_of("own"), "/input/data"};
+    const struct clo_run_result *result =
+        run_as(fixture, (struct clo_run){.code = "import os\n"
+                                                 "print(sorted(os.listdir('/input/data')))",
+                                         .mounts = &mount,
+                                         .mount_count = 1});
+    assert_string_equal(result->out, "['o.txt', 'x']\n");
+}
+
+static void a_session_sees_the_mounts_of_each_run(void **state)
+{
+    struct fixture *fixture = *state;
+    folder("one");
+    folder("one/sub");
+    put("one/1.txt", "first");
+    put("one/sub/s", "below");
+    put("two", "second");
+    struct clo_mount one = {path_of("one"), "/input/deep/er/x"}, two = {path_of("two"), "/input/x"};
+    static const char listing[] = NUMBER
+        "print(sorted(os.path.join(a, f) for a, _, c in os.walk('/input') for f in c))\n"
+        "try: d\n"
+        "except NameError: r = os.O_RDONLY; d = os.open('/input/deep/er/x', r); e = os.open('/input/deep/er/x/sub', r)\n"
+        "print(number(os.open, '1.txt', r, dir_fd=d) != 'ENOENT', number(os.stat, 's', dir_fd=e) == 'ESTALE')\n";
+    struct clo_run run = {.code = listing, .keep_state = true, .mounts = &one, .mount_count = 1};
+    assert_string_equal(run_as(fixture, run)->out,
+                        "['/input/data/a.txt', '/input/deep/er/x/1.txt', "
+                        "'/input/deep/er/x/sub/s']\nTrue False\n");
+    run.mounts = &two;
+    assert_string_equal(run_as(fixture, run)->out,
+                        "['/input/data/a.txt', '/input/x']\nFalse True\n");
+    run.mount_count = 0;
+    assert_string_equal(run_as(fixture, run)->out, "['/input/data/a.txt']\nFalse True\n");
+    run.mounts = &one;
+    run.mount_count = 1;
+    assert_string_equal(run_as(fixture, run)->out,
+                        "['/input/data/a.txt', '/input/deep/er/x/1.txt', "
+                        "'/input/deep/er/x/sub/s']\nFalse True\n");
+}
+
+static void a_run_whose_mounts_are_wrong_does_not_begin(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *source, *target, *says;
+        int status;
+    } cases[] = {
+        {"nothing", NULL, "/nothing\": No such file or directory", CLO_ENOTFOUND},
+        {"data", "/tmp/x", "a mount at \"/tmp/x\", which is not in /input", CLO_EINVALID},
+        {"outside", "/input/data/../x", "a place has no \".\"", CLO_EINVALID},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct clo_mount mount = {path_of(cases[i].source), cases[i].target};
+        struct clo_run run = {
+            .code = "poke(what='delete')", .code_length = 19, .mounts = &mount, .mount_count = 1};
+        struct clo_run_result *result;
+        struct clo_error error = {0};
+        assert_int_equal(clo_sandbox_run(fixture->sandbox, &run, &result, &error), cases[i].status);
+        assert_null(result);
+        if (!strstr(error.message, cases[i].says))
+            fail_msg("%s: %s", cases[i].says, error.message);
+    }
+    struct clo_mount many[CLO_SANDBOX_MOUNTS_MAX] = {{path_of("data"), NULL}};
+    struct clo_run run = {.code = "1", .code_length = 1, .mounts = many};
+    struct clo_run_result *result;
+    struct clo_error error = {0};
+    run.mount_count = CLO_SANDBOX_MOUNTS_MAX;
+    assert_int_equal(clo_sandbox_run(fixture->sandbox, &run, &result, &error), CLO_EINVALID);
+    assert_string_equal(error.message, "65 mounts; at most 64 are allowed");
+    prints(fixture, "hello\n\n", "print(open('/input/data/a.txt').read())");
+}
+
+static void *runs_with_mounts(void *number)
+{
+    size_t wrong = 0;
+    char name[16], expected[64];
+    snprintf(name, sizeof name, "f%zu", (size_t)number);
+    char source[100];
+    snprintf(source, sizeof source, "%s/%s", top, name);
+    snprintf(expected, sizeof expected, "['data', '%s'] %s\n", name, name);
+    for (size_t i = 0; i < TURNS; i++) {
+        struct clo_mount mount = {source, NULL};
+        static const char code[] = "import os\n"
+                                   "names = sorted(os.listdir('/input'))\n"
+                                   "print(names, open('/input/' + names[1]).read(), flush=True)\n"
+                                   "if names[1] == 'f1': os._exit(1)\n";
+        struct clo_run run = {
+            .code = code, .code_length = sizeof code - 1, .mounts = &mount, .mount_count = 1};
+        struct clo_run_result *result = NULL;
+        struct clo_error error;
+        if (clo_pool_run(pool, &run, 120000, &result, &error) ||
+            strcmp(result->out, expected) != 0) {
+            fprintf(stderr, "%s: %s\n", name, result ? result->out : error.message);
+            wrong++;
+        }
+        clo_run_result_free(result);
+    }
+    return (void *)wrong;
+}
+
+static void runs_of_a_pool_see_their_own_mounts_only(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t threads[AT_ONCE];
+    void *wrong[AT_ONCE];
+    for (size_t i = 0; i < AT_ONCE; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "f%zu", i);
+        put(name, name);
+    }
+    struct clo_mount mount = {.source = path_of("data")};
+    pool = runs_pool((struct clo_sandbox_config){.placement = fixture->placement,
+                                                 .mounts = &mount,
+                                                 .mount_count = 1},
+                     3);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, runs_with_mounts, (void *)i), 0);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        pthread_join(threads[i], &wrong[i]);
+    for (size_t i = 0; i < AT_ONCE; i++)
+        assert_null(wrong[i]);
+    clo_pool_destroy(pool);
+}
+
 static void without_mounts_there_is_no_input(void **state)
 {
     make_sandbox(*state, NULL, 0);
@@ -745,6 +909,11 @@ int main(int argc, char **argv)
         BOTH(a_session_is_told_that_its_file_is_closed),
         BOTH(mounts_lie_in_each_other),
         BOTH(a_mounted_file_may_be_replaced),
+        BOTH(a_run_has_mounts_of_its_own),
+        BOTH(a_place_of_both_shows_the_runs),
+        BOTH(a_session_sees_the_mounts_of_each_run),
+        BOTH(a_run_whose_mounts_are_wrong_does_not_begin),
+        BOTH(runs_of_a_pool_see_their_own_mounts_only),
         BOTH(without_mounts_there_is_no_input),
         BOTH(a_place_that_cannot_be_is_refused),
     };

@@ -21,7 +21,8 @@
 
 struct clo_host_calls {
     const struct clo_tool_set *tools;
-    struct clo_files *files; /* NULL: nothing is mounted */
+    struct clo_files *files;
+    bool has_files; /* something is mounted in this run */
     struct clo_pending_calls *pending_calls;
     struct clo_limits limits;
     struct clo_cancel *cancel;
@@ -32,8 +33,7 @@ struct clo_host_calls {
 };
 
 int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_set *tools,
-                          const struct clo_mounts *mounts, struct clo_executor *threads,
-                          struct clo_error *error)
+                          struct clo_executor *threads, struct clo_error *error)
 {
     struct clo_host_calls *calls = calloc(1, sizeof *calls);
     *result = calls;
@@ -41,7 +41,7 @@ int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_
         return clo_fail_memory(error);
     calls->tools = tools;
     calls->abort_fd = -1;
-    int status = mounts && mounts->count ? clo_files_create(&calls->files, mounts, error) : 0;
+    int status = clo_files_create(&calls->files, error);
     if (!status)
         status = clo_pending_calls_create(&calls->pending_calls, threads, error);
     if (status) {
@@ -69,6 +69,13 @@ void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits 
     calls->abort_fd = abort_fd;
     calls->submitted = 0;
     calls->run = NULL;
+    calls->has_files = false;
+}
+
+void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts *mounts)
+{
+    calls->has_files = mounts->count > 0;
+    clo_files_begin(calls->files, mounts);
 }
 
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run)
@@ -301,7 +308,7 @@ static bool refuse(struct clo_host_calls *calls, const struct clo_call *call,
         return true;
     }
     calls->submitted += call->kind != CLO_CALL_FILE;
-    if (call->kind == CLO_CALL_FILE && calls->files)
+    if (call->kind == CLO_CALL_FILE && calls->has_files)
         return false; /* files.c has ceilings of its own */
     if (call->length > calls->limits.host_call_bytes) {
         refuse_limit(calls, reply, CLO_LIMIT_HOST_CALL_BYTES);
@@ -379,7 +386,7 @@ int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *cal
 void clo_host_calls_end(struct clo_host_calls *calls)
 {
     clo_pending_calls_end(calls->pending_calls);
-    if (calls->files)
-        clo_files_reset(calls->files);
+    clo_files_end(calls->files);
     calls->run = NULL;
+    calls->has_files = false;
 }

@@ -36,10 +36,8 @@
 
 struct clo_host_calls;
 
-/* `mounts`: NULL for none. */
 int clo_host_calls_create(struct clo_host_calls **calls, const struct clo_tool_set *tools,
-                          const struct clo_mounts *mounts, struct clo_executor *threads,
-                          struct clo_error *error);
+                          struct clo_executor *threads, struct clo_error *error);
 void clo_host_calls_free(struct clo_host_calls *calls); /* waits for tools still in work for it */
 
 /* A run begins. `cancel` (may be NULL) and readability of `abort_fd` (-1: none) end its waits. */
@@ -48,6 +46,9 @@ void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits 
 
 /* Take the standard input of the run that has begun from `run`, which stays until its end. */
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run);
+
+/* The run that has begun sees `mounts`, which stay until its end; without this it sees none. */
+void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts *mounts);
 
 /* Answer one call. 0, or CLO_EGUEST: the call breaks the contract, and the run must end. A wait
  * that is cut by deadline, cancel or abort_fd is answered with CLO_CALL_INTERRUPTED. */

@@ -30,7 +30,7 @@ struct handle {
 };
 
 struct clo_files {
-    const struct clo_mounts *mounts;
+    const struct clo_mounts *mounts; /* of the run */
     uint32_t given; /* the last handle; counts over runs, for a session may remember some */
     size_t open;
     unsigned most; /* that all runs may have open, as this one saw it; 0: it has not looked */
@@ -45,8 +45,9 @@ struct look {
     char path[CLO_FILE_PATH_MAX + NAME_MAX + 2];
 };
 
-int clo_files_create(struct clo_files **result, const struct clo_mounts *mounts,
-                     struct clo_error *error)
+static const struct clo_mounts no_mounts;
+
+int clo_files_create(struct clo_files **result, struct clo_error *error)
 {
     struct clo_files *files = calloc(1, sizeof *files);
     *result = NULL;
@@ -57,7 +58,7 @@ int clo_files_create(struct clo_files **result, const struct clo_mounts *mounts,
         free(files);
         return clo_fail_memory(error);
     }
-    files->mounts = mounts;
+    files->mounts = &no_mounts;
     *result = files;
     return 0;
 }
@@ -86,18 +87,24 @@ static void close_handle(struct clo_files *files, struct handle *handle)
     files->open--;
 }
 
-void clo_files_reset(struct clo_files *files)
+void clo_files_begin(struct clo_files *files, const struct clo_mounts *mounts)
+{
+    files->mounts = mounts;
+}
+
+void clo_files_end(struct clo_files *files)
 {
     for (size_t i = 0; files->open && i < CLO_FILES_OPEN_MAX; i++)
         close_handle(files, &files->handles[i]);
     files->most = 0;
+    files->mounts = &no_mounts;
 }
 
 void clo_files_free(struct clo_files *files)
 {
     if (!files)
         return;
-    clo_files_reset(files);
+    clo_files_end(files);
     free(files->handles);
     free(files);
 }

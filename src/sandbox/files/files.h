@@ -1,6 +1,6 @@
 /* sandbox/files/files.h - mounted folders: what is mounted, and looking there. Read this first.
  *
- *   struct clo_mount ─▶ mounts.c   checked and opened once for a configuration
+ *   struct clo_mount ─▶ mounts.c   checked and opened once for a configuration, or for a run
  *                          │
  *   CLO_CALL_FILE ────▶ files.c    of one run: its handles, answers (abi/files.h)
  *                          │
@@ -27,13 +27,12 @@
 
 struct clo_files;
 
-/* `mounts` outlives it. Errors: CLO_ENOMEMORY. */
-int clo_files_create(struct clo_files **files, const struct clo_mounts *mounts,
-                     struct clo_error *error);
+int clo_files_create(struct clo_files **files, struct clo_error *error); /* CLO_ENOMEMORY */
 void clo_files_free(struct clo_files *files);
 
-/* Close all handles: a run has ended, or another one begins. */
-void clo_files_reset(struct clo_files *files);
+/* A run begins, which sees `mounts`; they stay until its end. */
+void clo_files_begin(struct clo_files *files, const struct clo_mounts *mounts);
+void clo_files_end(struct clo_files *files); /* closes all handles */
 
 /* Answer a message of CLO_CALL_FILE: the reply is appended to `reply`. *descriptor: of the file that
  * was opened, still owned here, where there is more of it to read; else -1. CLO_EGUEST: the message

@@ -174,26 +174,54 @@ static int check_all(const struct clo_mounts *mounts, struct clo_error *error)
     return 0;
 }
 
-int clo_mounts_open(struct clo_mounts **result, const struct clo_mount *wanted, size_t count,
+static int open_all(struct clo_mounts *mounts, const struct clo_mount *wanted, size_t count,
                     struct clo_error *error)
 {
+    int status = 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        mounts->count = i + 1;
+        status = open_one(&mounts->all[i], &wanted[i], error);
+    }
+    return status;
+}
+
+static bool has_place(const struct clo_mounts *mounts, size_t count, const char *place)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(mounts->all[i].place, place) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void borrow(struct clo_mounts *mounts, const struct clo_mounts *base)
+{
+    size_t own = mounts->count;
+    for (size_t i = 0; i < base->count; i++) {
+        if (has_place(mounts, own, base->all[i].place))
+            continue;
+        mounts->all[mounts->count] = base->all[i];
+        mounts->all[mounts->count++].borrowed = true;
+    }
+}
+
+int clo_mounts_add(struct clo_mounts **result, const struct clo_mounts *base,
+                   const struct clo_mount *wanted, size_t count, struct clo_error *error)
+{
     *result = NULL;
-    if (count > CLO_MOUNTS_MAX)
-        return clo_fail(error, CLO_EINVALID, "%zu mounts; at most %u are allowed", count,
-                        CLO_MOUNTS_MAX);
+    if (count > CLO_MOUNTS_MAX || count + base->count > CLO_MOUNTS_MAX)
+        return clo_fail(error, CLO_EINVALID, "%zu mounts; at most %u are allowed",
+                        count + base->count, CLO_MOUNTS_MAX);
     if (count && !wanted)
         return clo_fail(error, CLO_EINVALID, "mounts is NULL, but there are %zu", count);
     struct clo_mounts *mounts = calloc(1, sizeof *mounts);
     if (!mounts)
         return clo_fail_memory(error);
-    mounts->all = calloc(count + 1, sizeof *mounts->all);
-    int status = mounts->all ? 0 : clo_fail_memory(error);
-    for (size_t i = 0; i < count && !status; i++) {
-        mounts->count = i + 1;
-        status = open_one(&mounts->all[i], &wanted[i], error);
-    }
+    mounts->all = calloc(count + base->count + 1, sizeof *mounts->all);
+    int status = mounts->all ? open_all(mounts, wanted, count, error) : clo_fail_memory(error);
     if (!status) {
-        qsort(mounts->all, count, sizeof *mounts->all, by_place);
+        borrow(mounts, base);
+        qsort(mounts->all, mounts->count, sizeof *mounts->all, by_place);
         status = check_all(mounts, error);
     }
     if (status)
@@ -203,11 +231,20 @@ int clo_mounts_open(struct clo_mounts **result, const struct clo_mount *wanted, 
     return status;
 }
 
+int clo_mounts_open(struct clo_mounts **mounts, const struct clo_mount *wanted, size_t count,
+                    struct clo_error *error)
+{
+    static const struct clo_mounts none;
+    return clo_mounts_add(mounts, &none, wanted, count, error);
+}
+
 void clo_mounts_close(struct clo_mounts *mounts)
 {
     if (!mounts)
         return;
     for (size_t i = 0; i < mounts->count; i++) {
+        if (mounts->all[i].borrowed)
+            continue;
         if (mounts->all[i].root >= 0)
             close(mounts->all[i].root);
         free(mounts->all[i].name);

@@ -188,7 +188,7 @@ static inline int set_up(void **state)
     atomic_store(&opened, 0);
     return clo_executor_create(&fixture.threads, CLO_TOOL_THREADS_MAX, NULL, &error) ||
            clo_tool_set_create(&fixture.tools, tools, sizeof tools / sizeof *tools, &error) ||
-           clo_host_calls_create(&fixture.calls, fixture.tools, NULL, fixture.threads, &error);
+           clo_host_calls_create(&fixture.calls, fixture.tools, fixture.threads, &error);
 }
 
 static inline int tear_down(void **state)

@@ -125,8 +125,7 @@ static void a_slow_run_does_not_hold_up_another(void **state)
 {
     struct fixture *fixture = *state;
     struct clo_host_calls *other;
-    assert_int_equal(clo_host_calls_create(&other, fixture->tools, NULL, fixture->threads, NULL),
-                     0);
+    assert_int_equal(clo_host_calls_create(&other, fixture->tools, fixture->threads, NULL), 0);
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     for (uint32_t id = 1; id <= 200; id++) {
         assert_int_equal(submit(fixture, id, tool_call(fixture, "gate", NULL, 0, NULL)),
@@ -249,7 +248,7 @@ static void large_arguments_of_all_runs_have_a_ceiling(void **state)
         runs[i] = *(struct fixture *)*state;
         runs[i].reply.data = runs[i].message = CLO_BUFFER(CLO_MESSAGE_MAX);
         assert_int_equal(
-            clo_host_calls_create(&runs[i].calls, runs[i].tools, NULL, runs[i].threads, NULL), 0);
+            clo_host_calls_create(&runs[i].calls, runs[i].tools, runs[i].threads, NULL), 0);
         begin(&runs[i], (struct clo_limits){0}, NULL, -1);
     }
     struct fixture *last = &runs[RUNS - 1];

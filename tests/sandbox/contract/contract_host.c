@@ -36,7 +36,7 @@ void contract_open(struct contract *contract)
     harness_only(CLO_ISOLATION_MICROVM); /* two in one process; tables are played in workers, too */
     const char *manifest = clo_tool_set_manifest(tools, &length);
     *contract = (struct contract){.out = CLO_BUFFER(1 << 20), .err = CLO_BUFFER(1 << 20)};
-    if (clo_host_calls_create(&contract->calls, tools, NULL, threads, &error) ||
+    if (clo_host_calls_create(&contract->calls, tools, threads, &error) ||
         clo_runner_create(&contract->runner, harness_image[0], CLO_ISOLATION_MICROVM,
                           CONTRACT_MEMORY, manifest, length, &error))
         fail_msg("a runner: %s", error.message);

@@ -96,11 +96,12 @@ static int set_up(void **state)
     tree.root = open(tree.data, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct clo_mount mount = {.source = tree.data};
     if (clo_mounts_open(&tree.mounts, &mount, 1, &tree.error) ||
-        clo_files_create(&tree.files, tree.mounts, &tree.error)) {
+        clo_files_create(&tree.files, &tree.error)) {
         print_error("%s\n", tree.error.message);
         tear_down(state); /* cmocka does not where this fails */
         return -1;
     }
+    clo_files_begin(tree.files, tree.mounts);
     return 0;
 }
 
@@ -329,7 +330,7 @@ static void handles_have_a_ceiling(void **state)
     assert_int_equal(answer(tree, request, &first, "a", &reply), 0);
     assert_int_equal(reply.error, 0);
     assert_int_not_equal(reply.handle, first); /* never twice in a run */
-    clo_files_reset(tree->files);
+    clo_files_end(tree->files);
     request = (struct clo_file_request){.op = CLO_FILE_STAT, .handle = reply.handle};
     assert_int_equal(answer(tree, request, NULL, "", &reply), 0);
     assert_int_equal(reply.error, STALE);
@@ -368,8 +369,9 @@ static void below_a_mounted_file_there_is_nothing(void **state)
     tree->files = NULL;
     tree->mounts = NULL;
     if (clo_mounts_open(&tree->mounts, &mount, 1, &tree->error) ||
-        clo_files_create(&tree->files, tree->mounts, &tree->error))
+        clo_files_create(&tree->files, &tree->error))
         fail_msg("%s", tree->error.message);
+    clo_files_begin(tree->files, tree->mounts);
     struct clo_file_request request = {.op = CLO_FILE_STAT};
     assert_int_equal(answer(tree, request, NULL, "", &reply), 0);
     assert_int_equal(reply.size, 12);

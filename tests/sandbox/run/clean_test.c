@@ -116,6 +116,7 @@ static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context
     fixture->result = calloc(1, sizeof *fixture->result);
     assert_non_null(fixture->result);
     clo_host_calls_begin(fixture->calls, &order.limits, NULL, -1);
+    clo_host_calls_files(fixture->calls, mounts);
     atomic_store(&stopped, false);
     atomic_store(&stopping, fixture->runner);
     stop_in(stop_ns);
@@ -279,7 +280,7 @@ static int set_up(void **state)
     struct clo_error error;
     const char *manifest = clo_tool_set_manifest(tools, &length);
     fixture->random = 1;
-    if (clo_host_calls_create(&fixture->calls, tools, mounts, threads, &error) ||
+    if (clo_host_calls_create(&fixture->calls, tools, threads, &error) ||
         clo_runner_create(&fixture->runner, image, CLO_ISOLATION_MICROVM, MEMORY, manifest, length,
                           &error)) {
         fprintf(stderr, "a runner: %s\n", error.message);
