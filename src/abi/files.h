@@ -4,7 +4,7 @@
  * never in the guest: each look is a call. Calls are submitted and waited for at once.
  *
  *   message: [request][handles that are closed first, u32 each][path]
- *   reply:   [reply][data]      with status CLO_CALL_OK whatever `error` says
+ *   reply:   [reply][data][what comes next: struct clo_file_ahead, name, data, for each]      with status CLO_CALL_OK whatever `error` says
  *
  * A path is one of a mount: names that '/' separates, none of them empty, "." or "..", no NUL; the
  * empty path is the mount itself. Names are bytes. No symbolic link is followed anywhere.
@@ -38,6 +38,12 @@ enum clo_file_op {
 #define CLO_FILE_FOLDER 1u  /* OPEN, STAT: what is no folder is an error */
 #define CLO_FILE_RESTART 2u /* LIST: from the first name on */
 #define CLO_FILE_FOLLOW 4u  /* STAT: a link is an error, as it is for OPEN */
+#define CLO_FILE_AHEAD 8u /* STAT by path, OPEN: tell of what is likely to be looked at next, too */
+
+#define CLO_FILE_AHEAD_MAX 64u              /* records in one reply */
+#define CLO_FILE_AHEAD_OPENED_MAX 32u       /* of OPEN */
+#define CLO_FILE_AHEAD_BYTES_MAX 16384      /* a file that is told with what is in it */
+#define CLO_FILE_AHEAD_ALL_MAX (192u << 10) /* bytes of all records of a reply */
 
 struct clo_file_request {
     uint32_t op; /* enum clo_file_op */
@@ -63,6 +69,14 @@ struct clo_file_reply {
     uint32_t direct; /* READ: it is at `address`, and not behind this */
     uint64_t inode, links, size;
     uint64_t accessed_ns, modified_ns, changed_ns; /* since 1970 */
+    uint32_t ahead;                                /* records of what comes next, behind the data */
+    uint32_t reserved;
+};
+
+struct clo_file_ahead {       /* then the name in the folder of what was looked at, then the data */
+    struct clo_file_reply of; /* as of STAT; `end`: the data is all that is in the file */
+    uint32_t name_length;     /* 1 to 255 */
+    uint32_t reserved;
 };
 
 struct clo_file_mount { /* then its place: a path from '/' on, without "." and ".." */
@@ -77,6 +91,7 @@ struct clo_file_name { /* then the name, without padding */
 };
 
 _Static_assert(sizeof(struct clo_file_request) == 48, "no padding");
-_Static_assert(sizeof(struct clo_file_reply) == 72, "no padding");
+_Static_assert(sizeof(struct clo_file_reply) == 80, "no padding");
+_Static_assert(sizeof(struct clo_file_ahead) == 88, "no padding");
 
 #endif

@@ -11,8 +11,8 @@
                                      */
 #include "guest.h"
 
-#include "hostfs.h"
-#include "ramfs.h"
+#include "guest/files/hostfs.h"
+#include "guest/files/ramfs.h"
 #include "runtime.h"
 
 extern void clo_guest_run(void);

@@ -12,7 +12,8 @@
 #define RECORD_MAX (CLO_OUTPUT_AREA_SIZE - RECORD_HEADER)
 /* A record shorter than this is not worth splitting a write for: flush first. */
 #define RECORD_WORTHWHILE 512u
-#define PATIENCE_NS 20000000u          /* 20 ms: what a reader does not notice */
+#define PATIENCE_NS 20000000u /* 20 ms: what a reader does not notice */
+#define FRESH_NS 100000000u
 #define INPUT_CALL (CLO_WAIT_NONE - 1) /* ids that no program gets to by counting from 1 */
 #define FILE_CALL (CLO_WAIT_NONE - 2)
 
@@ -130,6 +131,11 @@ bool clo_host_file_call(uint32_t length)
 uint32_t clo_host_epoch(void)
 {
     return epoch;
+}
+
+bool clo_host_fresh(uint64_t since_ns, uint32_t since_epoch)
+{
+    return since_epoch == epoch && clo_clock_monotonic() - since_ns < FRESH_NS;
 }
 
 void clo_output_write(uint32_t stream, const uint8_t *data, uint64_t length)

@@ -54,6 +54,8 @@ int64_t clo_input_read(uint8_t *out, uint64_t capacity);
 bool clo_host_file_call(uint32_t length);
 /* Counts the calls of other kinds: what the host does for them may change files. */
 uint32_t clo_host_epoch(void);
+/* Does what was seen of files at that time, in that epoch, count still? For 100 ms at most. */
+bool clo_host_fresh(uint64_t since_ns, uint32_t epoch);
 
 _Noreturn void clo_trap(enum clo_trap trap);
 

@@ -1,8 +1,8 @@
 /* wasi_fd.c - descriptors: the table, what is asked of one without moving data. */
 #include <string.h>
 
-#include "hostfs.h"
-#include "ramfs.h"
+#include "guest/files/hostfs.h"
+#include "guest/files/ramfs.h"
 #include "wasi.h"
 
 #define FILESTAT_SIZE 64u

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "hostfs.h"
-#include "ramfs.h"
+#include "guest/files/hostfs.h"
+#include "guest/files/ramfs.h"
 #include "wasi.h"
 
 #define HOST_COOKIE (1ull << 32) /* of a folder's names on the host: this and their number */

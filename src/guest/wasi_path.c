@@ -1,8 +1,8 @@
 /* wasi_path.c - WASI's path functions, on the RAM file system and on what is mounted. */
 #include <string.h>
 
-#include "hostfs.h"
-#include "ramfs.h"
+#include "guest/files/hostfs.h"
+#include "guest/files/ramfs.h"
 #include "wasi.h"
 
 /* False: it is no directory. */

@@ -9,7 +9,7 @@
  *     tag 1 read, 2 write: [descriptor u32]
  *   event, 32 bytes: [user data u64][errno u16][tag u8][pad 5][bytes u64][flags u16][pad]
  */
-#include "ramfs.h"
+#include "guest/files/ramfs.h"
 #include "wasi.h"
 
 #define SUBSCRIPTION_SIZE 48u

@@ -15,7 +15,8 @@ flags=(-std=gnu11 -O2 -Wall -Wextra -march=x86-64-v2 -ffreestanding -fno-strict-
 
 scratch=$(mktemp -d -p "$work")
 trap 'rm -rf "$scratch"' EXIT
-find "$runtime" -maxdepth 1 \( -name '*.c' -o -name '*.S' \) -printf '%f\n' | sort |
+mkdir "$scratch/files"
+find "$runtime" \( -name '*.c' -o -name '*.S' \) -printf '%P\n' | sort |
     xargs -P "$jobs" -I{} nice gcc "${flags[@]}" -c "$runtime/{}" -o "$scratch/{}.o"
 
 mapfile -t guest < <(find "$objects" -name 'guest_*.o' | sort -V)

@@ -15,6 +15,7 @@
 
 #include "abi/files.h"
 #include "base/error.h"
+#include "sandbox/files/ahead.h"
 #include "sandbox/files/beneath.h"
 #include "sandbox/files/file_reply.h"
 
@@ -35,6 +36,7 @@ struct clo_files {
     size_t open;
     unsigned most; /* that all runs may have open, as this one saw it; 0: it has not looked */
     struct handle *handles; /* CLO_FILES_OPEN_MAX of them */
+    struct clo_ahead *ahead;
 };
 
 /* A message, once it is checked. */
@@ -54,8 +56,8 @@ int clo_files_create(struct clo_files **result, struct clo_error *error)
     if (!files)
         return clo_fail_memory(error);
     files->handles = calloc(CLO_FILES_OPEN_MAX, sizeof *files->handles);
-    if (!files->handles) {
-        free(files);
+    if (!files->handles || clo_ahead_create(&files->ahead, error)) {
+        clo_files_free(files);
         return clo_fail_memory(error);
     }
     files->mounts = &no_mounts;
@@ -98,13 +100,16 @@ void clo_files_end(struct clo_files *files)
         close_handle(files, &files->handles[i]);
     files->most = 0;
     files->mounts = &no_mounts;
+    clo_ahead_reset(files->ahead);
 }
 
 void clo_files_free(struct clo_files *files)
 {
     if (!files)
         return;
-    clo_files_end(files);
+    if (files->ahead)
+        clo_files_end(files);
+    clo_ahead_free(files->ahead);
     free(files->handles);
     free(files);
 }
@@ -409,6 +414,19 @@ static int answer_list(struct clo_files *files, const struct look *look, struct 
     }
 }
 
+/* Behind the answer to a look by path that went well. What lies beside a file that is mounted alone is
+ * none of the run's business. */
+static void tell_ahead(struct clo_files *files, const struct look *look, struct clo_buffer *data,
+                       struct clo_file_reply *reply)
+{
+    bool opened = look->request.op == CLO_FILE_OPEN;
+    if ((look->request.flags & CLO_FILE_AHEAD) && look->request.path_length > 0 &&
+        !look->request.handle &&
+        (opened ? reply->type == clo_file_type(S_IFREG) : look->request.op == CLO_FILE_STAT))
+        reply->ahead = clo_ahead_append(files->ahead, look->request.mount, look->root, look->path,
+                                        opened, data);
+}
+
 static int answer_mounts(const struct clo_files *files, struct clo_buffer *data,
                          struct clo_file_reply *reply)
 {
@@ -455,6 +473,10 @@ int clo_files_answer(struct clo_files *files, const uint8_t *message, size_t len
     if (why) {
         reply = (struct clo_file_reply){.error = clo_file_error(why)};
         data->length = start + sizeof reply;
+    } else {
+        tell_ahead(files, &look, data, &reply);
+        if (data->no_memory)
+            return clo_fail_memory(error);
     }
     memcpy(data->data + start, &reply, sizeof reply);
     return 0;

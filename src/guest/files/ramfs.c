@@ -1,9 +1,9 @@
 /* ramfs.c - directories of the RAM file system: names, links, renames (see ramfs.h). */
-#include "ramfs.h"
+#include "guest/files/ramfs.h"
 
 #include <string.h>
 
-#include "wasi.h"
+#include "guest/wasi.h"
 
 #define BUCKETS 1024u
 

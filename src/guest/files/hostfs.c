@@ -1,9 +1,10 @@
 /* hostfs.c - mounted folders of the host: calls, open files, what is read ahead (hostfs.h). */
-#include "hostfs.h"
+#include "guest/files/hostfs.h"
 
 #include <string.h>
 
-#include "wasi.h"
+#include "guest/files/hostfs_ahead.h"
+#include "guest/wasi.h"
 
 #define WINDOW_SIZE 131072u /* bytes that are read ahead */
 #define WINDOWS_MAX 32u     /* files that have one at a time */
@@ -11,7 +12,6 @@
 #define JUMP_SIZE 16384u    /* where a read does not go on where the last one ended */
 #define DIRECT_MIN 65536u   /* a read of so much goes where it belongs without a window */
 #define DIRECT_MAX (8u << 20)
-#define FRESH_NS 100000000u
 #define NOT_READ UINT64_MAX /* `next` of a file of which nothing was read */
 
 _Static_assert(WINDOW_SIZE <= CLO_FILE_DATA_MAX && FIRST_SIZE <= WINDOW_SIZE, "a reply each");
@@ -71,11 +71,16 @@ static uint16_t call_on_path(enum clo_file_op op, const struct clo_path *path, u
     }
     struct clo_file_request request = {.op = op,
                                        .mount = path->mounted->mount - 1,
-                                       .flags = flags | (path->slash ? CLO_FILE_FOLDER : 0),
+                                       .flags = flags | CLO_FILE_AHEAD |
+                                                (path->slash ? CLO_FILE_FOLDER : 0),
                                        .length = length,
                                        .path_length = path->host_length};
+    uint16_t error = call(&request, path->host, reply);
 
-    return call(&request, path->host, reply);
+    if (error == 0 && reply->ahead > 0) {
+        clo_ahead_keep(path, reply_data + reply->length, reply->ahead);
+    }
+    return error;
 }
 
 static uint16_t call_on_handle(enum clo_file_op op, const struct clo_host_file *file,
@@ -96,11 +101,6 @@ static void done_with(uint32_t handle)
         return; /* the host closes all at the end of the run */
     }
     closed[closed_count++] = handle;
-}
-
-static bool fresh(uint64_t since_ns, uint32_t epoch)
-{
-    return epoch == clo_host_epoch() && clo_clock_monotonic() - since_ns < FRESH_NS;
 }
 
 /* ---- the mounts' places ---- */
@@ -335,61 +335,134 @@ static void note_stat(struct clo_host_file *file, const struct clo_file_reply *r
 
 uint16_t clo_hostfs_stat(const struct clo_path *path, bool follow, struct clo_file_reply *stat)
 {
+    const uint8_t *content;
+
+    if (!path->slash && clo_ahead_find(path, stat, &content)) {
+        return 0;
+    }
     return call_on_path(CLO_FILE_STAT, path, follow ? CLO_FILE_FOLLOW : 0, 0, stat);
+}
+
+static void free_file(struct clo_host_file *file)
+{
+    for (uint32_t i = 0; i * CLO_BLOCK_SIZE < file->content_length; i++) {
+        if (file->content[i] != NULL) {
+            clo_heap_free(file->content[i], CLO_BLOCK_SIZE);
+        }
+    }
+    if (file->path != NULL) {
+        clo_heap_free(file->path, file->path_length);
+    }
+    clo_heap_free(file, sizeof *file);
+}
+
+/* The file with a copy of its content, as it came before it was asked for. */
+static bool keep_content(struct clo_host_file *file, const uint8_t *content, uint32_t length)
+{
+    file->content_length = length;
+    for (uint32_t at = 0; at < length; at += CLO_BLOCK_SIZE) {
+        uint32_t part = length - at < CLO_BLOCK_SIZE ? length - at : CLO_BLOCK_SIZE;
+        uint8_t *block = clo_heap_alloc(CLO_BLOCK_SIZE);
+        if (block == NULL) {
+            return false;
+        }
+        memcpy(block, content + at, part);
+        file->content[at / CLO_BLOCK_SIZE] = block;
+    }
+    return true;
+}
+
+/* Open it, or have what came ahead. */
+static uint16_t find_or_open(const struct clo_path *path, bool folder, struct clo_host_file *file)
+{
+    struct clo_file_reply reply;
+    const uint8_t *content;
+
+    file->next = NOT_READ;
+    if (!folder && !path->slash && clo_ahead_find(path, &reply, &content) && content != NULL) {
+        if (!keep_content(file, content, reply.length)) {
+            return CLO_E_NOSPC;
+        }
+        note_stat(file, &reply);
+        note_end(file, &reply, reply.length);
+        return 0;
+    }
+    uint16_t error =
+        call_on_path(CLO_FILE_OPEN, path, folder ? CLO_FILE_FOLDER : 0, FIRST_SIZE, &reply);
+    if (error != 0) {
+        return error;
+    }
+    file->handle = reply.handle;
+    note_stat(file, &reply);
+    if (reply.type == CLO_NODE_FILE) {
+        keep_data(file, 0, reply.length);
+        note_end(file, &reply, reply.length);
+    }
+    return 0;
 }
 
 uint16_t clo_hostfs_open(const struct clo_path *path, bool folder, struct clo_host_file **result)
 {
-    struct clo_file_reply reply;
     struct clo_host_file *file = clo_heap_alloc(sizeof *file);
 
     if (file == NULL) {
         return CLO_E_NOSPC;
     }
-    if (path->host_length > 0) { /* kept for a folder only, whose type is not known yet */
-        file->path = copy_text(path->host, path->host_length);
-        file->path_length = path->host_length;
-    }
+    file->path = copy_text(path->host, path->host_length);
+    file->path_length = file->path != NULL ? path->host_length : 0;
     uint16_t error =
-        path->host_length > 0 && file->path == NULL
-            ? CLO_E_NOSPC
-            : call_on_path(CLO_FILE_OPEN, path, folder ? CLO_FILE_FOLDER : 0, FIRST_SIZE, &reply);
+        file->path_length < path->host_length ? CLO_E_NOSPC : find_or_open(path, folder, file);
     if (error != 0) {
-        if (file->path != NULL) {
-            clo_heap_free(file->path, file->path_length);
-        }
-        clo_heap_free(file, sizeof *file);
+        free_file(file);
         return error;
     }
-    file->handle = reply.handle;
     file->node = path->mounted;
     clo_node_hold(file->node);
-    note_stat(file, &reply);
-    file->next = NOT_READ;
-    if (reply.type == CLO_NODE_FILE) {
-        keep_data(file, 0, reply.length);
-        note_end(file, &reply, reply.length);
-    }
     *result = file;
     return 0;
+}
+
+/* Have a handle of what was opened by its content alone. Where another file has the name now, or
+ * none, what came ahead stays all that there is, as of an open file that was deleted. */
+static bool attach(struct clo_host_file *file)
+{
+    struct clo_file_request request = {
+        .op = CLO_FILE_OPEN, .mount = file->node->mount - 1, .path_length = file->path_length};
+    struct clo_file_reply reply;
+
+    if (file->handle != 0) {
+        return true;
+    }
+    if (file->detached || call(&request, file->path, &reply) != 0) {
+        file->detached = true;
+        return false;
+    }
+    if (reply.inode != file->stat.inode || reply.type != file->stat.type) {
+        done_with(reply.handle);
+        file->detached = true;
+        return false;
+    }
+    file->handle = reply.handle;
+    note_stat(file, &reply);
+    return true;
 }
 
 void clo_hostfs_close(struct clo_host_file *file)
 {
     drop_window(file);
-    done_with(file->handle);
-    if (file->path != NULL) {
-        clo_heap_free(file->path, file->path_length);
+    if (file->handle != 0) {
+        done_with(file->handle);
     }
     clo_node_release(file->node);
-    clo_heap_free(file, sizeof *file);
+    free_file(file);
 }
 
 uint16_t clo_hostfs_refresh(struct clo_host_file *file)
 {
     struct clo_file_reply reply;
 
-    if (fresh(file->stat_ns, file->stat_epoch)) {
+    if (clo_host_fresh(file->stat_ns, file->stat_epoch) || (file->handle == 0 && !attach(file)) ||
+        clo_host_fresh(file->stat_ns, file->stat_epoch)) {
         return 0;
     }
     uint16_t error = call_on_handle(CLO_FILE_STAT, file, 0, 0, &reply);
@@ -407,7 +480,7 @@ static uint64_t from_window(struct clo_host_file *file, uint64_t offset, uint8_t
 
     if (window == NULL || offset < window->offset || offset - window->offset >= window->length ||
         window->read_epoch != clo_host_epoch() ||
-        (offset != file->next && !fresh(window->read_ns, window->read_epoch))) {
+        (offset != file->next && !clo_host_fresh(window->read_ns, window->read_epoch))) {
         return 0;
     }
     uint64_t part = window->length - (offset - window->offset);
@@ -453,6 +526,35 @@ static uint16_t from_host(struct clo_host_file *file, uint64_t offset, uint8_t *
     return 0;
 }
 
+/* Is what came ahead what a read there is to be told? */
+static bool has_content(struct clo_host_file *file, uint64_t offset)
+{
+    bool counts = offset == file->next ? file->stat_epoch == clo_host_epoch()
+                                       : clo_host_fresh(file->stat_ns, file->stat_epoch);
+
+    return file->handle == 0 && (counts || !attach(file));
+}
+
+static uint64_t from_content(const struct clo_host_file *file, uint64_t offset, uint8_t *out,
+                             uint64_t length)
+{
+    uint64_t done = 0;
+
+    while (done < length && offset + done < file->content_length) {
+        uint64_t at = offset + done, in_block = at % CLO_BLOCK_SIZE;
+        uint64_t part = CLO_BLOCK_SIZE - in_block;
+        if (part > file->content_length - at) {
+            part = file->content_length - at;
+        }
+        if (part > length - done) {
+            part = length - done;
+        }
+        memcpy(out + done, file->content[at / CLO_BLOCK_SIZE] + in_block, part);
+        done += part;
+    }
+    return done;
+}
+
 uint16_t clo_hostfs_read(struct clo_host_file *file, uint64_t offset, uint8_t *out, uint64_t length,
                          uint64_t *got)
 {
@@ -460,9 +562,14 @@ uint16_t clo_hostfs_read(struct clo_host_file *file, uint64_t offset, uint8_t *o
 
     *got = 0;
     while (*got < length && error == 0) {
-        uint64_t part = from_window(file, offset + *got, out + *got, length - *got);
+        bool is_content = has_content(file, offset + *got);
+        uint64_t part = is_content ? from_content(file, offset + *got, out + *got, length - *got)
+                                   : from_window(file, offset + *got, out + *got, length - *got);
         if (part == 0 && file->end_ns != 0 && offset + *got >= file->end &&
-            fresh(file->end_ns, file->end_epoch)) {
+            clo_host_fresh(file->end_ns, file->end_epoch)) {
+            break;
+        }
+        if (part == 0 && !attach(file)) {
             break;
         }
         if (part == 0) {

@@ -8,9 +8,9 @@
  */
 #include <string.h>
 
-#include "hostfs.h"
-#include "ramfs.h"
-#include "wasi.h"
+#include "guest/files/hostfs.h"
+#include "guest/files/ramfs.h"
+#include "guest/wasi.h"
 
 /* What is left to walk. A symbolic link's target is put before the rest, so it is a copy that may
  * grow, within CLO_PATH_MAX. */

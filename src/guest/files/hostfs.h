@@ -5,21 +5,22 @@
  *   (abi/files.h). Where the mounts stand is asked for at the first path of a run.
  * - The directories on the way to a mount are nodes of the RAM file system, sealed. A node with a
  *   `mount` shows what the host has there, besides its own entries, which come first.
- * - A file that is open has a handle of the host's. Handles that are done with are told with the
- *   next call, so that closing costs none.
+ * - A file that is open has a handle of the host's, or the content of a small one that came before it
+ *   was asked for (hostfs_ahead.h): then it is opened there when more than that is wanted to be known.
+ *   Handles that are done with are told with the next call, so that closing costs none.
  * - What is known of a file (what was read ahead, its size, times and end) counts until the next host
- *   call of another kind, for a tool may have written there, and for FRESH_NS at most. Only a read
+ *   call of another kind, for a tool may have written there, and for 100 ms at most (clo_host_fresh). Only a read
  *   that goes on where the last one ended takes what was read ahead however old it is.
  * - Functions return 0 or a WASI errno (wasi.h).
  */
-#ifndef CLO_GUEST_HOSTFS_H
-#define CLO_GUEST_HOSTFS_H
+#ifndef CLO_GUEST_FILES_HOSTFS_H
+#define CLO_GUEST_FILES_HOSTFS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/files.h"
-#include "ramfs.h"
+#include "guest/files/ramfs.h"
 
 struct clo_window;
 
@@ -27,9 +28,13 @@ struct clo_host_file {
     struct clo_file_reply stat; /* as last told: type, sizes, times */
     uint64_t stat_ns;           /* when */
     uint32_t stat_epoch;
-    uint32_t handle;
+    uint32_t handle; /* 0: none, `content` is what is in it */
 
     /* A file. */
+    uint8_t
+        *content[CLO_FILE_AHEAD_BYTES_MAX / CLO_BLOCK_SIZE]; /* a block each, as far as it goes */
+    uint32_t content_length;
+    bool detached;   /* and there is nothing else to be had */
     uint64_t next;   /* where the last read ended */
     uint64_t end;    /* bytes that it has, as a read found out */
     uint64_t end_ns; /* when; 0: none did */
@@ -43,7 +48,7 @@ struct clo_host_file {
     uint32_t at_offset;
 
     struct clo_node *node; /* below whose mount it is, held */
-    uint32_t path_length;  /* of a folder, below the mount's root */
+    uint32_t path_length;  /* below the mount's root */
     char *path;            /* NULL: empty */
 };
 

@@ -1,8 +1,8 @@
 /* ramfs_data.c - contents of files in the RAM file system: blocks and pointers (ramfs.h). */
 #include <string.h>
 
-#include "ramfs.h"
-#include "wasi.h"
+#include "guest/files/ramfs.h"
+#include "guest/wasi.h"
 
 /* Where the pointer to block `index` stands. With `make`, tables on the way are made; NULL: there
  * is none, or no memory for one. */

@@ -17,14 +17,14 @@
  *                                         indirect -> 512 pointers -> block
  *                                         twice    -> 512 pointers -> 512 pointers -> block
  */
-#ifndef CLO_GUEST_RAMFS_H
-#define CLO_GUEST_RAMFS_H
+#ifndef CLO_GUEST_FILES_RAMFS_H
+#define CLO_GUEST_FILES_RAMFS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/files.h"
-#include "runtime.h"
+#include "guest/runtime.h"
 
 #define CLO_NAME_MAX 255u
 #define CLO_PATH_MAX 4096u
