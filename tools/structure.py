@@ -45,7 +45,8 @@ USES = {
     "serve/protocol": "agent model sandbox/value",
     "serve/store": "serve/protocol serve/log.h agent codeact",
     "serve/http": "serve/protocol serve/serve.h serve/log.h",
-    "serve/job": "serve/protocol serve/store serve/http serve/serve.h serve/log.h agent",
+    "serve/files": "serve/protocol serve/store serve/http serve/serve.h serve/log.h agent",
+    "serve/job": "serve/files serve/protocol serve/store serve/http serve/serve.h serve/log.h agent",
     "cli": "serve agent codeact model image sandbox vm",
 }
 ALONE = ("cloche", "abi", "guest", "base")

@@ -38,6 +38,12 @@ struct clo_serve_config {
     unsigned grace_ms; /* [10,000] after SIGTERM for turns in progress, then they are cancelled */
     unsigned keepalive_ms;      /* [15,000] between comments on a quiet event stream */
     enum clo_serve_items items; /* [mcp] */
+    uint64_t file_bytes;        /* [512 MiB] ceiling of one file that is uploaded */
+    uint64_t files_bytes;  /* [10 GiB; without a store 1 GiB] of all files together, each counted
+                              with 4 KiB at least. Their content is in the folder STORE-files;
+                              without a store in a private folder of $TMPDIR, else /tmp, which goes
+                              at the end */
+    uint64_t files_keep_s; /* after which an uploaded file is deleted; 0: never */
     /* Called once when requests are accepted, with the port in use; may be NULL. */
     void (*on_ready)(void *context, const char *address, uint16_t port);
     void *context;

@@ -82,6 +82,23 @@ static int check_memory(struct clo_config *config)
     return clo_config_tell(config, clo_config_node(config, "sandbox", key), false, &why);
 }
 
+static int check_files(struct clo_config *config)
+{
+    struct clo_error why = {0};
+    char one[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX];
+    uint64_t max = config->said.serve.files.max_bytes, total = config->said.serve.files.total_bytes;
+    const struct clo_yaml_node *serve = clo_yaml_get(clo_yaml_root(config->yaml), "serve");
+    if (!max || !total || max <= total)
+        return 0;
+    clo_size_format(one, max);
+    clo_size_format(all, total);
+    clo_fail(&why, CLO_EINVALID, "a file may have %s, which is more than the %s of all files", one,
+             all);
+    clo_hint(&why, CLO_EINVALID, "lower serve.files.max_bytes, or raise serve.files.total_bytes");
+    return clo_config_tell(config, clo_yaml_get(clo_yaml_get(serve, "files"), "max_bytes"), false,
+                           &why);
+}
+
 static bool is_address(const char *text)
 {
     struct in6_addr six;
@@ -194,6 +211,9 @@ static int take(struct clo_config *config)
         .connections = (unsigned)said->serve.connections,
         .grace_ms = (unsigned)said->serve.grace,
         .keepalive_ms = (unsigned)said->serve.keepalive,
+        .file_bytes = said->serve.files.max_bytes,
+        .files_bytes = said->serve.files.total_bytes,
+        .files_keep_s = (said->serve.files.keep + 999) / 1000,
         .items =
             said->serve.items ? (enum clo_serve_items)(said->serve.items - 1) : CLO_SERVE_ITEMS_MCP,
     };
@@ -280,9 +300,9 @@ int clo_config_read(struct clo_config *config)
         (status = clo_settings_read(&config->said, clo_yaml_root(config->yaml), config->findings,
                                     config->error)) ||
         (status = take(config)) || (status = settle_isolation(config)) ||
-        (status = check_memory(config)) || (status = check_listen(config)) ||
-        (status = check_image(config)) || (status = clo_config_check_mounts(config)) ||
-        (status = check_model(config)))
+        (status = check_memory(config)) || (status = check_files(config)) ||
+        (status = check_listen(config)) || (status = check_image(config)) ||
+        (status = clo_config_check_mounts(config)) || (status = check_model(config)))
         return status;
     return warn_of_all(config);
 }

@@ -216,6 +216,31 @@ static const struct clo_setting loop[] = {
     {0},
 };
 
+static const struct clo_setting files[] = {
+    {.name = "max_bytes",
+     .kind = CLO_SETTING_SIZE,
+     .at = AT(serve.files.max_bytes),
+     .least = 1,
+     .most = INT64_MAX,
+     .standard = "512MiB",
+     .about = "How large a file may be that a client uploads."},
+    {.name = "total_bytes",
+     .kind = CLO_SETTING_SIZE,
+     .at = AT(serve.files.total_bytes),
+     .least = 4096,
+     .most = INT64_MAX,
+     .about =
+         "All files together, each counted with 4KiB at least. Default: 10GiB; without a store "
+         "1GiB."},
+    {.name = "keep",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(serve.files.keep),
+     .least = 1000,
+     .most = CLO_AGENT_FILES_KEEP_MS_MAX,
+     .about = "After which an uploaded file is deleted. Default: kept until it is deleted."},
+    {0},
+};
+
 static const struct clo_setting serve[] = {
     {.name = "listen",
      .kind = CLO_SETTING_TEXT,
@@ -275,6 +300,10 @@ static const struct clo_setting serve[] = {
      .words = forms,
      .standard = "mcp",
      .about = "How clients see the agent's runs of code (docs/http-api.md)."},
+    {.name = "files",
+     .kind = CLO_SETTING_SECTION,
+     .parts = files,
+     .about = "Files that clients upload (docs/http-api.md)."},
     {0},
 };
 

@@ -24,6 +24,7 @@
 #define CLO_AGENT_WAIT_MS_MAX (24u * 3600 * 1000)
 #define CLO_AGENT_LIBRARIES_MAX 16
 #define CLO_AGENT_MOUNTS_MAX 63 /* and the workspace */
+#define CLO_AGENT_FILES_KEEP_MS_MAX (3650ull * 24 * 3600 * 1000)
 
 enum clo_setting_kind {
     CLO_SETTING_TEXT,     /* const char * into the tree; `most` bytes */
@@ -87,6 +88,9 @@ struct clo_agent_settings {
     struct {
         const char *listen, *store;
         uint64_t port, turns, queue, connections, grace, keepalive, items;
+        struct {
+            uint64_t max_bytes, total_bytes, keep;
+        } files;
     } serve;
 };
 

@@ -8,8 +8,12 @@
 /* router.c: for struct clo_server. */
 void clo_router_dispatch(struct clo_exchange *exchange);
 bool clo_router_refuses(const struct clo_exchange *exchange, struct clo_problem *problem);
+void clo_router_begin(struct clo_exchange *exchange);
 
-/* handle_create.c, handle_stored.c and handle_models.c: the handlers. `id` is the path's. */
+/* serve.c: files were deleted; their content is removed by a thread that may wait. */
+void clo_serve_stale(struct clo_server *server);
+
+/* handle_create.c, handle_stored.c, handle_models.c and handle_files.c: the handlers. `id` is the path's. */
 void clo_handle_create(struct clo_exchange *exchange, const char *id);
 void clo_handle_get(struct clo_exchange *exchange, const char *id);
 void clo_handle_delete(struct clo_exchange *exchange, const char *id);
@@ -17,5 +21,10 @@ void clo_handle_cancel(struct clo_exchange *exchange, const char *id);
 void clo_handle_input_items(struct clo_exchange *exchange, const char *id);
 void clo_handle_models(struct clo_exchange *exchange, const char *id);
 void clo_handle_model(struct clo_exchange *exchange, const char *id);
+void clo_handle_upload(struct clo_exchange *exchange, const char *id);
+void clo_handle_files(struct clo_exchange *exchange, const char *id);
+void clo_handle_file(struct clo_exchange *exchange, const char *id);
+void clo_handle_file_content(struct clo_exchange *exchange, const char *id);
+void clo_handle_file_delete(struct clo_exchange *exchange, const char *id);
 
 #endif

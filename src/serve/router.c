@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "base/id.h"
+#include "serve/files/upload.h"
 #include "serve/handlers.h"
 
 #define SHUTTING_DOWN "The server is shutting down; try another replica or try again later."
@@ -62,17 +63,23 @@ static void handle_create_unless_stopping(struct clo_exchange *exchange, const c
 static const struct route {
     const char *method, *pattern;
     void (*handle)(struct clo_exchange *exchange, const char *id);
+    void (*begin)(struct clo_exchange *exchange); /* before the body; NULL: nothing to do */
 } routes[] = {
-    {"POST", "/responses", handle_create_unless_stopping},
-    {"GET", "/responses/*", clo_handle_get},
-    {"DELETE", "/responses/*", clo_handle_delete},
-    {"POST", "/responses/*/cancel", clo_handle_cancel},
-    {"GET", "/responses/*/input_items", clo_handle_input_items},
-    {"GET", "/models", clo_handle_models},
-    {"GET", "/models/**", clo_handle_model},
-    {"GET", "/readiness", handle_readiness},
-    {"GET", "/liveness", handle_liveness},
-    {"GET", "/", handle_root},
+    {"POST", "/responses", handle_create_unless_stopping, NULL},
+    {"GET", "/responses/*", clo_handle_get, NULL},
+    {"DELETE", "/responses/*", clo_handle_delete, NULL},
+    {"POST", "/responses/*/cancel", clo_handle_cancel, NULL},
+    {"GET", "/responses/*/input_items", clo_handle_input_items, NULL},
+    {"POST", "/files", clo_handle_upload, clo_upload_begin},
+    {"GET", "/files", clo_handle_files, NULL},
+    {"GET", "/files/*", clo_handle_file, NULL},
+    {"DELETE", "/files/*", clo_handle_file_delete, NULL},
+    {"GET", "/files/*/content", clo_handle_file_content, NULL},
+    {"GET", "/models", clo_handle_models, NULL},
+    {"GET", "/models/**", clo_handle_model, NULL},
+    {"GET", "/readiness", handle_readiness, NULL},
+    {"GET", "/liveness", handle_liveness, NULL},
+    {"GET", "/", handle_root, NULL},
 };
 
 /* Nothing is left of the path, or only a slash at its end. */
@@ -116,6 +123,16 @@ static const char *allow_text(bool get, bool post, bool delete)
     if (get)
         return delete ? "GET, HEAD, DELETE" : post ? "GET, HEAD, POST" : "GET, HEAD";
     return delete ? "DELETE" : "POST";
+}
+
+void clo_router_begin(struct clo_exchange *exchange)
+{
+    char id[CLO_NAME_BYTES_MAX + 1];
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+        if (routes[i].begin && same_method(routes[i].method, exchange->method) &&
+            matches(routes[i].pattern, exchange->path, id))
+            routes[i].begin(exchange);
+    }
 }
 
 void clo_router_dispatch(struct clo_exchange *exchange)

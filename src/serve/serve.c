@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/thread/executor.h"
 #include "base/thread/poll.h"
+#include "serve/files/files.h"
 #include "serve/handlers.h"
 #include "serve/http/disconnect.h"
 #include "serve/http/http.h"
@@ -108,6 +109,21 @@ static int check(const char *what, unsigned *value, unsigned otherwise, unsigned
                     high);
 }
 
+static int fill_files(struct clo_serve_config *config, struct clo_error *error)
+{
+    uint64_t one = 512ull << 20, all = config->store ? 10ull << 30 : 1ull << 30;
+    if (!config->file_bytes) /* what is given goes before the default of the other */
+        config->file_bytes =
+            config->files_bytes && config->files_bytes < one ? config->files_bytes : one;
+    if (!config->files_bytes)
+        config->files_bytes = config->file_bytes > all ? config->file_bytes : all;
+    if (config->file_bytes <= config->files_bytes && config->files_bytes <= INT64_MAX)
+        return 0;
+    return clo_fail(
+        error, CLO_EINVALID, "a file may have %llu bytes, but all files together only %llu",
+        (unsigned long long)config->file_bytes, (unsigned long long)config->files_bytes);
+}
+
 static int fill_config(struct clo_server *server, const struct clo_serve_config *given,
                        struct clo_error *error)
 {
@@ -126,6 +142,8 @@ static int fill_config(struct clo_server *server, const struct clo_serve_config 
         check("grace_ms", &config->grace_ms, 10000, 1, CLO_SERVE_TIME_MS_MAX, error) < 0 ||
         check("keepalive_ms", &config->keepalive_ms, 15000, CLO_SERVE_KEEPALIVE_MS_MIN,
               CLO_SERVE_TIME_MS_MAX, error) < 0)
+        return CLO_EINVALID;
+    if (fill_files(config, error) < 0)
         return CLO_EINVALID;
     if ((unsigned)config->items > CLO_SERVE_ITEMS_ANSWER)
         return clo_fail(error, CLO_EINVALID, "items is %u, which is no enum clo_serve_items",
@@ -156,12 +174,16 @@ static void thread_failed(int code)
 static int start_executor(struct clo_server *server, struct clo_error *error)
 {
     unsigned turns = server->config.turns;
-    int status = clo_executor_create(&server->executor, turns + 1, thread_failed, error);
+    int status = clo_executor_create(&server->executor, turns + 1 + CLO_SERVE_UPLOADS_WRITING,
+                                     thread_failed, error);
     if (status == 0)
         status =
             clo_lane_create(&server->turns, server->executor, turns, server->config.queue, error);
     if (status == 0)
         status = clo_lane_create(&server->cancelled, server->executor, 1, 0, error);
+    if (status == 0)
+        status = clo_lane_create(&server->disk, server->executor, CLO_SERVE_UPLOADS_WRITING,
+                                 CLO_SERVE_UPLOADS_MAX, error);
     return status;
 }
 
@@ -169,8 +191,15 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
 {
     const struct clo_serve_config *config = &server->config;
     server->refuses = clo_router_refuses;
+    server->begin = clo_router_begin;
     server->dispatch = clo_router_dispatch;
+    const struct clo_files_config files = {.store = config->store,
+                                           .max_bytes = config->file_bytes,
+                                           .total_bytes = config->files_bytes,
+                                           .keep_s = config->files_keep_s};
     int status = clo_store_open(&server->store, config->store, error);
+    if (status == 0)
+        status = clo_files_open(&server->files, server->store, &files, error);
     if (status == 0)
         status = clo_in_flight_create(&server->in_flight, error);
     if (status == 0)
@@ -183,10 +212,20 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
     return status;
 }
 
+/* Those under way come to their end, as turns do. */
+static void wait_for_uploads(struct clo_server *server, uint64_t end)
+{
+    struct timespec pause = {.tv_nsec = 10000000};
+    while (atomic_load(&server->uploads) > 0 && clo_monotonic_ns() < end)
+        nanosleep(&pause, NULL);
+}
+
 static void finish_turns(struct clo_server *server)
 {
+    uint64_t end = clo_after_ms(server->config.grace_ms);
     atomic_store(&server->stopping, true);
-    if (clo_executor_wait_idle(server->executor, clo_after_ms(server->config.grace_ms)))
+    wait_for_uploads(server, end);
+    if (clo_executor_wait_idle(server->executor, end))
         return;
     clo_log_event("warning", "serve", "the grace time of %u ms is over; turns are cancelled",
                   server->config.grace_ms);
@@ -203,6 +242,7 @@ static void stop_executor(struct clo_server *server)
     struct clo_task_list none;
     clo_lane_leave(server->turns, &none);
     clo_lane_leave(server->cancelled, &none);
+    clo_lane_leave(server->disk, &none);
     clo_executor_destroy(server->executor);
 }
 
@@ -214,6 +254,7 @@ static void stop_http(struct clo_server *server)
     clo_http_drain(server->http, CLO_SERVE_FLUSH_MS);
     clo_in_flight_cancel_all(server->in_flight, CLO_JOB_SHUTDOWN);
     clo_disconnect_watch_cut(server->watch);
+    atomic_store(&server->no_uploads, true);
     clo_executor_wait_idle(server->executor, UINT64_MAX);
     clo_http_stop(server->http);
 }
@@ -227,19 +268,42 @@ static void stop(struct clo_server *server)
     stop_executor(server);
     clo_disconnect_watch_destroy(server->watch);
     clo_in_flight_destroy(server->in_flight);
+    if (server->files)
+        clo_files_sweep(server->files);
+    clo_files_close(server->files);
     clo_store_close(server->store);
+    close(server->wake);
 }
 
-static void wait_for_signal(int event)
+void clo_serve_stale(struct clo_server *server)
 {
-    struct pollfd ready = {.fd = event, .events = POLLIN};
-    clo_poll_until(&ready, 1, UINT64_MAX);
+    uint64_t one = 1;
+    if (server->wake >= 0 && write(server->wake, &one, sizeof one) < 0) {
+        /* only a full counter refuses, and then it is awake */
+    }
+}
+
+/* Meanwhile files go that were deleted or have expired: this is the thread that may wait for it. */
+static void wait_for_signal(struct clo_server *server, int event)
+{
+    struct pollfd ready[] = {{.fd = event, .events = POLLIN},
+                             {.fd = server->wake, .events = POLLIN}};
+    for (;;) {
+        uint64_t count;
+        clo_poll_until(ready, 2, clo_after_ms(CLO_SERVE_SWEEP_MS));
+        if (ready[0].revents)
+            return;
+        if (ready[1].revents && read(server->wake, &count, sizeof count) < 0) {
+            /* it is non-blocking: nothing was there */
+        }
+        clo_files_sweep(server->files);
+    }
 }
 
 int clo_serve(struct clo_agent *agent, const struct clo_serve_config *given,
               struct clo_error *error)
 {
-    struct clo_server server = {.agent = agent};
+    struct clo_server server = {.agent = agent, .wake = -1};
     struct handlers handlers;
     uint16_t port = 0;
     if (!agent)
@@ -252,11 +316,12 @@ int clo_serve(struct clo_agent *agent, const struct clo_serve_config *given,
     raise_descriptors(&server.config);
     clo_output_filter_label(server.label, clo_agent_name(agent));
     server.started = time(NULL);
+    server.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); /* -1: the next look comes later */
     status = start(&server, &port, error);
     if (status == 0) {
         if (server.config.on_ready)
             server.config.on_ready(server.config.context, server.config.address, port);
-        wait_for_signal(handlers.event);
+        wait_for_signal(&server, handlers.event);
         give_back_signals(&handlers);
         clo_log_event("info", "serve", "stopping: turns in progress have %u ms to finish",
                       server.config.grace_ms);

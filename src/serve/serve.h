@@ -23,8 +23,9 @@
  *   http/      connections: the exchange, its event stream, the watch over clients that go away
  *   protocol/  what requests, responses and events are: JSON to JSON; no thread, no socket
  *   store/     responses in SQLite, and the history that is made of them
+ *   files/     files that clients send and runs leave: uploads, content, what stands below /input
  *   job/       a response in the making, the register of those, readers of background ones
- * Arrows: job → http, store → protocol. http knows a job as an answerer (disconnect.h) alone.
+ * Arrows: job → files → http, store → protocol. http knows a job as an answerer (disconnect.h) alone.
  *
  * Words
  *   exchange   one HTTP request and its answer         job       one response in the making
@@ -62,10 +63,14 @@
 /* Bytes; also the ceiling of an event in one chunk. */
 #define CLO_SERVE_CONNECTION_MEMORY (128u << 10)
 #define CLO_SERVE_HTTP_THREADS 2
-#define CLO_SERVE_STALL_MS 60000u /* a client that reads nothing for so long is cut */
-#define CLO_SERVE_FLUSH_MS 2000u  /* at the end: for last events to reach clients */
+#define CLO_SERVE_STALL_MS 60000u   /* a client that reads nothing for so long is cut */
+#define CLO_SERVE_FLUSH_MS 2000u    /* at the end: for last events to reach clients */
+#define CLO_SERVE_UPLOADS_MAX 64    /* at once; beyond it 503 */
+#define CLO_SERVE_UPLOADS_WRITING 4 /* of them, whose bytes go to the disk at a time */
+#define CLO_SERVE_SWEEP_MS 60000u   /* between two looks for files that have expired */
 
 struct clo_store;
+struct clo_files;
 struct clo_executor;
 struct clo_lane;
 struct clo_disconnect_watch;
@@ -83,14 +88,20 @@ struct clo_server {
      * body is read (true: the problem is filled); and to find a whole request's handler and call
      * it. */
     bool (*refuses)(const struct clo_exchange *exchange, struct clo_problem *problem);
+    void (*begin)(struct clo_exchange *exchange); /* before the body: set a sink, or refuse */
     void (*dispatch)(struct clo_exchange *exchange);
     struct clo_http *http;
     struct clo_store *store;
+    struct clo_files *files;
     struct clo_executor *executor; /* its threads: one a turn, and one for what was cancelled */
     struct clo_lane *turns;        /* first come, first served */
     struct clo_lane *cancelled;    /* jobs cancelled while they waited, which only have to end */
+    struct clo_lane *disk;         /* uploads being written */
     struct clo_disconnect_watch *watch;
     struct clo_in_flight *in_flight;
+    atomic_uint uploads;    /* under way */
+    atomic_bool no_uploads; /* their next piece is refused */
+    int wake; /* an eventfd: files were deleted, and the main thread removes their content; -1: none */
     atomic_size_t bodies; /* bytes of request bodies held */
     atomic_bool stopping; /* no new turns; /readiness answers 503 */
 };

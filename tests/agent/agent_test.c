@@ -557,7 +557,8 @@ static const char whole_file[] =
     "  count: 1\n"
     "loop: {max_iterations: 3, tool_output: 4KiB}\n"
     "serve: {listen: 0.0.0.0, port: 81, turns: 5, queue: 6, connections: 17, store: r.db,\n"
-    "        grace: 2s, keepalive: 1m, items: answer}\n";
+    "        grace: 2s, keepalive: 1m, items: answer,\n"
+    "        files: {max_bytes: 1MiB, total_bytes: 2MiB, keep: 90m}}\n";
 
 static void put(const char *path, const char *text)
 {
@@ -594,6 +595,9 @@ static void a_file_makes_an_agent(void **state)
     assert_int_equal(serve_config.grace_ms, 2000);
     assert_int_equal(serve_config.keepalive_ms, 60000);
     assert_int_equal(serve_config.items, CLO_SERVE_ITEMS_ANSWER);
+    assert_int_equal(serve_config.file_bytes, 1 << 20);
+    assert_int_equal(serve_config.files_bytes, 2 << 20);
+    assert_int_equal(serve_config.files_keep_s, 5400);
     assert_string_equal(clo_agent_name(agent), "whole");
     assert_string_equal(agent->instructions, "Be brief.");
     assert_int_equal(clo_agent_ask(agent, "hello", NULL, &answer, &error), 0);

@@ -141,6 +141,8 @@ GOOD = [
     "base: &b {count: 3}\n".replace("base", "sandbox"),
     "model: {kind: auto}\nserve: {listen: '::1', port: 1}\n",
     "serve: {listen: localhost, grace: 200ms, keepalive: 2 min}\n",
+    "serve: {files: {keep: 24h}}\n",
+    "serve: {files: {total_bytes: 100MiB}}\n",
 ]
 
 
@@ -357,7 +359,7 @@ class Schema(unittest.TestCase):
         self.assertEqual(self.refused(bad), bad)
 
 
-DURATIONS = {"timeout", "time", "cpu_time", "wait", "grace", "keepalive"}
+DURATIONS = {"timeout", "time", "cpu_time", "wait", "grace", "keepalive", "keep"}
 
 if __name__ == "__main__":
     unittest.main()

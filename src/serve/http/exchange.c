@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "serve/protocol/response.h"
 
@@ -45,6 +46,21 @@ void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem
 {
     exchange->retry_after = problem->retry_after;
     clo_exchange_json(exchange, problem->status, clo_problem_json(problem));
+}
+
+void clo_exchange_content(struct clo_exchange *exchange, const struct clo_content *content)
+{
+    exchange->content = malloc(sizeof *content);
+    if (exchange->content && content->disposition) {
+        *exchange->content = *content;
+        exchange->status = content->length == content->whole ? 200 : 206;
+        return;
+    }
+    close(content->descriptor);
+    free(content->disposition);
+    free(exchange->content);
+    exchange->content = NULL;
+    clo_exchange_text(exchange, 500, NULL);
 }
 
 static void watch(struct clo_exchange *exchange, const struct clo_answerer *answerer)

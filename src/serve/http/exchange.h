@@ -17,6 +17,34 @@
 #include "serve/protocol/trace.h"
 #include "serve/serve.h"
 
+struct clo_exchange;
+
+/* What takes a body piece by piece as it comes, in the place of clo_exchange.body. On the HTTP
+ * thread. */
+struct clo_body_sink {
+    const struct clo_body_sink_calls {
+        /* Take of *length bytes what it can; *length becomes what is left, with which it is called
+         * again once the connection, which it has suspended, is resumed. It may refuse the exchange:
+         * then the rest is read away. False: close the connection. */
+        bool (*take)(void *context, struct clo_exchange *exchange, const char *data,
+                     size_t *length);
+        void (*release)(void *context);
+    } * calls; /* NULL: there is none */
+    void *context;
+    uint64_t max; /* bytes of a body */
+    /* Refuse a body that is longer. */
+    void (*too_long)(struct clo_exchange *exchange);
+};
+
+/* The content of a file, or a range of it, as an answer. */
+struct clo_content {
+    int descriptor; /* taken */
+    uint64_t from, length, whole;
+    char media[128];
+    char *disposition; /* taken */
+    char tag[CLO_ID_MAX];
+};
+
 struct clo_exchange {
     struct clo_server *server;
     struct MHD_Connection *connection;
@@ -25,8 +53,10 @@ struct clo_exchange {
     char traceparent[CLO_TRACE_PARENT_MAX + 1]; /* see trace.h */
     uint64_t started_ns;
     struct clo_buffer body;
-    size_t charge;   /* bytes of the body counted in the server's total */
-    size_t received; /* bytes, also of those read away */
+    size_t charge;     /* bytes of the body counted in the server's total */
+    uint64_t received; /* bytes, also of those read away */
+    uint64_t drained;  /* bytes read away after it was refused */
+    struct clo_body_sink sink;
     bool dispatched; /* the router has seen it */
     bool suspended;  /* a job will answer */
     clo_disconnect_watch_id watch;
@@ -35,6 +65,7 @@ struct clo_exchange {
     unsigned status;                 /* 0: none yet */
     char *text;                      /* JSON */
     struct clo_event_stream *stream; /* reference */
+    struct clo_content *content;     /* owned */
     const char *allow;               /* static, for 405 */
     unsigned retry_after;
     char session[CLO_NAME_BYTES_MAX + 1];
@@ -51,6 +82,8 @@ const char *clo_exchange_query(const struct clo_exchange *exchange, const char *
 void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *json);
 void clo_exchange_text(struct clo_exchange *exchange, unsigned status, char *text);
 void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem *problem);
+/* 200, or 206 where it is a part. The content is copied; what it owns is taken. */
+void clo_exchange_content(struct clo_exchange *exchange, const struct clo_content *content);
 /* The stream's reference is taken; it is given to the watch as well. */
 void clo_exchange_stream(struct clo_exchange *exchange, struct clo_event_stream *stream);
 

@@ -67,6 +67,16 @@ static struct clo_exchange *exchange_new(struct clo_server *server,
     return exchange;
 }
 
+static void content_free(struct clo_content *content)
+{
+    if (!content)
+        return;
+    if (content->descriptor >= 0)
+        close(content->descriptor);
+    free(content->disposition);
+    free(content);
+}
+
 static void exchange_free(struct clo_exchange *exchange)
 {
     struct clo_server *server = exchange->server;
@@ -92,12 +102,36 @@ static void exchange_free(struct clo_exchange *exchange)
     clo_event_stream_release(exchange->stream);
     if (answerer->calls)
         answerer->calls->release(answerer->context);
+    if (exchange->sink.calls)
+        exchange->sink.calls->release(exchange->sink.context);
+    content_free(exchange->content);
     clo_buffer_free(&exchange->body);
     free(exchange->text);
     free(exchange->method);
     free(exchange->path);
     free(exchange);
     atomic_fetch_sub(&server->http->exchanges, 1);
+}
+
+/* Whatever the file says that it is, a browser stores it and shows nothing of it as a page of this
+ * server. */
+static void add_content_headers(const struct clo_content *content, struct MHD_Response *response)
+{
+    char tag[CLO_ID_MAX + 3], range[80];
+    snprintf(tag, sizeof tag, "\"%s\"", content->tag);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content->media);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, content->disposition);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Content-Security-Policy", "sandbox; default-src 'none'");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "private, no-cache");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, tag);
+    if (content->length == content->whole)
+        return;
+    snprintf(range, sizeof range, "bytes %llu-%llu/%llu", (unsigned long long)content->from,
+             (unsigned long long)(content->from + content->length - 1),
+             (unsigned long long)content->whole);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, range);
 }
 
 static void add_headers(const struct clo_exchange *exchange, struct MHD_Response *response)
@@ -115,7 +149,9 @@ static void add_headers(const struct clo_exchange *exchange, struct MHD_Response
         snprintf(number, sizeof number, "%u", exchange->retry_after);
         MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, number);
     }
-    if (exchange->stream) {
+    if (exchange->content) {
+        add_content_headers(exchange->content, response);
+    } else if (exchange->stream) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                                 "text/event-stream; charset=utf-8");
         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
@@ -128,7 +164,13 @@ static void add_headers(const struct clo_exchange *exchange, struct MHD_Response
 static enum MHD_Result send_answer(struct clo_exchange *exchange)
 {
     struct MHD_Response *response;
-    if (exchange->stream) {
+    if (exchange->content) {
+        struct clo_content *content = exchange->content;
+        response = MHD_create_response_from_fd_at_offset64(content->length, content->descriptor,
+                                                           content->from);
+        if (response)
+            content->descriptor = -1; /* the response closes it */
+    } else if (exchange->stream) {
         response = clo_event_stream_response(exchange->stream);
     } else {
         if (!exchange->text)
@@ -167,15 +209,33 @@ static void no_room_for_body(struct clo_exchange *exchange)
     clo_buffer_free(&exchange->body);
 }
 
-/* One piece of the body. Once the request is refused the rest is read away, so that the client
- * gets to read the answer; MHD_NO (the connection is closed) beyond a limit. */
-static enum MHD_Result take_body(struct clo_exchange *exchange, const char *data, size_t length)
+/* A piece for a sink; *length is what it left. */
+static enum MHD_Result hand_on(struct clo_exchange *exchange, const char *data, size_t *length)
 {
-    exchange->received += length;
-    if (exchange->received > CLO_SERVE_DRAIN_MAX)
+    size_t given = *length;
+    if (exchange->received + given > exchange->sink.max)
+        exchange->sink.too_long(exchange);
+    else if (!exchange->sink.calls->take(exchange->sink.context, exchange, data, length))
         return MHD_NO;
     if (exchange->status)
-        return MHD_YES;
+        *length = 0;
+    exchange->received += given - *length;
+    return MHD_YES;
+}
+
+/* One piece of the body. Once the request is refused the rest is read away, so that the client
+ * gets to read the answer; MHD_NO (the connection is closed) beyond a limit. */
+static enum MHD_Result take_body(struct clo_exchange *exchange, const char *data, size_t *left)
+{
+    size_t length = *left;
+    if (exchange->sink.calls && !exchange->status)
+        return hand_on(exchange, data, left);
+    *left = 0;
+    exchange->received += length;
+    if (exchange->status) {
+        exchange->drained += length;
+        return exchange->drained > CLO_SERVE_DRAIN_MAX ? MHD_NO : MHD_YES;
+    }
     if (exchange->received > CLO_SERVE_BODY_MAX) {
         body_too_large(exchange);
         return MHD_YES;
@@ -197,7 +257,11 @@ static enum MHD_Result begin(struct clo_exchange *exchange)
     unsigned long long bytes = length ? strtoull(length, NULL, 10) : 0;
     if (exchange->server->refuses(exchange, &problem))
         clo_exchange_refuse(exchange, &problem);
-    else if (bytes > CLO_SERVE_BODY_MAX)
+    else
+        exchange->server->begin(exchange);
+    if (!exchange->status && exchange->sink.calls && bytes > exchange->sink.max)
+        exchange->sink.too_long(exchange);
+    else if (!exchange->status && !exchange->sink.calls && bytes > CLO_SERVE_BODY_MAX)
         body_too_large(exchange);
     if (exchange->status && (asks || bytes > CLO_SERVE_DRAIN_MAX))
         return send_answer(exchange);
@@ -216,11 +280,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *own = exchange;
         return exchange ? begin(exchange) : MHD_NO;
     }
-    if (*data_size > 0) {
-        enum MHD_Result taken = take_body(exchange, data, *data_size);
-        *data_size = 0;
-        return taken;
-    }
+    if (*data_size > 0)
+        return take_body(exchange, data, data_size);
     if (!exchange->status && !exchange->dispatched) {
         exchange->dispatched = true;
         server->dispatch(exchange);

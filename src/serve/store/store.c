@@ -206,7 +206,7 @@ int clo_store_get(struct clo_store *store, const char *id, struct clo_record *re
 
 static int forget(struct clo_store *store, void *context)
 {
-    return clo_sql_forget(store, context);
+    return clo_sql_drop(store, context);
 }
 
 int clo_store_delete(struct clo_store *store, const char *id)

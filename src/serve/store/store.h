@@ -4,12 +4,15 @@
  *   items       a response's items in order, input (source 0) and output (source 1): history,
  *               listings and references read these; the object's output is put together from them
  *   events      a background response's stream, one row an event, for replay
+ *   files       what store_files.h has: the files that clients sent and runs left, but not their
+ *               content, which is in a folder (serve/files/files.h)
  *
  * What is always true
  * - One connection behind one lock, under which nothing else is locked or called; any thread may
  *   call. Nobody else may have the file open.
  * - A change is one transaction: a response is there with all of its items, or not at all.
  * - A store has a ceiling of bytes; a full one forgets its oldest finished responses.
+ * - A file that belongs to a response goes with it, in the same transaction.
  * - What is returned is owned by the caller. Functions return 0, CLO_ENOTFOUND, or CLO_ESYSTEM,
  *   CLO_ENOMEMORY, logged.
  * - Output is stored as the agent made it, whatever form a client was shown (output_filter.h); input
@@ -26,7 +29,7 @@
 #include "base/id.h"
 #include "cloche/error.h"
 
-#define CLO_STORE_SCHEMA 1                  /* PRAGMA user_version */
+#define CLO_STORE_SCHEMA 2                  /* PRAGMA user_version */
 #define CLO_STORE_FILE_MAX (8ull << 30)     /* bytes */
 #define CLO_STORE_MEMORY_MAX (256ull << 20) /* bytes */
 

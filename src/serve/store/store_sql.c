@@ -17,7 +17,9 @@
 #define FORGET_AT_ONCE 16 /* oldest responses deleted when the store is full */
 #define FULL_RETRIES 64
 
-static const char schema[] =
+/* What each version of the schema adds to the one before: opening a store takes the steps that it
+ * lacks, each in a transaction with its number. A step that was released never changes. */
+static const char *const steps[CLO_STORE_SCHEMA] = {
     "CREATE TABLE responses (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " created INTEGER NOT NULL, status TEXT NOT NULL, background INTEGER NOT NULL,"
     " previous TEXT, conversation TEXT, session TEXT NOT NULL, response TEXT NOT NULL);"
@@ -28,7 +30,26 @@ static const char schema[] =
     " PRIMARY KEY (response, source, position)) WITHOUT ROWID;"
     "CREATE INDEX items_id ON items (id);"
     "CREATE TABLE events (response TEXT NOT NULL, sequence INTEGER NOT NULL, text TEXT NOT NULL,"
-    " PRIMARY KEY (response, sequence)) WITHOUT ROWID;";
+    " PRIMARY KEY (response, sequence)) WITHOUT ROWID;",
+
+    /* A row that goes away leaves its id behind, until its content is removed from the folder. */
+    "CREATE TABLE files (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " created INTEGER NOT NULL, expires INTEGER, bytes INTEGER NOT NULL, name TEXT NOT NULL,"
+    " purpose TEXT NOT NULL, media TEXT NOT NULL, head TEXT, owner TEXT);"
+    "CREATE INDEX files_owner ON files (owner) WHERE owner IS NOT NULL;"
+    "CREATE INDEX files_expires ON files (expires) WHERE expires IS NOT NULL;"
+    "CREATE TABLE file_totals (files INTEGER NOT NULL, bytes INTEGER NOT NULL);"
+    "INSERT INTO file_totals VALUES (0, 0);"
+    "CREATE TABLE files_gone (id TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TRIGGER file_added AFTER INSERT ON files BEGIN UPDATE file_totals SET"
+    " files = files + 1, bytes = bytes + max(new.bytes, " CLO_STORE_FILE_LEAST "); END;"
+    "CREATE TRIGGER file_deleted AFTER DELETE ON files BEGIN UPDATE file_totals SET"
+    " files = files - 1, bytes = bytes - max(old.bytes, " CLO_STORE_FILE_LEAST ");"
+    " INSERT INTO files_gone (id) VALUES (old.id); END;",
+};
+
+#define FILE_COLUMNS "id, created, expires, bytes, name, purpose, media, head, owner"
+#define ALIVE(now) " AND (expires IS NULL OR expires > " now ")"
 
 static const char *const texts[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -75,6 +96,23 @@ static const char *const texts[SQL_COUNT] = {
                   " ORDER BY sequence LIMIT 1",
     [SQL_OLDEST] = "SELECT id FROM responses WHERE status IN"
                    " ('completed', 'incomplete', 'failed', 'cancelled') ORDER BY number LIMIT 1",
+    [SQL_FILE_ADD] = "INSERT INTO files (id, created, expires, bytes, name, purpose, media, head,"
+                     " owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_FILE] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1" ALIVE("?2"),
+    [SQL_FILE_NUMBER] = "SELECT number FROM files WHERE id = ?1",
+    [SQL_FILES_UP] = "SELECT " FILE_COLUMNS " FROM files WHERE number > ?2"
+                     " AND purpose = ifnull(?3, purpose)" ALIVE("?1") " ORDER BY number LIMIT ?4",
+    [SQL_FILES_DOWN] =
+        "SELECT " FILE_COLUMNS " FROM files WHERE number < ?2"
+        " AND purpose = ifnull(?3, purpose)" ALIVE("?1") " ORDER BY number DESC LIMIT ?4",
+    [SQL_FILE_DELETE] = "DELETE FROM files WHERE id = ?1",
+    [SQL_FILES_EXPIRE] = "DELETE FROM files WHERE expires <= ?1",
+    [SQL_FILES_DROP] = "DELETE FROM files WHERE owner = ?1",
+    [SQL_FILES_ORPHANS] = "DELETE FROM files WHERE owner IS NOT NULL"
+                          " AND owner NOT IN (SELECT id FROM responses)",
+    [SQL_FILES_TOTALS] = "SELECT files, bytes FROM file_totals",
+    [SQL_FILES_GONE] = "SELECT id FROM files_gone LIMIT 1",
+    [SQL_FILES_FORGET] = "DELETE FROM files_gone WHERE id = ?1",
 };
 
 int clo_sql_status(struct clo_store *store, int code)
@@ -143,7 +181,7 @@ static int forget_oldest(struct clo_store *store)
         }
         snprintf(id, sizeof id, "%s", (const char *)sqlite3_column_text(oldest, 0));
         sqlite3_reset(oldest);
-        status = clo_sql_forget(store, id);
+        status = clo_sql_drop(store, id);
     }
     if (status == 0 && forgotten > 0)
         clo_log_event("warning", "store", "the store is full; its %d oldest responses were dropped",
@@ -153,13 +191,20 @@ static int forget_oldest(struct clo_store *store)
 
 int clo_sql_forget(struct clo_store *store, const char *id)
 {
-    static const enum clo_sql steps[] = {SQL_DELETE_EVENTS, SQL_DELETE_ITEMS, SQL_DELETE};
+    static const enum clo_sql deletions[] = {SQL_DELETE_EVENTS, SQL_DELETE_ITEMS, SQL_DELETE};
     int status = 0;
     for (size_t i = 0; i < 3 && status == 0; i++) {
-        clo_sql_text(store, clo_sql(store, steps[i]), 1, id);
-        status = clo_sql_run(store, steps[i]);
+        clo_sql_text(store, clo_sql(store, deletions[i]), 1, id);
+        status = clo_sql_run(store, deletions[i]);
     }
     return status;
+}
+
+int clo_sql_drop(struct clo_store *store, const char *id)
+{
+    clo_sql_text(store, clo_sql(store, SQL_FILES_DROP), 1, id);
+    int status = clo_sql_run(store, SQL_FILES_DROP);
+    return status < 0 ? status : clo_sql_forget(store, id);
 }
 
 static int attempt(struct clo_store *store, int (*work)(struct clo_store *, void *), void *context)
@@ -253,6 +298,16 @@ static const char recover[] =
     " '$.error', json('{\"code\":\"server_error\",\"message\":\"The server ended before the"
     " response was complete.\"}')) WHERE status IN ('queued', 'in_progress')";
 
+static int take_step(sqlite3 *db, sqlite3_int64 from)
+{
+    char end[64];
+    snprintf(end, sizeof end, "PRAGMA user_version = %d; COMMIT", (int)from + 1);
+    int code = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, steps[from], NULL, NULL, NULL);
+    return code == SQLITE_OK ? sqlite3_exec(db, end, NULL, NULL, NULL) : code;
+}
+
 static int prepare(struct clo_store *store, const char *path, struct clo_error *error)
 {
     char limit[64];
@@ -268,18 +323,14 @@ static int prepare(struct clo_store *store, const char *path, struct clo_error *
         code = pragma_number(db, "PRAGMA user_version", &version);
     if (code == SQLITE_OK)
         code = pragma_number(db, "PRAGMA page_size", &page);
-    if (code == SQLITE_OK && version != 0 && version != CLO_STORE_SCHEMA)
-        return clo_fail(error, CLO_EINVALID,
-                        "the store '%s' has schema %lld; this program knows %d", path, version,
-                        CLO_STORE_SCHEMA);
-    if (code == SQLITE_OK && version == 0) {
-        code = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
-        if (code == SQLITE_OK)
-            code = sqlite3_exec(db, schema, NULL, NULL, NULL);
-        if (code == SQLITE_OK)
-            code = sqlite3_exec(db, "PRAGMA user_version = 1; COMMIT", NULL, NULL, NULL);
+    if (code == SQLITE_OK && (version < 0 || version > CLO_STORE_SCHEMA)) {
+        clo_fail(error, CLO_EINVALID, "the store '%s' has schema %lld; this program knows %d", path,
+                 version, CLO_STORE_SCHEMA);
+        return clo_hint(error, CLO_EINVALID,
+                        "a newer cloche has written it: use that one, or another file");
     }
-    _Static_assert(CLO_STORE_SCHEMA == 1, "the PRAGMA above sets the version");
+    while (code == SQLITE_OK && version < CLO_STORE_SCHEMA)
+        code = take_step(db, version++);
     snprintf(limit, sizeof limit, "PRAGMA max_page_count = %llu", bytes / (unsigned)page);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, limit, NULL, NULL, NULL);

@@ -7,6 +7,8 @@
 
 #include "serve/store/store.h"
 
+#define CLO_STORE_FILE_LEAST "4096" /* what a file counts for at least, in bytes, as SQL */
+
 enum clo_sql {
     SQL_BEGIN,
     SQL_COMMIT,
@@ -31,6 +33,18 @@ enum clo_sql {
     SQL_EVENT_ADD,
     SQL_EVENT,
     SQL_OLDEST,
+    SQL_FILE_ADD,
+    SQL_FILE,
+    SQL_FILE_NUMBER,
+    SQL_FILES_UP,
+    SQL_FILES_DOWN,
+    SQL_FILE_DELETE,
+    SQL_FILES_EXPIRE,
+    SQL_FILES_DROP,
+    SQL_FILES_ORPHANS,
+    SQL_FILES_TOTALS,
+    SQL_FILES_GONE,
+    SQL_FILES_FORGET,
     SQL_COUNT,
 };
 
@@ -60,8 +74,10 @@ int clo_sql_status(struct clo_store *store, int code);
 int clo_sql_transaction(struct clo_store *store, int (*work)(struct clo_store *, void *),
                         void *context);
 
-/* Delete a response's row, items and events. */
+/* Delete a response's row, items and events, as before it is written again. */
 int clo_sql_forget(struct clo_store *store, const char *id);
+/* The same and its files: it is gone for good. */
+int clo_sql_drop(struct clo_store *store, const char *id);
 
 /* Append the JSON texts of column 0 (with column 1 as their id) of a statement's rows. */
 int clo_sql_items(struct clo_store *store, sqlite3_stmt *statement, json_t *items, size_t max);

@@ -1,0 +1,364 @@
+/* files.c - drafts, content, and what is counted. */
+#include "serve/files/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "serve/files/file_name.h"
+#include "serve/files/folder.h"
+#include "serve/files/table_head.h"
+#include "serve/log.h"
+
+#define RESERVE_STEP (1u << 20) /* bytes that a draft reserves at a time */
+#define LEAST 4096u             /* what a file counts for; CLO_STORE_FILE_LEAST */
+
+struct clo_files {
+    struct clo_store *store;
+    struct clo_files_config config;
+    struct clo_folder folder;
+    pthread_mutex_t lock; /* guards: */
+    uint64_t drafts, reserved;
+};
+
+int64_t clo_files_now(void)
+{
+    return time(NULL);
+}
+
+struct clo_store *clo_files_store(const struct clo_files *files)
+{
+    return files->store;
+}
+
+uint64_t clo_files_max_bytes(const struct clo_files *files)
+{
+    return files->config.max_bytes;
+}
+
+char *clo_files_path(const struct clo_files *files, const char *id)
+{
+    char *path;
+    return asprintf(&path, "%s/%s", files->folder.path, id) < 0 ? NULL : path;
+}
+
+int clo_problem_file_missing(struct clo_problem *problem, const char *id, const char *param)
+{
+    return clo_problem_set(
+        problem, 404, "not_found", param,
+        "No file with id '%.64s' found. It was deleted, has expired, or belongs to another server; upload it by POST /files.",
+        id);
+}
+
+/* ---- ceilings ---- */
+
+static int no_room(const struct clo_files *files, struct clo_problem *problem)
+{
+    return clo_problem_set(
+        problem, 400, "file_quota_exceeded", NULL,
+        "All files together may have %llu MiB (serve.files.total_bytes), and there may be %d; that is reached. Delete files by DELETE /files/{id}, or responses that own some.",
+        (unsigned long long)(files->config.total_bytes >> 20), CLO_FILES_MAX);
+}
+
+static int reserve(struct clo_files *files, uint64_t drafts, uint64_t bytes,
+                   struct clo_problem *problem)
+{
+    uint64_t count, stored;
+    int status = 0;
+    pthread_mutex_lock(&files->lock);
+    if (clo_store_files_totals(files->store, &count, &stored) < 0)
+        status = clo_problem_internal(problem);
+    else if (count + files->drafts + drafts > CLO_FILES_MAX ||
+             stored + files->reserved + bytes > files->config.total_bytes)
+        status = no_room(files, problem);
+    if (status == 0) {
+        files->drafts += drafts;
+        files->reserved += bytes;
+    }
+    pthread_mutex_unlock(&files->lock);
+    return status;
+}
+
+static void give_back(struct clo_file_draft *draft)
+{
+    pthread_mutex_lock(&draft->files->lock);
+    draft->files->drafts--;
+    draft->files->reserved -= draft->reserved;
+    pthread_mutex_unlock(&draft->files->lock);
+}
+
+/* ---- drafts ---- */
+
+static void draft_name(char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX], const char *id)
+{
+    snprintf(name, CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX, CLO_FILE_DRAFT_PREFIX "%s", id);
+}
+
+static int disk_failed(const char *what, struct clo_problem *problem)
+{
+    int code = errno;
+    clo_log_event("error", "files", "%s: %s", what, strerror(code));
+    return code == ENOSPC || code == EDQUOT
+               ? clo_problem_set(problem, 507, "disk_full", NULL,
+                                 "The server's disk is full; free some of it and try again.")
+               : clo_problem_internal(problem);
+}
+
+int clo_file_draft_begin(struct clo_files *files, struct clo_file_draft *draft,
+                         struct clo_problem *problem)
+{
+    char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
+    *draft = (struct clo_file_draft){.descriptor = -1};
+    int status = reserve(files, 1, LEAST, problem);
+    if (status < 0)
+        return status;
+    draft->files = files;
+    draft->reserved = LEAST;
+    clo_id_make(draft->id, CLO_FILE_ID_PREFIX);
+    draft->id[sizeof CLO_FILE_ID_PREFIX - 1] = '-';
+    draft_name(name, draft->id);
+    draft->descriptor = openat(files->folder.descriptor, name,
+                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (draft->descriptor >= 0)
+        return 0;
+    status = disk_failed("a file cannot be made", problem);
+    give_back(draft);
+    draft->files = NULL;
+    return status;
+}
+
+static int too_large(const struct clo_files *files, struct clo_problem *problem)
+{
+    return clo_problem_set(
+        problem, 413, "file_too_large", "file",
+        "The file is larger than %llu bytes, the most that one may have (serve.files.max_bytes).",
+        (unsigned long long)files->config.max_bytes);
+}
+
+static int grow(struct clo_file_draft *draft, size_t length, struct clo_problem *problem)
+{
+    struct clo_files *files = draft->files;
+    uint64_t wanted = draft->bytes + length;
+    if (length > files->config.max_bytes || wanted > files->config.max_bytes)
+        return too_large(files, problem);
+    if (wanted <= draft->reserved)
+        return 0;
+    uint64_t more = wanted - draft->reserved;
+    if (more < RESERVE_STEP && reserve(files, 0, RESERVE_STEP, problem) == 0) {
+        draft->reserved += RESERVE_STEP;
+        return 0;
+    }
+    int status = reserve(files, 0, more, problem);
+    if (status == 0)
+        draft->reserved += more;
+    return status;
+}
+
+int clo_file_draft_write(struct clo_file_draft *draft, const void *data, size_t length,
+                         struct clo_problem *problem)
+{
+    const char *from = data;
+    int status = grow(draft, length, problem);
+    if (status == 0 && draft->first_length < sizeof draft->first) {
+        size_t room = sizeof draft->first - draft->first_length;
+        size_t head = length < room ? length : room;
+        memcpy(draft->first + draft->first_length, data, head);
+        draft->first_length += head;
+    }
+    while (status == 0 && length > 0) {
+        ssize_t written = write(draft->descriptor, from, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0) {
+            status = disk_failed("a file cannot be written", problem);
+            break;
+        }
+        from += written;
+        length -= (size_t)written;
+        draft->bytes += (uint64_t)written;
+    }
+    if (status < 0)
+        clo_file_draft_drop(draft);
+    return status;
+}
+
+static void fill(const struct clo_file_draft *draft, struct clo_file *file)
+{
+    snprintf(file->id, sizeof file->id, "%s", draft->id);
+    file->bytes = draft->bytes;
+    file->created = clo_files_now();
+    uint64_t keep = draft->files->config.keep_s;
+    int64_t last = file->created + (int64_t)keep;
+    if (keep && !file->owner[0] && (file->expires == 0 || file->expires > last))
+        file->expires = last;
+    if (!file->media[0])
+        snprintf(file->media, sizeof file->media, "%s", clo_file_media(file->name));
+    clo_table_head(file->head, file->name, file->media, draft->first, draft->first_length);
+}
+
+/* On the disk under its name before anybody is told of it. A store in memory does not outlive the
+ * process: its files need not either. */
+static int publish(const struct clo_file_draft *draft)
+{
+    char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
+    const struct clo_folder *folder = &draft->files->folder;
+    draft_name(name, draft->id);
+    if (!folder->private && fsync(draft->descriptor) < 0)
+        return -1;
+    if (renameat(folder->descriptor, name, folder->descriptor, draft->id) < 0)
+        return -1;
+    return folder->private ? 0 : fsync(folder->descriptor);
+}
+
+int clo_file_draft_keep(struct clo_file_draft *draft, struct clo_file *file,
+                        struct clo_problem *problem)
+{
+    struct clo_files *files = draft->files;
+    fill(draft, file);
+    int status = publish(draft) < 0 ? disk_failed("a file cannot be kept", problem) : 0;
+    if (status == 0 && clo_store_file_add(files->store, file) < 0)
+        status = clo_problem_internal(problem);
+    if (status < 0) {
+        unlinkat(files->folder.descriptor, draft->id, 0);
+        clo_file_draft_drop(draft);
+        return status;
+    }
+    close(draft->descriptor);
+    give_back(draft);
+    draft->files = NULL;
+    return 0;
+}
+
+void clo_file_draft_drop(struct clo_file_draft *draft)
+{
+    char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
+    if (!draft->files)
+        return;
+    draft_name(name, draft->id);
+    unlinkat(draft->files->folder.descriptor, name, 0);
+    close(draft->descriptor);
+    give_back(draft);
+    draft->files = NULL;
+}
+
+/* ---- files ---- */
+
+int clo_files_get(struct clo_files *files, const char *id, struct clo_file *file)
+{
+    return clo_file_id_ok(id) ? clo_store_file_get(files->store, id, clo_files_now(), file)
+                              : CLO_ENOTFOUND;
+}
+
+int clo_files_content(struct clo_files *files, const char *id)
+{
+    struct clo_file file;
+    int status = clo_files_get(files, id, &file);
+    if (status < 0)
+        return status;
+    int descriptor = openat(files->folder.descriptor, id, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor >= 0)
+        return descriptor;
+    status = errno == ENOENT ? CLO_ENOTFOUND : CLO_ESYSTEM;
+    clo_log_event("error", "files", "the content of %s cannot be opened: %s", id, strerror(errno));
+    return status;
+}
+
+void clo_files_sweep(struct clo_files *files)
+{
+    char id[CLO_ID_MAX];
+    clo_store_files_expire(files->store, clo_files_now());
+    while (clo_store_files_gone(files->store, id) == 0) {
+        if (unlinkat(files->folder.descriptor, id, 0) < 0 && errno != ENOENT) {
+            clo_log_event("error", "files", "%s cannot be removed: %s", id, strerror(errno));
+            return; /* it stays in the list */
+        }
+        if (clo_store_files_forget(files->store, id) < 0)
+            return;
+    }
+}
+
+/* ---- opening ---- */
+
+static bool has_row(void *context, const char *id)
+{
+    struct clo_files *files = context;
+    struct clo_file file;
+    return clo_store_file_get(files->store, id, clo_files_now(), &file) != CLO_ENOTFOUND;
+}
+
+struct check {
+    struct clo_files *files;
+    char (*lost)[CLO_ID_MAX];
+    size_t count, capacity;
+};
+
+static void look_for_content(void *context, const struct clo_file *file)
+{
+    struct check *check = context;
+    if (faccessat(check->files->folder.descriptor, file->id, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+        errno == ENOENT && check->count < check->capacity)
+        snprintf(check->lost[check->count++], CLO_ID_MAX, "%s", file->id);
+}
+
+/* Rows whose content is not there: their disk lost it, or somebody removed it. */
+static int forget_lost(struct clo_files *files)
+{
+    struct check check = {files, calloc(CLO_FILES_MAX, CLO_ID_MAX), 0, CLO_FILES_MAX};
+    const struct clo_store_files_page page = {
+        .limit = CLO_FILES_MAX, .each = look_for_content, .context = &check};
+    int status = check.lost ? clo_store_files(files->store, 0, &page) : CLO_ENOMEMORY;
+    for (size_t i = 0; i < check.count && status == 0; i++) {
+        clo_log_event("warning", "files", "the content of %s is gone; so the file is",
+                      check.lost[i]);
+        status = clo_store_file_delete(files->store, check.lost[i]);
+    }
+    free(check.lost);
+    return status;
+}
+
+static int put_in_order(struct clo_files *files)
+{
+    int status = clo_store_files_orphans(files->store);
+    clo_files_sweep(files);
+    if (status == 0)
+        status = clo_folder_sweep(&files->folder, has_row, files);
+    return status < 0 || files->folder.private ? status : forget_lost(files);
+}
+
+int clo_files_open(struct clo_files **made, struct clo_store *store,
+                   const struct clo_files_config *config, struct clo_error *error)
+{
+    struct clo_files *files = calloc(1, sizeof *files);
+    *made = NULL;
+    if (!files)
+        return clo_fail_memory(error);
+    files->store = store;
+    files->config = *config;
+    pthread_mutex_init(&files->lock, NULL);
+    int status = clo_folder_open(&files->folder, config->store, error);
+    if (status == 0 && put_in_order(files) < 0)
+        status = clo_fail(error, CLO_ESYSTEM, "the folder '%s' for files cannot be put in order",
+                          files->folder.path);
+    if (status < 0) {
+        clo_files_close(files);
+        return status;
+    }
+    clo_files_sweep(files);
+    *made = files;
+    return 0;
+}
+
+void clo_files_close(struct clo_files *files)
+{
+    if (!files)
+        return;
+    clo_folder_close(&files->folder);
+    pthread_mutex_destroy(&files->lock);
+    free(files);
+}
