@@ -106,6 +106,7 @@ static size_t one_call(struct clo_host_calls *calls, struct clo_call_reply *repl
                             .wait_id = id_of(data[3]),
                             .timeout_ns = data[4] == 255 ? CLO_TIMEOUT_NONE : data[4] * 1000ull,
                             .deadline_ns = clo_monotonic_ns() + PATIENCE_NS,
+                            .tool_deadline_ns = clo_monotonic_ns() + PATIENCE_NS,
                             .message = message,
                             .length = length};
     *status = clo_host_calls_call(calls, &call, reply, &error);

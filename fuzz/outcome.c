@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct clo_run_result *result = calloc(1, sizeof *result);
     if (!result)
         return 0;
-    int status = clo_outcome_decode(result, data, size, &error);
+    bool refused;
+    int status = clo_outcome_decode(result, data, size, &refused, &error);
     if (status && (result->result || result->error.kind || !error.message[0]))
         abort(); /* a refused message leaves nothing behind */
     if (!status && result->error.kind && !result->error.type)

@@ -24,7 +24,8 @@ struct outcome {
     PyObject *error;  /* a dict, or NULL */
     PyObject *note;   /* text, or NULL: what was repaired */
     long exit_code;
-    bool untold; /* it failed, and there was no memory for the error */
+    bool untold;  /* it failed, and there was no memory for the error */
+    bool refused; /* its time zone is not known, and nothing of it was run */
 };
 
 /* ---- the program ---- */
@@ -239,7 +240,12 @@ static int take_result(struct outcome *outcome)
 static int run_program(struct clo_request *request, struct outcome *outcome)
 {
     PyObject *code, *value;
+    int zone = clo_zone_begin(request->timezone);
 
+    if (zone <= 0) {
+        outcome->refused = zone == 0;
+        return zone;
+    }
     if (strlen(request->code) != request->code_length) {
         PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
         return -1;
@@ -395,7 +401,7 @@ static int put_outcome(struct clo_cbor_writer *writer, const struct outcome *out
 {
     PyObject *null = Py_None;
 
-    if (clo_cbor_put_head(writer, 5, outcome->note != NULL ? 4 : 3) < 0 ||
+    if (clo_cbor_put_head(writer, 5, 3 + (outcome->note != NULL) + outcome->refused) < 0 ||
         clo_cbor_put_literal(writer, "result") < 0 ||
         clo_cbor_put(writer, outcome->result != NULL ? outcome->result : null, "the result") < 0 ||
         clo_cbor_put_literal(writer, "exit_code") < 0 ||
@@ -404,6 +410,10 @@ static int put_outcome(struct clo_cbor_writer *writer, const struct outcome *out
                                                             : outcome->exit_code)) < 0 ||
         clo_cbor_put_literal(writer, "error") < 0 ||
         clo_cbor_put(writer, outcome->error != NULL ? outcome->error : null, "the error") < 0) {
+        return -1;
+    }
+    if (outcome->refused && (clo_cbor_put_literal(writer, "refused") < 0 ||
+                             clo_cbor_put(writer, Py_True, "the refusal") < 0)) {
         return -1;
     }
     if (outcome->note == NULL) {

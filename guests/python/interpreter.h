@@ -76,6 +76,9 @@ int clo_immortal_make_all(void);
 /* heap_fill.c: what runs allocate lies together */
 int clo_heap_fill(void);
 
+/* localtime.c: local time of a run; NULL: UTC. 1, 0: there is no such zone, -1 */
+int clo_zone_begin(PyObject *name);
+
 /* reseed.c: the module random gets a fresh seed when it is first used */
 int clo_reseed_install(void); /* clo_reseed_again: after a rehearsal has used it */
 void clo_reseed_again(void);

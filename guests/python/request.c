@@ -114,14 +114,14 @@ static int get_tools(struct clo_request *request, struct clo_cbor_reader *reader
     return 0;
 }
 
-static int get_name(struct clo_request *request, struct clo_cbor_reader *reader)
+static int get_name(PyObject **name, struct clo_cbor_reader *reader)
 {
-    PyObject *name = get_text(reader);
+    PyObject *text = get_text(reader);
 
-    if (name == NULL) {
+    if (text == NULL) {
         return -1;
     }
-    Py_SETREF(request->name, name);
+    Py_XSETREF(*name, text);
     return 0;
 }
 
@@ -200,7 +200,9 @@ int clo_request_parse(struct clo_request *request, const uint8_t *data, size_t l
         if (key_is(key, key_length, "code")) {
             error = get_code(request, &reader);
         } else if (key_is(key, key_length, "name")) {
-            error = get_name(request, &reader);
+            error = get_name(&request->name, &reader);
+        } else if (key_is(key, key_length, "timezone")) {
+            error = get_name(&request->timezone, &reader);
         } else if (key_is(key, key_length, "tools")) {
             error = get_tools(request, &reader);
         } else if (key_is(key, key_length, "result")) {
@@ -230,6 +232,7 @@ void clo_request_clear(struct clo_request *request)
     PyMem_RawFree(request->tools);
     PyMem_RawFree(request->code);
     Py_CLEAR(request->name);
+    Py_CLEAR(request->timezone);
     Py_CLEAR(request->arguments);
     memset(request, 0, sizeof *request);
 }

@@ -16,6 +16,7 @@ struct clo_request {
     char *code; /* NUL-terminated; UTF-8, unchecked */
     size_t code_length;
     PyObject *name;
+    PyObject *timezone;  /* of local time; NULL: UTC */
     PyObject *arguments; /* list of str, what follows the name in sys.argv; NULL: none */
     int has_input;       /* there is standard input to read */
     int wants_result;    /* somebody reads the last expression's value */

@@ -52,6 +52,7 @@ struct clo_agent_config {
     unsigned tool_output_max; /* [16,384] bytes of a run's output that the model is shown */
     const struct clo_mount *mounts; /* what runs find below /input (cloche/sandbox.h) */
     size_t mount_count;
+    struct clo_fixed fixed; /* of every run: its randomness, clocks and time zone */
 };
 
 struct clo_agent;

@@ -44,6 +44,9 @@ struct clo_limits {
     uint64_t output;          /* [1 MiB] bytes of stdout and stderr together */
     uint64_t host_calls;      /* [10,000] */
     uint64_t host_call_bytes; /* [8 MiB, also the most] one message of a host call */
+    /* [0: it counts in wall_ms] waiting for tools is taken out of wall_ms and has this limit of its
+     * own, in all: calls that are waited for at once, and waits while calls are in flight. */
+    uint64_t tool_ms;
 };
 
 /* Which of them, as errors say it. */
@@ -55,6 +58,7 @@ enum clo_limit {
     CLO_LIMIT_OUTPUT,
     CLO_LIMIT_HOST_CALLS,
     CLO_LIMIT_HOST_CALL_BYTES,
+    CLO_LIMIT_TOOL,
 };
 
 enum clo_placement {
@@ -79,6 +83,23 @@ struct clo_mount {
 
 #define CLO_SANDBOX_MOUNTS_MAX 64
 
+/* What is fixed of a run's surroundings, so that the same code does the same again: with a seed, a
+ * clock and the same code, image, input, limits and answers of tools, two runs print the same bytes,
+ * whatever wall and placement. Limits count the time that really passes. */
+struct clo_fixed {
+    bool has_seed;
+    bool has_clock;
+    /* Of all randomness: random, secrets, os.urandom, uuid. Nothing that is drawn then is a secret. */
+    uint64_t seed;
+    /* Where the clocks start, in ns since 1970; before 2262. They go on by what the program does: each
+     * look at a clock takes a microsecond, a sleep what it was asked to take (and takes it), all else
+     * nothing. monotonic and perf_counter start at 1,000,000 s, process_time at 0. */
+    uint64_t clock_ns;
+    /* Of local time: a name of the IANA database, which the image has, or a rule as POSIX writes it in
+     * TZ; NULL: UTC. One that is not known is an error of the run, before any code runs. */
+    const char *timezone;
+};
+
 struct clo_sandbox_config {
     const struct clo_image *image;
     struct clo_limits limits;
@@ -90,6 +111,7 @@ struct clo_sandbox_config {
     const struct clo_mount
         *mounts; /* copied; one may lie in another; at most CLO_SANDBOX_MOUNTS_MAX */
     size_t mount_count;
+    struct clo_fixed fixed; /* of runs that do not say it themselves; copied */
 };
 
 #define CLO_ARGUMENTS_MAX 4096
@@ -134,6 +156,8 @@ struct clo_run {
     const struct clo_mount *mounts;
     size_t mount_count;
     struct clo_limits limits; /* 0: the sandbox's; a memory limit above the sandbox's is refused */
+    struct clo_fixed fixed;   /* each by itself; what is not given here is the sandbox's */
+    bool no_tools;            /* the code finds no tools, and reaches none */
     /* Do not restore before this run: a session whose state lasts, exceptions and limits that
      * Python survived included. Where the run before was stopped from outside or ended the
      * interpreter (os._exit, a fault, a hard stop, a lost worker) its state is gone, and this one

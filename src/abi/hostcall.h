@@ -125,12 +125,12 @@ struct clo_control {
 
     /* host to guest: set before the run starts */
     uint32_t request_length; /* bytes of the run request (CBOR) at the start of the reply area */
-    uint32_t run_flags;      /* CLO_OUTPUT_WRITE_THROUGH, CLO_INPUT_PRESENT, CLO_FILES_PRESENT */
+    uint32_t run_flags;      /* CLO_OUTPUT_WRITE_THROUGH and those below it */
     uint64_t realtime_ns;    /* clocks at the start of the run */
     uint64_t monotonic_ns;
     uint64_t ns_per_tick;  /* of the time-stamp counter, 32.32 fixed point */
     uint64_t memory_limit; /* bytes of linear memory and heap together that may be granted */
-    uint8_t seed[32];      /* fresh entropy for random_get */
+    uint8_t seed[32];      /* for random_get: fresh entropy, or what the run's caller chose */
     char interrupt_reason[CLO_INTERRUPT_REASON_MAX]; /* NUL-terminated; set before the stores */
 };
 
@@ -138,6 +138,13 @@ struct clo_control {
 #define CLO_OUTPUT_WRITE_THROUGH 1u /* flush at the end of every line: it is seen as it comes */
 #define CLO_INPUT_PRESENT 2u        /* the run has standard input */
 #define CLO_FILES_PRESENT 4u        /* something is mounted (files.h) */
+/* The run's clocks are its own, the same whenever and wherever it runs: each look at one of them takes
+ * CLO_CLOCK_LOOK_NS, a sleep what it was asked to take, a wait that times out its time-out, and all
+ * else no time. It binds code that asks for the time, not native code that reads the time-stamp
+ * counter. */
+#define CLO_CLOCK_FIXED 8u
+#define CLO_CLOCK_LOOK_NS 1000u
+#define CLO_CLOCK_UPTIME_NS 1000000000000000u /* monotonic_ns of such a run */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");
 _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page");
@@ -149,6 +156,8 @@ _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page
  *   "input" boolean: there is standard input (CLO_INPUT_PRESENT) (absent: none)
  *   "arguments" array of byte strings, what follows the name in sys.argv (absent: none)
  *   "repair" integer, CLO_REQUEST_REPAIR_* (absent: nothing is repaired)
+ *   "timezone" text: of local time, a name of the image's time zone database or a rule as POSIX writes
+ *             it in TZ (absent: UTC)
  *
  * The outcome in CLO_OP_DONE, a CBOR map:
  *   "result"    text: repr of the last expression's value, or null; where the repr raises, what it
@@ -157,6 +166,7 @@ _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page
  *   "error"     null, or a map {"type": text, "message": text, "traceback": text,
  *                               "line": integer or null}
  *   "note"      text, one line: what was repaired (absent: nothing)
+ *   "refused"   true: the request's time zone is not known, and no code was run (absent: it was run)
  */
 #define CLO_REQUEST_REPAIR_CODE 1 /* code that does not compile as it came */
 #define CLO_REQUEST_REPAIR_ARGUMENTS                                                               \

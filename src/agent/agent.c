@@ -108,6 +108,18 @@ static int make_tool(struct clo_agent *agent, const struct clo_agent_config *con
     return status;
 }
 
+/* Which zones there are the image alone knows: one that is not there is better told now than of each
+ * run. */
+static int try_timezone(struct clo_agent *agent, struct clo_error *error)
+{
+    struct clo_run run = {.code = "", .code_length = 0};
+    struct clo_run_result *result;
+    int status = clo_pool_run(agent->pool, &run, agent->wait_ms, &result, error);
+    if (!status)
+        clo_run_result_free(result);
+    return status;
+}
+
 static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config *config,
                           struct clo_error *error)
 {
@@ -131,11 +143,15 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
                                          .isolation = config->isolation,
                                          .jail = config->jail,
                                          .mounts = config->mounts,
-                                         .mount_count = config->mount_count};
+                                         .mount_count = config->mount_count,
+                                         .fixed = config->fixed};
     agent->sandboxes = config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES;
     agent->memory = limits.memory;
+    agent->limits = limits;
     agent->isolation = config->isolation;
     status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
+    if (!status && config->fixed.timezone)
+        status = try_timezone(agent, error);
     return status ? status : make_tool(agent, config, &limits, error);
 }
 

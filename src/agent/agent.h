@@ -56,6 +56,17 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
                     struct clo_turn_result *result);
 void clo_turn_result_clear(struct clo_turn_result *result);
 
+/* Code of the client's own, in a sandbox of the agent's: no model, no history. Limits that the run does
+ * not name are the agent's.
+ *
+ * Checks what can be known before it begins. CLO_EINVALID: `what` (static) is the member of struct
+ * clo_run that is wrong: "limits.wall_ms", "timezone", "clock" …: limits above the agent's, too. */
+int clo_agent_check_run(const struct clo_agent *agent, const struct clo_run *run, const char **what,
+                        struct clo_error *error);
+/* Waits for a sandbox as long as the agent does. As clo_pool_run. */
+int clo_agent_run(struct clo_agent *agent, const struct clo_run *run,
+                  struct clo_run_result **result, struct clo_error *error);
+
 const char *clo_agent_name(const struct clo_agent *agent);
 const char *clo_agent_model_name(const struct clo_agent *agent);
 const char *clo_agent_model_description(const struct clo_agent *agent);

@@ -191,7 +191,8 @@ static int take(struct clo_config *config)
                    .memory = said->sandbox.memory,
                    .output = said->sandbox.output,
                    .host_calls = said->sandbox.host_calls,
-                   .host_call_bytes = said->sandbox.host_call_size},
+                   .host_call_bytes = said->sandbox.host_call_size,
+                   .tool_ms = said->sandbox.tool_time},
         .placement = said->sandbox.placement ? (enum clo_placement)(said->sandbox.placement - 1)
                                              : CLO_PLACEMENT_WORKER,
         .jail = said->sandbox.jail ? (enum clo_jail)(said->sandbox.jail - 1) : CLO_JAIL_BEST,
@@ -225,6 +226,8 @@ static int take(struct clo_config *config)
         status = take_path(config, &config->serve.store, &config->store, said->serve.store);
     if (!status)
         status = clo_config_take_mounts(config);
+    if (!status)
+        status = clo_config_take_fixed(config);
     return status;
 }
 

@@ -27,6 +27,7 @@ struct clo_agent {
     json_t *tool; /* execute_code */
     unsigned max_iterations, tool_output_max, wait_ms, sandboxes;
     uint64_t memory; /* limit of one run */
+    struct clo_limits limits;
     enum clo_isolation isolation;
     struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
     size_t library_count;

@@ -93,6 +93,8 @@ static const struct clo_setting mounts[] = {
     {0},
 };
 
+static const char *const apart[] = {"apart", NULL};
+
 static const struct clo_setting sandbox[] = {
     {.name = "image",
      .kind = CLO_SETTING_PATH,
@@ -112,6 +114,15 @@ static const struct clo_setting sandbox[] = {
      .most = CLO_WALL_MS_MAX,
      .standard = "10s",
      .about = "Limit of one run's processor time."},
+    {.name = "tool_time",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(sandbox.tool_time),
+     .words = apart,
+     .word = CLO_TOOL_MS_APART,
+     .least = 1,
+     .most = CLO_WALL_MS_MAX,
+     .about = "A limit of its own for waiting for tools, which `time` then leaves out; apart: 10m. "
+              "Default: it counts in `time`."},
     {.name = "memory",
      .kind = CLO_SETTING_SIZE,
      .at = AT(sandbox.memory),
@@ -195,6 +206,24 @@ static const struct clo_setting sandbox[] = {
      .most = CLO_AGENT_MOUNTS_MAX,
      .parts = mounts,
      .about = "Folders and files that the code finds below /input, likewise."},
+    {.name = "seed",
+     .kind = CLO_SETTING_TEXT,
+     .at = AT(sandbox.seed),
+     .most = TEXT_MAX,
+     .about =
+         "A number from which all randomness of a run comes, the same each time. Default: fresh."},
+    {.name = "clock",
+     .kind = CLO_SETTING_TEXT,
+     .at = AT(sandbox.clock),
+     .most = TEXT_MAX,
+     .about =
+         "When every run begins, by its own clocks: 2026-11-30T08:00:00Z, or seconds since 1970."},
+    {.name = "timezone",
+     .kind = CLO_SETTING_TEXT,
+     .at = AT(sandbox.timezone),
+     .most = TEXT_MAX,
+     .standard = "UTC",
+     .about = "Of local time: Europe/Berlin, or a rule as POSIX writes it in TZ."},
     {0},
 };
 

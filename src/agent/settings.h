@@ -43,7 +43,8 @@ struct clo_setting {
     bool required;
     size_t at; /* offset in struct clo_agent_settings; in a list's parts, in the item */
     uint64_t least, most;
-    const char *const *words;        /* NULL-terminated */
+    const char *const *words;        /* NULL-terminated; of a DURATION: NULL, or one word */
+    uint64_t word;                   /* what that one stands for */
     const struct clo_setting *parts; /* ends with a name of NULL */
     size_t items, item_size; /* LIST: where they begin, and the bytes of one; at most `most` */
     const char *standard;    /* what holds where it is left out; NULL: `about` says it */
@@ -76,9 +77,9 @@ struct clo_agent_settings {
     struct clo_library_setting libraries[CLO_AGENT_LIBRARIES_MAX];
     struct {
         const char *image;
-        uint64_t memory, time, cpu_time, output, host_calls, host_call_size;
+        uint64_t memory, time, cpu_time, tool_time, output, host_calls, host_call_size;
         uint64_t count, placement, isolation, jail, total_memory, wait;
-        const char *workspace;
+        const char *workspace, *seed, *clock, *timezone;
         size_t mount_count;
         struct clo_mount_setting mounts[CLO_AGENT_MOUNTS_MAX];
     } sandbox;

@@ -62,6 +62,10 @@ static int read_number(const struct clo_setting *setting, const struct clo_yaml_
     char least[CLO_QUANTITY_TEXT_MAX], most[CLO_QUANTITY_TEXT_MAX];
     struct clo_error why;
     uint64_t number = 0;
+    if (setting->words && strcmp(setting->words[0], node->text) == 0) {
+        *value = setting->word;
+        return 0;
+    }
     int status = setting->kind == CLO_SETTING_SIZE ? clo_size_parse(node->text, &number, &why)
                                                    : clo_duration_parse(node->text, &number, &why);
     if (status)

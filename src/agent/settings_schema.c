@@ -78,6 +78,8 @@ static json_t *forms(const struct clo_setting *setting)
     case CLO_SETTING_DURATION:
         append(&list, range(setting));
         append(&list, reference("duration"));
+        if (setting->words)
+            append(&list, words(setting));
         break;
     default: append(&list, words(setting)); break;
     }

@@ -9,12 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/fixed_text.h"
+#include "agent/run_json.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/quantity.h"
 #include "cli/cli.h"
 #include "cli/isolation.h"
-#include "cli/run_json.h"
 #include "cloche/sandbox.h"
 #include "sandbox/files/mount_text.h"
 
@@ -44,6 +45,11 @@ static const char help[] =
     "  --cpu-time DURATION processor-time limit (10s)\n"
     "  --memory SIZE       guest memory limit (256MiB; 48MiB to 4GiB)\n"
     "  --output-limit SIZE limit of stdout and stderr together (1MiB)\n"
+    "  --tool-time DURATION a limit of its own for waiting for tools, which --time then leaves out\n"
+    "  --seed N            all randomness comes of this number, the same in every run\n"
+    "  --clock INSTANT     the code's clocks start there (2026-11-30T08:00:00Z, or seconds since 1970) and\n"
+    "                      go on by what it does: a microsecond for each look, and its sleeps\n"
+    "  --timezone NAME     of local time: Europe/Berlin, or a rule as POSIX has it: CET-1 (UTC)\n"
     "  --json              print one JSON object: stdout, stderr, result, note, error, exit_code,\n"
     "                      usage (which says the isolation, too)\n"
     "  --repair            a model wrote the code: what does not compile as it came is repaired where\n"
@@ -81,6 +87,7 @@ struct wanted {
     char *mount_texts[CLO_SANDBOX_MOUNTS_MAX]; /* what they point into, ours */
     size_t mount_count;
     struct clo_limits limits;
+    struct clo_fixed fixed;
     struct clo_isolation_choice isolation;
     const char *placement_word, *jail_word; /* as given; NULL: not */
     enum clo_placement placement;
@@ -88,12 +95,16 @@ struct wanted {
     bool json, repair;
 };
 
-static int parse_limit(struct wanted *wanted, int option, struct clo_error *error)
+static int parse_value(struct wanted *wanted, int option, struct clo_error *error)
 {
     switch (option) {
     case 't': return clo_duration_parse(optarg, &wanted->limits.wall_ms, error);
     case 'p': return clo_duration_parse(optarg, &wanted->limits.cpu_ms, error);
+    case 'T': return clo_duration_parse(optarg, &wanted->limits.tool_ms, error);
     case 'm': return clo_size_parse(optarg, &wanted->limits.memory, error);
+    case 's': return clo_fixed_take_seed(&wanted->fixed, optarg, error);
+    case 'C': return clo_fixed_take_clock(&wanted->fixed, optarg, error);
+    case 'Z': return clo_fixed_take_timezone(&wanted->fixed, optarg, error);
     default: return clo_size_parse(optarg, &wanted->limits.output, error);
     }
 }
@@ -148,6 +159,10 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         {"cpu-time", required_argument, NULL, 'p'},
         {"memory", required_argument, NULL, 'm'},
         {"output-limit", required_argument, NULL, 'o'},
+        {"tool-time", required_argument, NULL, 'T'},
+        {"seed", required_argument, NULL, 's'},
+        {"clock", required_argument, NULL, 'C'},
+        {"timezone", required_argument, NULL, 'Z'},
         {"json", no_argument, NULL, 'j'},
         {"repair", no_argument, NULL, 'r'},
         {"isolation", required_argument, NULL, 'I'},
@@ -182,7 +197,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         case 'h': fputs(help, stdout); exit(CLI_OK);
         case '?': return clo_cli_usage("run", "unknown option");
         default:
-            if (parse_limit(wanted, option, &error))
+            if (parse_value(wanted, option, &error))
                 return clo_cli_usage("run", "%s", error.message);
         }
     }
@@ -340,6 +355,7 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
             .jail = wanted->jail,
             .mounts = wanted->mounts,
             .mount_count = wanted->mount_count,
+            .fixed = wanted->fixed,
         };
         status = clo_sandbox_create(&sandbox, &config, error);
     }
@@ -364,6 +380,16 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
     return status;
 }
 
+/* 0, or -1 when writing failed. */
+static int print_json(const struct clo_run_result *result)
+{
+    json_t *object = clo_run_json(result);
+    int status = object ? json_dumpf(object, stdout, JSON_INDENT(2)) : -1;
+    json_decref(object);
+    fputc('\n', stdout);
+    return status;
+}
+
 int clo_cli_run(int argc, char **argv)
 {
     struct wanted wanted = {0};
@@ -385,7 +411,7 @@ int clo_cli_run(int argc, char **argv)
         return EXIT_CLOCHE;
     }
     status = result->exit_code;
-    if (wanted.json && clo_run_print_json(result, stdout))
+    if (wanted.json && print_json(result))
         status = EXIT_CLOCHE;
     else if (!wanted.json && result->note)
         fprintf(stderr, "cloche: %s\n", result->note);

@@ -72,19 +72,20 @@ uint64_t clo_region_size(enum clo_region region)
 
 bool clo_host_sleep(uint64_t ns)
 {
-    uint64_t since = clo_clock_monotonic();
+    uint64_t since = clo_clock_steady();
 
     CLO_CONTROL->flags = CLO_CALL_WAIT;
     CLO_CONTROL->wait_id = CLO_WAIT_NONE;
     CLO_CONTROL->timeout_ns = ns;
     clo_host(CLO_OP_CALL);
-    clo_clock_waited(since);
-    return CLO_CONTROL->status != CLO_CALL_INTERRUPTED;
+    bool slept = CLO_CONTROL->status != CLO_CALL_INTERRUPTED;
+    clo_clock_waited(since, slept ? ns : 0);
+    return slept;
 }
 
 int64_t clo_input_read(uint8_t *out, uint64_t capacity)
 {
-    uint64_t since = clo_clock_monotonic();
+    uint64_t since = clo_clock_steady();
 
     if (!(CLO_CONTROL->run_flags & CLO_INPUT_PRESENT) || capacity == 0) {
         return 0;
@@ -100,7 +101,7 @@ int64_t clo_input_read(uint8_t *out, uint64_t capacity)
     CLO_CONTROL->call_id = CLO_CONTROL->wait_id = INPUT_CALL;
     CLO_CONTROL->timeout_ns = CLO_TIMEOUT_NONE;
     clo_host(CLO_OP_CALL);
-    clo_clock_waited(since);
+    clo_clock_waited(since, 0);
     if (CLO_CONTROL->status != CLO_CALL_OK) {
         return CLO_CONTROL->status == CLO_CALL_INTERRUPTED ? 0 : -1;
     }
@@ -114,7 +115,7 @@ int64_t clo_input_read(uint8_t *out, uint64_t capacity)
 
 bool clo_host_file_call(uint32_t length)
 {
-    uint64_t since = clo_clock_monotonic();
+    uint64_t since = clo_clock_steady();
 
     CLO_CONTROL->message_offset = 0;
     CLO_CONTROL->message_length = length;
@@ -124,7 +125,7 @@ bool clo_host_file_call(uint32_t length)
     CLO_CONTROL->timeout_ns = CLO_TIMEOUT_NONE;
     clo_host(CLO_OP_CALL);
     epoch--;
-    clo_clock_waited(since);
+    clo_clock_waited(since, 0);
     return CLO_CONTROL->status == CLO_CALL_OK;
 }
 
@@ -135,7 +136,7 @@ uint32_t clo_host_epoch(void)
 
 bool clo_host_fresh(uint64_t since_ns, uint32_t since_epoch)
 {
-    return since_epoch == epoch && clo_clock_monotonic() - since_ns < FRESH_NS;
+    return since_epoch == epoch && clo_clock_steady() - since_ns < FRESH_NS;
 }
 
 void clo_output_write(uint32_t stream, const uint8_t *data, uint64_t length)
@@ -174,7 +175,7 @@ void clo_output_written(void)
     if (!(CLO_CONTROL->run_flags & CLO_OUTPUT_WRITE_THROUGH) || used == 0) {
         return;
     }
-    uint64_t now = clo_clock_monotonic();
+    uint64_t now = clo_clock_steady();
     if (area[used - 1] == '\n' || now - flushed_ns > PATIENCE_NS) {
         flushed_ns = now;
         clo_host(CLO_OP_FLUSH);

@@ -44,7 +44,7 @@ uint32_t w2c_cloche_request(struct w2c_cloche *self, uint32_t buffer, uint32_t c
 uint32_t w2c_cloche_call(struct w2c_cloche *self, uint32_t flags, uint32_t id, uint32_t message,
                          uint32_t length, uint32_t wait_id, uint64_t timeout_ns)
 {
-    uint64_t since = clo_clock_monotonic();
+    uint64_t since = clo_clock_steady();
 
     (void)self;
     if (flags & CLO_CALL_SUBMIT) {
@@ -56,7 +56,7 @@ uint32_t w2c_cloche_call(struct w2c_cloche *self, uint32_t flags, uint32_t id, u
     CLO_CONTROL->wait_id = wait_id;
     CLO_CONTROL->timeout_ns = timeout_ns;
     clo_host(CLO_OP_CALL);
-    clo_clock_waited(since);
+    clo_clock_waited(since, CLO_CONTROL->status == CLO_CALL_PENDING ? timeout_ns : 0);
     return CLO_CONTROL->status;
 }
 

@@ -113,10 +113,14 @@ static inline void clo_store64(uint32_t address, uint64_t value)
 
 void clo_clock_start(void);  /* at the start of a run */
 void clo_clock_forget(void); /* leave no time in the image: the same inputs give the same bytes */
+/* A program's look at a clock. */
 uint64_t clo_clock_realtime(void);
 uint64_t clo_clock_monotonic(void);
 uint64_t clo_clock_cpu(void); /* of this run, without what it slept or waited in the host */
-void clo_clock_waited(uint64_t since_monotonic);
+/* The runtime's own: goes on as time does, also where the program's clocks are fixed. */
+uint64_t clo_clock_steady(void);
+/* The vCPU stood still since then. `ns`: the time that passes for it where clocks are fixed. */
+void clo_clock_waited(uint64_t since_steady, uint64_t ns);
 
 /* random.c ------------------------------------------------------------------------------------ */
 

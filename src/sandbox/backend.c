@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/capture.h"
+#include "sandbox/run/fixed.h"
 #include "sandbox/run/runner.h"
 #include "sandbox/worker_client.h"
 
@@ -174,7 +175,12 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
                                 .argument_count = run->argument_count,
                                 .has_input = run->input || run->on_input,
                                 .wants_result = run->wants_result,
-                                .repair = run->repair};
+                                .repair = run->repair,
+                                .no_tools = run->no_tools};
+    status = clo_fixed_check(&run->fixed, error);
+    if (status)
+        return status;
+    clo_fixed_resolve(&order->fixed, &run->fixed, &backend->config->fixed);
     return clo_limits_resolve(&order->limits, &run->limits, &backend->config->limits, error);
 }
 

@@ -1,9 +1,23 @@
 /* config.c - checking a configuration before anything is made from it. */
 #include "sandbox/config.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "sandbox/call/host_calls.h"
 #include "vm/vm.h"
+
+static int take_fixed(struct clo_config *config, const struct clo_fixed *wanted,
+                      struct clo_error *error)
+{
+    int status = clo_fixed_check(wanted, error);
+    if (status)
+        return status;
+    config->fixed = *wanted;
+    if (wanted->timezone)
+        config->fixed.timezone = strcpy(config->timezone, wanted->timezone);
+    return 0;
+}
 
 int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *wanted, bool pooled,
                     struct clo_error *error)
@@ -32,6 +46,8 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
         return clo_fail(error, CLO_EINVALID, "jail is %d; it must be best (0) or strict (1)",
                         wanted->jail);
     int status = clo_limits_resolve(&config->limits, &wanted->limits, NULL, error);
+    if (!status)
+        status = take_fixed(config, &wanted->fixed, error);
     if (!status)
         status = clo_vm_prepare(wanted->isolation, NULL, error);
     if (!status)

@@ -4,6 +4,7 @@
 
 #include "base/thread/executor.h"
 #include "sandbox/files/mounts.h"
+#include "sandbox/run/fixed.h"
 #include "sandbox/run/limits.h"
 #include "sandbox/tool/tool_set.h"
 
@@ -16,7 +17,9 @@ struct clo_config { /* immutable after clo_config_open */
     bool pooled; /* runs share no state: backends restore ahead */
     struct clo_tool_set *tools;
     struct clo_mounts *mounts;
-    struct clo_executor *threads; /* of tools, for all runs */
+    struct clo_fixed fixed;
+    char timezone[CLO_TIMEZONE_MAX + 1]; /* of `fixed` */
+    struct clo_executor *threads;        /* of tools, for all runs */
 };
 
 /* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_ENOMEMORY. */

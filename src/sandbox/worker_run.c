@@ -42,6 +42,7 @@ struct client_run {
     uint64_t start_ns, wall_end_ns; /* wall_end: when the run's time is up */
     uint64_t calls_end_ns;          /* a call that comes later has the worker killed */
     uint64_t deadline_ns;           /* when it is killed */
+    uint64_t tool_ns;               /* waited for tools, where that counts apart */
     uint64_t cpu_look_ns;           /* when to look at its processor time again */
     uint64_t cpu_start_ns;          /* of the worker's clock */
     /* On this thread since the first call: as its clock said last, and what may have come since. */
@@ -198,12 +199,34 @@ static void look_at_cancel(struct client_run *run)
         run->deadline_ns = run->calls_end_ns = now + SLACK_NS;
 }
 
+static uint64_t tool_left_ns(const struct client_run *run)
+{
+    uint64_t limit = run->limits->tool_ms * NS_PER_MS;
+    return limit > run->tool_ns ? limit - run->tool_ns : 0;
+}
+
 /* The worker may name an earlier end of a wait than the host's, not a later one. */
 static void bound_wait(const struct client_run *run, uint64_t now, struct clo_call *call)
 {
     uint64_t end = now <= run->wall_end_ns ? run->wall_end_ns : run->calls_end_ns;
     if (call->deadline_ns > end)
         call->deadline_ns = end;
+    if (run->limits->tool_ms && now <= run->wall_end_ns)
+        end = now + tool_left_ns(run);
+    if (call->tool_deadline_ns > end)
+        call->tool_deadline_ns = end;
+}
+
+/* Where tools have a time of their own the run's stands still meanwhile, by this process's clock. */
+static void count_tools(struct client_run *run, uint64_t start, uint64_t ns)
+{
+    if (!run->limits->tool_ms || start > run->wall_end_ns)
+        return;
+    ns = earlier(ns, tool_left_ns(run));
+    run->tool_ns += ns;
+    run->wall_end_ns += ns;
+    run->calls_end_ns += ns;
+    run->deadline_ns += ns;
 }
 
 /* What the worker asks for. CLO_EGUEST: it may not ask any more. */
@@ -228,6 +251,7 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
     uint64_t now = clo_monotonic_ns();
     count_call(run, now - start);
     reply.cpu_ns = host_cpu_ns(run);
+    count_tools(run, start, reply.tool_ns);
     if (reply.on_thread)
         outlast(run, start, now);
     if (reply.cpu_ns >= cpu_limit_ns(run))

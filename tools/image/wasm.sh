@@ -3,7 +3,7 @@
 # them with libpython, the frozen modules and the C libraries as a WASI reactor: OUTDIR/guest.wasm.
 #
 # Beside the given sources each guest gets guests/python/wasi/*.c, which stand between CPython and the
-# C library: error numbers, empty paths, waiting for other threads.
+# C library: error numbers, empty paths, waiting for other threads, local time.
 #
 # The library comes first and whole, the sources last: then the functions of CPython keep their
 # names (and so their profile) whatever the sources are. See profile.sh.
@@ -37,7 +37,7 @@ wasm32-cc -O2 -g0 -c "$out/pad.c" -o "$out/pad.o"
 cp "$out/pad.o" "$out/pad-end.o"
 
 wraps=()
-for function in strerror posix_fadvise clock_nanosleep chdir __wasilibc_find_relpath_alloc \
+for function in strerror posix_fadvise clock_nanosleep chdir __wasilibc_find_relpath_alloc __secs_to_zone \
     PyThread_acquire_lock_timed_with_retries _PyParkingLot_Park; do
     wraps+=("-Wl,--wrap=$function")
 done

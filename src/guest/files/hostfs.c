@@ -310,7 +310,7 @@ static void keep_data(struct clo_host_file *file, uint64_t offset, uint32_t leng
     memcpy(window->data, reply_data, length);
     window->offset = offset;
     window->length = length;
-    window->read_ns = clo_clock_monotonic();
+    window->read_ns = clo_clock_steady();
     window->read_epoch = clo_host_epoch();
 }
 
@@ -319,7 +319,7 @@ static void note_end(struct clo_host_file *file, const struct clo_file_reply *re
     file->end_ns = 0;
     if (reply->end) {
         file->end = end;
-        file->end_ns = clo_clock_monotonic();
+        file->end_ns = clo_clock_steady();
         file->end_epoch = clo_host_epoch();
     }
 }
@@ -329,7 +329,7 @@ static void note_end(struct clo_host_file *file, const struct clo_file_reply *re
 static void note_stat(struct clo_host_file *file, const struct clo_file_reply *reply)
 {
     file->stat = *reply;
-    file->stat_ns = clo_clock_monotonic();
+    file->stat_ns = clo_clock_steady();
     file->stat_epoch = clo_host_epoch();
 }
 

@@ -50,7 +50,7 @@ void clo_ahead_keep(const struct clo_path *path, const uint8_t *records, uint32_
     ahead.count = count;
     ahead.length = length;
     ahead.at = 0;
-    ahead.kept_ns = clo_clock_monotonic();
+    ahead.kept_ns = clo_clock_steady();
     ahead.kept_epoch = clo_host_epoch();
     ahead.mount = path->mounted->mount;
     ahead.folder_length = folder_length(path);

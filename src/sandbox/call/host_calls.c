@@ -30,6 +30,7 @@ struct clo_host_calls {
     uint64_t submitted;
     const struct clo_run *run; /* where standard input comes from; NULL: there is none */
     size_t input_taken;        /* bytes of run->input */
+    bool no_tools;             /* this run reaches none */
 };
 
 int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_set *tools,
@@ -69,6 +70,7 @@ void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits 
     calls->abort_fd = abort_fd;
     calls->submitted = 0;
     calls->run = NULL;
+    calls->no_tools = false;
     calls->has_files = false;
 }
 
@@ -80,6 +82,7 @@ void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts 
 
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run)
 {
+    calls->no_tools = run->no_tools;
     calls->run = run->input || run->on_input ? run : NULL;
     calls->input_taken = 0;
 }
@@ -114,8 +117,11 @@ static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
         return;
     }
     reply->on_thread = true;
+    uint64_t start = clo_monotonic_ns();
     reply->data.limit = calls->limits.host_call_bytes;
-    reply->status = clo_tool_call_run(&arguments, call->deadline_ns, calls->cancel, &reply->data);
+    reply->status =
+        clo_tool_call_run(&arguments, call->tool_deadline_ns, calls->cancel, &reply->data);
+    reply->tool_ns = clo_monotonic_ns() - start;
     reply->data.limit = CLO_MESSAGE_MAX;
     clo_tool_call_clear(&arguments);
 }
@@ -130,7 +136,8 @@ static void submit(struct clo_host_calls *calls, const struct clo_call *call,
         clo_pending_call_create(calls->pending_calls, call->id, &error);
     int status = pending ? 0 : (int)error.code;
     if (pending) {
-        pending->deadline_ns = call->deadline_ns;
+        pending->deadline_ns =
+            call->tool_deadline_ns > call->deadline_ns ? call->tool_deadline_ns : call->deadline_ns;
         pending->reply = CLO_BUFFER(calls->limits.host_call_bytes);
         status = clo_tool_call_read(calls->tools, call->message, call->length, &pending->arguments,
                                     &error);
@@ -257,29 +264,40 @@ static int check_wait(struct clo_host_calls *calls, const struct clo_call *call,
     return clo_fail(error, CLO_EGUEST, "a wait for call %" PRIu32 ", which is not in flight", id);
 }
 
+static void wait_until(struct clo_host_calls *calls, const struct clo_call *call, uint64_t deadline,
+                       struct clo_call_reply *reply)
+{
+    uint64_t now = clo_monotonic_ns();
+    uint64_t timeout = call->timeout_ns < UINT64_MAX - now ? now + call->timeout_ns : UINT64_MAX;
+    for (;;) {
+        if (fetch(calls, call->wait_id, reply))
+            return;
+        bool timed_out = now >= timeout;
+        if (timed_out || now >= deadline || clo_cancel_is_set(calls->cancel)) {
+            reply->status = timed_out ? CLO_CALL_PENDING : CLO_CALL_INTERRUPTED;
+            return;
+        }
+        uint64_t until = timeout < deadline ? timeout : deadline;
+        if (sleep_until(calls, now, until)) {
+            reply->status = CLO_CALL_INTERRUPTED;
+            return;
+        }
+        now = clo_monotonic_ns();
+    }
+}
+
 static int wait_for(struct clo_host_calls *calls, const struct clo_call *call,
                     struct clo_call_reply *reply, struct clo_error *error)
 {
     int status = check_wait(calls, call, error);
     if (status)
         return status;
-    uint64_t now = clo_monotonic_ns();
-    uint64_t timeout = call->timeout_ns < UINT64_MAX - now ? now + call->timeout_ns : UINT64_MAX;
-    for (;;) {
-        if (fetch(calls, call->wait_id, reply))
-            return 0;
-        bool timed_out = now >= timeout;
-        if (timed_out || now >= call->deadline_ns || clo_cancel_is_set(calls->cancel)) {
-            reply->status = timed_out ? CLO_CALL_PENDING : CLO_CALL_INTERRUPTED;
-            return 0;
-        }
-        uint64_t until = timeout < call->deadline_ns ? timeout : call->deadline_ns;
-        if (sleep_until(calls, now, until)) {
-            reply->status = CLO_CALL_INTERRUPTED;
-            return 0;
-        }
-        now = clo_monotonic_ns();
-    }
+    bool tools = call->wait_id != CLO_WAIT_NONE && clo_pending_calls_any(calls->pending_calls);
+    uint64_t start = clo_monotonic_ns();
+    wait_until(calls, call, tools ? call->tool_deadline_ns : call->deadline_ns, reply);
+    if (tools)
+        reply->tool_ns = clo_monotonic_ns() - start;
+    return 0;
 }
 
 /* ---- the public side ---- */
@@ -321,6 +339,11 @@ static bool refuse(struct clo_host_calls *calls, const struct clo_call *call,
     }
     if (call->kind != CLO_CALL_TOOL && call->kind != CLO_CALL_INPUT) {
         clo_tool_call_message(&reply->data, "this host knows no such kind of call");
+        reply->status = CLO_CALL_REFUSED;
+        return true;
+    }
+    if (call->kind == CLO_CALL_TOOL && calls->no_tools) {
+        clo_tool_call_message(&reply->data, "this run has no tools");
         reply->status = CLO_CALL_REFUSED;
         return true;
     }
@@ -375,6 +398,7 @@ int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *cal
     reply->id = call->id;
     reply->limit = CLO_LIMIT_NONE;
     reply->on_thread = false;
+    reply->tool_ns = 0;
     reply->descriptor = -1;
     reply->data.limit = CLO_MESSAGE_MAX;
     clo_buffer_reset(&reply->data);

@@ -44,7 +44,8 @@ void clo_host_calls_free(struct clo_host_calls *calls); /* waits for tools still
 void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits *limits,
                           struct clo_cancel *cancel, int abort_fd);
 
-/* Take the standard input of the run that has begun from `run`, which stays until its end. */
+/* Take from `run`, which stays until its end, the standard input of the run that has begun, and whether
+ * it has tools. */
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run);
 
 /* The run that has begun sees `mounts`, which stay until its end; without this it sees none. */

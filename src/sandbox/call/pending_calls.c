@@ -239,6 +239,14 @@ bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id
     return found;
 }
 
+bool clo_pending_calls_any(struct clo_pending_calls *pending_calls)
+{
+    pthread_mutex_lock(&pending_calls->lock);
+    bool any = pending_calls->count > 0;
+    pthread_mutex_unlock(&pending_calls->lock);
+    return any;
+}
+
 struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pending_calls,
                                                  uint32_t id)
 {

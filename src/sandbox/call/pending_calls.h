@@ -58,6 +58,7 @@ int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *e
 void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_error *why);
 
 bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id);
+bool clo_pending_calls_any(struct clo_pending_calls *pending_calls);
 
 /* The call of that id, of 0 the one that ended first, if it has ended: the caller's, to drop. */
 struct clo_pending_call *clo_pending_calls_fetch(struct clo_pending_calls *pending_calls,

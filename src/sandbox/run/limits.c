@@ -38,6 +38,9 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
                                    "a host call is larger than the limit of %" PRIu64 " bytes",
                                    AT(host_call_bytes), CLO_HOST_CALL_BYTES_MAX, 1,
                                    CLO_HOST_CALL_BYTES_MAX, 1, true},
+    [CLO_LIMIT_TOOL] = {"tool_ms", "TimeLimitExceeded",
+                        "limit of %" PRIu64 " ms of waiting for tools reached", AT(tool_ms), 0, 0,
+                        CLO_WALL_MS_MAX, 124},
 };
 
 static uint64_t *field(struct clo_limits *limits, const struct limit_row *row)

@@ -13,7 +13,9 @@
 #define CLO_HOST_CALLS_MAX 1000000000ull
 #define CLO_HOST_CALL_BYTES_MAX CLO_MESSAGE_MAX
 
-#define CLO_LIMIT_COUNT (CLO_LIMIT_HOST_CALL_BYTES + 1)
+#define CLO_TOOL_MS_APART 600000u /* of tool_ms, where it is only said that it counts apart */
+
+#define CLO_LIMIT_COUNT (CLO_LIMIT_TOOL + 1)
 
 /* Fill what `wanted` leaves 0 from `fallback` (NULL: the library's defaults) and check the ranges.
  * Memory is rounded up to 2 MiB. CLO_EINVALID names the limit and its range. */

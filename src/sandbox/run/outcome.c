@@ -68,7 +68,7 @@ static void free_error(struct clo_run_error *error)
 }
 
 int clo_outcome_decode(struct clo_run_result *result, const uint8_t *data, size_t length,
-                       struct clo_error *error)
+                       bool *refused, struct clo_error *error)
 {
     struct clo_value outcome;
     struct clo_error why;
@@ -79,6 +79,8 @@ int clo_outcome_decode(struct clo_run_result *result, const uint8_t *data, size_
     int64_t code;
     struct clo_value *failure = member(&outcome, "error");
     struct clo_run_error read = {0};
+    *refused = false;
+    (void)clo_value_bool(clo_value_get(&outcome, "refused"), refused);
     if (!clo_value_integer(clo_value_get(&outcome, "exit_code"), &code))
         status = clo_fail(error, CLO_EGUEST, "the outcome has no exit code");
     else if (clo_value_type(failure) == CLO_MAP)

@@ -6,9 +6,9 @@
 #include "cloche/value.h"
 
 /* Fill result (result text, exit_code, error of kind EXCEPTION) from hostile bytes. CLO_EGUEST: not
- * what the contract says; *result is as it was. */
+ * what the contract says; *result is as it was. *refused: it says that it did not run the code. */
 int clo_outcome_decode(struct clo_run_result *result, const uint8_t *data, size_t length,
-                       struct clo_error *error);
+                       bool *refused, struct clo_error *error);
 
 /* Replace the error of a result. `type` and `message` are copied. CLO_ENOMEMORY. */
 int clo_result_set_error(struct clo_run_result *result, enum clo_run_error_kind kind,

@@ -32,6 +32,9 @@ struct clo_call { /* what the guest asks (abi/hostcall.h) */
     uint32_t flags, kind, id, wait_id;
     uint64_t timeout_ns;
     uint64_t deadline_ns; /* of the monotonic clock: the run may wait no longer; UINT64_MAX: none */
+    uint64_t
+        tool_deadline_ns; /* likewise, where it waits for tools; where that is not counted apart
+                                  (tool_ms) the same */
     const uint8_t *message;
     size_t length;
 };
@@ -42,6 +45,7 @@ struct clo_call_reply {
     enum clo_limit limit; /* CLO_CALL_REFUSED: the limit that was reached */
     bool on_thread;       /* a tool ran on the calling thread, for as long as it liked */
     uint64_t cpu_ns;      /* processor time that other threads than the run's used for it so far */
+    uint64_t tool_ns;     /* how long this call waited for tools */
     /* Of a mounted file, with the reply to its opening; -1: none. Whoever is given the reply owns it:
      * from clo_host_calls_call it is the host's still. */
     int descriptor;
@@ -82,6 +86,8 @@ struct clo_order { /* one run, with its limits resolved */
     bool has_files;    /* something is mounted: looking there is a host call */
     bool wants_result; /* somebody reads the last expression's value */
     enum clo_repair repair;
+    struct clo_fixed fixed;
+    bool no_tools;
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sandbox/run/fixed.h"
 #include "sandbox/run/outcome.h"
 #include "sandbox/run/run_loop.h"
 
@@ -43,9 +44,12 @@ int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t le
                      struct clo_error *error)
 {
     struct clo_run_result *result = run->result;
-    int status = clo_outcome_decode(result, message, length, error);
+    bool refused;
+    int status = clo_outcome_decode(result, message, length, &refused, error);
     if (status)
         return status;
+    if (refused && run->order->fixed.timezone)
+        return clo_fixed_refuse(&run->order->fixed, error);
     run->runner->lasting = true;
     bool raised = result->error.kind == CLO_RUN_EXCEPTION;
     if (run->reached) {

@@ -59,6 +59,26 @@ static uint64_t wait_deadline(const struct clo_run_loop *run)
     return run->reached ? clo_monotonic_ns() + grace_left(run).wait_ns : run->deadline_ns;
 }
 
+/* The end of a wait for tools: where they have a time of their own, the wall time stands still. */
+static uint64_t tool_deadline(const struct clo_run_loop *run, uint64_t now, uint64_t deadline)
+{
+    uint64_t limit = run->order->limits.tool_ms * NS_PER_MS;
+    if (!limit || run->reached)
+        return deadline;
+    return run->tool_ns < limit ? now + (limit - run->tool_ns) : now;
+}
+
+/* What the host says of a call's wait for tools; true: their time is up. */
+static bool count_tools(struct clo_run_loop *run, uint64_t ns)
+{
+    uint64_t limit = run->order->limits.tool_ms * NS_PER_MS;
+    if (!limit || run->reached)
+        return false;
+    run->tool_ns += ns;
+    run->deadline_ns += ns;
+    return run->tool_ns >= limit;
+}
+
 /* Copy the guest's message out of the call area. */
 static int take_message(struct clo_run_loop *run, const struct clo_control *control,
                         struct clo_error *error)
@@ -150,6 +170,7 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                             .timeout_ns = control->timeout_ns,
                             .deadline_ns = wait_deadline(run)};
     uint64_t before = clo_monotonic_ns(), cpu_before = run->reached ? cpu_ns(run) : 0;
+    call.tool_deadline_ns = tool_deadline(run, before, call.deadline_ns);
     int status = 0;
     if (call.flags & CLO_CALL_SUBMIT) {
         status = take_message(run, control, error);
@@ -172,7 +193,8 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
     run->cpu_elsewhere_ns = reply->cpu_ns;
     if (run->reached)
         count_grace(run, before, cpu_before);
-    enum clo_limit limit = CLO_LIMIT_WALL;
+    bool tools_over = count_tools(run, reply->tool_ns);
+    enum clo_limit limit = tools_over ? CLO_LIMIT_TOOL : CLO_LIMIT_WALL;
     if (reply->status == CLO_CALL_REFUSED || reply->status == CLO_CALL_ERROR) {
         run->refused = reply->limit;
         if (call.kind != CLO_CALL_TOOL &&
@@ -187,6 +209,8 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
         if (run->reached)
             return ended(clo_run_end_stopped(run, error));
         status = interrupt(run, limit, error);
+    } else if (tools_over) {
+        status = interrupt(run, CLO_LIMIT_TOOL, error);
     } else {
         status = look_elsewhere(run, error);
     }
@@ -233,8 +257,8 @@ static int on_done(struct clo_run_loop *run, const struct clo_control *control,
     if (status == CLO_EGUEST)
         return broken_contract(run, why.message, error);
     if (status)
-        return clo_fail(error, (enum clo_status)status, "%s", why.message);
-    return ENDED;
+        *error = why;
+    return status ? status : ENDED;
 }
 
 static int on_trap(struct clo_run_loop *run, const struct clo_control *control,

@@ -37,6 +37,7 @@ struct clo_run_loop {
     struct clo_run_result *result;
 
     uint64_t start_ns, deadline_ns;          /* monotonic; the end of the wall time */
+    uint64_t tool_ns;                        /* waited for tools, where that counts apart */
     uint64_t cpu_start_ns, cpu_elsewhere_ns; /* elsewhere: on other threads, for its calls */
     uint64_t cpu_armed_ns;                   /* elsewhere, when the alarm was last set */
     enum clo_limit reached;                  /* the guest was interrupted because of it */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "sandbox/run/fixed.h"
 #include "sandbox/run/run_loop.h"
 #include "sandbox/run/tsc.h"
 #include "sandbox/value/cbor.h"
@@ -112,13 +113,17 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     struct clo_buffer *request = &runner->message;
     clo_buffer_reset(request);
     clo_cbor_put_map(request, 3 + order->has_input + order->wants_result +
-                                  (order->argument_count > 0) + (order->repair != CLO_REPAIR_NONE));
+                                  (order->argument_count > 0) + (order->repair != CLO_REPAIR_NONE) +
+                                  (order->fixed.timezone != NULL));
     clo_cbor_put_string(request, "code");
     clo_cbor_put_text(request, order->code, order->code_length);
     clo_cbor_put_string(request, "name");
     clo_cbor_put_string(request, order->name);
     clo_cbor_put_string(request, "tools");
-    clo_buffer_append(request, runner->manifest, runner->manifest_length);
+    if (order->no_tools)
+        clo_cbor_put_list(request, 0);
+    else
+        clo_buffer_append(request, runner->manifest, runner->manifest_length);
     if (order->has_input) {
         clo_cbor_put_string(request, "input");
         clo_cbor_put_bool(request, true);
@@ -132,6 +137,10 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     if (order->repair != CLO_REPAIR_NONE) {
         clo_cbor_put_string(request, "repair");
         clo_cbor_put_integer(request, order->repair);
+    }
+    if (order->fixed.timezone) {
+        clo_cbor_put_string(request, "timezone");
+        clo_cbor_put_string(request, order->fixed.timezone);
     }
     if (request->no_memory)
         return clo_fail_memory(error);
@@ -172,6 +181,7 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
     control->ns_per_tick = clo_tsc_rate();
     control->realtime_ns = clo_clock_ns(CLOCK_REALTIME);
     control->monotonic_ns = clo_monotonic_ns();
+    control->run_flags |= clo_fixed_give(&order->fixed, control);
     control->memory_limit = order->limits.memory;
     control->interrupt_reason[0] = '\0';
     control->output_length = 0;
@@ -212,7 +222,7 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
     runner->used = true;
     runner->lasting = false;
     status = clo_run_loop_enter(runner, order, host, result, error);
-    if (status)
+    if (status && !runner->lasting)
         runner->broken = true;
     clo_run_files_close(&runner->files);
     forget(&runner->message);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "sandbox/run/fixed.h"
 
 #define NAME_MAX_BYTES 1024 /* of the file name in tracebacks */
 
@@ -16,6 +17,7 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
                        uint32_t sequence)
 {
     size_t name = strnlen(order->name, NAME_MAX_BYTES);
+    size_t zone = order->fixed.timezone ? strlen(order->fixed.timezone) : 0;
     struct clo_run_body body = {.limits = order->limits,
                                 .sequence = sequence,
                                 .keep_state = order->keep_state,
@@ -25,13 +27,20 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
                                 .wants_result = order->wants_result,
                                 .argument_count = (uint32_t)order->argument_count,
                                 .name_length = (uint32_t)name,
-                                .repair = order->repair};
+                                .repair = order->repair,
+                                .no_tools = order->no_tools,
+                                .has_seed = order->fixed.has_seed,
+                                .has_clock = order->fixed.has_clock,
+                                .seed = order->fixed.seed,
+                                .clock_ns = order->fixed.clock_ns,
+                                .timezone_length = (uint32_t)zone};
     for (size_t i = 0; i < order->argument_count; i++)
         body.argument_bytes += (uint32_t)strlen(order->arguments[i]) + 1;
     clo_frame_socket_begin(frames, CLO_FRAME_RUN,
-                           sizeof body + name + body.argument_bytes + order->code_length);
+                           sizeof body + name + zone + body.argument_bytes + order->code_length);
     clo_frame_socket_put(frames, &body, sizeof body);
     clo_frame_socket_put(frames, order->name, name);
+    clo_frame_socket_put(frames, order->fixed.timezone, zone);
     for (size_t i = 0; i < order->argument_count; i++)
         clo_frame_socket_put(frames, order->arguments[i], strlen(order->arguments[i]) + 1);
     clo_frame_socket_put(frames, order->code, order->code_length);
@@ -53,7 +62,8 @@ void clo_frame_put_call(struct clo_frame_socket *frames, const struct clo_call *
                                  .id = call->id,
                                  .wait_id = call->wait_id,
                                  .timeout_ns = call->timeout_ns,
-                                 .deadline_ns = call->deadline_ns};
+                                 .deadline_ns = call->deadline_ns,
+                                 .tool_deadline_ns = call->tool_deadline_ns};
     clo_frame_socket_begin(frames, CLO_FRAME_CALL, sizeof body + call->length);
     clo_frame_socket_put(frames, &body, sizeof body);
     clo_frame_socket_put(frames, call->message, call->length);
@@ -75,7 +85,8 @@ void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_
                                        .limit = (uint32_t)reply->limit,
                                        .cancelled = cancelled,
                                        .descriptor = reply->descriptor >= 0,
-                                       .cpu_ns = reply->cpu_ns};
+                                       .cpu_ns = reply->cpu_ns,
+                                       .tool_ns = reply->tool_ns};
     if (reply->descriptor >= 0)
         clo_frame_socket_attach(frames, reply->descriptor);
     put_reply(frames, &body, reply->data.data, reply->data.length);
@@ -174,6 +185,7 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
                        struct clo_error *error)
 {
     static char name[NAME_MAX_BYTES + 1]; /* a worker reads one run at a time */
+    static char timezone[CLO_TIMEZONE_MAX + 1];
     static const char *arguments[CLO_ARGUMENTS_MAX];
     struct clo_run_body body;
     const uint8_t *rest;
@@ -187,6 +199,12 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
     name[body.name_length] = '\0';
     const char *after = (const char *)rest + body.name_length;
     length -= body.name_length;
+    if (body.timezone_length > length || body.timezone_length > CLO_TIMEZONE_MAX)
+        return clo_fail(error, CLO_EGUEST, "a run's time zone of %u bytes", body.timezone_length);
+    memcpy(timezone, after, body.timezone_length);
+    timezone[body.timezone_length] = '\0';
+    after += body.timezone_length;
+    length -= body.timezone_length;
     if (body.argument_count > CLO_ARGUMENTS_MAX || body.argument_bytes > length ||
         find_arguments(after, body.argument_bytes, body.argument_count, arguments))
         return clo_fail(error, CLO_EGUEST, "%u arguments of a run in %u bytes", body.argument_count,
@@ -204,7 +222,13 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
                                 .has_input = body.has_input != 0,
                                 .has_files = body.has_files != 0,
                                 .wants_result = body.wants_result != 0,
-                                .repair = (enum clo_repair)body.repair};
+                                .repair = (enum clo_repair)body.repair,
+                                .no_tools = body.no_tools != 0,
+                                .fixed = {.has_seed = body.has_seed != 0,
+                                          .has_clock = body.has_clock != 0,
+                                          .seed = body.seed,
+                                          .clock_ns = body.clock_ns,
+                                          .timezone = body.timezone_length ? timezone : NULL}};
     *sequence = body.sequence;
     return 0;
 }
@@ -241,6 +265,7 @@ int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
                               .wait_id = body.wait_id,
                               .timeout_ns = body.timeout_ns,
                               .deadline_ns = body.deadline_ns,
+                              .tool_deadline_ns = body.tool_deadline_ns,
                               .message = rest,
                               .length = length};
     return 0;
@@ -263,6 +288,7 @@ int clo_frame_read_reply(struct clo_frame_socket *frames, const struct clo_frame
     reply->limit = body.limit < CLO_LIMIT_COUNT ? (enum clo_limit)body.limit : CLO_LIMIT_NONE;
     reply->on_thread = false;
     reply->cpu_ns = body.cpu_ns;
+    reply->tool_ns = body.tool_ns;
     reply->descriptor = body.descriptor ? clo_frame_socket_detach(frames) : -1;
     reply->data.limit = CLO_MESSAGE_MAX;
     clo_buffer_wipe(&reply->data);

@@ -10,13 +10,15 @@
      1u << CLO_FRAME_RESULT | 1u << CLO_FRAME_FAILED)
 #define CLO_TO_WORKER (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY)
 
-struct clo_run_body { /* then the name, then each argument and its NUL, then the code */
+struct
+    clo_run_body { /* then the name, then the time zone, then each argument and its NUL, then the code */
     struct clo_limits limits;
     uint32_t sequence; /* of the run; a cancellation names it */
     uint8_t keep_state, write_through, has_input, wants_result;
-    uint8_t has_files, repair /* enum clo_repair */, padding[2];
+    uint8_t has_files, repair /* enum clo_repair */, no_tools, has_seed, has_clock, padding[3];
+    uint64_t seed, clock_ns;
     uint32_t argument_count, argument_bytes;
-    uint32_t name_length;
+    uint32_t name_length, timezone_length /* 0: none */;
 };
 
 struct clo_output_body { /* then the bytes */
@@ -25,7 +27,7 @@ struct clo_output_body { /* then the bytes */
 
 struct clo_call_body { /* then the message */
     uint32_t flags, kind, id, wait_id;
-    uint64_t timeout_ns, deadline_ns;
+    uint64_t timeout_ns, deadline_ns, tool_deadline_ns;
 };
 
 #define CLO_REPLY_VIOLATION UINT32_MAX /* status: the call broke the contract; data says how */
@@ -35,6 +37,7 @@ struct clo_call_reply_body { /* then the data */
     uint16_t cancelled;  /* the run is to end */
     uint16_t descriptor; /* one of a file comes with the frame's first message */
     uint64_t cpu_ns;     /* that the host used for the run so far */
+    uint64_t tool_ns;    /* that this call waited for tools */
 };
 
 struct clo_result_body { /* then type, message, traceback, result, note */

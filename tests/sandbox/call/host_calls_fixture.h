@@ -238,6 +238,7 @@ static inline struct clo_call tool_call(struct fixture *fixture, const char *nam
                              .wait_id = 1,
                              .timeout_ns = CLO_TIMEOUT_NONE,
                              .deadline_ns = UINT64_MAX,
+                             .tool_deadline_ns = UINT64_MAX,
                              .message = (const uint8_t *)message->data,
                              .length = message->length};
 }

@@ -57,6 +57,7 @@ static struct clo_call input_call(const uint32_t *wanted)
                              .wait_id = 9,
                              .timeout_ns = CLO_TIMEOUT_NONE,
                              .deadline_ns = UINT64_MAX,
+                             .tool_deadline_ns = UINT64_MAX,
                              .message = (const uint8_t *)wanted,
                              .length = sizeof *wanted};
 }
@@ -106,7 +107,7 @@ static void input_of_a_function_is_waited_for(void **state)
     assert_int_equal(asked, 6);
     uint32_t wanted = CLO_INPUT_MAX;
     struct clo_call call = input_call(&wanted);
-    call.deadline_ns = clo_monotonic_ns() - 1;
+    call.tool_deadline_ns = call.deadline_ns = clo_monotonic_ns() - 1;
     assert_int_equal(ask(fixture, &call), 0);
     assert_int_equal(fixture->reply.status, CLO_CALL_INTERRUPTED);
     assert_int_equal(asked, 6);

@@ -30,8 +30,10 @@ static void submitted_calls_run_side_by_side(void **state)
         assert_int_equal(fixture->reply.data.length, 0);
     }
     wait_until(&sleeping, 4);
-    struct clo_call wait = {
-        .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {.flags = CLO_CALL_WAIT,
+                            .timeout_ns = CLO_TIMEOUT_NONE,
+                            .deadline_ns = UINT64_MAX,
+                            .tool_deadline_ns = UINT64_MAX};
     for (uint32_t id = 4; id >= 1; id--) { /* the last ends first */
         open_gates(1);
         ask(fixture, &wait);
@@ -50,8 +52,11 @@ static void waits_end_by_timeout_deadline_cancel_and_abort(void **state)
     assert_int_equal(pipe(ends), 0);
     begin(fixture, (struct clo_limits){0}, cancel, ends[0]);
     assert_int_equal(submit(fixture, 9, tool_call(fixture, "gate", NULL, 0, NULL)), CLO_CALL_OK);
-    struct clo_call wait = {
-        .flags = CLO_CALL_WAIT, .wait_id = 9, .timeout_ns = 0, .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {.flags = CLO_CALL_WAIT,
+                            .wait_id = 9,
+                            .timeout_ns = 0,
+                            .deadline_ns = UINT64_MAX,
+                            .tool_deadline_ns = UINT64_MAX};
     ask(fixture, &wait);
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
     uint64_t before = clo_monotonic_ns();
@@ -60,7 +65,7 @@ static void waits_end_by_timeout_deadline_cancel_and_abort(void **state)
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
     assert_true(clo_monotonic_ns() - before >= 30 * MS);
     wait.timeout_ns = CLO_TIMEOUT_NONE;
-    wait.deadline_ns = clo_monotonic_ns() + 30 * MS;
+    wait.tool_deadline_ns = wait.deadline_ns = clo_monotonic_ns() + 30 * MS;
     ask(fixture, &wait);
     assert_int_equal(fixture->reply.status, CLO_CALL_INTERRUPTED);
     wait.wait_id = CLO_WAIT_NONE;
@@ -88,7 +93,8 @@ static void a_sleep_leaves_replies_where_they_are(void **state)
     struct clo_call wait = {.flags = CLO_CALL_WAIT,
                             .wait_id = CLO_WAIT_NONE,
                             .timeout_ns = 40 * MS,
-                            .deadline_ns = UINT64_MAX};
+                            .deadline_ns = UINT64_MAX,
+                            .tool_deadline_ns = UINT64_MAX};
     ask(fixture, &wait);
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
     assert_true(clo_monotonic_ns() - before >= 40 * MS);
@@ -113,8 +119,11 @@ static void a_run_that_ends_waits_for_nothing(void **state)
     begin(fixture, (struct clo_limits){0}, NULL, -1);
     open_gates(1);
     wait_until(&slept, CLO_PENDING_RUNNING_MAX);
-    struct clo_call wait = {
-        .flags = CLO_CALL_WAIT, .wait_id = 0, .timeout_ns = 100 * MS, .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {.flags = CLO_CALL_WAIT,
+                            .wait_id = 0,
+                            .timeout_ns = 100 * MS,
+                            .deadline_ns = UINT64_MAX,
+                            .tool_deadline_ns = UINT64_MAX};
     ask(fixture, &wait); /* nothing of the last run comes into this one, nor begins */
     assert_int_equal(fixture->reply.status, CLO_CALL_PENDING);
     assert_int_equal(atomic_load(&sleeping), 0);
@@ -156,12 +165,15 @@ static void a_serial_tool_runs_alone_and_is_waited_for_in_time(void **state)
     wait_until(&sleeping, 1);
     struct clo_call call = tool_call(fixture, "queue", NULL, 0, NULL);
     call.id = call.wait_id = 4;
-    call.deadline_ns = clo_monotonic_ns() + 30 * MS; /* time for the others, if they would begin */
+    call.tool_deadline_ns = call.deadline_ns =
+        clo_monotonic_ns() + 30 * MS; /* time for the others, if they would begin */
     ask(fixture, &call);
     assert_int_equal(fixture->reply.status, CLO_CALL_INTERRUPTED);
     open_gates(1);
-    struct clo_call wait = {
-        .flags = CLO_CALL_WAIT, .timeout_ns = CLO_TIMEOUT_NONE, .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {.flags = CLO_CALL_WAIT,
+                            .timeout_ns = CLO_TIMEOUT_NONE,
+                            .deadline_ns = UINT64_MAX,
+                            .tool_deadline_ns = UINT64_MAX};
     for (int i = 0; i < 3; i++)
         ask(fixture, &wait);
     assert_int_equal(atomic_load(&most_sleeping), 1);
@@ -195,8 +207,10 @@ static struct clo_call zeros(struct fixture *fixture, size_t count)
 
 static void wait_for_all(struct fixture *fixture, int count)
 {
-    struct clo_call wait = {
-        .flags = CLO_CALL_WAIT, .timeout_ns = 60000 * MS, .deadline_ns = UINT64_MAX};
+    struct clo_call wait = {.flags = CLO_CALL_WAIT,
+                            .timeout_ns = 60000 * MS,
+                            .deadline_ns = UINT64_MAX,
+                            .tool_deadline_ns = UINT64_MAX};
     for (int i = 0; i < count; i++) {
         ask(fixture, &wait);
         assert_int_equal(fixture->reply.status, CLO_CALL_OK);

@@ -161,13 +161,16 @@ static void records_that_break_the_contract_are_refused(void **state)
     assert_int_equal(clo_output_records_take(&output, area, 7, &error), CLO_EGUEST);
 }
 
+static bool refused;
+
 static int decode(const char *json, struct clo_run_result *result, struct clo_error *error)
 {
     struct clo_value value;
     struct clo_buffer bytes = CLO_BUFFER(4096);
     assert_int_equal(clo_value_parse_json(&value, json, strlen(json), NULL), 0);
     assert_int_equal(clo_cbor_encode(&bytes, &value, NULL), 0);
-    int status = clo_outcome_decode(result, (const uint8_t *)bytes.data, bytes.length, error);
+    int status =
+        clo_outcome_decode(result, (const uint8_t *)bytes.data, bytes.length, &refused, error);
     clo_buffer_free(&bytes);
     clo_value_clear(&value);
     return status;
@@ -219,8 +222,9 @@ static void outcomes_that_break_the_contract_are_refused(void **state)
         clo_run_result_free(result);
     }
     struct clo_run_result *result = calloc(1, sizeof *result);
-    assert_int_equal(clo_outcome_decode(result, (const uint8_t *)"\xff", 1, NULL), CLO_EGUEST);
-    assert_int_equal(clo_outcome_decode(result, NULL, 0, NULL), CLO_EGUEST);
+    assert_int_equal(clo_outcome_decode(result, (const uint8_t *)"\xff", 1, &refused, NULL),
+                     CLO_EGUEST);
+    assert_int_equal(clo_outcome_decode(result, NULL, 0, &refused, NULL), CLO_EGUEST);
     clo_run_result_free(result);
 }
 
@@ -245,8 +249,8 @@ static void a_note_is_a_line(void **state)
     text[0] = 'x';
     clo_cbor_put_text(&bytes, text, 3001);
     result = calloc(1, sizeof *result);
-    assert_int_equal(clo_outcome_decode(result, (const uint8_t *)bytes.data, bytes.length, NULL),
-                     0);
+    assert_int_equal(
+        clo_outcome_decode(result, (const uint8_t *)bytes.data, bytes.length, &refused, NULL), 0);
     assert_int_equal(strlen(result->note), 1024); /* 1 and 341 characters of three bytes */
     clo_run_result_free(result);
     free(text);
@@ -272,8 +276,8 @@ static void lone_surrogates_do_not_leave_the_sandbox(void **state)
     clo_cbor_put_string(&bytes, "a\xed\xa0\x80\xed\x9f\xbfz");
     clo_cbor_put_string(&bytes, "exit_code");
     clo_cbor_put_integer(&bytes, 99999999999);
-    assert_int_equal(clo_outcome_decode(result, (const uint8_t *)bytes.data, bytes.length, NULL),
-                     0);
+    assert_int_equal(
+        clo_outcome_decode(result, (const uint8_t *)bytes.data, bytes.length, &refused, NULL), 0);
     assert_string_equal(result->result, "a\xef\xbf\xbd\xed\x9f\xbfz");
     assert_int_equal(result->exit_code, 1);
     clo_run_result_free(result);

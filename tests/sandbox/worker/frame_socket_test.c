@@ -134,6 +134,7 @@ static void calls_replies_and_failures_too(void **state)
                                  .wait_id = 5,
                                  .timeout_ns = 6,
                                  .deadline_ns = 7,
+                                 .tool_deadline_ns = 9,
                                  .message = (const uint8_t *)"abc",
                                  .length = 3};
     clo_frame_put_output(&pair->worker, CLO_STDERR, "oops", 4);
@@ -149,6 +150,7 @@ static void calls_replies_and_failures_too(void **state)
     receive(&pair->host, CLO_FRAME_CALL, &frame);
     assert_int_equal(clo_frame_read_call(&frame, &got, NULL), 0);
     assert_int_equal(got.deadline_ns, 7);
+    assert_int_equal(got.tool_deadline_ns, 9);
     assert_int_equal(got.length, 3);
     assert_memory_equal(got.message, "abc", 3);
 

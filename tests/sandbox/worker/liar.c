@@ -64,6 +64,7 @@ static int call_for(const char *message, size_t length, uint32_t id, uint64_t ti
                              .wait_id = id,
                              .timeout_ns = timeout_ns,
                              .deadline_ns = UINT64_MAX,
+                             .tool_deadline_ns = UINT64_MAX,
                              .message = (const uint8_t *)message,
                              .length = length};
     bool cancelled;
@@ -173,7 +174,8 @@ static void lie_in_calls(const char *lie)
             struct clo_call wait = {.flags = CLO_CALL_WAIT,
                                     .wait_id = CLO_WAIT_NONE,
                                     .timeout_ns = 1000000,
-                                    .deadline_ns = UINT64_MAX};
+                                    .deadline_ns = UINT64_MAX,
+                                    .tool_deadline_ns = UINT64_MAX};
             clo_frame_put_call(&frames, &wait);
             send_all();
             if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))

@@ -1,8 +1,7 @@
-/* run_json.c - a run's result as one JSON object, for `cloche run --json`. */
-#include "cli/run_json.h"
+/* run_json.c - see run_json.h. */
+#include "agent/run_json.h"
 
-#include <jansson.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -42,7 +41,7 @@ static json_t *error_object(const struct clo_run_error *error)
     return object;
 }
 
-int clo_run_print_json(const struct clo_run_result *result, FILE *out)
+json_t *clo_run_json(const struct clo_run_result *result)
 {
     const struct clo_usage *usage = &result->usage;
     json_t *object = json_object();
@@ -60,8 +59,5 @@ int clo_run_print_json(const struct clo_run_result *result, FILE *out)
                            (json_int_t)usage->host_calls, "output_bytes",
                            (json_int_t)usage->output_bytes, "isolation",
                            clo_isolation_name(usage->isolation)));
-    int status = json_dumpf(object, out, JSON_INDENT(2));
-    json_decref(object);
-    fputc('\n', out);
-    return status;
+    return object;
 }
