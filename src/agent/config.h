@@ -1,7 +1,6 @@
 /* agent/config.h - the way from agent.yaml to a struct clo_agent_config.
  *
  *   clo_config_read ──▶ settings ──▶ config, and what two keys do to each other    (config_file.c)
- *   clo_config_take_fixed ──▶ what is fixed of runs                               (config_fixed.c)
  *   clo_config_take_mounts, …_check_mounts ──▶ what is mounted                   (config_mounts.c)
  *   clo_config_open_tools, …_look_at_tools ──▶ the libraries                       (config_tools.c)
  *   clo_agent_load_with, clo_agent_check                                           (config_load.c)
@@ -35,7 +34,6 @@ struct clo_config {
 int clo_config_read(struct clo_config *config);
 int clo_config_take_mounts(struct clo_config *config); /* config_mounts.c */
 int clo_config_check_mounts(struct clo_config *config);
-int clo_config_take_fixed(struct clo_config *config); /* config_fixed.c */
 int clo_config_open_tools(struct clo_config *config);
 int clo_config_look_at_tools(struct clo_config *config); /* without running anything of theirs */
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/config.h"
+#include "agent/fixed_text.h"
 #include "base/error.h"
 #include "base/quantity.h"
 #include "sandbox/isolation.h"
@@ -173,6 +174,29 @@ static int take_path(struct clo_config *config, const char **to, char **kept, co
     return 0;
 }
 
+/* sandbox.seed, clock and timezone */
+typedef int (*take_function)(struct clo_fixed *fixed, const char *text, struct clo_error *error);
+
+static int take_one(struct clo_config *config, const char *key, const char *text,
+                    take_function take_it)
+{
+    struct clo_error why = {0};
+    if (!text || !take_it(&config->config.fixed, text, &why))
+        return 0;
+    return clo_config_tell(config, clo_config_node(config, "sandbox", key), false, &why);
+}
+
+static int take_fixed(struct clo_config *config)
+{
+    const struct clo_agent_settings *said = &config->said;
+    int status = take_one(config, "seed", said->sandbox.seed, clo_fixed_take_seed);
+    if (!status)
+        status = take_one(config, "clock", said->sandbox.clock, clo_fixed_take_clock);
+    if (!status)
+        status = take_one(config, "timezone", said->sandbox.timezone, clo_fixed_take_timezone);
+    return status;
+}
+
 static int take(struct clo_config *config)
 {
     const struct clo_agent_settings *said = &config->said;
@@ -227,7 +251,7 @@ static int take(struct clo_config *config)
     if (!status)
         status = clo_config_take_mounts(config);
     if (!status)
-        status = clo_config_take_fixed(config);
+        status = take_fixed(config);
     return status;
 }
 

@@ -13,12 +13,13 @@ void clo_router_begin(struct clo_exchange *exchange);
 /* serve.c: files were deleted; their content is removed by a thread that may wait. */
 void clo_serve_stale(struct clo_server *server);
 
-/* handle_create.c, handle_stored.c, handle_models.c and handle_files.c: the handlers. `id` is the path's. */
+/* handle_create.c, handle_stored.c, handle_models.c, handle_runs.c and handle_files.c: the handlers. `id` is the path's. */
 void clo_handle_create(struct clo_exchange *exchange, const char *id);
 void clo_handle_get(struct clo_exchange *exchange, const char *id);
 void clo_handle_delete(struct clo_exchange *exchange, const char *id);
 void clo_handle_cancel(struct clo_exchange *exchange, const char *id);
 void clo_handle_input_items(struct clo_exchange *exchange, const char *id);
+void clo_handle_run(struct clo_exchange *exchange, const char *id);
 void clo_handle_models(struct clo_exchange *exchange, const char *id);
 void clo_handle_model(struct clo_exchange *exchange, const char *id);
 void clo_handle_upload(struct clo_exchange *exchange, const char *id);

@@ -42,21 +42,33 @@ static void handle_root(struct clo_exchange *exchange, const char *id)
 {
     (void)id;
     clo_exchange_json(exchange, 200,
-                      json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "server", "cloche", "version",
+                      json_pack("{s:s, s:s, s:s, s:s, s:[s,s]}", "server", "cloche", "version",
                                 CLO_VERSION, "agent", clo_agent_name(exchange->server->agent),
-                                "protocol", "responses", "endpoints", "POST /v1/responses"));
+                                "protocol", "responses", "endpoints", "POST /v1/responses",
+                                "POST /v1/runs"));
 }
 
-static void handle_create_unless_stopping(struct clo_exchange *exchange, const char *id)
+static void unless_stopping(struct clo_exchange *exchange, const char *id,
+                            void (*handle)(struct clo_exchange *exchange, const char *id))
 {
     struct clo_problem problem;
     if (!atomic_load(&exchange->server->stopping)) {
-        clo_handle_create(exchange, id);
+        handle(exchange, id);
         return;
     }
     clo_problem_set(&problem, 503, "shutting_down", NULL, SHUTTING_DOWN);
     problem.retry_after = 5;
     clo_exchange_refuse(exchange, &problem);
+}
+
+static void handle_create_unless_stopping(struct clo_exchange *exchange, const char *id)
+{
+    unless_stopping(exchange, id, clo_handle_create);
+}
+
+static void handle_run_unless_stopping(struct clo_exchange *exchange, const char *id)
+{
+    unless_stopping(exchange, id, clo_handle_run);
 }
 
 /* '*' in a pattern is one path segment, the id; '**' all the rest: names of models have slashes. */
@@ -75,6 +87,7 @@ static const struct route {
     {"GET", "/files/*", clo_handle_file, NULL},
     {"DELETE", "/files/*", clo_handle_file_delete, NULL},
     {"GET", "/files/*/content", clo_handle_file_content, NULL},
+    {"POST", "/runs", handle_run_unless_stopping, NULL},
     {"GET", "/models", clo_handle_models, NULL},
     {"GET", "/models/**", clo_handle_model, NULL},
     {"GET", "/readiness", handle_readiness, NULL},

@@ -25,6 +25,7 @@
 #include "serve/http/disconnect.h"
 #include "serve/http/http.h"
 #include "serve/job/response_job.h"
+#include "serve/job/run_job.h"
 #include "serve/log.h"
 #include "serve/store/store.h"
 
@@ -203,6 +204,8 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
     if (status == 0)
         status = clo_in_flight_create(&server->in_flight, error);
     if (status == 0)
+        status = clo_run_jobs_create(&server->runs, error);
+    if (status == 0)
         status = start_executor(server, error);
     if (status == 0)
         status = clo_disconnect_watch_create(&server->watch, config->connections,
@@ -220,6 +223,12 @@ static void wait_for_uploads(struct clo_server *server, uint64_t end)
         nanosleep(&pause, NULL);
 }
 
+static void cancel_all(struct clo_server *server)
+{
+    clo_in_flight_cancel_all(server->in_flight, CLO_JOB_SHUTDOWN);
+    clo_run_jobs_cancel_all(server->runs, CLO_JOB_SHUTDOWN);
+}
+
 static void finish_turns(struct clo_server *server)
 {
     uint64_t end = clo_after_ms(server->config.grace_ms);
@@ -229,7 +238,7 @@ static void finish_turns(struct clo_server *server)
         return;
     clo_log_event("warning", "serve", "the grace time of %u ms is over; turns are cancelled",
                   server->config.grace_ms);
-    clo_in_flight_cancel_all(server->in_flight, CLO_JOB_SHUTDOWN);
+    cancel_all(server);
     if (!clo_executor_wait_idle(server->executor, clo_after_ms(CLO_SERVE_FLUSH_MS))) {
         clo_disconnect_watch_cut(
             server->watch); /* a turn may be waiting for a client that does not read */
@@ -252,7 +261,7 @@ static void stop_http(struct clo_server *server)
 {
     clo_http_quiesce(server->http);
     clo_http_drain(server->http, CLO_SERVE_FLUSH_MS);
-    clo_in_flight_cancel_all(server->in_flight, CLO_JOB_SHUTDOWN);
+    cancel_all(server);
     clo_disconnect_watch_cut(server->watch);
     atomic_store(&server->no_uploads, true);
     clo_executor_wait_idle(server->executor, UINT64_MAX);
@@ -267,6 +276,7 @@ static void stop(struct clo_server *server)
         stop_http(server);
     stop_executor(server);
     clo_disconnect_watch_destroy(server->watch);
+    clo_run_jobs_destroy(server->runs);
     clo_in_flight_destroy(server->in_flight);
     if (server->files)
         clo_files_sweep(server->files);

@@ -75,6 +75,7 @@ struct clo_executor;
 struct clo_lane;
 struct clo_disconnect_watch;
 struct clo_in_flight;
+struct clo_run_jobs;
 struct clo_http;
 struct clo_exchange;
 struct clo_problem;
@@ -99,6 +100,7 @@ struct clo_server {
     struct clo_lane *disk;         /* uploads being written */
     struct clo_disconnect_watch *watch;
     struct clo_in_flight *in_flight;
+    struct clo_run_jobs *runs;
     atomic_uint uploads;    /* under way */
     atomic_bool no_uploads; /* their next piece is refused */
     int wake; /* an eventfd: files were deleted, and the main thread removes their content; -1: none */

@@ -149,11 +149,13 @@ void clo_event_stream_end(struct clo_event_stream *stream)
     pthread_mutex_unlock(&stream->lock);
 }
 
-void clo_event_stream_wake(struct clo_event_stream *stream)
+bool clo_event_stream_wake(struct clo_event_stream *stream)
 {
     pthread_mutex_lock(&stream->lock);
     wake(stream);
+    bool there = !stream->dead;
     pthread_mutex_unlock(&stream->lock);
+    return there;
 }
 
 void clo_event_stream_kill(struct clo_event_stream *stream)

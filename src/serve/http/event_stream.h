@@ -45,8 +45,8 @@ int clo_event_stream_push(struct clo_event_stream *stream, const char *text, siz
 /* "data: [DONE]", then the end of the body. */
 void clo_event_stream_end(struct clo_event_stream *stream);
 
-/* The source has something new. */
-void clo_event_stream_wake(struct clo_event_stream *stream);
+/* The source has something new. False: the client is gone or was cut. */
+bool clo_event_stream_wake(struct clo_event_stream *stream);
 
 /* Cut it: nothing more is sent, push fails. */
 void clo_event_stream_kill(struct clo_event_stream *stream);

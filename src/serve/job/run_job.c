@@ -1,0 +1,378 @@
+/* run_job.c - see run_job.h. What the executor carries out is execute(), at the end. */
+#include "serve/job/run_job.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "agent/run_json.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "serve/log.h"
+#include "serve/protocol/run_events.h"
+
+struct clo_run_job {
+    struct clo_task task; /* first: the executor hands this back */
+    struct clo_server *server;
+    /* Fixed once created. */
+    char id[CLO_NAME_BYTES_MAX + 1];
+    struct clo_run_request request;
+    int64_t created; /* seconds since 1970 */
+    struct clo_cancel *cancel;
+    size_t charge; /* bytes counted in the server's bodies until the job is freed */
+    /* Used by the thread that carries it out. */
+    struct clo_exchange *exchange; /* until it is answered */
+    struct clo_event_stream *stream;
+    /* Guarded by the lock. */
+    pthread_mutex_t lock;
+    unsigned references;
+    enum clo_job_reason reason;
+    bool over;
+    const char *outcome;           /* static, for the log; NULL before */
+    const char *isolation;         /* static: the wall around the code that ran; NULL: none */
+    LIST_ENTRY(clo_run_job) entry; /* the register's, under its lock */
+    /* Guarded by a lock of its own. */
+    pthread_mutex_t output_lock;
+    struct clo_run_events events;
+};
+
+struct clo_run_jobs {
+    pthread_mutex_t lock;
+    LIST_HEAD(, clo_run_job) jobs;
+};
+
+static void execute(struct clo_task *task);
+
+/* ---- the register ---- */
+
+int clo_run_jobs_create(struct clo_run_jobs **jobs, struct clo_error *error)
+{
+    *jobs = calloc(1, sizeof **jobs);
+    if (!*jobs)
+        return clo_fail_memory(error);
+    pthread_mutex_init(&(*jobs)->lock, NULL);
+    LIST_INIT(&(*jobs)->jobs);
+    return 0;
+}
+
+void clo_run_jobs_destroy(struct clo_run_jobs *jobs)
+{
+    if (!jobs)
+        return;
+    pthread_mutex_destroy(&jobs->lock);
+    free(jobs);
+}
+
+void clo_run_jobs_cancel_all(struct clo_run_jobs *jobs, enum clo_job_reason reason)
+{
+    struct clo_run_job *job;
+    pthread_mutex_lock(&jobs->lock);
+    LIST_FOREACH(job, &jobs->jobs, entry)
+        clo_run_job_cancel(job, reason);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+/* ---- the life of a job ---- */
+
+struct clo_run_job *clo_run_job_create(struct clo_server *server, const char *id,
+                                       struct clo_run_request *request, size_t charge)
+{
+    struct clo_run_job *job = calloc(1, sizeof *job);
+    if (!job) {
+        clo_run_request_clear(request);
+        atomic_fetch_sub(&server->bodies, charge);
+        return NULL;
+    }
+    job->task.run = execute;
+    job->server = server;
+    job->request = *request;
+    *request = (struct clo_run_request){0};
+    job->charge = charge;
+    job->references = 1;
+    job->created = time(NULL);
+    pthread_mutex_init(&job->lock, NULL);
+    pthread_mutex_init(&job->output_lock, NULL);
+    clo_name_copy(job->id, id);
+    clo_run_events_start(&job->events, id, job->created);
+    job->cancel = clo_cancel_create();
+    if (!job->cancel) {
+        clo_run_job_release(job);
+        return NULL;
+    }
+    return job;
+}
+
+static void retain(void *context)
+{
+    struct clo_run_job *job = context;
+    pthread_mutex_lock(&job->lock);
+    job->references++;
+    pthread_mutex_unlock(&job->lock);
+}
+
+void clo_run_job_release(struct clo_run_job *job)
+{
+    if (!job)
+        return;
+    pthread_mutex_lock(&job->lock);
+    bool last = --job->references == 0;
+    pthread_mutex_unlock(&job->lock);
+    if (!last)
+        return;
+    atomic_fetch_sub(&job->server->bodies, job->charge);
+    clo_run_events_clear(&job->events);
+    clo_run_request_clear(&job->request);
+    clo_cancel_free(job->cancel);
+    pthread_mutex_destroy(&job->output_lock);
+    pthread_mutex_destroy(&job->lock);
+    free(job);
+}
+
+int clo_run_job_start(struct clo_run_job *job, struct clo_exchange *exchange,
+                      struct clo_problem *problem)
+{
+    struct clo_server *server = job->server;
+    job->exchange = exchange;
+    retain(job); /* the register's */
+    pthread_mutex_lock(&server->runs->lock);
+    LIST_INSERT_HEAD(&server->runs->jobs, job, entry);
+    pthread_mutex_unlock(&server->runs->lock);
+    retain(job); /* the task's */
+    if (clo_lane_add(server->turns, &job->task, NULL) == 0)
+        return 0;
+    clo_problem_set(problem, 429, "rate_limit_exceeded", NULL,
+                    "%u turns and runs are in progress and %u more are waiting; try again in a "
+                    "moment.",
+                    server->config.turns, server->config.queue);
+    problem->retry_after = 1;
+    pthread_mutex_lock(&server->runs->lock);
+    LIST_REMOVE(job, entry);
+    pthread_mutex_unlock(&server->runs->lock);
+    clo_run_job_release(job);
+    clo_run_job_release(job);
+    return CLO_EBUSY;
+}
+
+void clo_run_job_cancel(struct clo_run_job *job, enum clo_job_reason reason)
+{
+    pthread_mutex_lock(&job->lock);
+    bool acts = !job->over && job->reason == CLO_JOB_NONE;
+    if (acts) {
+        job->reason = reason;
+        clo_cancel_trigger(job->cancel);
+    }
+    pthread_mutex_unlock(&job->lock);
+    if (acts)
+        clo_task_move(&job->task, job->server->cancelled);
+}
+
+/* ---- as an answerer ---- */
+
+static void release(void *context)
+{
+    clo_run_job_release(context);
+}
+
+static void client_gone(void *context)
+{
+    clo_run_job_cancel(context, CLO_JOB_CLIENT_GONE);
+}
+
+static const char *outcome(void *context)
+{
+    struct clo_run_job *job = context;
+    pthread_mutex_lock(&job->lock);
+    const char *ended = job->outcome;
+    pthread_mutex_unlock(&job->lock);
+    return ended ? ended : "client_gone";
+}
+
+static const char *isolation(void *context)
+{
+    struct clo_run_job *job = context;
+    pthread_mutex_lock(&job->lock);
+    const char *wall = job->isolation;
+    pthread_mutex_unlock(&job->lock);
+    return wall;
+}
+
+struct clo_answerer clo_run_job_answerer(struct clo_run_job *job)
+{
+    static const struct clo_answerer_calls calls = {retain, release, client_gone, outcome,
+                                                    isolation};
+    return (struct clo_answerer){&calls, job};
+}
+
+/* ---- its output, on the way to the client ---- */
+
+static enum clo_event_stream_next next(void *context, char **text, size_t *length)
+{
+    struct clo_run_job *job = context;
+    bool over;
+    pthread_mutex_lock(&job->output_lock);
+    *text = clo_run_events_next(&job->events, &over);
+    pthread_mutex_unlock(&job->output_lock);
+    *length = *text ? strlen(*text) : 0;
+    return *text ? CLO_EVENT_STREAM_EVENT : over ? CLO_EVENT_STREAM_OVER : CLO_EVENT_STREAM_QUIET;
+}
+
+/* On the run's thread. */
+static void on_output(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    struct clo_run_job *job = context;
+    pthread_mutex_lock(&job->output_lock);
+    clo_run_events_output(&job->events, stream, data, length);
+    pthread_mutex_unlock(&job->output_lock);
+    if (!clo_event_stream_wake(job->stream))
+        clo_run_job_cancel(job, CLO_JOB_CLIENT_GONE);
+}
+
+/* From now on the exchange is a stream, and no longer the job's. False: no memory. */
+static bool open_stream(struct clo_run_job *job)
+{
+    struct clo_event_stream_source source = {next, release, job};
+    retain(job); /* the source's */
+    job->stream = clo_event_stream_create(job->exchange->connection, CLO_SERVE_STALL_MS, &source);
+    if (!job->stream) {
+        clo_run_job_release(job);
+        return false;
+    }
+    clo_event_stream_retain(job->stream); /* the exchange's */
+    clo_exchange_stream(job->exchange, job->stream);
+    clo_exchange_resume(job->exchange);
+    job->exchange = NULL;
+    return true;
+}
+
+/* ---- the run and its answer ---- */
+
+static enum clo_job_reason reason_of(struct clo_run_job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    enum clo_job_reason reason = job->reason;
+    pthread_mutex_unlock(&job->lock);
+    return reason;
+}
+
+/* Over, and off the register: before the client hears of it. */
+static void end(struct clo_run_job *job, const char *ended, const char *wall)
+{
+    struct clo_run_jobs *runs = job->server->runs;
+    pthread_mutex_lock(&job->lock);
+    job->over = true;
+    job->outcome = ended;
+    job->isolation = wall;
+    pthread_mutex_unlock(&job->lock);
+    pthread_mutex_lock(&runs->lock);
+    LIST_REMOVE(job, entry);
+    pthread_mutex_unlock(&runs->lock);
+    clo_run_job_release(job);
+}
+
+static void fail(struct clo_run_job *job, const struct clo_problem *problem)
+{
+    end(job, "failed", NULL);
+    if (job->exchange) {
+        clo_exchange_refuse(job->exchange, problem);
+        clo_exchange_resume(job->exchange);
+        return;
+    }
+    pthread_mutex_lock(&job->output_lock);
+    clo_run_events_fail(&job->events, problem);
+    pthread_mutex_unlock(&job->output_lock);
+    clo_event_stream_wake(job->stream);
+}
+
+static void complete(struct clo_run_job *job, const struct clo_run_result *result)
+{
+    const char *ended = result->error.kind == CLO_RUN_OK && !result->exit_code ? "completed"
+                        : result->error.kind == CLO_RUN_CANCELLED              ? "cancelled"
+                                                                               : "failed";
+    json_t *run = json_pack("{s:s, s:s, s:I}", "id", job->id, "object", "run", "created_at",
+                            (json_int_t)job->created);
+    json_t *told = clo_run_json(result);
+    if (run && (!told || json_object_update(run, told))) {
+        json_decref(run);
+        run = NULL;
+    }
+    json_decref(told);
+    end(job, ended, clo_isolation_name(result->usage.isolation));
+    if (job->exchange) {
+        clo_exchange_json(job->exchange, 200, run);
+        clo_exchange_resume(job->exchange);
+        return;
+    }
+    pthread_mutex_lock(&job->output_lock);
+    clo_run_events_complete(&job->events, run);
+    pthread_mutex_unlock(&job->output_lock);
+    clo_event_stream_wake(job->stream);
+}
+
+static void shutting_down(struct clo_problem *problem)
+{
+    clo_problem_set(problem, 503, "shutting_down", NULL,
+                    "The server shut down before the run began; try again.");
+}
+
+/* Why there was no run, as its client may know it. */
+static void explain(struct clo_run_job *job, const struct clo_error *error,
+                    struct clo_problem *problem)
+{
+    const char *gap = error->hint[0] ? "; " : "";
+    switch (error->code) {
+    case CLO_EINVALID:
+    case CLO_ELIMIT:
+        clo_problem_set(problem, 400, "invalid_value", NULL, "%s%s%s.", error->message, gap,
+                        error->hint);
+        return;
+    case CLO_EBUSY:
+        clo_problem_set(problem, 503, "sandbox_busy", NULL,
+                        "The sandboxes are busy and the code did not run: %s. Try again later.",
+                        error->message);
+        problem->retry_after = 1;
+        return;
+    case CLO_ECANCELLED: shutting_down(problem); return; /* or nobody is there to read it */
+    default:
+        clo_log_event("error", "run", "run %s: %s: %s%s%s", job->id, clo_status_name(error->code),
+                      error->message, gap, error->hint);
+        clo_problem_internal(problem);
+    }
+}
+
+static void carry_out(struct clo_run_job *job)
+{
+    struct clo_run_result *result = NULL;
+    struct clo_problem problem;
+    struct clo_error error = {0};
+    if (reason_of(job) != CLO_JOB_NONE) {
+        shutting_down(&problem);
+        fail(job, &problem);
+        return;
+    }
+    if (job->request.stream && !open_stream(job)) {
+        clo_problem_internal(&problem);
+        fail(job, &problem);
+        return;
+    }
+    struct clo_run run = job->request.run;
+    run.cancel = job->cancel;
+    run.context = job;
+    run.on_output = job->stream ? on_output : NULL;
+    if (clo_agent_run(job->server->agent, &run, &result, &error)) {
+        explain(job, &error, &problem);
+        fail(job, &problem);
+        return;
+    }
+    complete(job, result);
+    clo_run_result_free(result);
+}
+
+static void execute(struct clo_task *task)
+{
+    struct clo_run_job *job = (struct clo_run_job *)task;
+    carry_out(job);
+    clo_event_stream_release(job->stream);
+    job->stream = NULL;
+    clo_run_job_release(job);
+}
