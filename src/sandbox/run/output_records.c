@@ -75,8 +75,22 @@ static void hand_on(struct clo_output_records *output, enum clo_stream stream, c
         held->length = 0;
 }
 
-static int hand_on_records(struct clo_output_records *output, uint32_t length,
-                           struct clo_error *error)
+struct clo_output_joined { /* records of one stream, without their headers */
+    uint32_t stream, start, length;
+};
+
+static void hand_on_joined(struct clo_output_records *output,
+                           const struct clo_output_joined *joined)
+{
+    if (joined->length)
+        hand_on(output, (enum clo_stream)joined->stream,
+                (const char *)output->records + joined->start, joined->length);
+}
+
+/* What follows each other in one stream is moved together: `print` makes a record of each value and of
+ * what stands between them, and who is handed them does something for each. */
+static int read_records(struct clo_output_records *output, uint32_t length,
+                        struct clo_output_joined *joined, struct clo_error *error)
 {
     for (uint32_t at = 0; at < length;) {
         uint32_t header;
@@ -93,7 +107,12 @@ static int hand_on_records(struct clo_output_records *output, uint32_t length,
             return clo_fail(error, CLO_EGUEST,
                             "an output record of %" PRIu32 " bytes where %" PRIu32 " are left",
                             size, length - at);
-        hand_on(output, (enum clo_stream)stream, (const char *)output->records + at, size);
+        if (stream != joined->stream) {
+            hand_on_joined(output, joined);
+            *joined = (struct clo_output_joined){stream, at, 0};
+        }
+        memmove(output->records + joined->start + joined->length, output->records + at, size);
+        joined->length += size;
         at += size;
     }
     return 0;
@@ -106,7 +125,9 @@ int clo_output_records_take(struct clo_output_records *output, const uint8_t *ar
         return clo_fail(error, CLO_EGUEST, "output of %" PRIu32 " bytes in an area of %zu", length,
                         sizeof output->records);
     memcpy(output->records, area, length);
-    int status = hand_on_records(output, length, error);
+    struct clo_output_joined joined = {0};
+    int status = read_records(output, length, &joined, error);
+    hand_on_joined(output, &joined);
     explicit_bzero(output->records, length); /* a worker keeps nothing of a run */
     return status;
 }

@@ -48,9 +48,9 @@ int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t le
     int status = clo_outcome_decode(result, message, length, &refused, error);
     if (status)
         return status;
+    run->runner->lasting = true;
     if (refused && run->order->fixed.timezone)
         return clo_fixed_refuse(&run->order->fixed, error);
-    run->runner->lasting = true;
     bool raised = result->error.kind == CLO_RUN_EXCEPTION;
     if (run->reached) {
         status = set_limit(run, run->reached, error);
