@@ -69,7 +69,8 @@ static int read_number(const struct clo_setting *setting, const struct clo_yaml_
     int status = setting->kind == CLO_SETTING_SIZE ? clo_size_parse(node->text, &number, &why)
                                                    : clo_duration_parse(node->text, &number, &why);
     if (status)
-        return clo_yaml_fail(node, error, "%s", why.message);
+        return clo_yaml_fail(node, error, "%s%s%s", why.message, setting->words ? ", or " : "",
+                             setting->words ? setting->words[0] : "");
     if (number >= setting->least && number <= setting->most) {
         *value = number;
         return 0;

@@ -53,6 +53,15 @@ static const struct {
      "3:11: sandbox.memory: \"12x\" is not a size; write e.g. 256MiB"},
     {"sandbox:\n  time: soon\n",
      "2:9: sandbox.time: \"soon\" is not a duration; write e.g. 30s or 200ms"},
+    {"sandbox:\n  tool_time: within\n",
+     "2:14: sandbox.tool_time: \"within\" is not a duration; write e.g. 30s or 200ms, or apart"},
+    {"sandbox:\n  seed: -1\n", "2:9: sandbox.seed: \"-1\" is not a seed; write a whole number "
+                               "from 0 to 9223372036854775807"},
+    {"sandbox:\n  clock: today\n", "2:10: sandbox.clock: \"today\" is not a moment; write e.g. "
+                                   "2026-11-30T08:00:00Z, or the seconds since 1970"},
+    {"sandbox:\n  timezone: a b\n",
+     "2:13: sandbox.timezone: timezone \"a b\" is neither in the image's time zone database nor a "
+     "rule as POSIX has it"},
     {"sandbox:\n  placement: none\n",
      "2:14: sandbox.placement: \"none\" is none of thread, worker"},
     {"sandbox:\n  isolation: vm\n", "2:14: sandbox.isolation: \"vm\" is none of microvm, process"},
