@@ -82,6 +82,9 @@ class Suites:
     SERVE = {"commands": ["serve", "run", "doctor"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
              "places": ["examples/"]}
 
+    RUNS = {**SERVE, "places": ["examples/", "tests/cli/serve_test.py"]}
+    RUNS_NAMES = ["Runs", "RunsOfServers", "Again"]
+
     INSTALLED = ["include/", "docs/man/", "LICENSE", "meson.build", "meson_options.txt", "tools/install_image.sh",
                  "tools/dist/", "tools/image/fetch.txt"]
     FORBID = {**SERVE, "commands": ["serve", "run", "doctor"], "places": ["examples/", "tests/forbid.py"]}
@@ -98,6 +101,7 @@ class Suites:
         yield from self._cases("cli", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR)
         yield from self._cases("cli", "forbid_test", ["Platform", "PlatformServe"], self.FORBID)
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
+        yield from self._cases("cli", "runs_test", self.RUNS_NAMES, self.RUNS)
         yield from self._cases("cli", "check_test", ["Check", "Schema"], {
             "commands": ["check", "serve"], "programs": tools, "places": [
                 "docs/agent-yaml.md", "docs/agent.schema.json", "examples/", "tests/e2e/agents/", "include/"]})
@@ -167,6 +171,7 @@ class Suites:
         yield from self._cases("process", "repair_test", self.REPAIR_NAMES, self.REPAIR, env=PROCESS)
         yield from self._cases("process", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR, env=PROCESS)
         yield from self._cases("process", "serve_test", self._shares("Serve", 4), self.SERVE, env=PROCESS)
+        yield from self._cases("process", "runs_test", self.RUNS_NAMES, self.RUNS, env=PROCESS)
         yield from self._cases("process", "image_test", ["Image", "Doctor"], self.IMAGE, env=PROCESS)
         for test in self.tests():
             if test["name"] == "agent":
