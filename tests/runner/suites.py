@@ -20,7 +20,8 @@ OPENS = {"plugin": [f"tests/plugin_{name}.so" for name in
 # Programs that take more than they wait.
 SLOTS = {"starved": ALL,  # it takes its processor away from itself, and has three seconds left
          "bombs": PROCESSOR, "rounds": PROCESSOR, "clean": PROCESSOR, "number": PROCESSOR, "kick": PROCESSOR,
-         "native": PROCESSOR, "bombs, process": PROCESSOR, "rounds, process": PROCESSOR, "kick, process": PROCESSOR}
+         "native": PROCESSOR, "churn": PROCESSOR, "bombs, process": PROCESSOR, "churn, process": PROCESSOR, "rounds, process": PROCESSOR,
+         "kick, process": PROCESSOR}
 E2E = ["tests/e2e/", "tests/environments.py", "examples/"]
 
 
@@ -150,7 +151,7 @@ class Suites:
         """Ten times what the quick suite plays, which is a thousand runs of hostile Python each way; and
         with the fallback forced."""
         tests = {test["name"]: test for test in self.tests()}
-        for name in ("clean", "rounds", "contract_machine", "contract_race"):
+        for name in ("churn", "clean", "rounds", "contract_machine", "contract_race"):
             yield Part("clean", name, lambda name=name: play.cmocka(
                 tests[name], self.build, MANY), self.needs(tests[name]), slots=PROCESSOR)
         yield from self._cases("clean", "hostile_test", self._shares("Together", 2), self.HOSTILE, slots=PROCESSOR, env=MANY)
