@@ -89,6 +89,21 @@ static int name_places(const struct clo_agent_config *config, struct clo_buffer 
     return text->failed ? clo_fail_memory(error) : 0;
 }
 
+static int keep_places(struct clo_agent *agent, const char *const *places, size_t count,
+                       struct clo_error *error)
+{
+    for (; agent->place_count < count; agent->place_count++) {
+        char *place = strdup(places[agent->place_count]);
+        if (!place)
+            return clo_fail_memory(error);
+        size_t length = strlen(place);
+        if (place[length - 1] == '/') /* by which the model knows a folder */
+            place[length - 1] = '\0';
+        agent->places[agent->place_count] = place;
+    }
+    return 0;
+}
+
 static int make_tool(struct clo_agent *agent, const struct clo_agent_config *config,
                      const struct clo_limits *limits, struct clo_error *error)
 {
@@ -102,6 +117,8 @@ static int make_tool(struct clo_agent *agent, const struct clo_agent_config *con
                                        .places = places,
                                        .place_count = config->mount_count};
     int status = name_places(config, &text, places, error);
+    if (!status)
+        status = keep_places(agent, places, config->mount_count, error);
     if (!status)
         status = clo_codeact_tool(&agent->tool, &words, error);
     clo_buffer_free(&text);
@@ -196,6 +213,8 @@ void clo_agent_destroy(struct clo_agent *agent)
         clo_tool_library_close(agent->libraries[i]);
     clo_model_destroy(agent->model);
     json_decref(agent->tool);
+    for (size_t i = 0; i < agent->place_count; i++)
+        free(agent->places[i]);
     free(agent->name);
     free(agent->instructions);
     free(agent->prompt);
@@ -234,6 +253,12 @@ void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_co
     config->file_bytes = said->file_bytes ? said->file_bytes : config->file_bytes;
     config->files_bytes = said->files_bytes ? said->files_bytes : config->files_bytes;
     config->files_keep_s = said->files_keep_s ? said->files_keep_s : config->files_keep_s;
+}
+
+const char *const *clo_agent_places(const struct clo_agent *agent, size_t *count)
+{
+    *count = agent->place_count;
+    return (const char *const *)agent->places;
 }
 
 void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory)

@@ -18,6 +18,14 @@
 #include "cloche/agent.h"
 #include "model/model.h"
 
+/* Files of a conversation, besides what the agent itself mounts. `mounts` is called by the turn's thread
+ * before each batch of runs, whose mounts they are; they stay good until it is called again. NULL: there
+ * are none. */
+struct clo_turn_files {
+    const struct clo_mount *(*mounts)(void *context, size_t *count);
+    void *context;
+};
+
 struct clo_turn {
     const json_t *input;        /* array of items: history, then what is new */
     const char *instructions;   /* of the request, added to the agent's; or NULL */
@@ -26,7 +34,8 @@ struct clo_turn {
                                    go back to the client; array or NULL */
     unsigned max_tool_calls;    /* 0: no limit */
     const char *traceparent;    /* see struct clo_model_request */
-    struct clo_item_sink sink;  /* every item as it happens: ids set, function_call_output too */
+    struct clo_turn_files files;
+    struct clo_item_sink sink; /* every item as it happens: ids set, function_call_output too */
     struct clo_cancel *cancel;
 };
 
@@ -102,6 +111,9 @@ char *clo_agent_schema(void);
 
 /* Where the built tools of the example are, if they came with the program: "…/example_tools.so". */
 bool clo_library_of_program(char path[PATH_MAX], const char *name);
+
+/* Where the agent's own mounts stand: "/input/docs". Both live as long as the agent. */
+const char *const *clo_agent_places(const struct clo_agent *agent, size_t *count);
 
 /* How many sandboxes the agent may have at once, and the memory limit of each, in bytes. */
 void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory);

@@ -16,6 +16,8 @@ struct batch {
     struct clo_cancel *cancel;
     struct clo_code_call *calls;
     size_t count;
+    const struct clo_mount *mounts;
+    size_t mount_count;
     atomic_size_t next;
 };
 
@@ -54,6 +56,8 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
                           .code_length = length,
                           .wants_result = true,
                           .repair = plain ? CLO_REPAIR_CODE : CLO_REPAIR_ARGUMENTS,
+                          .mounts = batch->mounts,
+                          .mount_count = batch->mount_count,
                           .cancel = batch->cancel};
     if (clo_pool_run(batch->agent->pool, &run, batch->agent->wait_ms, &result, &error)) {
         char text[EXPLANATION_MAX];
@@ -87,14 +91,16 @@ static void *work(void *context)
     return NULL;
 }
 
-void clo_calls_run(struct clo_agent *agent, struct clo_cancel *cancel, struct clo_code_call *calls,
-                   size_t count)
+void clo_calls_run(struct clo_agent *agent, const struct clo_turn *turn,
+                   struct clo_code_call *calls, size_t count)
 {
-    struct batch batch = {.agent = agent, .cancel = cancel, .calls = calls, .count = count};
+    struct batch batch = {.agent = agent, .cancel = turn->cancel, .calls = calls, .count = count};
     pthread_t threads[CLO_AGENT_BATCH_THREADS];
     size_t wanted = 0, started = 0;
     for (size_t i = 0; i < count; i++)
         wanted += !calls[i].client && !calls[i].refusal;
+    if (wanted && turn->files.mounts)
+        batch.mounts = turn->files.mounts(turn->files.context, &batch.mount_count);
     if (wanted > CLO_AGENT_BATCH_THREADS)
         wanted = CLO_AGENT_BATCH_THREADS;
     /* this thread works too; where no further one can be had, it does the work of all */

@@ -33,6 +33,8 @@ struct clo_agent {
     size_t library_count;
     struct clo_serve_config serve; /* 0 and NULL: not said */
     char *serve_address, *serve_store;
+    char *places[CLO_SANDBOX_MOUNTS_MAX]; /* of the mounts */
+    size_t place_count;
 };
 
 /* One function_call of a reply and what becomes of it. */
@@ -47,8 +49,8 @@ struct clo_code_call {
 };
 
 /* Carry out those that are to be, several at once; fills output of all but the client's. */
-void clo_calls_run(struct clo_agent *agent, struct clo_cancel *cancel, struct clo_code_call *calls,
-                   size_t count);
+void clo_calls_run(struct clo_agent *agent, const struct clo_turn *turn,
+                   struct clo_code_call *calls, size_t count);
 
 /* Read KEY=VALUE lines into the environment, leaving alone what is set. A file that is not there is
  * no error. CLO_EINVALID names file and line. */

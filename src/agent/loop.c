@@ -191,7 +191,7 @@ static void answer_calls(struct loop *loop, size_t first, const char *refusal, s
         *client += calls[*count].client;
         ++*count;
     }
-    clo_calls_run(loop->agent, loop->turn->cancel, calls, *count);
+    clo_calls_run(loop->agent, loop->turn, calls, *count);
     for (size_t i = 0; i < *count; i++) {
         if (!calls[i].client)
             add_output(loop, &calls[i]);

@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "base/id.h"
+#include "serve/files/intake.h"
 #include "serve/handlers.h"
 #include "serve/job/response_job.h"
 #include "serve/protocol/response.h"
@@ -37,6 +38,7 @@ static struct clo_response_job *accept_request(struct clo_exchange *exchange,
     if (clo_exchange_items(exchange, &request.items, problem) == 0 &&
         clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
         clo_history_check(exchange->server->store, &request, problem) == 0 &&
+        clo_intake_check(exchange->server->files, &request, problem) == 0 &&
         choose_id(exchange, id, problem) == 0) {
         memcpy(request.traceparent, exchange->traceparent, sizeof request.traceparent);
         if (!request.session[0])

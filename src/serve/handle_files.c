@@ -7,7 +7,7 @@
 #include "base/id.h"
 #include "serve/files/file_name.h"
 #include "serve/files/file_object.h"
-#include "serve/files/files.h"
+#include "serve/files/file_store.h"
 #include "serve/files/upload.h"
 #include "serve/handlers.h"
 #include "serve/serve.h"
@@ -24,7 +24,7 @@ void clo_handle_upload(struct clo_exchange *exchange, const char *id)
 static bool load(struct clo_exchange *exchange, const char *id, struct clo_file *file)
 {
     struct clo_problem problem;
-    int status = clo_files_get(exchange->server->files, id, file);
+    int status = clo_file_store_get(exchange->server->files, id, file);
     if (status == 0)
         return true;
     if (status == CLO_ENOTFOUND)
@@ -50,7 +50,7 @@ void clo_handle_file_delete(struct clo_exchange *exchange, const char *id)
         return;
     int status = clo_store_file_delete(exchange->server->store, id);
     if (status == 0) {
-        clo_serve_stale(exchange->server);
+        clo_server_stale(exchange->server);
         clo_exchange_json(exchange, 200,
                           json_pack("{s:s, s:s, s:b}", "id", id, "object", "file", "deleted", 1));
         return;
@@ -133,8 +133,9 @@ void clo_handle_files(struct clo_exchange *exchange, const char *id)
     }
     page.limit = limit + 1;
     listing.data = json_array();
-    int status = listing.data ? clo_store_files(exchange->server->store, clo_files_now(), &page)
-                              : CLO_ENOMEMORY;
+    int status = listing.data
+                     ? clo_store_files(exchange->server->store, clo_file_store_now(), &page)
+                     : CLO_ENOMEMORY;
     if (status == 0 && !listing.failed) {
         clo_exchange_json(exchange, 200, page_json(listing.data, limit));
         return;
@@ -214,7 +215,7 @@ void clo_handle_file_content(struct clo_exchange *exchange, const char *id)
         clo_exchange_refuse(exchange, &problem);
         return;
     }
-    content.descriptor = clo_files_content(exchange->server->files, id);
+    content.descriptor = clo_file_store_content(exchange->server->files, id);
     if (content.descriptor < 0) {
         if (content.descriptor == CLO_ENOTFOUND)
             clo_problem_file_missing(&problem, id, NULL);

@@ -133,7 +133,7 @@ void clo_handle_delete(struct clo_exchange *exchange, const char *id)
         clo_exchange_json(
             exchange, 200,
             json_pack("{s:s, s:s, s:b}", "id", id, "object", "response", "deleted", 1));
-    clo_serve_stale(exchange->server);
+    clo_server_stale(exchange->server);
     clo_record_clear(&record);
 }
 

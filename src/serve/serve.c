@@ -20,7 +20,7 @@
 #include "base/error.h"
 #include "base/thread/executor.h"
 #include "base/thread/poll.h"
-#include "serve/files/files.h"
+#include "serve/files/file_store.h"
 #include "serve/handlers.h"
 #include "serve/http/disconnect.h"
 #include "serve/http/http.h"
@@ -194,13 +194,13 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
     server->refuses = clo_router_refuses;
     server->begin = clo_router_begin;
     server->dispatch = clo_router_dispatch;
-    const struct clo_files_config files = {.store = config->store,
-                                           .max_bytes = config->file_bytes,
-                                           .total_bytes = config->files_bytes,
-                                           .keep_s = config->files_keep_s};
+    const struct clo_file_store_config files = {.store = config->store,
+                                                .max_bytes = config->file_bytes,
+                                                .total_bytes = config->files_bytes,
+                                                .keep_s = config->files_keep_s};
     int status = clo_store_open(&server->store, config->store, error);
     if (status == 0)
-        status = clo_files_open(&server->files, server->store, &files, error);
+        status = clo_file_store_open(&server->files, server->store, &files, error);
     if (status == 0)
         status = clo_in_flight_create(&server->in_flight, error);
     if (status == 0)
@@ -279,13 +279,13 @@ static void stop(struct clo_server *server)
     clo_run_jobs_destroy(server->runs);
     clo_in_flight_destroy(server->in_flight);
     if (server->files)
-        clo_files_sweep(server->files);
-    clo_files_close(server->files);
+        clo_file_store_sweep(server->files);
+    clo_file_store_close(server->files);
     clo_store_close(server->store);
     close(server->wake);
 }
 
-void clo_serve_stale(struct clo_server *server)
+void clo_server_stale(struct clo_server *server)
 {
     uint64_t one = 1;
     if (server->wake >= 0 && write(server->wake, &one, sizeof one) < 0) {
@@ -306,7 +306,7 @@ static void wait_for_signal(struct clo_server *server, int event)
         if (ready[1].revents && read(server->wake, &count, sizeof count) < 0) {
             /* it is non-blocking: nothing was there */
         }
-        clo_files_sweep(server->files);
+        clo_file_store_sweep(server->files);
     }
 }
 

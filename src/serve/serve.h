@@ -70,7 +70,7 @@
 #define CLO_SERVE_SWEEP_MS 60000u   /* between two looks for files that have expired */
 
 struct clo_store;
-struct clo_files;
+struct clo_file_store;
 struct clo_executor;
 struct clo_lane;
 struct clo_disconnect_watch;
@@ -93,7 +93,7 @@ struct clo_server {
     void (*dispatch)(struct clo_exchange *exchange);
     struct clo_http *http;
     struct clo_store *store;
-    struct clo_files *files;
+    struct clo_file_store *files;
     struct clo_executor *executor; /* its threads: one a turn, and one for what was cancelled */
     struct clo_lane *turns;        /* first come, first served */
     struct clo_lane *cancelled;    /* jobs cancelled while they waited, which only have to end */
@@ -103,9 +103,12 @@ struct clo_server {
     struct clo_run_jobs *runs;
     atomic_uint uploads;    /* under way */
     atomic_bool no_uploads; /* their next piece is refused */
-    int wake; /* an eventfd: files were deleted, and the main thread removes their content; -1: none */
-    atomic_size_t bodies; /* bytes of request bodies held */
-    atomic_bool stopping; /* no new turns; /readiness answers 503 */
+    int wake;               /* an eventfd, which clo_server_stale counts up; -1: none */
+    atomic_size_t bodies;   /* bytes of request bodies held */
+    atomic_bool stopping;   /* no new turns; /readiness answers 503 */
 };
+
+/* Files were deleted: their content is removed by a thread that may wait. Thread-safe. */
+void clo_server_stale(struct clo_server *server);
 
 #endif

@@ -20,6 +20,12 @@
 #define PRIVATE_PREFIX "cloche-files-"
 #define ID_DIGITS 32
 
+void clo_file_id_make(char id[CLO_ID_MAX])
+{
+    clo_id_make(id, CLO_FILE_ID_PREFIX);
+    id[sizeof CLO_FILE_ID_PREFIX - 1] = '-'; /* as clients know such ids */
+}
+
 bool clo_file_id_ok(const char *id)
 {
     static const size_t prefix = sizeof CLO_FILE_ID_PREFIX; /* with its '-' */

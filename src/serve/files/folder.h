@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/id.h"
 #include "cloche/error.h"
 
 #define CLO_FILE_ID_PREFIX "file"     /* an id is "file-" and hexadecimal digits */
@@ -26,6 +27,7 @@ int clo_folder_sweep(const struct clo_folder *folder, bool (*keep)(void *context
                      void *context);
 
 /* "file-" and 32 hexadecimal digits. */
+void clo_file_id_make(char id[CLO_ID_MAX]);
 bool clo_file_id_ok(const char *id);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/thread/executor.h"
 #include "serve/files/file_object.h"
-#include "serve/files/files.h"
+#include "serve/files/file_store.h"
 #include "serve/files/upload_form.h"
 
 #define PARSER_BUFFER (32u << 10) /* bytes; a part's header line may be so long */
@@ -185,7 +185,7 @@ static void too_long(struct clo_exchange *exchange)
     clo_problem_set(
         &problem, 413, "file_too_large", "file",
         "The file is larger than %llu bytes, the most that one may have (serve.files.max_bytes).",
-        (unsigned long long)clo_files_max_bytes(exchange->server->files));
+        (unsigned long long)clo_file_store_max_bytes(exchange->server->files));
     clo_exchange_refuse(exchange, &problem);
 }
 
@@ -225,7 +225,7 @@ static struct upload *make(struct clo_exchange *exchange, struct clo_problem *pr
     upload_release(upload);
     clo_problem_set(
         problem, 400, "invalid_multipart", NULL,
-        "The header Content-Type is multipart/form-data, but without a boundary that can be used.");
+        "The header Content-Type is multipart/form-data, but without a boundary of 2 to 70 characters.");
     return NULL;
 }
 
@@ -263,11 +263,11 @@ void clo_upload_begin(struct clo_exchange *exchange)
         clo_exchange_refuse(exchange, &problem);
         return;
     }
-    exchange->sink = (struct clo_body_sink){.calls = &calls,
-                                            .context = upload,
-                                            .max = clo_files_max_bytes(exchange->server->files) +
-                                                   CLO_UPLOAD_OVERHEAD,
-                                            .too_long = too_long};
+    exchange->sink = (struct clo_body_sink){
+        .calls = &calls,
+        .context = upload,
+        .max = clo_file_store_max_bytes(exchange->server->files) + CLO_UPLOAD_OVERHEAD,
+        .too_long = too_long};
 }
 
 void clo_upload_end(struct clo_exchange *exchange)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-void clo_upload_form_init(struct clo_upload_form *form, struct clo_files *files)
+void clo_upload_form_init(struct clo_upload_form *form, struct clo_file_store *files)
 {
     memset(form, 0, sizeof *form);
     form->files = files;
@@ -75,7 +75,7 @@ static int begin_file(struct clo_upload_form *form, const char *filename, const 
         form->media[0] = '\0';
     if (strcmp(form->media, "application/octet-stream") == 0)
         form->media[0] = '\0'; /* said where nothing is known: its extension may say more */
-    return clo_file_draft_begin(form->files, &form->draft, &form->problem);
+    return clo_file_draft_begin(form->files, NULL, &form->draft, &form->problem);
 }
 
 static void gather(struct clo_upload_field *field, const char *data, size_t size)
@@ -148,7 +148,7 @@ static int take_expires(const struct clo_upload_form *form, struct clo_file *fil
             problem, 400, "invalid_value", "expires_after[seconds]",
             "'expires_after[seconds]' is '%.63s'; it must be an integer from %d to %d.",
             form->seconds.text, CLO_UPLOAD_EXPIRES_MIN, CLO_UPLOAD_EXPIRES_MAX);
-    file->expires = clo_files_now() + seconds;
+    file->expires = clo_file_store_now() + seconds;
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include <microhttpd.h>
 
 #include "serve/files/file_name.h"
-#include "serve/files/files.h"
+#include "serve/files/file_store.h"
 
 #define CLO_UPLOAD_FIELD_MAX 63     /* bytes of a field that is not the file */
 #define CLO_UPLOAD_EXPIRES_MIN 3600 /* expires_after[seconds] */
@@ -22,7 +22,7 @@ struct clo_upload_field {
 };
 
 struct clo_upload_form {
-    struct clo_files *files;
+    struct clo_file_store *files;
     struct clo_file_draft draft;
     bool has_file, refused;
     struct clo_problem problem; /* why it is refused */
@@ -30,7 +30,7 @@ struct clo_upload_form {
     struct clo_upload_field purpose, anchor, seconds;
 };
 
-void clo_upload_form_init(struct clo_upload_form *form, struct clo_files *files);
+void clo_upload_form_init(struct clo_upload_form *form, struct clo_file_store *files);
 void clo_upload_form_clear(struct clo_upload_form *form); /* a draft that was not kept is dropped */
 
 /* For MHD_create_post_processor; `context` is the form. */

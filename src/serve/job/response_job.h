@@ -26,6 +26,7 @@
 #include "agent/agent.h"
 #include "base/id.h"
 #include "base/thread/executor.h"
+#include "serve/files/places.h"
 #include "serve/http/exchange.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/request.h"
@@ -54,11 +55,14 @@ struct clo_response_job {
     struct clo_exchange *exchange; /* foreground, until it is answered */
     struct clo_events events;      /* background: first by whoever starts it */
     atomic_bool ended;             /* background: the last event is written; any thread may look */
+    struct clo_places places;      /* of its files, while it is carried out */
+    bool has_files;                /* files belong to it, which go where it is not stored */
     /* Guarded by the lock. */
     pthread_mutex_t lock;
     unsigned references;
     enum clo_job_reason reason;
     bool over;             /* final state reached (and stored); events may still be on their way */
+    bool stored;           /* and it is in the store */
     const char *outcome;   /* static: the final status, for the log; NULL before */
     const char *isolation; /* static: the wall around the code that ran; NULL: none */
     LIST_HEAD(, clo_subscriber) subscribers;

@@ -262,6 +262,7 @@ void clo_request_clear(struct clo_request *request)
     json_decref(request->body);
     json_decref(request->input);
     json_decref(request->options);
+    json_decref(request->inline_files);
     json_decref(request->client_tools);
     memset(request, 0, sizeof *request);
 }

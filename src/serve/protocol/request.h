@@ -33,6 +33,7 @@ struct clo_request {
     json_t *body;             /* the object as sent; owned */
     json_t *input;            /* array of items in their full form; owned; ids only where sent */
     json_t *options;          /* what is passed on to the model; owned */
+    json_t *inline_files;     /* files that came within it, see files/intake.h; owned; NULL: none */
     json_t *client_tools;     /* array of function tools in their full form; owned; NULL: none */
     const char *instructions; /* or NULL */
     const char *previous;     /* previous_response_id, or NULL */

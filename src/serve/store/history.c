@@ -248,7 +248,8 @@ static int gather(struct clo_store *store, const struct clo_request *request, js
     return json_array_extend(all, request->input) < 0 ? clo_problem_internal(problem) : 0;
 }
 
-int clo_history_load(struct clo_store *store, const struct clo_request *request, json_t **input,
+int clo_history_load(struct clo_store *store, const struct clo_request *request,
+                     const struct clo_history_view *view, json_t **input,
                      struct clo_problem *problem)
 {
     json_t *all = json_array(), *known = json_array(), *places = json_array();
@@ -259,6 +260,8 @@ int clo_history_load(struct clo_store *store, const struct clo_request *request,
         status = translate(store, all, old, known, places, &news, problem);
     if (status == 0)
         status = check_outputs(known, news, places, problem);
+    if (status == 0 && view)
+        status = view->show(view->context, known, problem);
     if (status == 0)
         status = shorten(request, known, problem);
     if (status == 0 && clo_history_tidy(known) < 0)

@@ -19,8 +19,16 @@
 int clo_history_check(struct clo_store *store, struct clo_request *request,
                       struct clo_problem *problem);
 
-/* The whole input. *input is owned by the caller. */
-int clo_history_load(struct clo_store *store, const struct clo_request *request, json_t **input,
+/* What becomes of items once they are in the form that models know; NULL: nothing. May change them and
+ * the arrays of their parts, not the parts. */
+struct clo_history_view {
+    int (*show)(void *context, json_t *items, struct clo_problem *problem);
+    void *context;
+};
+
+/* The whole input. *input is owned by the caller. `view` may be NULL. */
+int clo_history_load(struct clo_store *store, const struct clo_request *request,
+                     const struct clo_history_view *view, json_t **input,
                      struct clo_problem *problem);
 
 /* The same rules on items at hand: drop from `items` what would not be valid input. */

@@ -32,8 +32,8 @@ static bool is(const json_t *item, const char *type)
 static json_t *known_members(const json_t *item)
 {
     static const char *const names[] = {
-        "type",    "id",        "status", "role",      "phase",   "content",          "name",
-        "call_id", "arguments", "output", "namespace", "summary", "encrypted_content"};
+        "type",    "id",        "status", "role",      "phase",   "content",           "name",
+        "call_id", "arguments", "output", "namespace", "summary", "encrypted_content", "artifacts"};
     json_t *clean = json_object();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         json_t *value = json_object_get(item, names[i]);
@@ -156,9 +156,7 @@ static int add_message(const json_t *item, json_t *to)
     return append(to, clean);
 }
 
-/* The text of parts that are text and nothing else, joined by line breaks: every model's server
- * reads a string. Other parts are returned as they are. Takes `parts`. NULL: out of memory. */
-static json_t *joined(json_t *parts)
+json_t *clo_model_input_joined(json_t *parts)
 {
     struct clo_buffer text = CLO_BUFFER(OUTPUT_MAX);
     bool all = parts != NULL;
@@ -184,7 +182,7 @@ static int add_output(const json_t *item, json_t *to)
 {
     json_t *clean = known_members(item), *output = json_object_get(item, "output");
     if (json_is_array(output))
-        clo_json_put(&clean, "output", joined(known_parts(output, false)));
+        clo_json_put(&clean, "output", clo_model_input_joined(known_parts(output, false)));
     return append(to, clean);
 }
 
@@ -305,8 +303,9 @@ static int add_run(const json_t *item, const json_t *call, const json_t *output,
         append(to, json_pack("{s:s, s:O, s:O, s:o}", "type", "function_call", "call_id", call_id,
                              "name", name, "arguments", choose_arguments(item, call)));
     if (status == 0)
-        status = append(to, json_pack("{s:s, s:O, s:o}", "type", "function_call_output", "call_id",
-                                      call_id, "output", choose_output(item, output)));
+        status = append(to, json_pack("{s:s, s:O, s:o, s:O*}", "type", "function_call_output",
+                                      "call_id", call_id, "output", choose_output(item, output),
+                                      "artifacts", json_object_get(output, "artifacts")));
     json_decref(call_id);
     return status;
 }

@@ -5,7 +5,7 @@
  *               listings and references read these; the object's output is put together from them
  *   events      a background response's stream, one row an event, for replay
  *   files       what store_files.h has: the files that clients sent and runs left, but not their
- *               content, which is in a folder (serve/files/files.h)
+ *               content, which is in a folder (serve/files/file_store.h)
  *
  * What is always true
  * - One connection behind one lock, under which nothing else is locked or called; any thread may

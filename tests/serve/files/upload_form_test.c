@@ -13,21 +13,21 @@
 #include "serve/files/upload_form.h"
 
 static struct clo_store *store;
-static struct clo_files *files;
+static struct clo_file_store *files;
 
 static int open_files(void **state)
 {
     struct clo_error error = {0};
-    const struct clo_files_config config = {.max_bytes = 100, .total_bytes = 1 << 20};
+    const struct clo_file_store_config config = {.max_bytes = 100, .total_bytes = 1 << 20};
     (void)state;
     return clo_store_open(&store, NULL, &error) < 0 ||
-           clo_files_open(&files, store, &config, &error) < 0;
+           clo_file_store_open(&files, store, &config, &error) < 0;
 }
 
 static int close_files(void **state)
 {
     (void)state;
-    clo_files_close(files);
+    clo_file_store_close(files);
     clo_store_close(store);
     return 0;
 }

@@ -127,7 +127,7 @@ static void assert_loads(struct clo_store *store, const char *input, const char 
     json_t *all = NULL, *wanted = list(want);
     parse(&request, input, more);
     if (clo_history_check(store, &request, &problem) < 0 ||
-        clo_history_load(store, &request, &all, &problem) < 0)
+        clo_history_load(store, &request, NULL, &all, &problem) < 0)
         fail_msg("%s", problem.message);
     if (!json_equal(all, wanted)) {
         char *text = json_dumps(all, JSON_COMPACT);
@@ -146,7 +146,7 @@ static void assert_refused(struct clo_store *store, const char *input, const cha
     json_t *all;
     parse(&request, input, more);
     assert_true(clo_history_check(store, &request, &problem) < 0 ||
-                clo_history_load(store, &request, &all, &problem) < 0);
+                clo_history_load(store, &request, NULL, &all, &problem) < 0);
     assert_int_equal(problem.status, status);
     assert_string_equal(problem.param, param);
     if (!strstr(problem.message, says))
@@ -534,7 +534,7 @@ static void a_history_has_its_ceiling(void **state)
     assert_refused(store, USER("z"), ",\"previous_response_id\":\"r1000\"", 400,
                    "previous_response_id", "truncation");
     parse(&request, USER("z"), ",\"previous_response_id\":\"r1000\",\"truncation\":\"auto\"");
-    assert_int_equal(clo_history_load(store, &request, &all, &problem), 0);
+    assert_int_equal(clo_history_load(store, &request, NULL, &all, &problem), 0);
     assert_int_equal(json_array_size(all), 2 * CLO_HISTORY_RESPONSES_MAX + 1);
     json_decref(all);
     clo_request_clear(&request);

@@ -1,4 +1,4 @@
-/* serve/files/files.h - files that clients send and that runs leave. Read this first.
+/* serve/files/file_store.h - files that clients send and that runs leave. Read this first.
  *
  *   POST /files ─▶ upload.c ──┐
  *   input_file  ─▶ intake.c ──┼─▶ a draft: part-ID ──sync, rename──▶ ID ──▶ a row of the store
@@ -19,8 +19,8 @@
  *   written, and so is the byte beyond a file's own ceiling.
  * - Any thread may call. The one lock is held for counting alone, the store's inside of it.
  */
-#ifndef CLO_SERVE_FILES_FILES_H
-#define CLO_SERVE_FILES_FILES_H
+#ifndef CLO_SERVE_FILES_FILE_STORE_H
+#define CLO_SERVE_FILES_FILE_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,13 +29,14 @@
 #include "serve/protocol/problem.h"
 #include "serve/store/store_files.h"
 
-#define CLO_FILES_MAX 20000             /* files, drafts included */
+#define CLO_FILE_PURPOSE_ARTIFACT "assistants_output" /* of what a run has left */
+#define CLO_FILES_MAX 20000                           /* files, drafts included */
 #define CLO_FILE_SNIFF_MAX 4096         /* bytes of the beginning that are looked at */
 #define CLO_FILES_UNSTORED_KEEP_S 3600u /* what belongs to a response that is not stored */
 
-struct clo_files;
+struct clo_file_store;
 
-struct clo_files_config {
+struct clo_file_store_config {
     const char *store;    /* the store's file; NULL: in memory */
     uint64_t max_bytes;   /* of one file */
     uint64_t total_bytes; /* of all, where each counts for 4 KiB at least */
@@ -43,25 +44,27 @@ struct clo_files_config {
 };
 
 /* The folder is made, and what a crash has left in it removed. CLO_ESYSTEM names the folder. */
-int clo_files_open(struct clo_files **files, struct clo_store *store,
-                   const struct clo_files_config *config, struct clo_error *error);
-void clo_files_close(struct clo_files *files); /* a store in memory: and the folder goes; or NULL */
+int clo_file_store_open(struct clo_file_store **files, struct clo_store *store,
+                        const struct clo_file_store_config *config, struct clo_error *error);
+void clo_file_store_close(
+    struct clo_file_store *files); /* a store in memory: and the folder goes; or NULL */
 
-struct clo_store *clo_files_store(const struct clo_files *files);
-uint64_t clo_files_max_bytes(const struct clo_files *files);
+struct clo_store *clo_file_store_rows(const struct clo_file_store *files);
+uint64_t clo_file_store_max_bytes(const struct clo_file_store *files);
 
 /* A file in the making. Used by one thread at a time. */
 struct clo_file_draft {
-    struct clo_files *files; /* NULL: there is none */
+    struct clo_file_store *files; /* NULL: there is none */
     char id[CLO_ID_MAX];
     int descriptor;
+    bool fleeting; /* it need not outlast a crash: kept without waiting for the disk */
     uint64_t bytes, reserved;
     char first[CLO_FILE_SNIFF_MAX];
     size_t first_length;
 };
 
-/* On a problem there is no draft any more. */
-int clo_file_draft_begin(struct clo_files *files, struct clo_file_draft *draft,
+/* On a problem there is no draft any more. `id`: of clo_file_id_make; NULL: a new one. */
+int clo_file_draft_begin(struct clo_file_store *files, const char *id, struct clo_file_draft *draft,
                          struct clo_problem *problem);
 int clo_file_draft_write(struct clo_file_draft *draft, const void *data, size_t length,
                          struct clo_problem *problem);
@@ -73,16 +76,17 @@ int clo_file_draft_keep(struct clo_file_draft *draft, struct clo_file *file,
 void clo_file_draft_drop(struct clo_file_draft *draft);
 
 /* CLO_ENOTFOUND also for what has expired and for what no id can be. */
-int clo_files_get(struct clo_files *files, const char *id, struct clo_file *file);
-/* Its content, to read; the caller closes it. Negative: as clo_files_get. */
-int clo_files_content(struct clo_files *files, const char *id);
+int clo_file_store_get(struct clo_file_store *files, const char *id, struct clo_file *file);
+/* Its content, to read; the caller closes it. Negative: as clo_file_store_get. */
+int clo_file_store_content(struct clo_file_store *files, const char *id);
+bool clo_file_store_has(struct clo_file_store *files, const char *id);
 /* Where its content is on the host; the caller frees it; NULL: out of memory. */
-char *clo_files_path(const struct clo_files *files, const char *id);
+char *clo_file_store_path(const struct clo_file_store *files, const char *id);
 
 /* Remove what has expired, and the content of what was deleted. Cheap where nothing is. */
-void clo_files_sweep(struct clo_files *files);
+void clo_file_store_sweep(struct clo_file_store *files);
 
-int64_t clo_files_now(void); /* seconds since 1970 */
+int64_t clo_file_store_now(void); /* seconds since 1970 */
 
 /* 404 for a file that is not there. */
 int clo_problem_file_missing(struct clo_problem *problem, const char *id, const char *param);

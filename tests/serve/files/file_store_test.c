@@ -1,4 +1,4 @@
-/* files_test.c - files in their folder: kept, counted, refused, swept after a crash, gone. */
+/* file_store_test.c - files in their folder: kept, counted, refused, swept after a crash, gone. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,15 +13,15 @@
 
 #include <cmocka.h>
 
-#include "serve/files/files.h"
+#include "serve/files/file_store.h"
 
 struct place {
     char folder[64], store[96], files[128];
     struct clo_store *open_store;
-    struct clo_files *open_files;
+    struct clo_file_store *open_files;
 };
 
-static void open_place(struct place *place, struct clo_files_config config)
+static void open_place(struct place *place, struct clo_file_store_config config)
 {
     struct clo_error error = {0};
     config.store = place->store;
@@ -30,13 +30,13 @@ static void open_place(struct place *place, struct clo_files_config config)
     if (!config.total_bytes)
         config.total_bytes = 4 << 20;
     if (clo_store_open(&place->open_store, place->store, &error) < 0 ||
-        clo_files_open(&place->open_files, place->open_store, &config, &error) < 0)
+        clo_file_store_open(&place->open_files, place->open_store, &config, &error) < 0)
         fail_msg("%s", error.message);
 }
 
 static void close_place(struct place *place)
 {
-    clo_files_close(place->open_files);
+    clo_file_store_close(place->open_files);
     clo_store_close(place->open_store);
 }
 
@@ -78,7 +78,7 @@ static unsigned descriptors(void)
 }
 
 /* *problem is filled where this is negative. */
-static int keep(struct clo_files *files, const char *content, const char *owner,
+static int keep(struct clo_file_store *files, const char *content, const char *owner,
                 struct clo_file *file, struct clo_problem *problem)
 {
     struct clo_file_draft draft;
@@ -86,13 +86,13 @@ static int keep(struct clo_files *files, const char *content, const char *owner,
     strcpy(file->name, "table.csv");
     strcpy(file->purpose, "user_data");
     strcpy(file->owner, owner);
-    int status = clo_file_draft_begin(files, &draft, problem);
+    int status = clo_file_draft_begin(files, NULL, &draft, problem);
     if (status == 0)
         status = clo_file_draft_write(&draft, content, strlen(content), problem);
     return status == 0 ? clo_file_draft_keep(&draft, file, problem) : status;
 }
 
-static void must_keep(struct clo_files *files, const char *content, const char *owner,
+static void must_keep(struct clo_file_store *files, const char *content, const char *owner,
                       struct clo_file *file)
 {
     struct clo_problem problem;
@@ -100,10 +100,10 @@ static void must_keep(struct clo_files *files, const char *content, const char *
         fail_msg("%s", problem.message);
 }
 
-static void assert_content(struct clo_files *files, const char *id, const char *want)
+static void assert_content(struct clo_file_store *files, const char *id, const char *want)
 {
     char got[256];
-    int descriptor = clo_files_content(files, id);
+    int descriptor = clo_file_store_content(files, id);
     assert_true(descriptor >= 0);
     ssize_t length = read(descriptor, got, sizeof got - 1);
     assert_true(length >= 0);
@@ -119,15 +119,15 @@ static void what_is_kept_is_there_after_a_restart(void **state)
     struct stat status;
     char path[256];
     unsigned before = descriptors();
-    open_place(place, (struct clo_files_config){0});
+    open_place(place, (struct clo_file_store_config){0});
     must_keep(place->open_files, "id,name\n1,Ada\n", "", &file);
     assert_int_equal(file.bytes, 14);
     assert_string_equal(file.media, "text/csv");
     assert_string_equal(file.head, "id,name");
     assert_int_equal(file.expires, 0);
     close_place(place);
-    open_place(place, (struct clo_files_config){0});
-    assert_int_equal(clo_files_get(place->open_files, file.id, &found), 0);
+    open_place(place, (struct clo_file_store_config){0});
+    assert_int_equal(clo_file_store_get(place->open_files, file.id, &found), 0);
     assert_memory_equal(&found, &file, sizeof file.id);
     assert_string_equal(found.name, "table.csv");
     assert_string_equal(found.head, "id,name");
@@ -148,11 +148,11 @@ static void a_dropped_draft_leaves_nothing(void **state)
     struct clo_file_draft draft;
     uint64_t files, bytes;
     unsigned before;
-    open_place(place, (struct clo_files_config){.total_bytes = 1 << 20});
+    open_place(place, (struct clo_file_store_config){.total_bytes = 1 << 20});
     before = descriptors();
     for (int i = 0; i < 3; i++) { /* which would not fit twice */
         static char block[900000];
-        assert_int_equal(clo_file_draft_begin(place->open_files, &draft, &problem), 0);
+        assert_int_equal(clo_file_draft_begin(place->open_files, NULL, &draft, &problem), 0);
         assert_int_equal(clo_file_draft_write(&draft, block, sizeof block, &problem), 0);
         assert_int_equal(entries(place->files), 1);
         clo_file_draft_drop(&draft);
@@ -172,8 +172,8 @@ static void ceilings_are_kept(void **state)
     struct clo_problem problem;
     struct clo_file file, more;
     struct clo_file_draft draft;
-    open_place(place, (struct clo_files_config){.max_bytes = 1000000, .total_bytes = 1 << 20});
-    assert_int_equal(clo_file_draft_begin(place->open_files, &draft, &problem), 0);
+    open_place(place, (struct clo_file_store_config){.max_bytes = 1000000, .total_bytes = 1 << 20});
+    assert_int_equal(clo_file_draft_begin(place->open_files, NULL, &draft, &problem), 0);
     assert_int_equal(clo_file_draft_write(&draft, block, sizeof block, &problem), 0);
     assert_true(clo_file_draft_write(&draft, block, sizeof block, &problem) < 0);
     assert_int_equal(problem.status, 413);
@@ -198,21 +198,21 @@ static void a_deleted_file_is_read_to_its_end(void **state)
     struct place *place = *state;
     struct clo_file file;
     char got[8] = "";
-    open_place(place, (struct clo_files_config){0});
+    open_place(place, (struct clo_file_store_config){0});
     must_keep(place->open_files, "content", "", &file);
-    int descriptor = clo_files_content(place->open_files, file.id);
+    int descriptor = clo_file_store_content(place->open_files, file.id);
     assert_int_equal(clo_store_file_delete(place->open_store, file.id), 0);
     assert_int_equal(clo_store_file_delete(place->open_store, file.id), CLO_ENOTFOUND);
-    assert_int_equal(clo_files_get(place->open_files, file.id, &file), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, file.id, &file), CLO_ENOTFOUND);
     assert_int_equal(entries(place->files), 1);
-    clo_files_sweep(place->open_files);
+    clo_file_store_sweep(place->open_files);
     assert_int_equal(entries(place->files), 0);
     assert_int_equal(read(descriptor, got, 7), 7);
     assert_string_equal(got, "content");
     close(descriptor);
-    assert_int_equal(clo_files_content(place->open_files, file.id), CLO_ENOTFOUND);
-    assert_int_equal(clo_files_content(place->open_files, "../db"), CLO_ENOTFOUND);
-    assert_int_equal(clo_files_content(place->open_files, ""), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_content(place->open_files, file.id), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_content(place->open_files, "../db"), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_content(place->open_files, ""), CLO_ENOTFOUND);
     close_place(place);
 }
 
@@ -231,7 +231,7 @@ static void a_file_goes_with_its_response(void **state)
 {
     struct place *place = *state;
     struct clo_file of_one, of_two, of_none, found;
-    open_place(place, (struct clo_files_config){.keep_s = 3600});
+    open_place(place, (struct clo_file_store_config){.keep_s = 3600});
     must_keep(place->open_files, "1", "resp_1", &of_one);
     must_keep(place->open_files, "2", "resp_2", &of_two);
     must_keep(place->open_files, "3", "", &of_none);
@@ -239,16 +239,16 @@ static void a_file_goes_with_its_response(void **state)
     assert_int_equal(of_none.expires, of_none.created + 3600);
     put_response(place->open_store, "resp_1"); /* writing a response does not touch them */
     put_response(place->open_store, "resp_1");
-    assert_int_equal(clo_files_get(place->open_files, of_one.id, &found), 0);
+    assert_int_equal(clo_file_store_get(place->open_files, of_one.id, &found), 0);
     assert_int_equal(clo_store_delete(place->open_store, "resp_1"), 0);
-    assert_int_equal(clo_files_get(place->open_files, of_one.id, &found), CLO_ENOTFOUND);
-    clo_files_sweep(place->open_files);
+    assert_int_equal(clo_file_store_get(place->open_files, of_one.id, &found), CLO_ENOTFOUND);
+    clo_file_store_sweep(place->open_files);
     assert_int_equal(entries(place->files), 2);
     close_place(place);
     /* resp_2 was never stored: its turn ended with the server */
-    open_place(place, (struct clo_files_config){0});
-    assert_int_equal(clo_files_get(place->open_files, of_two.id, &found), CLO_ENOTFOUND);
-    assert_int_equal(clo_files_get(place->open_files, of_none.id, &found), 0);
+    open_place(place, (struct clo_file_store_config){0});
+    assert_int_equal(clo_file_store_get(place->open_files, of_two.id, &found), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, of_none.id, &found), 0);
     assert_int_equal(entries(place->files), 1);
     close_place(place);
 }
@@ -258,13 +258,13 @@ static void an_expired_file_is_not_found(void **state)
     struct place *place = *state;
     struct clo_problem problem;
     struct clo_file_draft draft;
-    struct clo_file file = {.name = "a", .purpose = "vision", .expires = clo_files_now() - 1};
-    open_place(place, (struct clo_files_config){0});
-    assert_int_equal(clo_file_draft_begin(place->open_files, &draft, &problem), 0);
+    struct clo_file file = {.name = "a", .purpose = "vision", .expires = clo_file_store_now() - 1};
+    open_place(place, (struct clo_file_store_config){0});
+    assert_int_equal(clo_file_draft_begin(place->open_files, NULL, &draft, &problem), 0);
     assert_int_equal(clo_file_draft_keep(&draft, &file, &problem), 0);
-    assert_int_equal(clo_files_get(place->open_files, file.id, &file), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, file.id, &file), CLO_ENOTFOUND);
     assert_int_equal(entries(place->files), 1);
-    clo_files_sweep(place->open_files);
+    clo_file_store_sweep(place->open_files);
     assert_int_equal(entries(place->files), 0);
     close_place(place);
 }
@@ -283,7 +283,7 @@ static void what_a_crash_left_is_swept(void **state)
     struct place *place = *state;
     struct clo_file kept, lost, deleted;
     char path[256];
-    open_place(place, (struct clo_files_config){0});
+    open_place(place, (struct clo_file_store_config){0});
     must_keep(place->open_files, "a", "", &kept);
     must_keep(place->open_files, "b", "", &lost);
     must_keep(place->open_files, "c", "", &deleted);
@@ -294,10 +294,10 @@ static void what_a_crash_left_is_swept(void **state)
     touch(place->files, "the user's own");
     snprintf(path, sizeof path, "%s/%s", place->files, lost.id);
     assert_int_equal(unlink(path), 0);
-    open_place(place, (struct clo_files_config){0});
+    open_place(place, (struct clo_file_store_config){0});
     assert_int_equal(entries(place->files), 2); /* the one that is kept, and the user's */
     assert_content(place->open_files, kept.id, "a");
-    assert_int_equal(clo_files_get(place->open_files, lost.id, &lost), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, lost.id, &lost), CLO_ENOTFOUND);
     close_place(place);
 }
 
@@ -305,10 +305,10 @@ static void a_private_folder_goes_and_others_leavings_too(void **state)
 {
     struct place *place = *state;
     struct clo_store *store;
-    struct clo_files *files;
+    struct clo_file_store *files;
     struct clo_error error = {0};
     struct clo_file file;
-    const struct clo_files_config config = {.max_bytes = 1000, .total_bytes = 1 << 20};
+    const struct clo_file_store_config config = {.max_bytes = 1000, .total_bytes = 1 << 20};
     char left[128], foreign[128];
     setenv("TMPDIR", place->folder, 1);
     snprintf(left, sizeof left, "%s/cloche-files-abc123", place->folder);
@@ -317,22 +317,22 @@ static void a_private_folder_goes_and_others_leavings_too(void **state)
     touch(left, "file-00000000000000000000000000000000");
     assert_int_equal(mkdir(foreign, 0700), 0);
     assert_int_equal(clo_store_open(&store, NULL, &error), 0);
-    assert_int_equal(clo_files_open(&files, store, &config, &error), 0);
+    assert_int_equal(clo_file_store_open(&files, store, &config, &error), 0);
     assert_int_equal(entries(place->folder), 2); /* the foreign one, and the new one */
     must_keep(files, "x", "", &file);
     struct clo_store *second_store;
-    struct clo_files *second; /* finds the first one's locked */
+    struct clo_file_store *second; /* finds the first one's locked */
     assert_int_equal(clo_store_open(&second_store, NULL, &error), 0);
-    assert_int_equal(clo_files_open(&second, second_store, &config, &error), 0);
+    assert_int_equal(clo_file_store_open(&second, second_store, &config, &error), 0);
     assert_content(files, file.id, "x");
-    clo_files_close(second);
+    clo_file_store_close(second);
     clo_store_close(second_store);
-    clo_files_close(files);
+    clo_file_store_close(files);
     clo_store_close(store);
     assert_int_equal(entries(place->folder), 1);
     setenv("TMPDIR", "/nowhere/at all", 1);
     assert_int_equal(clo_store_open(&store, NULL, &error), 0);
-    assert_int_equal(clo_files_open(&files, store, &config, &error), CLO_ESYSTEM);
+    assert_int_equal(clo_file_store_open(&files, store, &config, &error), CLO_ESYSTEM);
     assert_non_null(strstr(error.message, "/nowhere/at all"));
     assert_non_null(strstr(error.hint, "TMPDIR"));
     clo_store_close(store);

@@ -1,5 +1,5 @@
-/* files.c - drafts, content, and what is counted. */
-#include "serve/files/files.h"
+/* file_store.c - drafts, content, and what is counted. */
+#include "serve/files/file_store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,30 +19,30 @@
 #define RESERVE_STEP (1u << 20) /* bytes that a draft reserves at a time */
 #define LEAST 4096u             /* what a file counts for; CLO_STORE_FILE_LEAST */
 
-struct clo_files {
+struct clo_file_store {
     struct clo_store *store;
-    struct clo_files_config config;
+    struct clo_file_store_config config;
     struct clo_folder folder;
     pthread_mutex_t lock; /* guards: */
     uint64_t drafts, reserved;
 };
 
-int64_t clo_files_now(void)
+int64_t clo_file_store_now(void)
 {
     return time(NULL);
 }
 
-struct clo_store *clo_files_store(const struct clo_files *files)
+struct clo_store *clo_file_store_rows(const struct clo_file_store *files)
 {
     return files->store;
 }
 
-uint64_t clo_files_max_bytes(const struct clo_files *files)
+uint64_t clo_file_store_max_bytes(const struct clo_file_store *files)
 {
     return files->config.max_bytes;
 }
 
-char *clo_files_path(const struct clo_files *files, const char *id)
+char *clo_file_store_path(const struct clo_file_store *files, const char *id)
 {
     char *path;
     return asprintf(&path, "%s/%s", files->folder.path, id) < 0 ? NULL : path;
@@ -58,7 +58,7 @@ int clo_problem_file_missing(struct clo_problem *problem, const char *id, const 
 
 /* ---- ceilings ---- */
 
-static int no_room(const struct clo_files *files, struct clo_problem *problem)
+static int no_room(const struct clo_file_store *files, struct clo_problem *problem)
 {
     return clo_problem_set(
         problem, 400, "file_quota_exceeded", NULL,
@@ -66,7 +66,7 @@ static int no_room(const struct clo_files *files, struct clo_problem *problem)
         (unsigned long long)(files->config.total_bytes >> 20), CLO_FILES_MAX);
 }
 
-static int reserve(struct clo_files *files, uint64_t drafts, uint64_t bytes,
+static int reserve(struct clo_file_store *files, uint64_t drafts, uint64_t bytes,
                    struct clo_problem *problem)
 {
     uint64_t count, stored;
@@ -110,7 +110,7 @@ static int disk_failed(const char *what, struct clo_problem *problem)
                : clo_problem_internal(problem);
 }
 
-int clo_file_draft_begin(struct clo_files *files, struct clo_file_draft *draft,
+int clo_file_draft_begin(struct clo_file_store *files, const char *id, struct clo_file_draft *draft,
                          struct clo_problem *problem)
 {
     char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
@@ -120,8 +120,9 @@ int clo_file_draft_begin(struct clo_files *files, struct clo_file_draft *draft,
         return status;
     draft->files = files;
     draft->reserved = LEAST;
-    clo_id_make(draft->id, CLO_FILE_ID_PREFIX);
-    draft->id[sizeof CLO_FILE_ID_PREFIX - 1] = '-';
+    clo_file_id_make(draft->id);
+    if (id)
+        snprintf(draft->id, sizeof draft->id, "%s", id);
     draft_name(name, draft->id);
     draft->descriptor = openat(files->folder.descriptor, name,
                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -133,7 +134,7 @@ int clo_file_draft_begin(struct clo_files *files, struct clo_file_draft *draft,
     return status;
 }
 
-static int too_large(const struct clo_files *files, struct clo_problem *problem)
+static int too_large(const struct clo_file_store *files, struct clo_problem *problem)
 {
     return clo_problem_set(
         problem, 413, "file_too_large", "file",
@@ -143,7 +144,7 @@ static int too_large(const struct clo_files *files, struct clo_problem *problem)
 
 static int grow(struct clo_file_draft *draft, size_t length, struct clo_problem *problem)
 {
-    struct clo_files *files = draft->files;
+    struct clo_file_store *files = draft->files;
     uint64_t wanted = draft->bytes + length;
     if (length > files->config.max_bytes || wanted > files->config.max_bytes)
         return too_large(files, problem);
@@ -192,7 +193,7 @@ static void fill(const struct clo_file_draft *draft, struct clo_file *file)
 {
     snprintf(file->id, sizeof file->id, "%s", draft->id);
     file->bytes = draft->bytes;
-    file->created = clo_files_now();
+    file->created = clo_file_store_now();
     uint64_t keep = draft->files->config.keep_s;
     int64_t last = file->created + (int64_t)keep;
     if (keep && !file->owner[0] && (file->expires == 0 || file->expires > last))
@@ -208,18 +209,19 @@ static int publish(const struct clo_file_draft *draft)
 {
     char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
     const struct clo_folder *folder = &draft->files->folder;
+    bool fleeting = folder->private || draft->fleeting;
     draft_name(name, draft->id);
-    if (!folder->private && fsync(draft->descriptor) < 0)
+    if (!fleeting && fsync(draft->descriptor) < 0)
         return -1;
     if (renameat(folder->descriptor, name, folder->descriptor, draft->id) < 0)
         return -1;
-    return folder->private ? 0 : fsync(folder->descriptor);
+    return fleeting ? 0 : fsync(folder->descriptor);
 }
 
 int clo_file_draft_keep(struct clo_file_draft *draft, struct clo_file *file,
                         struct clo_problem *problem)
 {
-    struct clo_files *files = draft->files;
+    struct clo_file_store *files = draft->files;
     fill(draft, file);
     int status = publish(draft) < 0 ? disk_failed("a file cannot be kept", problem) : 0;
     if (status == 0 && clo_store_file_add(files->store, file) < 0)
@@ -249,16 +251,22 @@ void clo_file_draft_drop(struct clo_file_draft *draft)
 
 /* ---- files ---- */
 
-int clo_files_get(struct clo_files *files, const char *id, struct clo_file *file)
+int clo_file_store_get(struct clo_file_store *files, const char *id, struct clo_file *file)
 {
-    return clo_file_id_ok(id) ? clo_store_file_get(files->store, id, clo_files_now(), file)
+    return clo_file_id_ok(id) ? clo_store_file_get(files->store, id, clo_file_store_now(), file)
                               : CLO_ENOTFOUND;
 }
 
-int clo_files_content(struct clo_files *files, const char *id)
+bool clo_file_store_has(struct clo_file_store *files, const char *id)
 {
     struct clo_file file;
-    int status = clo_files_get(files, id, &file);
+    return clo_file_store_get(files, id, &file) == 0;
+}
+
+int clo_file_store_content(struct clo_file_store *files, const char *id)
+{
+    struct clo_file file;
+    int status = clo_file_store_get(files, id, &file);
     if (status < 0)
         return status;
     int descriptor = openat(files->folder.descriptor, id, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -269,10 +277,10 @@ int clo_files_content(struct clo_files *files, const char *id)
     return status;
 }
 
-void clo_files_sweep(struct clo_files *files)
+void clo_file_store_sweep(struct clo_file_store *files)
 {
     char id[CLO_ID_MAX];
-    clo_store_files_expire(files->store, clo_files_now());
+    clo_store_files_expire(files->store, clo_file_store_now());
     while (clo_store_files_gone(files->store, id) == 0) {
         if (unlinkat(files->folder.descriptor, id, 0) < 0 && errno != ENOENT) {
             clo_log_event("error", "files", "%s cannot be removed: %s", id, strerror(errno));
@@ -287,13 +295,13 @@ void clo_files_sweep(struct clo_files *files)
 
 static bool has_row(void *context, const char *id)
 {
-    struct clo_files *files = context;
+    struct clo_file_store *files = context;
     struct clo_file file;
-    return clo_store_file_get(files->store, id, clo_files_now(), &file) != CLO_ENOTFOUND;
+    return clo_store_file_get(files->store, id, clo_file_store_now(), &file) != CLO_ENOTFOUND;
 }
 
 struct check {
-    struct clo_files *files;
+    struct clo_file_store *files;
     char (*lost)[CLO_ID_MAX];
     size_t count, capacity;
 };
@@ -307,7 +315,7 @@ static void look_for_content(void *context, const struct clo_file *file)
 }
 
 /* Rows whose content is not there: their disk lost it, or somebody removed it. */
-static int forget_lost(struct clo_files *files)
+static int forget_lost(struct clo_file_store *files)
 {
     struct check check = {files, calloc(CLO_FILES_MAX, CLO_ID_MAX), 0, CLO_FILES_MAX};
     const struct clo_store_files_page page = {
@@ -322,19 +330,19 @@ static int forget_lost(struct clo_files *files)
     return status;
 }
 
-static int put_in_order(struct clo_files *files)
+static int put_in_order(struct clo_file_store *files)
 {
     int status = clo_store_files_orphans(files->store);
-    clo_files_sweep(files);
+    clo_file_store_sweep(files);
     if (status == 0)
         status = clo_folder_sweep(&files->folder, has_row, files);
     return status < 0 || files->folder.private ? status : forget_lost(files);
 }
 
-int clo_files_open(struct clo_files **made, struct clo_store *store,
-                   const struct clo_files_config *config, struct clo_error *error)
+int clo_file_store_open(struct clo_file_store **made, struct clo_store *store,
+                        const struct clo_file_store_config *config, struct clo_error *error)
 {
-    struct clo_files *files = calloc(1, sizeof *files);
+    struct clo_file_store *files = calloc(1, sizeof *files);
     *made = NULL;
     if (!files)
         return clo_fail_memory(error);
@@ -346,15 +354,15 @@ int clo_files_open(struct clo_files **made, struct clo_store *store,
         status = clo_fail(error, CLO_ESYSTEM, "the folder '%s' for files cannot be put in order",
                           files->folder.path);
     if (status < 0) {
-        clo_files_close(files);
+        clo_file_store_close(files);
         return status;
     }
-    clo_files_sweep(files);
+    clo_file_store_sweep(files);
     *made = files;
     return 0;
 }
 
-void clo_files_close(struct clo_files *files)
+void clo_file_store_close(struct clo_file_store *files)
 {
     if (!files)
         return;
