@@ -236,6 +236,7 @@ static int take(struct clo_config *config)
         .connections = (unsigned)said->serve.connections,
         .grace_ms = (unsigned)said->serve.grace,
         .keepalive_ms = (unsigned)said->serve.keepalive,
+        .no_runs = said->serve.runs == 2,
         .file_bytes = said->serve.files.max_bytes,
         .files_bytes = said->serve.files.total_bytes,
         .files_keep_s = (said->serve.files.keep + 999) / 1000,

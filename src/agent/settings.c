@@ -16,6 +16,7 @@ static const char *const kinds[] = {"auto", "responses", "chat", "script", NULL}
 static const char *const isolations[] = {"microvm", "process", NULL};
 static const char *const placements[] = {"thread", "worker", NULL};
 static const char *const jails[] = {"best", "strict", NULL};
+static const char *const whether[] = {"allow", "refuse", NULL};
 static const char *const forms[] = {"mcp", "calls", "answer", NULL};
 
 static int refuse_isolation(const struct clo_yaml_node *node, struct clo_error *error)
@@ -329,6 +330,14 @@ static const struct clo_setting serve[] = {
      .words = forms,
      .standard = "mcp",
      .about = "How clients see the agent's runs of code (docs/http-api.md)."},
+    {.name = "runs",
+     .kind = CLO_SETTING_CHOICE,
+     .at = AT(serve.runs),
+     .words = whether,
+     .standard = "allow",
+     .about =
+         "POST /runs, by which clients run code of their own, with the agent's tools, too. refuse: "
+         "none."},
     {.name = "files",
      .kind = CLO_SETTING_SECTION,
      .parts = files,

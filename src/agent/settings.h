@@ -88,7 +88,7 @@ struct clo_agent_settings {
     } loop;
     struct {
         const char *listen, *store;
-        uint64_t port, turns, queue, connections, grace, keepalive, items;
+        uint64_t port, turns, queue, connections, grace, keepalive, items, runs;
         struct {
             uint64_t max_bytes, total_bytes, keep;
         } files;

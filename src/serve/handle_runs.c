@@ -4,6 +4,16 @@
 #include "serve/handlers.h"
 #include "serve/job/run_job.h"
 
+static struct clo_run_job *refuse(struct clo_exchange *exchange, struct clo_problem *problem)
+{
+    clo_buffer_free(&exchange->body);
+    clo_problem_set(
+        problem, 403, "runs_not_allowed", NULL,
+        "This server runs no code of its clients' own (serve.runs: refuse); ask its model "
+        "by POST /responses.");
+    return NULL;
+}
+
 static struct clo_run_job *accept_run(struct clo_exchange *exchange, struct clo_problem *problem)
 {
     const struct clo_agent *agent = exchange->server->agent;
@@ -12,6 +22,8 @@ static struct clo_run_job *accept_run(struct clo_exchange *exchange, struct clo_
     struct clo_run_job *job = NULL;
     struct clo_error error = {0};
     char id[CLO_NAME_BYTES_MAX + 1];
+    if (exchange->server->config.no_runs)
+        return refuse(exchange, problem);
     int status = clo_run_request_parse(&request, text, exchange->body.length,
                                        clo_isolation_name(clo_agent_isolation(agent)), problem);
     clo_buffer_free(&exchange->body);

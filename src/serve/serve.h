@@ -63,7 +63,8 @@
 /* Bytes; also the ceiling of an event in one chunk. */
 #define CLO_SERVE_CONNECTION_MEMORY (128u << 10)
 #define CLO_SERVE_HTTP_THREADS 2
-#define CLO_SERVE_STALL_MS 60000u   /* a client that reads nothing for so long is cut */
+#define CLO_SERVE_STALL_MS 60000u /* a client that reads nothing for so long is cut */
+#define CLO_SERVE_PROBE_S 30 /* of silence, then the kernel asks whether a client is still there */
 #define CLO_SERVE_FLUSH_MS 2000u    /* at the end: for last events to reach clients */
 #define CLO_SERVE_UPLOADS_MAX 64    /* at once; beyond it 503 */
 #define CLO_SERVE_UPLOADS_WRITING 4 /* of them, whose bytes go to the disk at a time */

@@ -216,6 +216,22 @@ class Runs(unittest.TestCase):
         self.assertEqual(stream.status, 400)  # known before it begins
         stream.close()
 
+    def test_the_kernel_asks_whether_the_client_is_there(self):
+        where = urlparse(self.host.url)
+        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=GENEROUS)
+        connection.request("POST", "/v1/runs", json.dumps({"code": "import time\ntime.sleep(2)"}))
+        mine = connection.sock.getsockname()[1]
+        time.sleep(0.5)
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if (int(fields[1].split(":")[1], 16), int(fields[2].split(":")[1], 16)) == (where.port, mine):
+                self.assertEqual(fields[5][:2], "02")  # the timer of keep-alive (proc_net_tcp.txt)
+                break
+        else:
+            self.fail("the server's end of the connection is not in /proc/net/tcp")
+        self.assertEqual(connection.getresponse().status, 200)
+        connection.close()
+
     def test_a_client_that_leaves_ends_its_run(self):
         for body in {}, {"stream": True}:
             where = urlparse(self.host.url)
@@ -279,6 +295,13 @@ class RunsOfServers(unittest.TestCase):
             with serve_agent("{timezone: Mars/Olympus}"):
                 pass
         self.assertIn('timezone "Mars/Olympus" is neither', str(told.exception))
+
+    def test_runs_may_be_refused(self):
+        with serve_agent("{count: 1}\nserve: {runs: refuse}") as host:
+            status, answer = host.request("/v1/runs", {"code": "1"})
+            self.assertEqual((status, answer["error"]["code"], answer["error"]["type"]),
+                             (403, "runs_not_allowed", "permission_error"))
+            self.assertIn("42", host.ask("```python\nprint(6 * 7)\n```")["output"][-1]["content"][0]["text"])
 
     def test_waiting_for_tools_apart(self):
         code = "for i in range(4): call_tool('compute', operation='multiply', a=2, b=i)\n'done'"

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,6 +313,18 @@ static int fail_address(const struct clo_server *server, int code, struct clo_er
                                        : "check the address and the rights to use this port");
 }
 
+/* A client whose machine or network went away says nothing. The kernel asks it on a connection on which
+ * nothing happens, also while its request is carried out, and then the watch sees it gone. What is
+ * between keeps the connection open by the same. Connections have it from the listener. */
+static void keep_alive(int listener)
+{
+    int yes = 1, idle = CLO_SERVE_PROBE_S, interval = CLO_SERVE_PROBE_S / 3, count = 3;
+    setsockopt(listener, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+    setsockopt(listener, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(listener, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(listener, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
 static int listen_on(const struct clo_server *server, struct clo_error *error)
 {
     char port[8];
@@ -328,6 +341,7 @@ static int listen_on(const struct clo_server *server, struct clo_error *error)
     int yes = 1, no = 0, code = 0;
     if (listener >= 0) {
         setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        keep_alive(listener);
         if (found->ai_family == AF_INET6)
             setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
     }
