@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (clo_limits_resolve(&limits, &wanted, NULL, NULL))
         abort();
     clo_host_calls_begin(calls, &limits, NULL, -1);
-    clo_host_calls_files(calls, mounts);
+    clo_host_calls_files(calls, mounts, NULL);
     clo_host_calls_input(calls, &with_input);
     int status = 0;
     for (unsigned i = 0; i < CALLS_MAX && !status; i++) {

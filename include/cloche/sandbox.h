@@ -47,6 +47,13 @@ struct clo_limits {
     /* [0: it counts in wall_ms] waiting for tools is taken out of wall_ms and has this limit of its
      * own, in all: calls that are waited for at once, and waits while calls are in flight. */
     uint64_t tool_ms;
+    /* What the code may leave in /output, by logical size. Whoever writes more sees an OSError (EFBIG
+     * for one file, EDQUOT for all); the run goes on. */
+    uint64_t artifact_file_bytes;  /* [64 MiB; 16 GiB at most] one file */
+    uint64_t artifact_total_bytes; /* [256 MiB; 256 GiB at most] all of them together */
+    uint64_t artifact_files; /* [256; 16,384 at most] how many, without folders. The spool file
+                                      has a region of artifact_file_bytes for each and for 256 more,
+                                      in 4 TiB */
 };
 
 /* Which of them, as errors say it. */
@@ -59,6 +66,9 @@ enum clo_limit {
     CLO_LIMIT_HOST_CALLS,
     CLO_LIMIT_HOST_CALL_BYTES,
     CLO_LIMIT_TOOL,
+    CLO_LIMIT_ARTIFACT_FILE_BYTES, /* these three end no run: clo_run_result.artifacts_refused */
+    CLO_LIMIT_ARTIFACT_TOTAL_BYTES,
+    CLO_LIMIT_ARTIFACT_FILES,
 };
 
 enum clo_placement {
@@ -161,7 +171,7 @@ struct clo_run {
     /* Do not restore before this run: a session whose state lasts, exceptions and limits that
      * Python survived included. Where the run before was stopped from outside or ended the
      * interpreter (os._exit, a fault, a hard stop, a lost worker) its state is gone, and this one
-     * begins clean. Not for pools. */
+     * begins clean. /output is kept in either case, as a notebook's files are. Not for pools. */
     bool keep_state;
     /* Called on the sandbox's thread with output as it comes; may be NULL. Not NUL-terminated. */
     void (*on_output)(void *context, enum clo_stream stream, const char *data, size_t length);
@@ -199,6 +209,20 @@ struct clo_usage {
     enum clo_isolation isolation; /* the wall that stood around this run */
 };
 
+/* A file that the code left in /output. */
+struct clo_artifact {
+    char *
+        path; /* below /output, with '/' between names: UTF-8, of any other characters but NUL. What
+                   is no UTF-8 in a name stands as \xNN: `renamed` */
+    bool renamed;
+    uint64_t size; /* bytes */
+    const char
+        *media_type; /* by the name's ending; else text/plain where all of it is UTF-8 without
+                               NUL, application/octet-stream. A guess: who shows it to others says
+                               nosniff. Static */
+    char sha256[65]; /* of the contents, in lower case */
+};
+
 struct clo_run_result {
     char *out; /* stdout; NUL-terminated; may contain NUL bytes and what is not UTF-8 */
     size_t out_length;
@@ -216,6 +240,14 @@ struct clo_run_result {
     struct clo_run_error error;
     struct clo_usage usage;
     char *note; /* one line of at most 1,024 bytes: what was repaired in the code; NULL: nothing */
+    /* The files in /output at the end, whatever ended the run, sorted by path; of a session all that
+     * are there. Their contents are the result's, without a name on the host's disk, until it is freed:
+     * one descriptor for all. clo_artifact_read reads them. */
+    struct clo_artifact *artifacts;
+    size_t artifact_count;
+    enum clo_limit
+        artifacts_refused; /* the first artifact_* limit that something was refused for */
+    struct clo_artifact_store *artifact_store;
 };
 
 struct clo_sandbox;
@@ -258,6 +290,12 @@ CLO_API void clo_sandbox_jail_missing(const struct clo_sandbox *sandbox,
 CLO_API CLO_MUST_USE int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
                                          struct clo_run_result **result, struct clo_error *error);
 CLO_API void clo_run_result_free(struct clo_run_result *result);
+
+/* Bytes of an artifact from `offset` on: *got of them, fewer than `length` only at its end. Any thread.
+ * Errors: CLO_EINVALID (no such artifact), CLO_ESYSTEM (the host's disk failed). */
+CLO_API CLO_MUST_USE int clo_artifact_read(const struct clo_run_result *result, size_t index,
+                                           uint64_t offset, void *buffer, size_t length,
+                                           size_t *got, struct clo_error *error);
 
 /* A pool of warm sandboxes of one configuration: at most `size` run at once (1 to 1024), and no
  * more than fit under the ceiling on memory. Errors: as clo_sandbox_create. */

@@ -53,6 +53,11 @@ uint64_t clo_clock_steady(void)
     return CLO_CONTROL->monotonic_ns + elapsed();
 }
 
+uint64_t clo_clock_stamp(void)
+{
+    return CLO_CONTROL->realtime_ns + (is_fixed() ? fixed_ns : elapsed());
+}
+
 uint64_t clo_clock_realtime(void)
 {
     return CLO_CONTROL->realtime_ns + look();

@@ -117,6 +117,8 @@ void clo_clock_forget(void); /* leave no time in the image: the same inputs give
 uint64_t clo_clock_realtime(void);
 uint64_t clo_clock_monotonic(void);
 uint64_t clo_clock_cpu(void); /* of this run, without what it slept or waited in the host */
+/* The time that files are stamped with: what a look would tell, and none is taken. */
+uint64_t clo_clock_stamp(void);
 /* The runtime's own: goes on as time does, also where the program's clocks are fixed. */
 uint64_t clo_clock_steady(void);
 /* The vCPU stood still since then. `ns`: the time that passes for it where clocks are fixed. */

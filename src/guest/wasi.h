@@ -43,6 +43,7 @@ enum {
     CLO_E_ROFS = 69,
     CLO_E_SPIPE = 70,
     CLO_E_STALE = 72,
+    CLO_E_XDEV = 75,
     CLO_E_NOTCAPABLE = 76,
 };
 

@@ -227,18 +227,33 @@ uint32_t CLO_WASI(fd_filestat_get)(clo_wasi self, uint32_t fd, uint32_t out)
     return 0;
 }
 
+static enum clo_node_type type_of(const struct clo_descriptor *descriptor)
+{
+    return descriptor->kind == CLO_FD_HOST ? (enum clo_node_type)descriptor->file->stat.type
+                                           : descriptor->node->type;
+}
+
 /* A descriptor of a file that may be written. */
 static uint16_t writable_file(uint32_t fd, struct clo_descriptor **descriptor)
 {
     uint16_t error = clo_descriptor_node(fd, descriptor);
 
-    if (error != 0) {
+    if (error != 0 && (error != CLO_E_INVAL || (*descriptor)->kind != CLO_FD_HOST)) {
         return error;
     }
-    if ((*descriptor)->node->type != CLO_NODE_FILE) {
+    if (type_of(*descriptor) != CLO_NODE_FILE) {
         return CLO_E_INVAL;
     }
     return (*descriptor)->rights & CLO_RIGHT_WRITE ? 0 : CLO_E_INVAL;
+}
+
+static uint16_t resize(struct clo_descriptor *descriptor, uint64_t size, bool grow_only)
+{
+    if (descriptor->kind == CLO_FD_HOST) {
+        return clo_hostfs_resize(descriptor->file, size, grow_only);
+    }
+    return grow_only && size <= descriptor->node->size ? 0
+                                                       : clo_node_resize(descriptor->node, size);
 }
 
 uint32_t CLO_WASI(fd_filestat_set_size)(clo_wasi self, uint32_t fd, uint64_t size)
@@ -247,7 +262,7 @@ uint32_t CLO_WASI(fd_filestat_set_size)(clo_wasi self, uint32_t fd, uint64_t siz
     uint16_t error = writable_file(fd, &descriptor);
 
     (void)self;
-    return error != 0 ? error : clo_node_resize(descriptor->node, size);
+    return error != 0 ? error : resize(descriptor, size, false);
 }
 
 uint32_t CLO_WASI(fd_allocate)(clo_wasi self, uint32_t fd, uint64_t offset, uint64_t length)
@@ -259,13 +274,10 @@ uint32_t CLO_WASI(fd_allocate)(clo_wasi self, uint32_t fd, uint64_t offset, uint
     if (error != 0) {
         return error;
     }
-    if (length == 0 || offset > CLO_FILE_MAX || length > CLO_FILE_MAX - offset) {
+    if (length == 0 || offset > INT64_MAX || length > INT64_MAX - offset) {
         return length == 0 ? CLO_E_INVAL : CLO_E_FBIG;
     }
-    if (offset + length <= descriptor->node->size) {
-        return 0;
-    }
-    return clo_node_resize(descriptor->node, offset + length);
+    return resize(descriptor, offset + length, true);
 }
 
 uint16_t clo_node_set_times(struct clo_node *node, uint64_t accessed, uint64_t modified,
@@ -298,7 +310,7 @@ uint32_t CLO_WASI(fd_filestat_set_times)(clo_wasi self, uint32_t fd, uint64_t ac
 
     (void)self;
     if (error == CLO_E_INVAL && descriptor->kind == CLO_FD_HOST) {
-        return CLO_E_ROFS;
+        return clo_hostfs_set_times(descriptor->file, accessed, modified, flags);
     }
     return error != 0 ? error : clo_node_set_times(descriptor->node, accessed, modified, flags);
 }

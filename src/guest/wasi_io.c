@@ -78,8 +78,22 @@ static uint16_t read_vectors(const struct clo_descriptor *descriptor, uint64_t o
     return 0;
 }
 
-static uint16_t write_vectors(struct clo_node *node, uint64_t offset, uint32_t vectors,
-                              uint32_t count, uint64_t *total)
+/* At *offset, or of a file of the host at its end; *offset is where it ended. */
+static uint16_t write_part(const struct clo_descriptor *descriptor, uint64_t *offset, bool append,
+                           const uint8_t *in, uint64_t length, uint64_t *done)
+{
+    uint16_t error;
+
+    if (descriptor->kind == CLO_FD_HOST) {
+        return clo_hostfs_write(descriptor->file, *offset, append, in, length, done, offset);
+    }
+    error = clo_node_write(descriptor->node, *offset, in, length, done);
+    *offset += error == 0 ? *done : 0;
+    return error;
+}
+
+static uint16_t write_vectors(const struct clo_descriptor *descriptor, uint64_t *offset,
+                              bool append, uint32_t vectors, uint32_t count, uint64_t *total)
 {
     *total = 0;
     if (count > CLO_VECTORS_MAX) {
@@ -93,7 +107,7 @@ static uint16_t write_vectors(struct clo_node *node, uint64_t offset, uint32_t v
             break;
         }
         const uint8_t *in = clo_linear(vector.address, vector.length);
-        uint16_t error = clo_node_write(node, offset + *total, in, vector.length, &done);
+        uint16_t error = write_part(descriptor, offset, append, in, vector.length, &done);
         if (error != 0) {
             return *total > 0 ? 0 : error; /* what was written counts */
         }
@@ -182,6 +196,12 @@ static uint16_t write_stream(uint32_t stream, uint32_t vectors, uint32_t count, 
     return 0;
 }
 
+/* A file of a mount, which was opened for reading whatever rights it has. */
+static bool is_read_only(const struct clo_descriptor *descriptor)
+{
+    return descriptor->kind == CLO_FD_HOST && !descriptor->file->node->writable;
+}
+
 uint32_t CLO_WASI(fd_write)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32_t count,
                             uint32_t out)
 {
@@ -193,17 +213,17 @@ uint32_t CLO_WASI(fd_write)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32
     if (error != 0) {
         return error;
     }
-    if (descriptor->kind == CLO_FD_HOST) {
-        return CLO_E_BADF; /* opened for reading, whatever rights it has */
+    if (is_read_only(descriptor)) {
+        return CLO_E_BADF;
     }
     if (descriptor->kind == CLO_FD_STREAM) {
         error = write_stream(descriptor->stream, vectors, count, &total);
     } else {
-        if (descriptor->flags & CLO_FDFLAG_APPEND) {
+        bool append = descriptor->flags & CLO_FDFLAG_APPEND;
+        if (append && descriptor->kind == CLO_FD_NODE) {
             descriptor->offset = descriptor->node->size;
         }
-        error = write_vectors(descriptor->node, descriptor->offset, vectors, count, &total);
-        descriptor->offset += total;
+        error = write_vectors(descriptor, &descriptor->offset, append, vectors, count, &total);
     }
     if (error == 0) {
         clo_store32(out, (uint32_t)total);
@@ -219,11 +239,11 @@ uint32_t CLO_WASI(fd_pwrite)(clo_wasi self, uint32_t fd, uint32_t vectors, uint3
     uint16_t error = file_for(fd, CLO_RIGHT_WRITE, &descriptor);
 
     (void)self;
-    if (error == 0 && descriptor->kind != CLO_FD_NODE) {
+    if (error == 0 && (descriptor->kind == CLO_FD_STREAM || is_read_only(descriptor))) {
         error = descriptor->kind == CLO_FD_HOST ? CLO_E_BADF : CLO_E_SPIPE;
     }
     if (error == 0) {
-        error = write_vectors(descriptor->node, offset, vectors, count, &total);
+        error = write_vectors(descriptor, &offset, false, vectors, count, &total);
     }
     if (error == 0) {
         clo_store32(out, (uint32_t)total);

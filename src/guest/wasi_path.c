@@ -33,13 +33,17 @@ static uint16_t walk(uint32_t fd, uint32_t path, uint32_t length, bool follow,
     return clo_path_walk(found, &start, (const char *)clo_linear(path, length), length, follow);
 }
 
-/* For what changes something: nothing of a mount, nor a mount, is changed. */
+/* For what changes something here: nothing of a mount, nor a mount, is changed. In /output there are
+ * no links of any kind. */
 static uint16_t walk_to_change(uint32_t fd, uint32_t path, uint32_t length, bool follow,
                                struct clo_path *found)
 {
     uint16_t error = walk(fd, path, length, follow, found);
 
-    return error == 0 && found->mounted != NULL ? CLO_E_ROFS : error;
+    if (error != 0 || found->mounted == NULL) {
+        return error;
+    }
+    return found->mounted->writable ? CLO_E_PERM : CLO_E_ROFS;
 }
 
 /* A path whose last component is to be made: it must not be there yet. */
@@ -69,11 +73,14 @@ uint32_t CLO_WASI(path_create_directory)(clo_wasi self, uint32_t fd, uint32_t pa
 {
     struct clo_path found;
     struct clo_node *node;
-    uint16_t error = walk_to_new(fd, path, length, &found);
+    uint16_t error = walk(fd, path, length, false, &found);
 
     (void)self;
-    if (error != 0) {
-        return error;
+    if (error != 0 || found.mounted != NULL) {
+        return error != 0 ? error : clo_hostfs_make_folder(&found);
+    }
+    if (found.node != NULL) {
+        return CLO_E_EXIST;
     }
     return clo_ramfs_create(found.directory, found.name, found.length, CLO_NODE_DIRECTORY, &node);
 }
@@ -118,9 +125,15 @@ uint32_t CLO_WASI(path_filestat_set_times)(clo_wasi self, uint32_t fd, uint32_t 
                                            uint64_t modified, uint32_t which)
 {
     struct clo_path found;
-    uint16_t error = walk_to_node(fd, path, length, flags & CLO_LOOKUP_FOLLOW, &found);
+    uint16_t error = walk(fd, path, length, flags & CLO_LOOKUP_FOLLOW, &found);
 
     (void)self;
+    if (error == 0 && found.mounted != NULL) {
+        return clo_hostfs_set_times_of(&found, accessed, modified, which);
+    }
+    if (error == 0 && found.node == NULL) {
+        error = CLO_E_NOENT;
+    }
     return error != 0 ? error : clo_node_set_times(found.node, accessed, modified, which);
 }
 
@@ -175,15 +188,25 @@ static uint16_t open_old(struct clo_path *found, uint32_t how, uint64_t rights)
     return how & CLO_OPEN_TRUNCATE ? clo_node_resize(found->node, 0) : 0;
 }
 
+static uint32_t open_flags(uint32_t how, uint64_t rights)
+{
+    return (how & CLO_OPEN_DIRECTORY ? CLO_FILE_FOLDER : 0) |
+           (how & CLO_OPEN_CREATE ? CLO_FILE_CREATE : 0) |
+           (how & CLO_OPEN_EXCLUSIVE ? CLO_FILE_EXCLUSIVE : 0) |
+           (how & CLO_OPEN_TRUNCATE ? CLO_FILE_TRUNCATE : 0) |
+           (rights & CLO_RIGHT_WRITE ? CLO_FILE_WRITABLE : 0);
+}
+
 static uint16_t open_mounted(const struct clo_path *found, uint32_t how, uint64_t rights,
                              uint16_t flags, uint32_t *fd)
 {
     struct clo_host_file *file;
 
-    if ((rights & CLO_RIGHT_WRITE) || (how & (CLO_OPEN_CREATE | CLO_OPEN_TRUNCATE))) {
+    if (!found->mounted->writable &&
+        ((rights & CLO_RIGHT_WRITE) || (how & (CLO_OPEN_CREATE | CLO_OPEN_TRUNCATE)))) {
         return CLO_E_ROFS;
     }
-    uint16_t error = clo_hostfs_open(found, how & CLO_OPEN_DIRECTORY, &file);
+    uint16_t error = clo_hostfs_open(found, open_flags(how, rights), &file);
     if (error != 0) {
         return error;
     }
@@ -267,13 +290,19 @@ uint32_t CLO_WASI(path_readlink)(clo_wasi self, uint32_t fd, uint32_t path, uint
     return 0;
 }
 
-/* Unlink and rmdir need the name, not what "." or "/" stand for. */
+/* Unlink, rmdir and rename need the name, not what "." or "/" stand for. */
 static uint16_t walk_to_entry(uint32_t fd, uint32_t path, uint32_t length, struct clo_path *found)
 {
-    uint16_t error = walk_to_node(fd, path, length, false, found);
+    uint16_t error = walk(fd, path, length, false, found);
 
     if (error != 0) {
         return error;
+    }
+    if (found->mounted != NULL) {
+        return found->mounted->writable && found->length == 0 ? CLO_E_INVAL : 0;
+    }
+    if (found->node == NULL) {
+        return CLO_E_NOENT;
     }
     return found->entry == NULL ? CLO_E_INVAL : 0;
 }
@@ -284,6 +313,9 @@ uint32_t CLO_WASI(path_remove_directory)(clo_wasi self, uint32_t fd, uint32_t pa
     uint16_t error = walk_to_entry(fd, path, length, &found);
 
     (void)self;
+    if (error == 0 && found.mounted != NULL) {
+        return clo_hostfs_remove_folder(&found);
+    }
     return error != 0 ? error : clo_ramfs_remove(found.entry);
 }
 
@@ -293,21 +325,41 @@ uint32_t CLO_WASI(path_unlink_file)(clo_wasi self, uint32_t fd, uint32_t path, u
     uint16_t error = walk_to_entry(fd, path, length, &found);
 
     (void)self;
+    if (error == 0 && found.mounted != NULL) {
+        return clo_hostfs_unlink(&found);
+    }
     return error != 0 ? error : clo_ramfs_unlink(found.entry);
+}
+
+/* One end at least is the host's: within a mount, or between two file systems. */
+static uint16_t rename_mounted(const struct clo_path *source, const struct clo_path *target)
+{
+    if ((source->mounted != NULL && !source->mounted->writable) ||
+        (target->mounted != NULL && !target->mounted->writable)) {
+        return CLO_E_ROFS;
+    }
+    if (source->mounted == NULL || target->mounted == NULL) {
+        return CLO_E_XDEV; /* whoever moves files copies them then */
+    }
+    return source->length == 0 || target->length == 0 ? CLO_E_INVAL
+                                                      : clo_hostfs_rename(source, target);
 }
 
 uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from, uint32_t from_length,
                                uint32_t to_fd, uint32_t to, uint32_t to_length)
 {
     struct clo_path source, target;
-    uint16_t error = walk_to_change(from_fd, from, from_length, false, &source);
+    uint16_t error = walk(from_fd, from, from_length, false, &source);
 
     (void)self;
     if (error == 0) { /* both ways are walked before either end is looked at */
-        error = walk_to_change(to_fd, to, to_length, false, &target);
+        error = walk(to_fd, to, to_length, false, &target);
     }
     if (error != 0) {
         return error;
+    }
+    if (source.mounted != NULL || target.mounted != NULL) {
+        return rename_mounted(&source, &target);
     }
     if (source.node == NULL) {
         return CLO_E_NOENT;

@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "base/thread/cancel.h"
 #include "base/utf8.h"
+#include "sandbox/artifacts/artifacts.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/capture.h"
 #include "sandbox/run/fixed.h"
+#include "sandbox/run/outcome.h"
 #include "sandbox/run/runner.h"
 #include "sandbox/worker_client.h"
 
@@ -19,6 +21,7 @@ struct clo_backend {
     struct clo_worker_client *client; /* CLO_PLACEMENT_WORKER, else NULL */
     struct clo_runner *runner;        /* CLO_PLACEMENT_THREAD, with what answers its calls */
     struct clo_host_calls *calls;
+    struct clo_artifact_tree *output; /* /output of the run; of a session it stays */
 };
 
 static int create_here(struct clo_backend *backend, struct clo_error *error)
@@ -41,7 +44,9 @@ int clo_backend_create(struct clo_backend **result, const struct clo_config *con
     if (!backend)
         return clo_fail_memory(error);
     backend->config = config;
-    int status = config->placement == CLO_PLACEMENT_WORKER
+    int status = clo_artifact_tree_create(&backend->output, error);
+    if (!status)
+        status = config->placement == CLO_PLACEMENT_WORKER
                      ? clo_worker_client_create(&backend->client, config, zygote, error)
                      : create_here(backend, error);
     if (status) {
@@ -59,6 +64,7 @@ void clo_backend_destroy(struct clo_backend *backend)
     clo_worker_client_destroy(backend->client);
     clo_runner_destroy(backend->runner);
     clo_host_calls_free(backend->calls);
+    clo_artifact_tree_free(backend->output);
     free(backend);
 }
 
@@ -111,7 +117,7 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
     clo_capture_begin(&here.capture, run, order->limits.output);
     clo_host_calls_begin(here.calls, &order->limits, run->cancel, -1);
     clo_host_calls_input(here.calls, run);
-    clo_host_calls_files(here.calls, mounts);
+    clo_host_calls_files(here.calls, mounts, backend->output);
     clo_cancel_add(run->cancel, &watch);
     int status = clo_runner_run(backend->runner, order, &host, result, error);
     clo_cancel_remove(run->cancel, &watch);
@@ -147,7 +153,7 @@ static int check_arguments(const struct clo_run *run, struct clo_error *error)
     return 0;
 }
 
-/* Check a run and make the order for it, but for what it sees of files. */
+/* Check a run and make the order for it. */
 static int make_order(const struct clo_backend *backend, const struct clo_run *run,
                       struct clo_order *order, struct clo_error *error)
 {
@@ -174,6 +180,7 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
                                 .arguments = run->arguments,
                                 .argument_count = run->argument_count,
                                 .has_input = run->input || run->on_input,
+                                .has_files = true,
                                 .wants_result = run->wants_result,
                                 .repair = run->repair,
                                 .no_tools = run->no_tools};
@@ -182,6 +189,14 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
         return status;
     clo_fixed_resolve(&order->fixed, &run->fixed, &backend->config->fixed);
     return clo_limits_resolve(&order->limits, &run->limits, &backend->config->limits, error);
+}
+
+void clo_run_result_free(struct clo_run_result *result)
+{
+    if (!result)
+        return;
+    clo_artifacts_free(result);
+    clo_result_free(result);
 }
 
 int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
@@ -198,15 +213,20 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
     }
     if (status)
         return status;
-    order.has_files = mounts->count > 0;
     struct clo_run_result *made = calloc(1, sizeof *made);
     if (!made)
         status = clo_fail_memory(error);
-    else if (backend->client)
-        status = clo_worker_client_run(backend->client, run, mounts, &order, made, error);
-    else
-        status = run_here(backend, run, mounts, &order, made, error);
+    if (!status)
+        status = clo_artifact_tree_begin(backend->output, &order.limits, run->keep_state, error);
+    if (!status)
+        status = backend->client ? clo_worker_client_run(backend->client, run, mounts,
+                                                         backend->output, &order, made, error)
+                                 : run_here(backend, run, mounts, &order, made, error);
     clo_mounts_close(own);
+    if (!status)
+        status = clo_artifacts_collect(backend->output, made, error);
+    if (backend->config->pooled)
+        clo_artifact_tree_clear(backend->output);
     if (status)
         clo_run_result_free(made);
     else

@@ -395,8 +395,9 @@ static int check_size(const struct clo_order *order, struct clo_error *error)
 }
 
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,
-                          const struct clo_mounts *mounts, const struct clo_order *order,
-                          struct clo_run_result *result, struct clo_error *error)
+                          const struct clo_mounts *mounts, struct clo_artifact_tree *output,
+                          const struct clo_order *order, struct clo_run_result *result,
+                          struct clo_error *error)
 {
     const struct clo_limits *limits = &order->limits;
     struct client_run here = {.client = client, .run = run, .limits = limits, .result = result};
@@ -408,7 +409,7 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
     clo_capture_begin(&here.capture, run, limits->output);
     clo_host_calls_begin(client->calls, limits, run->cancel, client->frames.fd);
     clo_host_calls_input(client->calls, run);
-    clo_host_calls_files(client->calls, mounts);
+    clo_host_calls_files(client->calls, mounts, output);
     here.start_ns = clo_monotonic_ns();
     here.wall_end_ns = here.start_ns + limits->wall_ms * NS_PER_MS;
     here.calls_end_ns = here.deadline_ns = end_after(here.wall_end_ns);

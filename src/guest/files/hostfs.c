@@ -1,9 +1,10 @@
-/* hostfs.c - mounted folders of the host: calls, open files, what is read ahead (hostfs.h). */
+/* hostfs.c - files of the host: calls, open files, what is read ahead (hostfs.h). */
 #include "guest/files/hostfs.h"
 
 #include <string.h>
 
 #include "guest/files/hostfs_ahead.h"
+#include "guest/files/hostfs_call.h"
 #include "guest/wasi.h"
 
 #define WINDOW_SIZE 131072u /* bytes that are read ahead */
@@ -32,8 +33,7 @@ static uint64_t window_uses;
 static uint32_t
     closed[CLO_FILE_CLOSED_MAX]; /* handles that the host does not know to be done with */
 static uint32_t closed_count;
-static bool started;    /* the mounts of this run are in the tree */
-static bool has_former; /* those of the last run may be, too */
+static uint32_t changes; /* of /output */
 
 /* ---- calls ---- */
 
@@ -41,8 +41,13 @@ static uint8_t *const call_area = (uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_CALL);
 static const uint8_t *const reply_area = (const uint8_t *)(CLO_WINDOW_VA + CLO_WINDOW_REPLY);
 static const uint8_t *const reply_data = reply_area + sizeof(struct clo_file_reply);
 
-static uint16_t call(struct clo_file_request *request, const char *path,
-                     struct clo_file_reply *reply)
+const uint8_t *clo_hostfs_data(void)
+{
+    return reply_data;
+}
+
+uint16_t clo_hostfs_call(struct clo_file_request *request, const char *path, const void *data,
+                         struct clo_file_reply *reply)
 {
     uint32_t length = sizeof *request;
 
@@ -53,7 +58,9 @@ static uint16_t call(struct clo_file_request *request, const char *path,
     memcpy(call_area + length, closed, request->closed_count * sizeof *closed);
     length += request->closed_count * (uint32_t)sizeof *closed;
     memcpy(call_area + length, path, request->path_length);
-    if (!clo_host_file_call(length + request->path_length)) {
+    length += request->path_length;
+    memcpy(call_area + length, data, request->data_length);
+    if (!clo_host_file_call(length + request->data_length)) {
         return CLO_E_IO;
     }
     if (request->op != CLO_FILE_READ) {
@@ -63,20 +70,16 @@ static uint16_t call(struct clo_file_request *request, const char *path,
     return (uint16_t)reply->error;
 }
 
-static uint16_t call_on_path(enum clo_file_op op, const struct clo_path *path, uint32_t flags,
-                             uint32_t length, struct clo_file_reply *reply)
+uint16_t clo_hostfs_call_on_path(struct clo_file_request *request, const struct clo_path *path,
+                                 const void *data, struct clo_file_reply *reply)
 {
     if (path->mounted->mount == 0) {
         return CLO_E_STALE; /* it was mounted in a former run, whose folder is still open */
     }
-    struct clo_file_request request = {.op = op,
-                                       .mount = path->mounted->mount - 1,
-                                       .flags = flags | CLO_FILE_AHEAD |
-                                                (path->slash ? CLO_FILE_FOLDER : 0),
-                                       .length = length,
-                                       .path_length = path->host_length};
-    uint16_t error = call(&request, path->host, reply);
-
+    request->mount = path->mounted->mount - 1;
+    request->flags |= path->slash ? CLO_FILE_FOLDER : 0;
+    request->path_length = path->host_length;
+    uint16_t error = clo_hostfs_call(request, path->host, data, reply);
     if (error == 0 && reply->ahead > 0) {
         clo_ahead_keep(path, reply_data + reply->length, reply->ahead);
     }
@@ -89,7 +92,7 @@ static uint16_t call_on_handle(enum clo_file_op op, const struct clo_host_file *
     struct clo_file_request request = {
         .op = op, .handle = file->handle, .flags = flags, .length = length};
 
-    return call(&request, NULL, reply);
+    return clo_hostfs_call(&request, NULL, NULL, reply);
 }
 
 static void done_with(uint32_t handle)
@@ -97,15 +100,29 @@ static void done_with(uint32_t handle)
     struct clo_file_request request = {.op = CLO_FILE_CLOSE};
     struct clo_file_reply reply;
 
-    if (closed_count == CLO_FILE_CLOSED_MAX && call(&request, NULL, &reply) != 0) {
+    if (closed_count == CLO_FILE_CLOSED_MAX && clo_hostfs_call(&request, NULL, NULL, &reply) != 0) {
         return; /* the host closes all at the end of the run */
     }
     closed[closed_count++] = handle;
 }
 
-/* ---- the mounts' places ---- */
+/* /output is changed by this run alone, which counts its changes. */
+static bool is_own(const struct clo_host_file *file)
+{
+    return file->node->writable;
+}
 
-static char *copy_text(const char *text, uint32_t length)
+static uint32_t epoch_of(const struct clo_host_file *file)
+{
+    return is_own(file) ? changes : clo_host_epoch();
+}
+
+static bool fresh(const struct clo_host_file *file, uint64_t since_ns, uint32_t epoch)
+{
+    return is_own(file) ? epoch == changes : clo_host_fresh(since_ns, epoch);
+}
+
+char *clo_hostfs_copy(const char *text, uint32_t length)
 {
     char *copy = length > 0 ? clo_heap_alloc(length) : NULL;
 
@@ -113,144 +130,6 @@ static char *copy_text(const char *text, uint32_t length)
         memcpy(copy, text, length);
     }
     return copy;
-}
-
-/* What a new directory in `above`, which may show a folder of the host, shows itself. */
-static uint16_t inherit(struct clo_node *node, const struct clo_node *above, const char *name,
-                        uint32_t length)
-{
-    char path[CLO_FILE_PATH_MAX];
-    uint32_t used = above->backing_length;
-
-    if (above->mount == 0) {
-        return 0;
-    }
-    if (used + 1 + length > sizeof path) {
-        return CLO_E_NAMETOOLONG;
-    }
-    memcpy(path, above->backing, used);
-    if (used > 0) {
-        path[used++] = '/';
-    }
-    memcpy(path + used, name, length);
-    node->backing = copy_text(path, used + length);
-    if (node->backing == NULL) {
-        return CLO_E_NOSPC;
-    }
-    node->mount = above->mount;
-    node->backing_length = used + length;
-    return 0;
-}
-
-/* The node with this name in `above`, which is not sealed yet; made where it is not there. */
-static uint16_t place_name(struct clo_node *above, const char *name, uint32_t length,
-                           enum clo_node_type type, struct clo_node **node)
-{
-    struct clo_entry *entry = clo_ramfs_find(above, name, length);
-    uint16_t error;
-
-    if (entry != NULL) {
-        *node = entry->node;
-        return entry->node->type == CLO_NODE_DIRECTORY ? 0 : CLO_E_NOTDIR;
-    }
-    above->sealed = false;
-    error = clo_ramfs_create(above, name, length, type, node);
-    above->sealed = above != clo_ramfs_root();
-    return error != 0 ? error : inherit(*node, above, name, length);
-}
-
-static uint16_t place(uint32_t mount, uint32_t type, const char *path, uint32_t length)
-{
-    struct clo_node *node = clo_ramfs_root();
-    uint32_t at = 0;
-
-    while (at < length) {
-        uint32_t start = ++at; /* behind a slash */
-        while (at < length && path[at] != '/') {
-            at++;
-        }
-        uint16_t error = place_name(
-            node, path + start, at - start,
-            at == length && type == CLO_NODE_FILE ? CLO_NODE_FILE : CLO_NODE_DIRECTORY, &node);
-        if (error != 0) {
-            return error;
-        }
-        node->sealed = true;
-    }
-    node->mount = mount + 1;
-    node->backing = NULL;
-    node->backing_length = 0;
-    return 0;
-}
-
-/* Take what was placed in the tree out of it again, but for what the program made there. */
-static void take_away(struct clo_entry *entry)
-{
-    struct clo_node *node = entry->node;
-    struct clo_entry *below, *next;
-
-    if (!node->sealed) {
-        return;
-    }
-    node->sealed = false;
-    node->mount = 0;
-    if (node->backing != NULL) {
-        clo_heap_free(node->backing, node->backing_length);
-        node->backing = NULL;
-        node->backing_length = 0;
-    }
-    if (node->type != CLO_NODE_DIRECTORY) {
-        (void)clo_ramfs_unlink(entry);
-        return;
-    }
-    for (below = node->directory.first; below != NULL; below = next) {
-        next = below->next;
-        take_away(below);
-    }
-    (void)clo_ramfs_remove(entry);
-}
-
-void clo_hostfs_begin(void)
-{
-    has_former |= started;
-    started = false;
-    closed_count = 0; /* the host closed all at the end of the run */
-}
-
-static void forget_former(void)
-{
-    struct clo_entry *entry, *next;
-
-    for (entry = clo_ramfs_root()->directory.first; has_former && entry != NULL; entry = next) {
-        next = entry->next;
-        take_away(entry);
-    }
-    has_former = false;
-}
-
-uint16_t clo_hostfs_start(void)
-{
-    struct clo_file_request request = {.op = CLO_FILE_MOUNTS, .length = CLO_FILE_DATA_MAX};
-    struct clo_file_reply reply;
-    uint32_t at = 0, mount = 0;
-
-    if (started) {
-        return 0;
-    }
-    forget_former();
-    if (!(CLO_CONTROL->run_flags & CLO_FILES_PRESENT)) {
-        return 0;
-    }
-    uint16_t error = call(&request, NULL, &reply);
-    while (error == 0 && at < reply.length) {
-        struct clo_file_mount told;
-        memcpy(&told, reply_data + at, sizeof told);
-        at += sizeof told;
-        error = place(mount++, told.type, (const char *)reply_data + at, told.length);
-        at += told.length;
-    }
-    started = error == 0;
-    return error;
 }
 
 /* ---- windows ---- */
@@ -311,7 +190,7 @@ static void keep_data(struct clo_host_file *file, uint64_t offset, uint32_t leng
     window->offset = offset;
     window->length = length;
     window->read_ns = clo_clock_steady();
-    window->read_epoch = clo_host_epoch();
+    window->read_epoch = epoch_of(file);
 }
 
 static void note_end(struct clo_host_file *file, const struct clo_file_reply *reply, uint64_t end)
@@ -320,7 +199,7 @@ static void note_end(struct clo_host_file *file, const struct clo_file_reply *re
     if (reply->end) {
         file->end = end;
         file->end_ns = clo_clock_steady();
-        file->end_epoch = clo_host_epoch();
+        file->end_epoch = epoch_of(file);
     }
 }
 
@@ -330,17 +209,19 @@ static void note_stat(struct clo_host_file *file, const struct clo_file_reply *r
 {
     file->stat = *reply;
     file->stat_ns = clo_clock_steady();
-    file->stat_epoch = clo_host_epoch();
+    file->stat_epoch = epoch_of(file);
 }
 
 uint16_t clo_hostfs_stat(const struct clo_path *path, bool follow, struct clo_file_reply *stat)
 {
+    struct clo_file_request request = {.op = CLO_FILE_STAT,
+                                       .flags = CLO_FILE_AHEAD | (follow ? CLO_FILE_FOLLOW : 0)};
     const uint8_t *content;
 
     if (!path->slash && clo_ahead_find(path, stat, &content)) {
         return 0;
     }
-    return call_on_path(CLO_FILE_STAT, path, follow ? CLO_FILE_FOLLOW : 0, 0, stat);
+    return clo_hostfs_call_on_path(&request, path, NULL, stat);
 }
 
 static void free_file(struct clo_host_file *file)
@@ -373,13 +254,17 @@ static bool keep_content(struct clo_host_file *file, const uint8_t *content, uin
 }
 
 /* Open it, or have what came ahead. */
-static uint16_t find_or_open(const struct clo_path *path, bool folder, struct clo_host_file *file)
+static uint16_t find_or_open(const struct clo_path *path, uint32_t flags,
+                             struct clo_host_file *file)
 {
+    struct clo_file_request request = {.op = CLO_FILE_OPEN,
+                                       .flags = flags | CLO_FILE_AHEAD,
+                                       .length = FIRST_SIZE,
+                                       .time_ns = clo_clock_stamp()};
     struct clo_file_reply reply;
     const uint8_t *content;
 
-    file->next = NOT_READ;
-    if (!folder && !path->slash && clo_ahead_find(path, &reply, &content) && content != NULL) {
+    if (flags == 0 && !path->slash && clo_ahead_find(path, &reply, &content) && content != NULL) {
         if (!keep_content(file, content, reply.length)) {
             return CLO_E_NOSPC;
         }
@@ -387,13 +272,15 @@ static uint16_t find_or_open(const struct clo_path *path, bool folder, struct cl
         note_end(file, &reply, reply.length);
         return 0;
     }
-    uint16_t error =
-        call_on_path(CLO_FILE_OPEN, path, folder ? CLO_FILE_FOLDER : 0, FIRST_SIZE, &reply);
+    uint16_t error = clo_hostfs_call_on_path(&request, path, NULL, &reply);
     if (error != 0) {
         return error;
     }
     file->handle = reply.handle;
     note_stat(file, &reply);
+    if (flags & (CLO_FILE_CREATE | CLO_FILE_TRUNCATE)) {
+        clo_hostfs_changed(file, &reply);
+    }
     if (reply.type == CLO_NODE_FILE) {
         keep_data(file, 0, reply.length);
         note_end(file, &reply, reply.length);
@@ -401,22 +288,23 @@ static uint16_t find_or_open(const struct clo_path *path, bool folder, struct cl
     return 0;
 }
 
-uint16_t clo_hostfs_open(const struct clo_path *path, bool folder, struct clo_host_file **result)
+uint16_t clo_hostfs_open(const struct clo_path *path, uint32_t flags, struct clo_host_file **result)
 {
     struct clo_host_file *file = clo_heap_alloc(sizeof *file);
+    uint16_t error;
 
     if (file == NULL) {
         return CLO_E_NOSPC;
     }
-    file->path = copy_text(path->host, path->host_length);
+    file->next = NOT_READ;
+    file->node = path->mounted;
+    file->path = clo_hostfs_copy(path->host, path->host_length);
     file->path_length = file->path != NULL ? path->host_length : 0;
-    uint16_t error =
-        file->path_length < path->host_length ? CLO_E_NOSPC : find_or_open(path, folder, file);
+    error = file->path_length < path->host_length ? CLO_E_NOSPC : find_or_open(path, flags, file);
     if (error != 0) {
         free_file(file);
         return error;
     }
-    file->node = path->mounted;
     clo_node_hold(file->node);
     *result = file;
     return 0;
@@ -433,7 +321,8 @@ static bool attach(struct clo_host_file *file)
     if (file->handle != 0) {
         return true;
     }
-    if (file->detached || call(&request, file->path, &reply) != 0) {
+    if (file->detached || file->node->mount == 0 ||
+        clo_hostfs_call(&request, file->path, NULL, &reply) != 0) {
         file->detached = true;
         return false;
     }
@@ -457,12 +346,40 @@ void clo_hostfs_close(struct clo_host_file *file)
     free_file(file);
 }
 
+void clo_hostfs_changed(struct clo_host_file *file, const struct clo_file_reply *reply)
+{
+    changes++;
+    for (uint32_t i = 0; i < WINDOWS_MAX; i++) {
+        struct clo_host_file *owner = windows[i].owner;
+        if (owner != NULL && is_own(owner) && owner->stat.inode == file->stat.inode) {
+            drop_window(owner);
+        }
+    }
+    note_stat(file, reply);
+}
+
+void clo_hostfs_changed_names(void)
+{
+    changes++;
+}
+
+void clo_hostfs_forget(void)
+{
+    changes++;
+    closed_count = 0; /* the host has closed all */
+    for (uint32_t i = 0; i < WINDOWS_MAX; i++) {
+        if (windows[i].owner != NULL) {
+            drop_window(windows[i].owner);
+        }
+    }
+}
+
 uint16_t clo_hostfs_refresh(struct clo_host_file *file)
 {
     struct clo_file_reply reply;
 
-    if (clo_host_fresh(file->stat_ns, file->stat_epoch) || (file->handle == 0 && !attach(file)) ||
-        clo_host_fresh(file->stat_ns, file->stat_epoch)) {
+    if (fresh(file, file->stat_ns, file->stat_epoch) || (file->handle == 0 && !attach(file)) ||
+        fresh(file, file->stat_ns, file->stat_epoch)) {
         return 0;
     }
     uint16_t error = call_on_handle(CLO_FILE_STAT, file, 0, 0, &reply);
@@ -472,6 +389,17 @@ uint16_t clo_hostfs_refresh(struct clo_host_file *file)
     return error;
 }
 
+/* Does the window show the file as it is? One of /output's goes when the file is written to. */
+static bool holds(const struct clo_host_file *file, const struct clo_window *window,
+                  uint64_t offset)
+{
+    if (is_own(file)) {
+        return true;
+    }
+    return window->read_epoch == clo_host_epoch() &&
+           (offset == file->next || fresh(file, window->read_ns, window->read_epoch));
+}
+
 /* How much of a read the window has. */
 static uint64_t from_window(struct clo_host_file *file, uint64_t offset, uint8_t *out,
                             uint64_t length)
@@ -479,8 +407,7 @@ static uint64_t from_window(struct clo_host_file *file, uint64_t offset, uint8_t
     struct clo_window *window = file->window;
 
     if (window == NULL || offset < window->offset || offset - window->offset >= window->length ||
-        window->read_epoch != clo_host_epoch() ||
-        (offset != file->next && !clo_host_fresh(window->read_ns, window->read_epoch))) {
+        !holds(file, window, offset)) {
         return 0;
     }
     uint64_t part = window->length - (offset - window->offset);
@@ -511,7 +438,7 @@ static uint16_t from_host(struct clo_host_file *file, uint64_t offset, uint8_t *
     } else if (length > request.length) {
         request.length = WINDOW_SIZE;
     }
-    uint16_t error = call(&request, NULL, &reply);
+    uint16_t error = clo_hostfs_call(&request, NULL, NULL, &reply);
     if (error != 0) {
         return error;
     }
@@ -566,7 +493,7 @@ uint16_t clo_hostfs_read(struct clo_host_file *file, uint64_t offset, uint8_t *o
         uint64_t part = is_content ? from_content(file, offset + *got, out + *got, length - *got)
                                    : from_window(file, offset + *got, out + *got, length - *got);
         if (part == 0 && file->end_ns != 0 && offset + *got >= file->end &&
-            clo_host_fresh(file->end_ns, file->end_epoch)) {
+            fresh(file, file->end_ns, file->end_epoch)) {
             break;
         }
         if (part == 0 && !attach(file)) {

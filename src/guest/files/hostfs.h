@@ -1,4 +1,5 @@
-/* hostfs.h - folders and files of the host that are mounted into the guest's tree: read-only, live.
+/* hostfs.h - what the host has for the run: mounted folders and files, read-only and live, and /output,
+ * in which the run writes.
  *
  * Invariants
  * - Nothing of a mount is in the guest but what was read of open files: each look is a host call
@@ -11,6 +12,8 @@
  * - What is known of a file (what was read ahead, its size, times and end) counts until the next host
  *   call of another kind, for a tool may have written there, and for 100 ms at most (clo_host_fresh). Only a read
  *   that goes on where the last one ended takes what was read ahead however old it is.
+ * - /output (a node that is `writable`) is changed by this run alone: what is known of it counts until
+ *   the next change. What is written is with the host before the call returns: nothing waits here.
  * - Functions return 0 or a WASI errno (wasi.h).
  */
 #ifndef CLO_GUEST_FILES_HOSTFS_H
@@ -60,7 +63,8 @@ uint16_t clo_hostfs_start(void);
 
 /* What a path with `mounted` names. `follow`: a link is an error. */
 uint16_t clo_hostfs_stat(const struct clo_path *path, bool follow, struct clo_file_reply *stat);
-uint16_t clo_hostfs_open(const struct clo_path *path, bool folder, struct clo_host_file **file);
+/* flags: CLO_FILE_*. */
+uint16_t clo_hostfs_open(const struct clo_path *path, uint32_t flags, struct clo_host_file **file);
 void clo_hostfs_close(struct clo_host_file *file);
 
 uint16_t clo_hostfs_refresh(struct clo_host_file *file); /* have file->stat as of now */
@@ -71,5 +75,21 @@ uint16_t clo_hostfs_read(struct clo_host_file *file, uint64_t offset, uint8_t *o
  * next call here. */
 uint16_t clo_hostfs_name(struct clo_host_file *file, uint64_t index, struct clo_file_name *record,
                          const char **name);
+
+/* ---- changes: hostfs_change.c. Of what is not in /output: CLO_E_ROFS ---- */
+
+/* At `offset`, or at the end. *written may be less than `length`. *end: where it ended. */
+uint16_t clo_hostfs_write(struct clo_host_file *file, uint64_t offset, bool append,
+                          const uint8_t *in, uint64_t length, uint64_t *written, uint64_t *end);
+uint16_t clo_hostfs_resize(struct clo_host_file *file, uint64_t size, bool grow_only);
+/* `which`: CLO_TIME_*. */
+uint16_t clo_hostfs_set_times(struct clo_host_file *file, uint64_t accessed, uint64_t modified,
+                              uint32_t which);
+uint16_t clo_hostfs_set_times_of(const struct clo_path *path, uint64_t accessed, uint64_t modified,
+                                 uint32_t which);
+uint16_t clo_hostfs_make_folder(const struct clo_path *path);
+uint16_t clo_hostfs_unlink(const struct clo_path *path);
+uint16_t clo_hostfs_remove_folder(const struct clo_path *path);
+uint16_t clo_hostfs_rename(const struct clo_path *from, const struct clo_path *to);
 
 #endif

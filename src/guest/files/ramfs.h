@@ -65,6 +65,7 @@ struct clo_node {
     uint8_t ***twice;
     /* On the way to a mount, or one (hostfs.h): nothing here is made, changed or taken away. */
     bool sealed;
+    bool writable;  /* a mount in which the run writes: /output */
     uint32_t mount; /* 1 + the number of the mount that it shows; 0: none, all is here */
     char *backing;  /* its path below that mount's root, `backing_length` bytes; NULL: the root */
     uint32_t backing_length;

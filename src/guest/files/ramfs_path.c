@@ -122,6 +122,7 @@ static uint16_t step_below(struct clo_path *path, const char *name, uint32_t len
     path->slash = true;
     uint16_t error = clo_hostfs_stat(path, true, &stat); /* a folder? */
     if (error != 0 || here) {
+        path->length = 0;
         return error;
     }
     while (path->host_length > 0 && path->host[path->host_length - 1] != '/') {

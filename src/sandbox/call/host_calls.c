@@ -74,10 +74,11 @@ void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits 
     calls->has_files = false;
 }
 
-void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts *mounts)
+void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts *mounts,
+                          struct clo_artifact_tree *output)
 {
-    calls->has_files = mounts->count > 0;
-    clo_files_begin(calls->files, mounts);
+    calls->has_files = mounts->count > 0 || output;
+    clo_files_begin(calls->files, mounts, output);
 }
 
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run)

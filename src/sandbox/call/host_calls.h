@@ -28,6 +28,7 @@
 #include "base/thread/executor.h"
 #include "cloche/cancel.h"
 #include "cloche/sandbox.h"
+#include "sandbox/artifacts/artifact_tree.h"
 #include "sandbox/files/mounts.h"
 #include "sandbox/run/run.h"
 #include "sandbox/tool/tool_set.h"
@@ -48,8 +49,10 @@ void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits 
  * it has tools. */
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run);
 
-/* The run that has begun sees `mounts`, which stay until its end; without this it sees none. */
-void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts *mounts);
+/* The run that has begun sees `mounts` and writes to `output` (NULL: it has none), which stay until its
+ * end; without this it sees nothing. */
+void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts *mounts,
+                          struct clo_artifact_tree *output);
 
 /* Answer one call. 0, or CLO_EGUEST: the call breaks the contract, and the run must end. A wait
  * that is cut by deadline, cancel or abort_fd is answered with CLO_CALL_INTERRUPTED. */

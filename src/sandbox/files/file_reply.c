@@ -11,6 +11,9 @@ uint32_t clo_file_error(int number)
     case EACCES: return 2;
     case EBADF: return 8;
     case EBUSY: return 10;
+    case EDQUOT: return 19;
+    case EEXIST: return 20;
+    case EFBIG: return 22;
     case EINTR: return 27;
     case EINVAL: return 28;
     case EISDIR: return 31;
@@ -21,10 +24,13 @@ uint32_t clo_file_error(int number)
     case ENODEV: return 43;
     case ENOENT: return 44;
     case ENOMEM: return 48;
+    case ENOSPC: return 51;
     case ENOTDIR: return 54;
+    case ENOTEMPTY: return 55;
     case ENXIO: return 60;
     case EOVERFLOW: return 61;
     case EPERM: return 63;
+    case EROFS: return 69;
     case ESTALE: return 72;
     case ETIMEDOUT: return 73;
     default: return 29; /* EIO */

@@ -2,9 +2,11 @@
  *
  *   struct clo_mount ─▶ mounts.c   checked and opened once for a configuration, or for a run
  *                          │
- *   CLO_CALL_FILE ────▶ files.c    of one run: its handles, answers (abi/files.h)
- *                          │
- *                       beneath.c  from a mount's root and a path to a descriptor
+ *   CLO_CALL_FILE ────▶ files.c    of one run: its handles, the messages (abi/files.h)
+ *                        │   └───▶ ../artifacts   /output, where the code writes
+ *                     looks.c      what is mounted
+ *                        │
+ *                     beneath.c    from a mount's root and a path to a descriptor
  *
  * What is always true
  * - Paths are resolved here and nowhere else, below the descriptor of a mount's root. No link is
@@ -23,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "sandbox/artifacts/artifact_tree.h"
 #include "sandbox/files/mounts.h"
 
 struct clo_files;
@@ -30,8 +33,10 @@ struct clo_files;
 int clo_files_create(struct clo_files **files, struct clo_error *error); /* CLO_ENOMEMORY */
 void clo_files_free(struct clo_files *files);
 
-/* A run begins, which sees `mounts`; they stay until its end. */
-void clo_files_begin(struct clo_files *files, const struct clo_mounts *mounts);
+/* A run begins, which sees `mounts` and has `tree` as its /output (NULL: none); they stay until its
+ * end. */
+void clo_files_begin(struct clo_files *files, const struct clo_mounts *mounts,
+                     struct clo_artifact_tree *tree);
 void clo_files_end(struct clo_files *files); /* closes all handles */
 
 /* Answer a message of CLO_CALL_FILE: the reply is appended to `reply`. *descriptor: of the file that

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "abi/files.h"
 #include "abi/layout.h"
 #include "base/error.h"
 #include "base/quantity.h"
@@ -41,6 +42,17 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
     [CLO_LIMIT_TOOL] = {"tool_ms", "TimeLimitExceeded",
                         "limit of %" PRIu64 " ms of waiting for tools reached", AT(tool_ms), 0, 0,
                         CLO_WALL_MS_MAX, 124},
+    [CLO_LIMIT_ARTIFACT_FILE_BYTES] = {"artifact_file_bytes", "OSError",
+                                       "limit of %" PRIu64 " bytes a file in /output reached",
+                                       AT(artifact_file_bytes), 64ull << 20, 1,
+                                       CLO_ARTIFACT_FILE_BYTES_MAX, 1, true},
+    [CLO_LIMIT_ARTIFACT_TOTAL_BYTES] = {"artifact_total_bytes", "OSError",
+                                        "limit of %" PRIu64 " bytes in /output reached",
+                                        AT(artifact_total_bytes), 256ull << 20, 1,
+                                        CLO_ARTIFACT_TOTAL_BYTES_MAX, 1, true},
+    [CLO_LIMIT_ARTIFACT_FILES] = {"artifact_files", "OSError",
+                                  "limit of %" PRIu64 " files in /output reached",
+                                  AT(artifact_files), 256, 1, CLO_ARTIFACT_FILES_MAX, 1},
 };
 
 static uint64_t *field(struct clo_limits *limits, const struct limit_row *row)
@@ -80,6 +92,20 @@ static int above_sandbox(uint64_t memory, uint64_t most, struct clo_error *error
                     "lower it, or make the sandbox with a higher memory limit");
 }
 
+/* The regions of all files must lie in one file of the host's (sandbox/artifacts/spool.h). */
+static int no_span(const struct clo_limits *limits, struct clo_error *error)
+{
+    char bytes[CLO_QUANTITY_TEXT_MAX];
+    clo_size_format(bytes, limits->artifact_file_bytes);
+    clo_fail(error, CLO_EINVALID,
+             "limits artifact_files %" PRIu64 " and artifact_file_bytes %s do not go together",
+             limits->artifact_files, bytes);
+    return clo_hint(
+        error, CLO_EINVALID,
+        "lower one: (artifact_files + %u) times artifact_file_bytes must be within 4 TiB",
+        CLO_FILES_OPEN_MAX);
+}
+
 int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wanted,
                        const struct clo_limits *fallback, struct clo_error *error)
 {
@@ -92,6 +118,9 @@ int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wante
         if (*value < row->least || *value > row->most)
             return out_of_range(row, *value, error);
     }
+    if (result.artifact_file_bytes * (result.artifact_files + CLO_FILES_OPEN_MAX) >
+        CLO_ARTIFACT_SPAN_MAX)
+        return no_span(&result, error);
     result.memory = (result.memory + CLO_MEMORY_UNIT - 1) / CLO_MEMORY_UNIT * CLO_MEMORY_UNIT;
     if (fallback && result.memory > fallback->memory)
         return above_sandbox(result.memory, fallback->memory, error);

@@ -15,7 +15,14 @@
 
 #define CLO_TOOL_MS_APART 600000u /* of tool_ms, where it is only said that it counts apart */
 
-#define CLO_LIMIT_COUNT (CLO_LIMIT_TOOL + 1)
+#define CLO_ARTIFACT_FILE_BYTES_MAX (16ull << 30)
+#define CLO_ARTIFACT_TOTAL_BYTES_MAX (256ull << 30)
+#define CLO_ARTIFACT_FILES_MAX 16384u
+/* Of all files, those that are open without a name too, each as long as it may be: the smallest of the
+ * file systems' files end there (ext4 with blocks of 1 KiB: 4 TiB). */
+#define CLO_ARTIFACT_SPAN_MAX (1ull << 42)
+
+#define CLO_LIMIT_COUNT (CLO_LIMIT_ARTIFACT_FILES + 1)
 
 /* Fill what `wanted` leaves 0 from `fallback` (NULL: the library's defaults) and check the ranges.
  * Memory is rounded up to 2 MiB. CLO_EINVALID names the limit and its range. */

@@ -114,7 +114,7 @@ int clo_result_set_error(struct clo_run_result *result, enum clo_run_error_kind 
     return 0;
 }
 
-void clo_run_result_free(struct clo_run_result *result)
+void clo_result_free(struct clo_run_result *result)
 {
     if (!result)
         return;

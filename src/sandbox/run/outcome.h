@@ -14,4 +14,8 @@ int clo_outcome_decode(struct clo_run_result *result, const uint8_t *data, size_
 int clo_result_set_error(struct clo_run_result *result, enum clo_run_error_kind kind,
                          const char *type, const char *message);
 
+/* Free what this side knows of a result, and the result; clo_run_result_free has the host's as well.
+ * NULL is allowed. */
+void clo_result_free(struct clo_run_result *result);
+
 #endif

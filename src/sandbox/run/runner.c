@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "sandbox/run/fixed.h"
+#include "sandbox/run/outcome.h"
 #include "sandbox/run/run_loop.h"
 #include "sandbox/run/tsc.h"
 #include "sandbox/value/cbor.h"
@@ -283,7 +284,7 @@ bool clo_runner_warm_step(struct clo_runner *runner, unsigned step)
     bool done = result && clo_limits_resolve(&order.limits, &wanted, NULL, NULL) == 0 &&
                 clo_runner_run(runner, &order, &host, result, NULL) == 0 &&
                 prepare_vm(runner, false, NULL) == 0;
-    clo_run_result_free(result);
+    clo_result_free(result);
     return done;
 }
 

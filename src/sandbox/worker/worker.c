@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "sandbox/run/outcome.h"
 #include "sandbox/run/runner.h"
 #include "sandbox/worker/frames.h"
 #include "sandbox/worker/jail.h"
@@ -148,7 +149,7 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     else
         clo_frame_put_result(&worker->frames, result, last);
     send_all(worker);
-    clo_run_result_free(result);
+    clo_result_free(result);
     free(copy);
     if (last)
         leave();

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "abi/files.h"
 #include "base/clock.h"
 #include "host_calls_fixture.h"
 
@@ -145,6 +146,23 @@ static void input_that_cannot_be_is_refused(void **state)
     expect_message(fixture, CLO_CALL_REFUSED, "host calls reached");
 }
 
+static void looks_are_refused_where_nothing_is_mounted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct clo_file_request request = {.op = CLO_FILE_MOUNTS};
+    struct clo_call call = {.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT,
+                            .kind = CLO_CALL_FILE,
+                            .id = 1,
+                            .wait_id = 1,
+                            .timeout_ns = CLO_TIMEOUT_NONE,
+                            .deadline_ns = UINT64_MAX,
+                            .message = (const uint8_t *)&request,
+                            .length = sizeof request};
+    begin(fixture, (struct clo_limits){0}, NULL, -1);
+    assert_int_equal(ask(fixture, &call), 0);
+    expect_message(fixture, CLO_CALL_REFUSED, "nothing mounted");
+}
+
 static void what_fails_is_a_message(void **state)
 {
     struct fixture *fixture = *state;
@@ -235,6 +253,7 @@ int main(void)
         WITH_CALLS(input_is_read_piece_by_piece),
         WITH_CALLS(input_of_a_function_is_waited_for),
         WITH_CALLS(input_that_cannot_be_is_refused),
+        WITH_CALLS(looks_are_refused_where_nothing_is_mounted),
         WITH_CALLS(limits_refuse_and_say_which),
         WITH_CALLS(a_broken_contract_ends_the_run),
     };

@@ -37,6 +37,7 @@ void contract_open(struct contract *contract)
     const char *manifest = clo_tool_set_manifest(tools, &length);
     *contract = (struct contract){.out = CLO_BUFFER(1 << 20), .err = CLO_BUFFER(1 << 20)};
     if (clo_host_calls_create(&contract->calls, tools, threads, &error) ||
+        clo_artifact_tree_create(&contract->output, &error) ||
         clo_runner_create(&contract->runner, harness_image[0], CLO_ISOLATION_MICROVM,
                           CONTRACT_MEMORY, manifest, length, &error))
         fail_msg("a runner: %s", error.message);
@@ -46,6 +47,7 @@ void contract_close(struct contract *contract)
 {
     clo_runner_destroy(contract->runner);
     clo_host_calls_free(contract->calls);
+    clo_artifact_tree_free(contract->output);
     clo_run_result_free(contract->result);
     clo_buffer_free(&contract->out);
     clo_buffer_free(&contract->err);
@@ -137,7 +139,9 @@ void contract_run(struct contract *contract, const struct attack *attack)
     contract->reply[0] = '\0';
     clo_buffer_reset(&contract->out);
     clo_buffer_reset(&contract->err);
+    assert_int_equal(clo_artifact_tree_begin(contract->output, &order.limits, false, &error), 0);
     clo_host_calls_begin(contract->calls, &order.limits, NULL, -1);
+    clo_host_calls_files(contract->calls, &(struct clo_mounts){0}, contract->output);
     int status = clo_runner_run(contract->runner, &order, &host, contract->result, &error);
     clo_host_calls_end(contract->calls);
     free(script);

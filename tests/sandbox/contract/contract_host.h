@@ -120,6 +120,7 @@ struct attack {
 /* One runner and what answers its calls. */
 struct contract {
     struct clo_host_calls *calls;
+    struct clo_artifact_tree *output;
     struct clo_runner *runner;
     struct clo_run_result *result; /* of the last run */
     struct clo_buffer out, err;

@@ -67,7 +67,7 @@ static int mount(struct tree *tree, const char *source)
         print_error("%s\n", tree->error.message);
         return -1;
     }
-    clo_files_begin(tree->files, tree->mounts);
+    clo_files_begin(tree->files, tree->mounts, NULL);
     return 0;
 }
 
@@ -294,7 +294,7 @@ static void another_run_begins_anew(void **state)
     for (int i = 0; i < 5; i++)
         look_at(tree, CLO_FILE_OPEN, i);
     clo_files_end(tree->files);
-    clo_files_begin(tree->files, tree->mounts);
+    clo_files_begin(tree->files, tree->mounts, NULL);
     for (int i = 5; i < 9; i++)
         assert_int_equal(look_at(tree, CLO_FILE_OPEN, i).ahead, 0);
     assert_true(look_at(tree, CLO_FILE_OPEN, 9).ahead > 0);

@@ -101,7 +101,7 @@ static int set_up(void **state)
         tear_down(state); /* cmocka does not where this fails */
         return -1;
     }
-    clo_files_begin(tree.files, tree.mounts);
+    clo_files_begin(tree.files, tree.mounts, NULL);
     return 0;
 }
 
@@ -371,7 +371,7 @@ static void below_a_mounted_file_there_is_nothing(void **state)
     if (clo_mounts_open(&tree->mounts, &mount, 1, &tree->error) ||
         clo_files_create(&tree->files, &tree->error))
         fail_msg("%s", tree->error.message);
-    clo_files_begin(tree->files, tree->mounts);
+    clo_files_begin(tree->files, tree->mounts, NULL);
     struct clo_file_request request = {.op = CLO_FILE_STAT};
     assert_int_equal(answer(tree, request, NULL, "", &reply), 0);
     assert_int_equal(reply.size, 12);

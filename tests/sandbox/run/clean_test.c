@@ -116,7 +116,7 @@ static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context
     fixture->result = calloc(1, sizeof *fixture->result);
     assert_non_null(fixture->result);
     clo_host_calls_begin(fixture->calls, &order.limits, NULL, -1);
-    clo_host_calls_files(fixture->calls, mounts);
+    clo_host_calls_files(fixture->calls, mounts, NULL);
     atomic_store(&stopped, false);
     atomic_store(&stopping, fixture->runner);
     stop_in(stop_ns);
