@@ -30,7 +30,7 @@ USES = {
     "sandbox/run": "sandbox/value vm abi",
     "sandbox/worker": "sandbox/run sandbox/value vm abi",
     "sandbox/tool": "sandbox/value",
-    "sandbox/artifacts": "abi",
+    "sandbox/artifacts": "sandbox/run/limits.h abi",
     "sandbox/files": "sandbox/artifacts abi",
     "sandbox/call": "sandbox/artifacts sandbox/files sandbox/run sandbox/tool sandbox/value abi",
     "image": "sandbox/run sandbox/value sandbox/worker vm abi",

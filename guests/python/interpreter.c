@@ -9,9 +9,13 @@
 #include "internal/pycore_interp.h"
 #include "internal/pycore_pystate.h"
 
+#include <wasi/api.h>
+
 #include "cbor.h"
 #include "request.h"
 
+#define FIRST_FILE 4  /* after the standard streams and the root */
+#define CLOSED_MAX 64 /* descriptors in a row that are closed: none above them is open */
 #define RESULT_MAX 65536 /* characters of a result's repr that are handed back */
 
 struct clo_prelude clo_prelude;
@@ -359,6 +363,23 @@ static int flush(const char *stream, PyObject *unbuffered)
     return done != NULL ? 0 : -1;
 }
 
+/* Is a file open for writing? Descriptors are given from the lowest on. */
+static bool has_written_files(void)
+{
+    __wasi_fdstat_t stat;
+
+    for (__wasi_fd_t fd = FIRST_FILE, closed = 0; closed < CLOSED_MAX; fd++) {
+        if (__wasi_fd_fdstat_get(fd, &stat) != 0) {
+            closed++;
+        } else if (stat.fs_rights_base & __WASI_RIGHTS_FD_WRITE) {
+            return true;
+        } else {
+            closed = 0;
+        }
+    }
+    return false;
+}
+
 /* What the end of a process would do, without ending the interpreter. Most programs have nothing
  * to be done: a look, and no Python code runs. */
 static void finish(PyObject *name, struct outcome *outcome)
@@ -370,7 +391,7 @@ static void finish(PyObject *name, struct outcome *outcome)
         handlers_of_image = PyList_GET_SIZE(clo_prelude.handlers);
     }
     if (_PyInterpreterState_GET()->atexit.ncallbacks > 0 ||
-        PyList_GET_SIZE(clo_prelude.handlers) > handlers_of_image) {
+        PyList_GET_SIZE(clo_prelude.handlers) > handlers_of_image || has_written_files()) {
         done = PyObject_CallNoArgs(clo_prelude.finish);
         if (done == NULL) {
             report(name, outcome);

@@ -41,7 +41,7 @@ struct clo_prelude {
     PyObject *tool_type;     /* class Tool(name, specification) */
     PyObject *report;        /* report(exception, name) -> (exit code, error or None) */
     PyObject *run_coroutine; /* run_coroutine(coroutine) */
-    PyObject *finish;        /* finish(): callbacks of atexit, buffers of logging */
+    PyObject *finish;        /* finish(): callbacks of atexit, buffers of logging and files */
     PyObject *sources;       /* linecache.cache: takes the program's source when it is asked */
     PyObject *handlers;      /* logging's list of weak references */
     PyObject *stderr_;       /* sys.stderr as the image has it */

@@ -245,8 +245,8 @@ struct clo_run_result {
      * one descriptor for all. clo_artifact_read reads them. */
     struct clo_artifact *artifacts;
     size_t artifact_count;
-    enum clo_limit
-        artifacts_refused; /* the first artifact_* limit that something was refused for */
+    enum clo_limit artifacts_refused; /* the first artifact_* limit that was reached, and its value */
+    uint64_t artifacts_refused_value;
     struct clo_artifact_store *artifact_store;
 };
 

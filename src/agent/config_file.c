@@ -216,7 +216,10 @@ static int take(struct clo_config *config)
                    .output = said->sandbox.output,
                    .host_calls = said->sandbox.host_calls,
                    .host_call_bytes = said->sandbox.host_call_size,
-                   .tool_ms = said->sandbox.tool_time},
+                   .tool_ms = said->sandbox.tool_time,
+                   .artifact_file_bytes = said->sandbox.artifacts.file_size,
+                   .artifact_total_bytes = said->sandbox.artifacts.total_size,
+                   .artifact_files = said->sandbox.artifacts.files},
         .placement = said->sandbox.placement ? (enum clo_placement)(said->sandbox.placement - 1)
                                              : CLO_PLACEMENT_WORKER,
         .jail = said->sandbox.jail ? (enum clo_jail)(said->sandbox.jail - 1) : CLO_JAIL_BEST,
@@ -285,6 +288,17 @@ static int check_model(struct clo_config *config)
     return clo_config_tell(config, clo_config_node(config, "model", key), false, &why);
 }
 
+/* Each limit is in its range by now: what is left is that two do not go together. */
+static int check_limits(struct clo_config *config)
+{
+    struct clo_limits limits;
+    struct clo_error why = {0};
+    if (clo_limits_resolve(&limits, &config->config.limits, NULL, &why))
+        return clo_config_tell(config, clo_config_node(config, "sandbox", "artifacts"), false,
+                               &why);
+    return 0;
+}
+
 static int check_image(struct clo_config *config)
 {
     struct clo_image *image;
@@ -328,9 +342,10 @@ int clo_config_read(struct clo_config *config)
         (status = clo_settings_read(&config->said, clo_yaml_root(config->yaml), config->findings,
                                     config->error)) ||
         (status = take(config)) || (status = settle_isolation(config)) ||
-        (status = check_memory(config)) || (status = check_files(config)) ||
-        (status = check_listen(config)) || (status = check_image(config)) ||
-        (status = clo_config_check_mounts(config)) || (status = check_model(config)))
+        (status = check_memory(config)) || (status = check_limits(config)) ||
+        (status = check_files(config)) || (status = check_listen(config)) ||
+        (status = check_image(config)) || (status = clo_config_check_mounts(config)) ||
+        (status = check_model(config)))
         return status;
     return warn_of_all(config);
 }

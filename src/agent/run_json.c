@@ -41,6 +41,25 @@ static json_t *error_object(const struct clo_run_error *error)
     return object;
 }
 
+static json_t *artifact_list(const struct clo_run_result *result)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        const struct clo_artifact *artifact = &result->artifacts[i];
+        json_t *one = json_object();
+        clo_json_put(&one, "path", text_or_null(artifact->path));
+        clo_json_put(&one, "size", json_integer((json_int_t)artifact->size));
+        clo_json_put(&one, "media_type", json_string(artifact->media_type));
+        clo_json_put(&one, "sha256", json_string(artifact->sha256));
+        clo_json_put(&one, "renamed", json_boolean(artifact->renamed));
+        if (json_array_append_new(list, one)) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 json_t *clo_run_json(const struct clo_run_result *result)
 {
     const struct clo_usage *usage = &result->usage;
@@ -52,6 +71,9 @@ json_t *clo_run_json(const struct clo_run_result *result)
     clo_json_put(&object, "note", text_or_null(result->note));
     clo_json_put(&object, "exit_code", json_integer(result->exit_code));
     clo_json_put(&object, "error", error_object(&result->error));
+    clo_json_put(&object, "artifacts", artifact_list(result));
+    clo_json_put(&object, "artifacts_refused",
+                 text_or_null(clo_limit_name(result->artifacts_refused)));
     clo_json_put(&object, "usage",
                  json_pack("{s:I, s:I, s:I, s:I, s:I, s:s}", "wall_us", (json_int_t)usage->wall_us,
                            "cpu_us", (json_int_t)usage->cpu_us, "memory_peak",

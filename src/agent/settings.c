@@ -95,6 +95,30 @@ static const struct clo_setting mounts[] = {
 };
 
 static const char *const apart[] = {"apart", NULL};
+static const struct clo_setting artifacts[] = {
+    {.name = "file_size",
+     .kind = CLO_SETTING_SIZE,
+     .at = AT(sandbox.artifacts.file_size),
+     .least = 1,
+     .most = CLO_ARTIFACT_FILE_BYTES_MAX,
+     .standard = "64MiB",
+     .about = "Limit of one file in /output."},
+    {.name = "total_size",
+     .kind = CLO_SETTING_SIZE,
+     .at = AT(sandbox.artifacts.total_size),
+     .least = 1,
+     .most = CLO_ARTIFACT_TOTAL_BYTES_MAX,
+     .standard = "256MiB",
+     .about = "Limit of all files of a run in /output together."},
+    {.name = "files",
+     .kind = CLO_SETTING_COUNT,
+     .at = AT(sandbox.artifacts.files),
+     .least = 1,
+     .most = CLO_ARTIFACT_FILES_MAX,
+     .standard = "256",
+     .about = "How many files a run may leave in /output."},
+    {0},
+};
 
 static const struct clo_setting sandbox[] = {
     {.name = "image",
@@ -225,6 +249,10 @@ static const struct clo_setting sandbox[] = {
      .most = TEXT_MAX,
      .standard = "UTC",
      .about = "Of local time: Europe/Berlin, or a rule as POSIX writes it in TZ."},
+    {.name = "artifacts",
+     .kind = CLO_SETTING_SECTION,
+     .parts = artifacts,
+     .about = "What the code may leave in /output."},
     {0},
 };
 

@@ -82,6 +82,9 @@ struct clo_agent_settings {
         const char *workspace, *seed, *clock, *timezone;
         size_t mount_count;
         struct clo_mount_setting mounts[CLO_AGENT_MOUNTS_MAX];
+        struct {
+            uint64_t file_size, total_size, files;
+        } artifacts;
     } sandbox;
     struct {
         uint64_t max_iterations, tool_output;

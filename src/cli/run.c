@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/quantity.h"
+#include "cli/artifacts.h"
 #include "cli/cli.h"
 #include "cli/isolation.h"
 #include "cloche/sandbox.h"
@@ -40,6 +41,10 @@ static const char help[] =
     "  --mount SOURCE[:PLACE]\n"
     "                      the code finds this folder or file, read-only and live, at PLACE: /input or\n"
     "                      below it (/input/NAME, its own name); repeatable\n"
+    "  --artifacts DIR     what the code leaves in /output is copied there (DIR is made; what is there is\n"
+    "                      not written over)\n"
+    "  --artifact-file-size SIZE, --artifact-total-size SIZE, --artifact-files COUNT\n"
+    "                      limits of /output: of one file (64MiB), of all (256MiB), and how many (256)\n"
     "  --tools LIB.so      offer the tools of this shared library to call_tool(); repeatable\n"
     "  --time DURATION     wall-clock limit (30s); also limits processor time unless --cpu-time\n"
     "  --cpu-time DURATION processor-time limit (10s)\n"
@@ -51,7 +56,7 @@ static const char help[] =
     "                      go on by what it does: a microsecond for each look, and its sleeps\n"
     "  --timezone NAME     of local time: Europe/Berlin, or a rule as POSIX has it: CET-1 (UTC)\n"
     "  --json              print one JSON object: stdout, stderr, result, note, error, exit_code,\n"
-    "                      usage (which says the isolation, too)\n"
+    "                      artifacts, usage (which says the isolation, too)\n"
     "  --repair            a model wrote the code: what does not compile as it came is repaired where\n"
     "                      its meaning is plain, and a line says how (docs/models.md)\n"
     "  --isolation WALL    what stands around the code: microvm (a virtual machine on /dev/kvm; the\n"
@@ -86,6 +91,8 @@ struct wanted {
     struct clo_mount mounts[CLO_SANDBOX_MOUNTS_MAX];
     char *mount_texts[CLO_SANDBOX_MOUNTS_MAX]; /* what they point into, ours */
     size_t mount_count;
+    const char *artifacts; /* the folder that they are copied to; NULL: none */
+    int artifacts_fd;      /* of it, or -1 */
     struct clo_limits limits;
     struct clo_fixed fixed;
     struct clo_isolation_choice isolation;
@@ -94,6 +101,16 @@ struct wanted {
     enum clo_jail jail;
     bool json, repair;
 };
+
+static int parse_count(const char *text, uint64_t *count, struct clo_error *error)
+{
+    char *end;
+    errno = 0;
+    *count = strtoull(text, &end, 10);
+    if (text[0] < '1' || text[0] > '9' || *end || errno)
+        return clo_fail(error, CLO_EINVALID, "\"%s\" is not a number from 1 on", text);
+    return 0;
+}
 
 static int parse_value(struct wanted *wanted, int option, struct clo_error *error)
 {
@@ -105,6 +122,9 @@ static int parse_value(struct wanted *wanted, int option, struct clo_error *erro
     case 's': return clo_fixed_take_seed(&wanted->fixed, optarg, error);
     case 'C': return clo_fixed_take_clock(&wanted->fixed, optarg, error);
     case 'Z': return clo_fixed_take_timezone(&wanted->fixed, optarg, error);
+    case 'F': return clo_size_parse(optarg, &wanted->limits.artifact_file_bytes, error);
+    case 'B': return clo_size_parse(optarg, &wanted->limits.artifact_total_bytes, error);
+    case 'N': return parse_count(optarg, &wanted->limits.artifact_files, error);
     default: return clo_size_parse(optarg, &wanted->limits.output, error);
     }
 }
@@ -163,6 +183,10 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         {"seed", required_argument, NULL, 's'},
         {"clock", required_argument, NULL, 'C'},
         {"timezone", required_argument, NULL, 'Z'},
+        {"artifacts", required_argument, NULL, 'A'},
+        {"artifact-file-size", required_argument, NULL, 'F'},
+        {"artifact-total-size", required_argument, NULL, 'B'},
+        {"artifact-files", required_argument, NULL, 'N'},
         {"json", no_argument, NULL, 'j'},
         {"repair", no_argument, NULL, 'r'},
         {"isolation", required_argument, NULL, 'I'},
@@ -185,6 +209,7 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         case 'J': wanted->jail_word = optarg; break;
         case 'W': return clo_cli_usage("run", "--worker is called --placement=worker now");
         case 'i': wanted->image = optarg; break;
+        case 'A': wanted->artifacts = optarg; break;
         case 'l':
             if (wanted->library_count == LIBRARIES_MAX)
                 return clo_cli_usage("run", "more than %d times --tools", LIBRARIES_MAX);
@@ -390,9 +415,25 @@ static int print_json(const struct clo_run_result *result)
     return status;
 }
 
+/* The exit code: the code's own, unless all went well but for us. */
+static int hand_over(const struct wanted *wanted, const struct clo_run_result *result)
+{
+    int status = result->exit_code;
+    size_t lost = 0;
+    if (wanted->json && print_json(result))
+        return EXIT_CLOCHE;
+    if (!wanted->json && result->note)
+        fprintf(stderr, "cloche: %s\n", result->note);
+    if (wanted->artifacts)
+        lost = clo_artifacts_keep(result, wanted->artifacts_fd);
+    else if (!wanted->json)
+        clo_artifacts_mention(result);
+    return lost && !status ? EXIT_CLOCHE : status;
+}
+
 int clo_cli_run(int argc, char **argv)
 {
-    struct wanted wanted = {0};
+    struct wanted wanted = {.artifacts_fd = -1};
     int status = parse(argc, argv, &wanted);
     if (status) {
         forget_mounts(&wanted);
@@ -402,19 +443,20 @@ int clo_cli_run(int argc, char **argv)
     struct clo_buffer code = CLO_BUFFER(CODE_MAX);
     struct clo_run_result *result = NULL;
     status = read_code(&wanted, &code, &error);
+    if (!status && wanted.artifacts) /* before the code runs, for which it may be too late */
+        status = (wanted.artifacts_fd = clo_artifacts_open(wanted.artifacts, &error)) < 0;
     if (!status)
         status = execute(&wanted, &code, &result, &error);
     clo_buffer_free(&code);
     forget_mounts(&wanted);
     if (status) {
         clo_cli_fail(&error);
-        return EXIT_CLOCHE;
-    }
-    status = result->exit_code;
-    if (wanted.json && print_json(result))
         status = EXIT_CLOCHE;
-    else if (!wanted.json && result->note)
-        fprintf(stderr, "cloche: %s\n", result->note);
+    } else {
+        status = hand_over(&wanted, result);
+    }
     clo_run_result_free(result);
+    if (wanted.artifacts_fd >= 0)
+        close(wanted.artifacts_fd);
     return status;
 }

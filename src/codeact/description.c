@@ -1,4 +1,5 @@
 /* description.c - execute_code as the model is shown it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -8,6 +9,9 @@
 #include "base/text.h"
 #include "codeact/codeact.h"
 #include "codeact/signature.h"
+#include "sandbox/run/limits.h"
+
+#define QUOTAS_MAX 160
 
 const char clo_codeact_instructions[] =
     "You have a tool, " CLO_CODEACT_TOOL ", that runs Python you write in a sealed sandbox. Reach "
@@ -86,10 +90,28 @@ static int write_tools(struct clo_buffer *out, const struct clo_codeact_config *
     return status;
 }
 
+/* Who may write as much as usual need not be told how much that is. */
+static void write_quotas(char text[QUOTAS_MAX], const struct clo_limits *limits)
+{
+    char one[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX];
+    struct clo_limits usual = {0};
+    text[0] = '\0';
+    if (clo_limits_resolve(&usual, &usual, NULL, NULL) ||
+        (limits->artifact_file_bytes == usual.artifact_file_bytes &&
+         limits->artifact_total_bytes == usual.artifact_total_bytes &&
+         limits->artifact_files == usual.artifact_files))
+        return;
+    clo_size_format(one, limits->artifact_file_bytes);
+    clo_size_format(all, limits->artifact_total_bytes);
+    snprintf(text, QUOTAS_MAX, " At most %s a file, %s in all, %llu files.", one, all,
+             (unsigned long long)limits->artifact_files);
+}
+
 static void write_head(struct clo_buffer *out, const struct clo_codeact_config *config)
 {
-    char shown[CLO_QUANTITY_TEXT_MAX];
+    char shown[CLO_QUANTITY_TEXT_MAX], quotas[QUOTAS_MAX];
     clo_size_format(shown, config->output_max);
+    write_quotas(quotas, &config->limits);
     clo_buffer_format(
         out,
         "Run Python in a sealed sandbox and read what comes out.\n"
@@ -101,8 +123,9 @@ static void write_head(struct clo_buffer *out, const struct clo_codeact_config *
         "print summaries, not bulk.\n"
         "- An uncaught exception comes back as its traceback. Fix the code and run it again.\n"
         "- await may be used at top level.\n"
+        "- What the code writes to /output is given to the user as files.%s\n"
         "- Nothing is kept from one run to the next, neither variables nor files.\n",
-        config->runtime, shown);
+        config->runtime, shown, quotas);
     for (size_t i = 0; i < config->place_count; i++) {
         clo_buffer_text(out, i ? ", " : "- Files to work on, read-only and always up to date: ");
         clo_text_clean(out, config->places[i], strlen(config->places[i]));

@@ -11,7 +11,9 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "codeact/artifact_report.h"
 #include "codeact/codeact.h"
+#include "sandbox/run/limits.h"
 
 #define TEXT_MAX (1u << 30)
 #define NOTHING "The code ran to its end. It printed nothing, and its last line has no value.\n"
@@ -101,6 +103,16 @@ static void write_error(struct clo_buffer *out, const struct clo_run_result *res
         clo_buffer_format(out, "exit code: %d\n", result->exit_code);
 }
 
+/* What the code may have passed over: it has seen an OSError. */
+static void write_refusal(struct clo_buffer *out, const struct clo_run_result *result)
+{
+    char text[CLO_LIMIT_TEXT_MAX];
+    if (!result->artifacts_refused)
+        return;
+    clo_limit_text(text, result->artifacts_refused, result->artifacts_refused_value);
+    clo_buffer_format(out, "note: %s; files there may be cut short or missing\n", text);
+}
+
 static void write_note(struct clo_buffer *out, const char *note)
 {
     if (!note || !*note)
@@ -136,6 +148,8 @@ char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max
             write_section(&text, &sections[i]);
         clo_buffer_free(&sections[i].text);
     }
+    clo_artifact_report(&text, result);
+    write_refusal(&text, result);
     write_error(&text, result);
     if (!text.length)
         clo_buffer_text(&text, NOTHING);

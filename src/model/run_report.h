@@ -21,6 +21,7 @@
 #define CLO_REPORT_STDERR "stderr"
 #define CLO_REPORT_RESULT "result"
 #define CLO_REPORT_TRACEBACK "traceback"
+#define CLO_REPORT_FILES "files"
 
 int clo_run_report_write(struct clo_buffer *out, const char *name, const char *text, size_t length);
 

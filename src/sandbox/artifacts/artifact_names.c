@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/artifacts/artifact_state.h"
+#include "sandbox/run/limits.h"
 
 #define BUCKETS_MIN 64u
 
@@ -211,8 +212,9 @@ int clo_artifact_tree_begin(struct clo_artifact_tree *tree, const struct clo_lim
     return clo_artifact_own_spool(tree, error);
 }
 
-enum clo_limit clo_artifact_tree_refused(const struct clo_artifact_tree *tree)
+enum clo_limit clo_artifact_tree_refused(const struct clo_artifact_tree *tree, uint64_t *value)
 {
+    *value = tree->refused ? clo_limit_value(&tree->limits, tree->refused) : 0;
     return tree->refused;
 }
 

@@ -54,8 +54,8 @@ void clo_artifact_tree_clear(struct clo_artifact_tree *tree); /* all goes, and i
 int clo_artifact_tree_begin(struct clo_artifact_tree *tree, const struct clo_limits *limits,
                             bool keep, struct clo_error *error);
 
-/* The quota that something was refused for first in this run, or CLO_LIMIT_NONE. */
-enum clo_limit clo_artifact_tree_refused(const struct clo_artifact_tree *tree);
+/* The quota that something was refused for first in this run, or CLO_LIMIT_NONE; *value: what it is. */
+enum clo_limit clo_artifact_tree_refused(const struct clo_artifact_tree *tree, uint64_t *value);
 
 struct clo_artifact_node *clo_artifact_tree_root(struct clo_artifact_tree *tree);
 struct clo_spool *clo_artifact_tree_spool(struct clo_artifact_tree *tree); /* NULL: no contents */

@@ -209,7 +209,7 @@ int clo_artifacts_collect(struct clo_artifact_tree *tree, struct clo_run_result 
                           struct clo_error *error)
 {
     size_t count = clo_artifact_tree_files(tree);
-    result->artifacts_refused = clo_artifact_tree_refused(tree);
+    result->artifacts_refused = clo_artifact_tree_refused(tree, &result->artifacts_refused_value);
     if (!count)
         return 0;
     uint64_t before = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);

@@ -1,6 +1,8 @@
 """How a run ends: what is told of an exception, and what the end of a process would do."""
 
+import _io
 import atexit
+import gc
 import itertools
 import logging
 import sys
@@ -58,7 +60,7 @@ def run_coroutine(coroutine):
 
 
 def finish():
-    """Timers that still run, the callbacks of atexit, and what logging's handlers hold back."""
+    """Timers that still run, the callbacks of atexit, what logging's handlers and open files hold back."""
     if not _cloche.reason():  # a limit of the run waits for nothing
         threads.finish()
     atexit._run_exitfuncs()
@@ -66,6 +68,24 @@ def finish():
         handler = reference()
         if handler is not None:
             handler.flush()
+    _flush_files()
+
+
+def _flush_files():
+    """As at the end of a process: what files in /output hold back is written."""
+    failure = None
+    for file in gc.get_objects():
+        if not issubclass(type(file), _io._IOBase):
+            continue
+        try:
+            if not file.closed:
+                file.flush()
+        except OSError as error:
+            failure = failure or error
+        except Exception:
+            continue  # a class of the program's, or a file whose buffer is another's now
+    if failure is not None:
+        raise failure
 
 
 def repr_of_large(value):
