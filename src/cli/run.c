@@ -420,15 +420,14 @@ static int hand_over(const struct wanted *wanted, const struct clo_run_result *r
 {
     int status = result->exit_code;
     size_t lost = 0;
-    if (wanted->json && print_json(result))
-        return EXIT_CLOCHE;
+    bool unsaid = wanted->json && print_json(result);
     if (!wanted->json && result->note)
         fprintf(stderr, "cloche: %s\n", result->note);
     if (wanted->artifacts)
         lost = clo_artifacts_keep(result, wanted->artifacts_fd);
     else if (!wanted->json)
         clo_artifacts_mention(result);
-    return lost && !status ? EXIT_CLOCHE : status;
+    return unsaid || (lost && !status) ? EXIT_CLOCHE : status;
 }
 
 int clo_cli_run(int argc, char **argv)
