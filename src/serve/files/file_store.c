@@ -260,7 +260,7 @@ int clo_file_store_get(struct clo_file_store *files, const char *id, struct clo_
 bool clo_file_store_has(struct clo_file_store *files, const char *id)
 {
     struct clo_file file;
-    return clo_file_store_get(files, id, &file) == 0;
+    return id && clo_file_store_get(files, id, &file) == 0;
 }
 
 int clo_file_store_content(struct clo_file_store *files, const char *id)

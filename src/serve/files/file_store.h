@@ -79,6 +79,7 @@ void clo_file_draft_drop(struct clo_file_draft *draft);
 int clo_file_store_get(struct clo_file_store *files, const char *id, struct clo_file *file);
 /* Its content, to read; the caller closes it. Negative: as clo_file_store_get. */
 int clo_file_store_content(struct clo_file_store *files, const char *id);
+/* `id` may be NULL. */
 bool clo_file_store_has(struct clo_file_store *files, const char *id);
 /* Where its content is on the host; the caller frees it; NULL: out of memory. */
 char *clo_file_store_path(const struct clo_file_store *files, const char *id);

@@ -17,6 +17,7 @@ void clo_places_init(struct clo_places *places, struct clo_file_store *files,
     places->files = files;
     places->taken = taken;
     places->taken_count = taken_count;
+    places->unnamed = json_array();
     pthread_mutex_init(&places->lock, NULL);
 }
 
@@ -35,6 +36,7 @@ void clo_places_clear(struct clo_places *places)
         free(places->all[i].source);
     }
     json_decref(places->left);
+    json_decref(places->unnamed);
     pthread_mutex_destroy(&places->lock);
 }
 
@@ -68,18 +70,16 @@ static bool is_free(const struct clo_places *places, const char *target)
 static bool choose(const struct clo_places *places, const char *name, char target[CLO_PLACE_MAX])
 {
     char flat[CLO_FILE_NAME_MAX + 1], numbered[CLO_FILE_NAME_MAX + 1];
-    snprintf(target, CLO_PLACE_MAX, INPUT "%s", name);
-    if (is_free(places, target))
-        return true;
     snprintf(flat, sizeof flat, "%s", name);
     for (int pass = 0; pass < 2; pass++) {
-        for (unsigned i = 2; i < NUMBER_MAX; i++) {
-            if (!clo_file_name_number(numbered, sizeof numbered, flat, i))
+        snprintf(target, CLO_PLACE_MAX, INPUT "%s", flat);
+        for (unsigned i = 2; !is_free(places, target); i++) {
+            if (i == NUMBER_MAX || !clo_file_name_number(numbered, sizeof numbered, flat, i))
                 break;
             snprintf(target, CLO_PLACE_MAX, INPUT "%s", numbered);
-            if (is_free(places, target))
-                return true;
         }
+        if (is_free(places, target))
+            return true;
         for (char *at = flat; *at; at++) /* a file stands where its folder would have to be */
             *at = *at == '/' ? '_' : *at;
     }

@@ -49,7 +49,8 @@ struct clo_places {
     struct clo_mount mounts[CLO_PLACES_MAX]; /* what was handed out last */
     char *strings[2 * CLO_PLACES_MAX];       /* which it points to */
     size_t string_count;
-    json_t *left; /* lines on artifacts that the model has not been told as files yet */
+    json_t *unnamed; /* {file_id, path} of a run whose turn has ended without a message; an array */
+    json_t *left;    /* lines on artifacts that the model has not been told as files yet */
 };
 
 void clo_places_init(struct clo_places *places, struct clo_file_store *files,

@@ -186,6 +186,9 @@ static int take_artifacts(struct clo_places *places, json_t *item)
     json_array_foreach(json_object_get(item, "artifacts"), index, named) {
         if (status == 0)
             status = add_left(places, named);
+        if (status == 0 && clo_file_store_has(places->files, clo_json_text(named, "file_id")) &&
+            json_array_append(places->unnamed, named) < 0)
+            status = CLO_ENOMEMORY;
     }
     json_object_del(item, "artifacts");
     return status;
@@ -196,6 +199,7 @@ static int take_annotations(struct clo_places *places, json_t *item)
 {
     json_t *parts = json_object_get(item, "content"), *part, *annotation;
     size_t index, at;
+    json_array_clear(places->unnamed); /* whatever the client has sent back of their names */
     json_array_foreach(parts, index, part) {
         json_t *annotations = json_object_get(part, "annotations");
         if (json_array_size(annotations) == 0)
