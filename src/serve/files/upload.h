@@ -10,7 +10,7 @@
  * - An upload takes the same memory whatever its size: what is gathered, and the parser's.
  * - While it is `busy` a task has what was gathered, and its connection is suspended; else the HTTP
  *   thread has it. The task touches the exchange only to answer it at the end.
- * - An upload has a minute, and a second more for each 16 KiB that came; the time in which its
+ * - An upload has half a minute, and a second more for each 16 KiB that came; the time in which its
  *   connection is suspended does not count. A client that is slower is cut off.
  * - Counted: by the exchange, by the task, by the watch.
  */
@@ -21,7 +21,7 @@
 
 #define CLO_UPLOAD_GATHER (256u << 10)  /* bytes */
 #define CLO_UPLOAD_OVERHEAD (1u << 20)  /* bytes of a body beside the file's content */
-#define CLO_UPLOAD_GRACE_MS 60000u      /* before its rate is looked at */
+#define CLO_UPLOAD_GRACE_MS 30000u      /* before its rate is looked at */
 #define CLO_UPLOAD_RATE_MIN (16u << 10) /* bytes a second */
 
 /* The header is there: set the exchange's sink, or refuse it. */
