@@ -57,7 +57,8 @@ int clo_zone_begin(PyObject *name)
     }
     clo_zone = NULL;
     module = PyImport_ImportModule("cloche.zone");
-    known = module != NULL ? PyObject_CallMethod(module, "begin", "O", name ? name : Py_None) : NULL;
+    known =
+        module != NULL ? PyObject_CallMethod(module, "begin", "O", name ? name : Py_None) : NULL;
     if (known != NULL) {
         found = known == Py_True;
         Py_XSETREF(look, PyObject_GetAttrString(module, "look"));

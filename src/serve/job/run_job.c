@@ -134,7 +134,6 @@ int clo_run_job_start(struct clo_run_job *job, struct clo_exchange *exchange,
 {
     struct clo_server *server = job->server;
     job->exchange = exchange;
-    retain(job); /* the register's */
     pthread_mutex_lock(&server->runs->lock);
     LIST_INSERT_HEAD(&server->runs->jobs, job, entry);
     pthread_mutex_unlock(&server->runs->lock);
@@ -149,7 +148,6 @@ int clo_run_job_start(struct clo_run_job *job, struct clo_exchange *exchange,
     pthread_mutex_lock(&server->runs->lock);
     LIST_REMOVE(job, entry);
     pthread_mutex_unlock(&server->runs->lock);
-    clo_run_job_release(job);
     clo_run_job_release(job);
     return CLO_EBUSY;
 }
@@ -232,12 +230,10 @@ static void on_output(void *context, enum clo_stream stream, const char *data, s
 static bool open_stream(struct clo_run_job *job)
 {
     struct clo_event_stream_source source = {next, release, job};
-    retain(job); /* the source's */
     job->stream = clo_event_stream_create(job->exchange->connection, CLO_SERVE_STALL_MS, &source);
-    if (!job->stream) {
-        clo_run_job_release(job);
+    if (!job->stream)
         return false;
-    }
+    retain(job);                          /* the source's */
     clo_event_stream_retain(job->stream); /* the exchange's */
     clo_exchange_stream(job->exchange, job->stream);
     clo_exchange_resume(job->exchange);
@@ -267,7 +263,6 @@ static void end(struct clo_run_job *job, const char *ended, const char *wall)
     pthread_mutex_lock(&runs->lock);
     LIST_REMOVE(job, entry);
     pthread_mutex_unlock(&runs->lock);
-    clo_run_job_release(job);
 }
 
 static void fail(struct clo_run_job *job, const struct clo_problem *problem)

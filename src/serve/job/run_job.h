@@ -11,7 +11,8 @@
  * - A stream never makes the run wait: what was printed and not yet sent is kept, as much as the
  *   run's limit on output lets it print, and is sent as the client reads.
  * - A client that is gone, and the end of the server, cancel it: clo_run_job_cancel.
- * - Counted: by the executor's task, the register, the exchange, the watch and its stream.
+ * - Counted: by the executor's task, the exchange, the watch and its stream. It leaves the register
+ *   before the task lets it go.
  * - Locks: the register's, a job's; then, alone or under a stream's, that of its output.
  */
 #ifndef CLO_SERVE_JOB_RUN_JOB_H

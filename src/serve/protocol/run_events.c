@@ -13,7 +13,7 @@
 #define PIECE_MAX (16u << 10) /* bytes that are put together in one event */
 
 struct clo_run_piece {
-    TAILQ_ENTRY(clo_run_piece) entry;
+    STAILQ_ENTRY(clo_run_piece) entry;
     enum clo_stream stream;
     size_t length;
     char data[PIECE_MAX];
@@ -62,7 +62,7 @@ static bool has_failed(const struct clo_run_events *events)
 void clo_run_events_start(struct clo_run_events *events, const char *id, int64_t created)
 {
     *events = (struct clo_run_events){0};
-    TAILQ_INIT(&events->pieces);
+    STAILQ_INIT(&events->pieces);
     events->first = frame(events, "run.created",
                           json_pack("{s:{s:s, s:s, s:I}}", "run", "id", id, "object", "run",
                                     "created_at", (json_int_t)created));
@@ -72,14 +72,16 @@ void clo_run_events_start(struct clo_run_events *events, const char *id, int64_t
 
 static void drop_piece(struct clo_run_events *events)
 {
-    struct clo_run_piece *piece = TAILQ_FIRST(&events->pieces);
-    TAILQ_REMOVE(&events->pieces, piece, entry);
+    struct clo_run_piece *piece = STAILQ_FIRST(&events->pieces);
+    STAILQ_REMOVE_HEAD(&events->pieces, entry);
+    if (STAILQ_EMPTY(&events->pieces))
+        events->last = NULL;
     free(piece);
 }
 
 void clo_run_events_clear(struct clo_run_events *events)
 {
-    while (!TAILQ_EMPTY(&events->pieces))
+    while (!STAILQ_EMPTY(&events->pieces))
         drop_piece(events);
     free(events->first);
     json_decref(events->run);
@@ -91,7 +93,7 @@ void clo_run_events_output(struct clo_run_events *events, enum clo_stream stream
                            size_t length)
 {
     while (length && !has_failed(events)) {
-        struct clo_run_piece *last = TAILQ_LAST(&events->pieces, clo_run_pieces);
+        struct clo_run_piece *last = events->last;
         if (!last || last->stream != stream || last->length == PIECE_MAX) {
             last = malloc(sizeof *last);
             if (!last) {
@@ -100,7 +102,8 @@ void clo_run_events_output(struct clo_run_events *events, enum clo_stream stream
             }
             last->stream = stream;
             last->length = 0;
-            TAILQ_INSERT_TAIL(&events->pieces, last, entry);
+            STAILQ_INSERT_TAIL(&events->pieces, last, entry);
+            events->last = last;
         }
         size_t part = PIECE_MAX - last->length;
         part = part < length ? part : length;
@@ -159,8 +162,8 @@ static char *say(struct clo_run_events *events, enum clo_stream stream, const ch
 static char *next_output(struct clo_run_events *events)
 {
     char *event = NULL;
-    while (!event && !has_failed(events) && !TAILQ_EMPTY(&events->pieces)) {
-        const struct clo_run_piece *piece = TAILQ_FIRST(&events->pieces);
+    while (!event && !has_failed(events) && !STAILQ_EMPTY(&events->pieces)) {
+        const struct clo_run_piece *piece = STAILQ_FIRST(&events->pieces);
         event = say(events, piece->stream, piece->data, piece->length, false);
         drop_piece(events);
     }

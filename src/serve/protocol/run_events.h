@@ -22,8 +22,9 @@
 struct clo_run_piece;
 
 struct clo_run_events {
-    TAILQ_HEAD(clo_run_pieces, clo_run_piece) pieces;
-    char begun[2][4]; /* of stdout and stderr: of a character whose rest is to come */
+    STAILQ_HEAD(, clo_run_piece) pieces;
+    struct clo_run_piece *last; /* of them; NULL: there are none */
+    char begun[2][4];           /* of stdout and stderr: of a character whose rest is to come */
     size_t begun_length[2];
     uint64_t sequence;
     char *first;                /* the event before the output; NULL: it is gone */
