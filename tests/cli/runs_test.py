@@ -261,6 +261,43 @@ class Runs(unittest.TestCase):
                          ("POST", "/runs", 200, "completed", "process" if PROCESS else "microvm"))
         self.assertNotIn("secret_word", self.host.said())
 
+    def upload(self, name, content):
+        boundary = "cut-here"
+        body = (f'--{boundary}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n').encode()
+        where = urlparse(self.host.url)
+        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=GENEROUS)
+        connection.request("POST", "/v1/files", body + content + f"\r\n--{boundary}--\r\n".encode(),
+                           {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+        answer = json.load(connection.getresponse())
+        connection.close()
+        return answer["id"]
+
+    def test_files_stand_below_input(self):
+        code = ("import os\nfor folder, _, names in sorted(os.walk('/input')):\n"
+                "    for name in sorted(names):\n        print(os.path.join(folder, name), open(os.path.join(folder, name)).read())")
+        first, second = self.upload("sales.csv", b"a,b\n1,2"), self.upload("sales.csv", b"c")
+        answer = self.run_code(code, files=[first, second, {"id": self.upload("x", b"y"), "path": "deep/er/x.txt"}])
+        self.assertEqual(answer["stdout"], "/input/sales (2).csv c\n/input/sales.csv a,b\n1,2\n/input/deep/er/x.txt y\n")
+        self.assertEqual([file["path"] for file in answer["files"]],
+                         ["/input/sales.csv", "/input/sales (2).csv", "/input/deep/er/x.txt"])
+        answer = self.run_code(code, files=[{"id": first, "path": "/input/other.csv"}])
+        self.assertEqual(answer["stdout"], "/input/other.csv a,b\n1,2\n")
+        self.assertEqual(self.run_code("import os; os.path.exists('/input')")["result"], "False")  # of each run by itself
+        events = list(Stream(self.host.url, {"code": code, "files": [first]}))
+        self.assertEqual(events[-1]["run"]["stdout"], "/input/sales.csv a,b\n1,2\n")
+        status, answer = self.host.request("/v1/runs", {"code": "1", "files": [first, "file-0"]})
+        self.assertEqual((status, answer["error"]["param"]), (404, "files[1]"))
+        self.assertIn("file-0", answer["error"]["message"])
+        stream = Stream(self.host.url, {"code": "1", "files": ["file-0"]})
+        self.assertEqual(stream.status, 404)
+        stream.close()
+        for path in "/etc/passwd", "../x", "a/../x", "", "/input/", "a//b", "x/.":
+            self.refused(400, "invalid_value", "files[0]", "no path below /input", code="1", files=[{"id": first, "path": path}])
+        for files in [{"id": first, "path": "a"}, {"id": second, "path": "a"}], [first, {"id": first, "path": "b"}], \
+                [{"id": first, "path": "a"}, {"id": second, "path": "a/b"}]:
+            self.refused(400, "invalid_value", "files[1]", "cannot stand at", code="1", files=files)
+
     def test_the_same_run_again(self):
         first = self.run_code(EVERYTHING, **NOON)
         again = self.run_code(EVERYTHING, **NOON)

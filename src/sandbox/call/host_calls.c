@@ -118,11 +118,12 @@ static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
         return;
     }
     reply->on_thread = true;
-    uint64_t start = clo_monotonic_ns();
+    uint64_t start = calls->limits.tool_ms ? clo_monotonic_ns() : 0;
     reply->data.limit = calls->limits.host_call_bytes;
     reply->status =
         clo_tool_call_run(&arguments, call->tool_deadline_ns, calls->cancel, &reply->data);
-    reply->tool_ns = clo_monotonic_ns() - start;
+    if (start)
+        reply->tool_ns = clo_monotonic_ns() - start;
     reply->data.limit = CLO_MESSAGE_MAX;
     clo_tool_call_clear(&arguments);
 }
@@ -293,7 +294,8 @@ static int wait_for(struct clo_host_calls *calls, const struct clo_call *call,
     int status = check_wait(calls, call, error);
     if (status)
         return status;
-    bool tools = call->wait_id != CLO_WAIT_NONE && clo_pending_calls_any(calls->pending_calls);
+    bool tools = calls->limits.tool_ms && call->wait_id != CLO_WAIT_NONE &&
+                 clo_pending_calls_any(calls->pending_calls);
     uint64_t start = clo_monotonic_ns();
     wait_until(calls, call, tools ? call->tool_deadline_ns : call->deadline_ns, reply);
     if (tools)

@@ -1,6 +1,7 @@
 /* run_job.c - see run_job.h. What the executor carries out is execute(), at the end. */
 #include "serve/job/run_job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -9,6 +10,8 @@
 #include "agent/run_json.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "serve/files/file_name.h"
+#include "serve/files/places.h"
 #include "serve/log.h"
 #include "serve/protocol/run_events.h"
 
@@ -24,6 +27,8 @@ struct clo_run_job {
     /* Used by the thread that carries it out. */
     struct clo_exchange *exchange; /* until it is answered */
     struct clo_event_stream *stream;
+    struct clo_places places; /* of the request's files */
+    json_t *files; /* what the client is told of them: [{"file_id", "path"}]; NULL: none */
     /* Guarded by the lock. */
     pthread_mutex_t lock;
     unsigned references;
@@ -121,6 +126,7 @@ void clo_run_job_release(struct clo_run_job *job)
     if (!last)
         return;
     atomic_fetch_sub(&job->server->bodies, job->charge);
+    json_decref(job->files);
     clo_run_events_clear(&job->events);
     clo_run_request_clear(&job->request);
     clo_cancel_free(job->cancel);
@@ -287,6 +293,8 @@ static void complete(struct clo_run_job *job, const struct clo_run_result *resul
     json_t *run = json_pack("{s:s, s:s, s:I}", "id", job->id, "object", "run", "created_at",
                             (json_int_t)job->created);
     json_t *told = clo_run_json(result);
+    if (job->files)
+        clo_json_put(&told, "files", json_incref(job->files));
     if (run && (!told || json_object_update(run, told))) {
         json_decref(run);
         run = NULL;
@@ -335,6 +343,54 @@ static void explain(struct clo_run_job *job, const struct clo_error *error,
     }
 }
 
+/* Put a file of the request where the code shall find it. */
+static int place(struct clo_run_job *job, const struct clo_run_file *wanted, const char *param,
+                 struct clo_problem *problem)
+{
+    struct clo_file file;
+    char target[CLO_PLACE_MAX], due[CLO_PLACE_MAX] = "";
+    int status = clo_file_store_get(job->server->files, wanted->id, &file);
+    if (status == CLO_ENOTFOUND)
+        return clo_problem_file_missing(problem, wanted->id, param);
+    if (status < 0)
+        return clo_problem_internal(problem);
+    if (wanted->path) {
+        const char *path = wanted->path;
+        path += strncmp(path, "/input/", 7) == 0 ? 7 : 0;
+        if (*path == '/' || !clo_file_path_clean(file.name, sizeof file.name, path) ||
+            strcmp(file.name, path) != 0)
+            return clo_problem_set(
+                problem, 400, "invalid_value", param,
+                "'%s.path' is '%.200s', which is no path below /input; write e.g. "
+                "tables/prices.csv.",
+                param, wanted->path);
+        snprintf(due, sizeof due, "/input/%s", file.name);
+    }
+    if (!clo_places_add(&job->places, &file, false, target) || (*due && strcmp(target, due) != 0))
+        return clo_problem_set(
+            problem, 400, "invalid_value", param,
+            "The file '%.64s' cannot stand at '%.200s': another one does, or it is "
+            "named twice, or there are more than %d with the agent's own mounts.",
+            wanted->id, *due ? due : file.name, CLO_SANDBOX_MOUNTS_MAX);
+    if (!job->files)
+        job->files = json_array();
+    return json_array_append_new(job->files,
+                                 json_pack("{s:s, s:s}", "file_id", file.id, "path", target))
+               ? clo_problem_internal(problem)
+               : 0;
+}
+
+static int place_files(struct clo_run_job *job, struct clo_problem *problem)
+{
+    char param[24];
+    for (size_t i = 0; i < job->request.file_count; i++) {
+        snprintf(param, sizeof param, "files[%u]", (unsigned)i);
+        if (place(job, &job->request.files[i], param, problem))
+            return CLO_EINVALID;
+    }
+    return 0;
+}
+
 static void carry_out(struct clo_run_job *job)
 {
     struct clo_run_result *result = NULL;
@@ -345,12 +401,17 @@ static void carry_out(struct clo_run_job *job)
         fail(job, &problem);
         return;
     }
+    if (place_files(job, &problem)) {
+        fail(job, &problem);
+        return;
+    }
     if (job->request.stream && !open_stream(job)) {
         clo_problem_internal(&problem);
         fail(job, &problem);
         return;
     }
     struct clo_run run = job->request.run;
+    run.mounts = clo_places_mounts(&job->places, &run.mount_count);
     run.cancel = job->cancel;
     run.context = job;
     run.on_output = job->stream ? on_output : NULL;
@@ -366,7 +427,11 @@ static void carry_out(struct clo_run_job *job)
 static void execute(struct clo_task *task)
 {
     struct clo_run_job *job = (struct clo_run_job *)task;
+    size_t count;
+    const char *const *taken = clo_agent_places(job->server->agent, &count);
+    clo_places_init(&job->places, job->server->files, taken, count);
     carry_out(job);
+    clo_places_clear(&job->places);
     clo_event_stream_release(job->stream);
     job->stream = NULL;
     clo_run_job_release(job);

@@ -15,6 +15,7 @@ static const struct clo_field fields[] = {
     {"name", CLO_FIELD_STRING, 0, CLO_RUN_NAME_MAX, NULL},
     {"arguments", CLO_FIELD_ARRAY, 0, CLO_ARGUMENTS_MAX, NULL},
     {"stdin", CLO_FIELD_STRING, 0, 0, NULL},
+    {"files", CLO_FIELD_ARRAY, 0, CLO_RUN_FILES_MAX, NULL},
     {"limits", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"tools", CLO_FIELD_BOOL, 0, 0, NULL},
     {"isolation", CLO_FIELD_STRING, 0, 64, NULL},
@@ -76,10 +77,11 @@ static int check_fields(json_t *body, struct clo_problem *problem)
         while (i < FIELDS && strcmp(fields[i].name, key) != 0)
             i++;
         if (i == FIELDS)
-            return unknown(key,
-                           "code, name, arguments, stdin, limits, tools, isolation, repair, seed, "
-                           "clock, timezone, stream",
-                           problem);
+            return unknown(
+                key,
+                "code, name, arguments, stdin, files, limits, tools, isolation, repair, seed, "
+                "clock, timezone, stream",
+                problem);
         bool number = strcmp(key, "clock") == 0 && json_is_number(value);
         if (!number && clo_field_check(value, &fields[i], key, problem) < 0)
             return CLO_EINVALID;
@@ -129,6 +131,53 @@ static int take_arguments(struct clo_run_request *request, struct clo_problem *p
                                bytes, CLO_ARGUMENT_BYTES_MAX);
     request->run.arguments = request->arguments;
     request->run.argument_count = count;
+    return 0;
+}
+
+static int take_file(const json_t *value, const char *param, struct clo_run_file *file,
+                     struct clo_problem *problem)
+{
+    static const struct clo_field text = {NULL, CLO_FIELD_STRING, 0, 4096, NULL};
+    char name[48], shown[CLO_FIELD_SHOW];
+    const char *key;
+    json_t *member;
+    if (json_is_string(value))
+        return take_plain(value, param, &file->id, problem);
+    if (!json_is_object(value))
+        return clo_problem_set(problem, 400, "invalid_type", param,
+                               "'%s' is %s; it must be a file's id, or an object with \"id\" and "
+                               "\"path\".",
+                               param, clo_field_show(value, shown));
+    json_object_foreach((json_t *)value, key, member) {
+        bool is_id = strcmp(key, "id") == 0;
+        snprintf(name, sizeof name, "%s.%.20s", param, key);
+        if (!is_id && strcmp(key, "path") != 0)
+            return unknown(name, "id, path", problem);
+        if (clo_field_check(member, &text, name, problem) ||
+            take_plain(member, name, is_id ? &file->id : &file->path, problem))
+            return CLO_EINVALID;
+    }
+    if (file->id)
+        return 0;
+    return clo_problem_set(problem, 400, "missing_required_parameter", param,
+                           "'%s' lacks \"id\", that of a file that was uploaded by POST /files.",
+                           param);
+}
+
+static int take_files(struct clo_run_request *request, struct clo_problem *problem)
+{
+    const json_t *list = clo_field_get(request->body, "files");
+    size_t count = json_array_size(list);
+    char param[24];
+    request->files = count ? calloc(count, sizeof *request->files) : NULL;
+    if (count && !request->files)
+        return clo_problem_internal(problem);
+    for (; request->file_count < count; request->file_count++) {
+        size_t i = request->file_count;
+        snprintf(param, sizeof param, "files[%u]", (unsigned)i);
+        if (take_file(json_array_get(list, i), param, &request->files[i], problem))
+            return CLO_EINVALID;
+    }
     return 0;
 }
 
@@ -216,7 +265,8 @@ static int take(struct clo_run_request *request, const char *isolation, struct c
     request->stream = json_is_true(json_object_get(body, "stream"));
     if (check_isolation(body, isolation, problem) ||
         take_plain(clo_field_get(body, "name"), "name", &run->name, problem) ||
-        take_arguments(request, problem) || take_limits(request, problem))
+        take_arguments(request, problem) || take_files(request, problem) ||
+        take_limits(request, problem))
         return CLO_EINVALID;
     return take_fixed(request, problem);
 }
@@ -237,5 +287,6 @@ void clo_run_request_clear(struct clo_run_request *request)
 {
     json_decref(request->body);
     free(request->arguments);
+    free(request->files);
     *request = (struct clo_run_request){0};
 }

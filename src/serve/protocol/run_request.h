@@ -15,10 +15,19 @@
 #define CLO_RUN_CODE_MAX (4u << 20) /* bytes of source */
 #define CLO_RUN_NAME_MAX 1024       /* bytes */
 
+#define CLO_RUN_FILES_MAX CLO_SANDBOX_MOUNTS_MAX
+
+struct clo_run_file { /* one that was uploaded */
+    const char *id;
+    const char *path; /* where it stands; NULL: /input and its name */
+};
+
 struct clo_run_request {
-    json_t *body;           /* what `run` points into */
+    json_t *body;           /* what the others point into */
     const char **arguments; /* likewise */
-    struct clo_run run;     /* without cancel and on_output */
+    struct clo_run_file *files;
+    size_t file_count;
+    struct clo_run run; /* without mounts, cancel and on_output */
     bool stream;
 };
 

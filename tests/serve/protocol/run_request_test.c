@@ -25,6 +25,7 @@ static void a_request_says_all_of_a_run(void **state)
         parse(
             &request,
             "{\"code\": \"print(1)\", \"name\": \"a.py\", \"arguments\": [\"x\", \"\"],"
+            " \"files\": [\"file-1\", {\"id\": \"file-2\", \"path\": \"t/x.csv\"}],"
             " \"stdin\": \"a\\u0000b\", \"limits\": {\"wall_ms\": 5, \"cpu_ms\": 6, \"memory\": 7,"
             " \"output\": 8, \"host_calls\": 9, \"host_call_bytes\": 10, \"tool_ms\": 11},"
             " \"tools\": false, \"isolation\": \"microvm\", \"repair\": true, \"stream\": true,"
@@ -39,6 +40,11 @@ static void a_request_says_all_of_a_run(void **state)
     assert_int_equal(run->argument_count, 2);
     assert_string_equal(run->arguments[0], "x");
     assert_string_equal(run->arguments[1], "");
+    assert_int_equal(request.file_count, 2);
+    assert_string_equal(request.files[0].id, "file-1");
+    assert_null(request.files[0].path);
+    assert_string_equal(request.files[1].id, "file-2");
+    assert_string_equal(request.files[1].path, "t/x.csv");
     assert_int_equal(run->input_length, 3);
     assert_memory_equal(run->input, "a\0b", 3);
     assert_int_equal(run->limits.wall_ms, 5);
@@ -82,6 +88,14 @@ static void what_is_wrong_is_named(void **state)
         {"{\"code\": \"1\", \"arguments\": [\"x\", 3]}", "arguments[1]", "is 3"},
         {"{\"code\": \"1\", \"arguments\": [\"\\u0000\"]}", "arguments[0]", "NUL"},
         {"{\"code\": \"1\", \"stdin\": 1}", "stdin", "a string"},
+        {"{\"code\": \"1\", \"files\": 1}", "files", "an array"},
+        {"{\"code\": \"1\", \"files\": [\"a\", 1]}", "files[1]", "a file's id"},
+        {"{\"code\": \"1\", \"files\": [{}]}", "files[0]", "lacks \"id\""},
+        {"{\"code\": \"1\", \"files\": [{\"id\": 1}]}", "files[0].id", "a string"},
+        {"{\"code\": \"1\", \"files\": [{\"id\": \"a\", \"name\": \"b\"}]}", "files[0].name",
+         "id, path"},
+        {"{\"code\": \"1\", \"files\": [{\"id\": \"a\", \"path\": \"\\u0000\"}]}", "files[0].path",
+         "NUL"},
         {"{\"code\": \"1\", \"limits\": 1}", "limits", "an object"},
         {"{\"code\": \"1\", \"limits\": {\"wall\": 1}}", "limits.wall", "wall_ms"},
         {"{\"code\": \"1\", \"limits\": {\"wall_ms\": 0}}", "limits.wall_ms", "from 1"},
