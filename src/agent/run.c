@@ -15,6 +15,9 @@ static const char *const fields[CLO_LIMIT_COUNT] = {
     [CLO_LIMIT_HOST_CALLS] = "limits.host_calls",
     [CLO_LIMIT_HOST_CALL_BYTES] = "limits.host_call_bytes",
     [CLO_LIMIT_TOOL] = "limits.tool_ms",
+    [CLO_LIMIT_ARTIFACT_FILE_BYTES] = "limits.artifact_file_bytes",
+    [CLO_LIMIT_ARTIFACT_TOTAL_BYTES] = "limits.artifact_total_bytes",
+    [CLO_LIMIT_ARTIFACT_FILES] = "limits.artifact_files",
 };
 
 static int check_limit(const struct clo_agent *agent, const struct clo_run *run,

@@ -38,6 +38,9 @@ static const struct limit_field {
     {"host_calls", offsetof(struct clo_limits, host_calls)},
     {"host_call_bytes", offsetof(struct clo_limits, host_call_bytes)},
     {"tool_ms", offsetof(struct clo_limits, tool_ms)},
+    {"artifact_file_bytes", offsetof(struct clo_limits, artifact_file_bytes)},
+    {"artifact_total_bytes", offsetof(struct clo_limits, artifact_total_bytes)},
+    {"artifact_files", offsetof(struct clo_limits, artifact_files)},
 };
 enum { LIMITS = sizeof limit_fields / sizeof *limit_fields };
 
@@ -195,7 +198,7 @@ static int take_limits(struct clo_run_request *request, struct clo_problem *prob
         if (i == LIMITS)
             return unknown(param,
                            "limits.wall_ms, cpu_ms, memory, output, host_calls, host_call_bytes, "
-                           "tool_ms",
+                           "tool_ms, artifact_file_bytes, artifact_total_bytes, artifact_files",
                            problem);
         if (clo_field_check(value, &field, param, problem) < 0)
             return CLO_EINVALID;
