@@ -128,9 +128,11 @@ static void a_gone_client_wakes_the_writer(void **state)
     pushed = 0;
     pthread_create(&thread, NULL, fill, stream);
     wait_for_full();
+    assert_true(clo_event_stream_wake(stream));
     clo_event_stream_detach(stream);
     pthread_join(thread, &status);
     assert_int_equal((intptr_t)status, CLO_ECANCELLED);
+    assert_false(clo_event_stream_wake(stream)); /* who has a source to wake hears of it, too */
     clo_event_stream_release(stream);
 }
 
