@@ -339,6 +339,33 @@ static void nothing_can_be_written(void **state)
     assert_string_equal(text, "hello\n");
 }
 
+static void wrong_calls_have_their_errors(void **state)
+{
+    folder("data/sub");
+    prints(
+        *state,
+        "ENOENT EISDIR EISDIR EISDIR ENOENT ENOTDIR ENOENT embedded null byte\n"
+        "EROFS EROFS EROFS EROFS EROFS EROFS\n"
+        "EBADF EBADF EBADF EBADF EBADF EBADF\n"
+        "ENOENT ENOTDIR ENOTDIR ENOENT ENOENT ENOENT\n",
+        NUMBER
+        "d = '/input/data/'\n"
+        "try: open(d + 'a\\0b')\n"
+        "except ValueError as error: nul = str(error)\n"
+        "print(number(open, d + 'sub\\\\a.txt'), number(open, d), number(open, d + '.'),\n"
+        "      number(open, d + '..'), number(open, ''), number(open, d + 'a.txt/'),\n"
+        "      number(open, d + 'sub/nothing'), nul)\n"
+        "flags = os.O_RDWR, os.O_WRONLY, os.O_RDONLY | os.O_TRUNC, os.O_WRONLY | os.O_APPEND\n"
+        "print(*(number(os.open, d + 'a.txt', flag) for flag in flags),\n"
+        "      number(open, d + 'a.txt', 'a'), number(os.truncate, d + 'a.txt', 0))\n"
+        "print(number(os.read, 999, 1), number(os.fstat, 999), number(os.lseek, 999, 0, 0),\n"
+        "      number(os.open, 'a.txt', os.O_RDONLY, dir_fd=999), number(os.write, 999, b'x'),\n"
+        "      number(os.stat, 'a.txt', dir_fd=999))\n"
+        "print(number(os.stat, d + 'nothing'), number(os.listdir, d + 'a.txt'),\n"
+        "      number(os.stat, d + 'a.txt/b'), number(open, '/etc/passwd'),\n"
+        "      number(open, '/input/../etc/passwd'), number(open, '/input/../../root/.profile'))\n");
+}
+
 /* ---- no way out ---- */
 
 static void no_link_is_followed(void **state)
@@ -489,7 +516,7 @@ static void opening_and_closing_has_no_end(void **state)
 static void many_names_are_listed_whole(void **state)
 {
     char name[100];
-    for (int i = 0; i < 6000; i++) {
+    for (int i = 0; i < 12000; i++) {
         snprintf(name, sizeof name, "data/a rather long name of a file, so that many are a lot %d",
                  i);
         int file = open(path_of(name), O_CREAT | O_WRONLY, 0600);
@@ -497,7 +524,7 @@ static void many_names_are_listed_whole(void **state)
         close(file);
     }
     prints(
-        *state, "6001 6001 6001 6001\n",
+        *state, "12001 12001 12001 12001\n",
         "import os\n"
         "names = os.listdir('/input/data')\n"
         "with os.scandir('/input/data') as one, os.scandir('/input/data') as two:\n"
@@ -673,6 +700,23 @@ static void a_mounted_file_may_be_replaced(void **state)
                   "poke(what='replace'); b = open(p).read(), os.path.isfile(p)\n"
                   "poke(what='delete'); c = number(open, p)\n"
                   "poke(what='link'); print(*a, *b, c, number(open, p))\n");
+}
+
+static void a_source_may_be_a_link(void **state)
+{
+    folder("other");
+    put("other/a.txt", "another folder");
+    assert_int_equal(symlink("data", path_of("link")), 0);
+    assert_int_equal(symlink("../outside", path_of("data/out")), 0);
+    assert_int_equal(symlink("a.txt", path_of("data/file")), 0);
+    struct clo_mount mounts[] = {{path_of("link"), "/input/x"}, {path_of("link/file"), NULL}};
+    make_sandbox(*state, mounts, 2);
+    assert_int_equal(unlink(path_of("link")), 0);
+    assert_int_equal(symlink("other", path_of("link")), 0);
+    prints(*state, "['file', 'x'] hello\n hello\n ELOOP ELOOP\n",
+           NUMBER "print(sorted(os.listdir('/input')), open('/input/x/a.txt').read(),\n"
+                  "      open('/input/file').read(), number(open, '/input/x/out'),\n"
+                  "      number(open, '/input/x/file'))\n");
 }
 
 /* ---- mounts of a run ---- */
@@ -895,6 +939,7 @@ int main(int argc, char **argv)
         BOTH(archives_and_databases_are_read_where_they_are),
         BOTH(what_the_host_changes_is_seen_at_once),
         BOTH(nothing_can_be_written),
+        BOTH(wrong_calls_have_their_errors),
         BOTH(no_link_is_followed),
         BOTH(special_files_are_not_opened),
         BOTH(names_are_any_bytes),
@@ -909,6 +954,7 @@ int main(int argc, char **argv)
         BOTH(a_session_is_told_that_its_file_is_closed),
         BOTH(mounts_lie_in_each_other),
         BOTH(a_mounted_file_may_be_replaced),
+        BOTH(a_source_may_be_a_link),
         BOTH(a_run_has_mounts_of_its_own),
         BOTH(a_place_of_both_shows_the_runs),
         BOTH(a_session_sees_the_mounts_of_each_run),
