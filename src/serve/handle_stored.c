@@ -4,6 +4,7 @@
  * finished; only its cancellation is answered otherwise, with the reason why it cannot be.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,11 +14,42 @@
 #include "serve/store/input_items.h"
 #include "serve/store/store.h"
 
+/* In progress by the store, and in nobody's hands: what it came to could not be stored. It has
+ * failed, and the store is told again, where there may be room by now. */
+static int fail_lost(struct clo_server *server, struct clo_record *record)
+{
+    json_t *error =
+        json_pack("{s:s, s:s}", "code", "server_error", "message", CLO_RESPONSE_NOT_STORED);
+    if (json_object_set_new(record->response, "error", error) < 0 ||
+        json_object_set_new(record->response, "status", json_string("failed")) < 0) {
+        clo_record_clear(record);
+        return CLO_ENOMEMORY;
+    }
+    snprintf(record->status, sizeof record->status, "failed");
+    clo_store_update(server->store, record->id, record->response, NULL);
+    return 0;
+}
+
+static int get(struct clo_server *server, const char *id, struct clo_record *record)
+{
+    int status = clo_store_get(server->store, id, record);
+    if (status < 0 || clo_status_final(record->status))
+        return status;
+    struct clo_response_job *job = clo_in_flight_find(server->in_flight, id);
+    if (job) {
+        clo_response_job_release(job);
+        return 0;
+    }
+    clo_record_clear(record); /* it may have ended in between */
+    status = clo_store_get(server->store, id, record);
+    return status < 0 || clo_status_final(record->status) ? status : fail_lost(server, record);
+}
+
 /* The record, or the exchange answered. */
 static bool load(struct clo_exchange *exchange, const char *id, struct clo_record *record)
 {
     struct clo_problem problem;
-    int status = clo_store_get(exchange->server->store, id, record);
+    int status = get(exchange->server, id, record);
     if (status < 0) {
         if (status == CLO_ENOTFOUND)
             clo_problem_response_missing(&problem, id);

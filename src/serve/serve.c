@@ -44,7 +44,7 @@ static void on_signal(int number)
 }
 
 struct handlers {
-    struct sigaction term, interrupt, pipe;
+    struct sigaction term, interrupt, pipe, too_large;
     int event;
 };
 
@@ -65,6 +65,7 @@ static int install_handlers(struct handlers *saved, struct clo_error *error)
     sigaction(SIGTERM, &action, &saved->term);
     sigaction(SIGINT, &action, &saved->interrupt);
     sigaction(SIGPIPE, &ignore, &saved->pipe);
+    sigaction(SIGXFSZ, &ignore, &saved->too_large); /* a write that fails is enough */
     return 0;
 }
 
@@ -78,6 +79,7 @@ static void remove_handlers(const struct handlers *saved)
 {
     give_back_signals(saved);
     sigaction(SIGPIPE, &saved->pipe, NULL);
+    sigaction(SIGXFSZ, &saved->too_large, NULL);
     atomic_store(&signal_event, -1);
     close(saved->event);
 }

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -364,6 +365,44 @@ class Serve(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertRegex(done.stdout, r"(?m)^weaker +jail .*\n +Not allowed here: user")
         self.assertIn("Code that gets out of WebAssembly would find that much less in its way.", done.stdout)
+
+    def test_what_cannot_be_stored_is_told(self):
+        """The store's file may not grow any more, as on a full disk."""
+        large = "Run:\n```python\nprint('done')\n```\n" + "x" * 900_000
+        late = "```python\nimport time\ntime.sleep(2)\nprint('y' * 900_000)\n```"
+        with tempfile.TemporaryDirectory() as folder, \
+                serve_agent("{count: 2}", "--store", f"{folder}/store.db") as host:
+            def limit_files(size):
+                _, hard = resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE)
+                resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+            def state(one):
+                return host.request(f"/responses/{one['id']}")[1].get("status")
+
+            _, background = host.request("/responses", {"input": late + large, "background": True})
+            deadline = time.monotonic() + GENEROUS
+            while state(background) == "queued" and time.monotonic() < deadline:
+                time.sleep(0.01)
+            limit_files(65536)
+            response = host.ask(large)
+            self.assertEqual((response["status"], response["error"]["code"]), ("failed", "server_error"))
+            self.assertIn("could not be stored", response["error"]["message"])
+            self.assertIn("done", response["output"][-1]["content"][0]["text"])
+            self.assertEqual(host.request(f"/responses/{response['id']}")[0], 404)
+            request = urllib.request.Request(host.url + "/responses", json.dumps({"input": large, "stream": True}).encode())
+            with urllib.request.urlopen(request, timeout=GENEROUS) as stream:
+                events = re.findall(r"^event: (.*)$", stream.read().decode(), re.M)
+            self.assertEqual(events[-1], "response.failed")
+            self.assertEqual(host.request("/responses", {"input": large, "store": False})[1]["status"], "completed")
+            while state(background) == "in_progress" and time.monotonic() < deadline:
+                time.sleep(0.05)
+            _, lost = host.request(f"/responses/{background['id']}")
+            self.assertEqual((lost["status"], lost["error"]["code"], lost["output"]), ("failed", "server_error", []))
+            self.assertIn("could not be stored", lost["error"]["message"])
+            limit_files(resource.RLIM_INFINITY)
+            self.assertEqual(state(background), "failed")
+            self.assertEqual(host.request(f"/responses/{background['id']}", method="DELETE")[0], 200)
+            self.assertEqual(state(host.ask(large)), "completed")
 
     def test_it_stops_on_sigterm(self):
         host = serve()

@@ -234,6 +234,23 @@ static const char *outcome_of(const char *status)
     return NULL;
 }
 
+/* Of what was to be kept and was not the client is told so, with what it came to; else the client
+ * would rely on it. In the place of `response`. */
+static json_t *as_lost(struct clo_response_job *job, json_t *response,
+                       const struct clo_response_state *state)
+{
+    struct clo_response_state lost = *state;
+    if (!response || strcmp(state->status, "cancelled") == 0)
+        return response;
+    lost.status = "failed";
+    lost.incomplete = NULL;
+    lost.error_code = "server_error";
+    lost.error_message = CLO_RESPONSE_NOT_STORED;
+    job->outcome = outcome_of(lost.status);
+    json_decref(response);
+    return clo_response_at(job->base, &lost);
+}
+
 /* With the job's lock held: it is over, and stored. NULL: no memory. */
 static json_t *settle(struct clo_response_job *job, const struct clo_response_state *state)
 {
@@ -250,10 +267,11 @@ static json_t *settle(struct clo_response_job *job, const struct clo_response_st
         stored = clo_store_put(store, &record, job->request.input, state->output);
     }
     job->stored = response && stored == 0 && (job->request.background || job->request.store);
-    if (!response || (stored < 0 && stored != CLO_ENOTFOUND))
+    bool lost = !response || (stored < 0 && stored != CLO_ENOTFOUND);
+    if (lost)
         clo_log_event("error", "job", "response %s could not be stored (%s)", job->id,
                       response ? clo_status_name(stored) : "out of memory");
-    return response;
+    return lost ? as_lost(job, response, state) : response;
 }
 
 void clo_response_job_cancel(struct clo_response_job *job, enum clo_job_reason reason)

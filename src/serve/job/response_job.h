@@ -79,6 +79,11 @@ void clo_response_job_release(struct clo_response_job *job); /* NULL is allowed 
  * On failure nothing was started; the problem says why (429 when the queue is full). */
 int clo_response_job_start(struct clo_response_job *job, struct clo_problem *problem);
 
+/* What a client is told of a response that was to be kept and was not. */
+#define CLO_RESPONSE_NOT_STORED                                                                    \
+    "The response could not be stored: it cannot be read again or continued. The server's log "    \
+    "says why."
+
 /* End it for that reason, if it is not over; the first reason counts. */
 void clo_response_job_cancel(struct clo_response_job *job, enum clo_job_reason reason);
 
