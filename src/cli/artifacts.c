@@ -106,8 +106,8 @@ static void say(const char *path, const char *why)
     struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
     clo_text_clean(&text, path, strlen(path));
     for (size_t i = 0; i < text.length; i++) {
-        if (text.data[i] == '\n' || text.data[i] == '\t')
-            text.data[i] = ' ';
+        if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
+            text.data[i] = '?';
     }
     fprintf(stderr, "cloche: /output/%s is not kept: %s\n", text.data ? text.data : "", why);
     clo_buffer_free(&text);

@@ -78,14 +78,21 @@ static uint16_t read_vectors(const struct clo_descriptor *descriptor, uint64_t o
     return 0;
 }
 
-/* At *offset, or of a file of the host at its end; *offset is where it ended. */
+/* At *offset, or at the file's end; *offset is where it ended. */
 static uint16_t write_part(const struct clo_descriptor *descriptor, uint64_t *offset, bool append,
                            const uint8_t *in, uint64_t length, uint64_t *done)
 {
     uint16_t error;
 
+    *done = 0;
+    if (length == 0) {
+        return 0; /* that moves nothing, to the end neither */
+    }
     if (descriptor->kind == CLO_FD_HOST) {
         return clo_hostfs_write(descriptor->file, *offset, append, in, length, done, offset);
+    }
+    if (append) {
+        *offset = descriptor->node->size;
     }
     error = clo_node_write(descriptor->node, *offset, in, length, done);
     *offset += error == 0 ? *done : 0;
@@ -219,11 +226,8 @@ uint32_t CLO_WASI(fd_write)(clo_wasi self, uint32_t fd, uint32_t vectors, uint32
     if (descriptor->kind == CLO_FD_STREAM) {
         error = write_stream(descriptor->stream, vectors, count, &total);
     } else {
-        bool append = descriptor->flags & CLO_FDFLAG_APPEND;
-        if (append && descriptor->kind == CLO_FD_NODE) {
-            descriptor->offset = descriptor->node->size;
-        }
-        error = write_vectors(descriptor, &descriptor->offset, append, vectors, count, &total);
+        error = write_vectors(descriptor, &descriptor->offset,
+                              descriptor->flags & CLO_FDFLAG_APPEND, vectors, count, &total);
     }
     if (error == 0) {
         clo_store32(out, (uint32_t)total);

@@ -341,7 +341,7 @@ static uint16_t rename_mounted(const struct clo_path *source, const struct clo_p
     if (source->mounted == NULL || target->mounted == NULL) {
         return CLO_E_XDEV; /* whoever moves files copies them then */
     }
-    return source->length == 0 || target->length == 0 ? CLO_E_INVAL
+    return source->length == 0 || target->length == 0 ? CLO_E_BUSY
                                                       : clo_hostfs_rename(source, target);
 }
 
@@ -365,7 +365,7 @@ uint32_t CLO_WASI(path_rename)(clo_wasi self, uint32_t from_fd, uint32_t from, u
         return CLO_E_NOENT;
     }
     if (source.entry == NULL || target.length == 0) {
-        return CLO_E_INVAL; /* "." and "/" cannot be renamed */
+        return CLO_E_BUSY; /* "." and "/" cannot be renamed */
     }
     if (target.slash && source.node->type != CLO_NODE_DIRECTORY) {
         return CLO_E_NOTDIR;

@@ -152,6 +152,7 @@ static uint16_t step(struct clo_path *path, struct walk *walk, bool follow, bool
         return step_below(path, name, length);
     }
     if (length == 1 && name[0] == '.') {
+        stay_in(path, path->node);
         return 0;
     }
     if (length == 2 && name[0] == '.' && name[1] == '.') {
