@@ -18,11 +18,17 @@
 #include "cloche/agent.h"
 #include "model/model.h"
 
-/* Files of a conversation, besides what the agent itself mounts. `mounts` is called by the turn's thread
- * before each batch of runs, whose mounts they are; they stay good until it is called again. NULL: there
- * are none. */
+/* Files of a conversation, besides what the agent itself mounts; NULL: there are none.
+ * - mounts: before each batch of runs, on the turn's thread: what they find; good until the next call.
+ * - keep: a run has left files, which the result has; on the run's thread, maybe several at once. What
+ *   is returned (an array, or NULL) becomes the member "artifacts" of the run's function_call_output, of
+ *   our own like "failed". *told: lines for the model below the run's output, or NULL; the caller frees.
+ * - announce: on the turn's thread: [{"file_id", "path"}] of files that no message has named yet, the
+ *   caller's; NULL: there are none. They become annotations of the message in hand. */
 struct clo_turn_files {
     const struct clo_mount *(*mounts)(void *context, size_t *count);
+    json_t *(*keep)(void *context, const struct clo_run_result *result, char **told);
+    json_t *(*announce)(void *context);
     void *context;
 };
 

@@ -13,7 +13,7 @@
 
 struct batch {
     struct clo_agent *agent;
-    struct clo_cancel *cancel;
+    const struct clo_turn *turn;
     struct clo_code_call *calls;
     size_t count;
     const struct clo_mount *mounts;
@@ -39,6 +39,21 @@ static const char *explain(const struct clo_error *error, char text[EXPLANATION_
     }
 }
 
+/* Whatever ended the run. */
+static void keep_artifacts(const struct clo_turn *turn, const struct clo_run_result *result,
+                           struct clo_code_call *call)
+{
+    char *told = NULL, *both = NULL;
+    if (!result->artifact_count || !turn->files.keep)
+        return;
+    call->artifacts = turn->files.keep(turn->files.context, result, &told);
+    if (told && call->output && asprintf(&both, "%s%s", call->output, told) >= 0) {
+        free(call->output);
+        call->output = both;
+    }
+    free(told);
+}
+
 static void execute(const struct batch *batch, struct clo_code_call *call)
 {
     char *code = NULL;
@@ -58,7 +73,7 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
                           .repair = plain ? CLO_REPAIR_CODE : CLO_REPAIR_ARGUMENTS,
                           .mounts = batch->mounts,
                           .mount_count = batch->mount_count,
-                          .cancel = batch->cancel};
+                          .cancel = batch->turn->cancel};
     if (clo_pool_run(batch->agent->pool, &run, batch->agent->wait_ms, &result, &error)) {
         char text[EXPLANATION_MAX];
         call->output = clo_codeact_refusal(explain(&error, text));
@@ -69,6 +84,7 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
         call->isolation = clo_isolation_name(result->usage.isolation);
         call->output = clo_codeact_outcome(result, batch->agent->tool_output_max);
         call->failed = result->error.kind != CLO_RUN_OK || result->exit_code != 0;
+        keep_artifacts(batch->turn, result, call);
         clo_run_result_free(result);
     }
     free(code);
@@ -94,7 +110,7 @@ static void *work(void *context)
 void clo_calls_run(struct clo_agent *agent, const struct clo_turn *turn,
                    struct clo_code_call *calls, size_t count)
 {
-    struct batch batch = {.agent = agent, .cancel = turn->cancel, .calls = calls, .count = count};
+    struct batch batch = {.agent = agent, .turn = turn, .calls = calls, .count = count};
     pthread_t threads[CLO_AGENT_BATCH_THREADS];
     size_t wanted = 0, started = 0;
     for (size_t i = 0; i < count; i++)

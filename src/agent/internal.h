@@ -45,6 +45,7 @@ struct clo_code_call {
     const char *isolation; /* the wall around the run; static; NULL: nothing ran */
     bool failed;           /* the run ended with an error, or there was none */
     char *output;          /* what the model reads; owned; NULL: out of memory, or the client's */
+    json_t *artifacts;     /* see struct clo_turn_files; owned; NULL: none */
     struct clo_error trouble;
 };
 

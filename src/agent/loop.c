@@ -17,6 +17,8 @@
 #include "codeact/codeact.h"
 #include "model/error_code.h"
 
+#define REST_MAX (512u << 10) /* bytes of the names of files that no message has named */
+
 struct loop {
     struct clo_agent *agent;
     const struct clo_turn *turn;
@@ -27,6 +29,7 @@ struct loop {
     unsigned tool_calls;
     char id[CLO_ID_MAX]; /* of the item that is open */
     bool broken;         /* the last reply broke off: nobody acts on its calls */
+    bool waits;          /* for the client, which is to answer calls of the last reply */
     bool failed;         /* out of memory */
 };
 
@@ -84,6 +87,65 @@ static json_t *with_id(const struct loop *loop, const json_t *item)
     return NULL;
 }
 
+static json_t *file_paths(const json_t *files)
+{
+    json_t *annotations = json_array();
+    const json_t *file;
+    size_t index;
+    json_array_foreach(files, index, file) {
+        if (json_array_append_new(annotations,
+                                  json_pack("{s:s, s:O, s:I}", "type", "file_path", "file_id",
+                                            json_object_get(file, "file_id"), "index",
+                                            (json_int_t)index))) {
+            json_decref(annotations);
+            return NULL;
+        }
+    }
+    return annotations;
+}
+
+static const json_t *last_text(const json_t *item, size_t *index)
+{
+    const json_t *content = json_object_get(item, "content");
+    for (*index = json_array_size(content); *index > 0;) {
+        const json_t *part = json_array_get(content, --*index);
+        if (clo_json_is(part, "type", "output_text"))
+            return part;
+    }
+    return NULL;
+}
+
+/* A message that is done names the files that runs have left since the one before, in its last text;
+ * *item becomes a copy. */
+static void name_files(struct loop *loop, json_t **item)
+{
+    const struct clo_turn_files *turn = &loop->turn->files;
+    size_t at;
+    const json_t *text = clo_json_is(*item, "type", "message") ? last_text(*item, &at) : NULL;
+    json_t *files = text && turn->announce ? turn->announce(turn->context) : NULL;
+    if (!files)
+        return;
+    json_t *paths = file_paths(files), *part = clo_json_copy(text);
+    json_t *content = clo_json_copy(json_object_get(*item, "content"));
+    json_t *annotations = clo_json_copy(json_object_get(text, "annotations"));
+    annotations = annotations ? annotations : json_array();
+    if (json_array_extend(annotations, paths))
+        loop->failed = true;
+    clo_json_put(&part, "annotations", annotations);
+    if (!part || json_array_set_new(content, at, part))
+        loop->failed = true;
+    json_t *named = clo_json_copy(*item);
+    clo_json_put(&named, "content", content);
+    if (named) {
+        json_decref(*item);
+        *item = named;
+    } else {
+        loop->failed = true;
+    }
+    json_decref(paths);
+    json_decref(files);
+}
+
 static void relay(void *context, const struct clo_item_event *event)
 {
     struct loop *loop = context;
@@ -93,8 +155,11 @@ static void relay(void *context, const struct clo_item_event *event)
     json_t *item = event->item ? with_id(loop, event->item) : NULL;
     if (event->item && !item)
         loop->failed = true;
-    if (event->kind == CLO_ITEM_DONE &&
-        (json_array_append(loop->result->output, item) || json_array_append(loop->history, item)))
+    if (event->kind == CLO_ITEM_DONE && json_array_append(loop->history, item))
+        loop->failed = true;
+    if (event->kind == CLO_ITEM_DONE)
+        name_files(loop, &item); /* which the model's server does not know */
+    if (event->kind == CLO_ITEM_DONE && json_array_append(loop->result->output, item))
         loop->failed = true;
     copy.item = item;
     if (loop->turn->sink.event && (item || !event->item))
@@ -116,7 +181,8 @@ static void add_output(struct loop *loop, const struct clo_code_call *call)
     relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_ADDED, .item = item});
     if (json_object_set_new(item, "output", json_string(call->output)) ||
         json_object_set_new(item, "status", json_string("completed")) ||
-        (call->failed && json_object_set_new(item, "failed", json_true())))
+        (call->failed && json_object_set_new(item, "failed", json_true())) ||
+        (call->artifacts && json_object_set(item, "artifacts", call->artifacts)))
         loop->failed = true;
     relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_DONE, .item = item});
     json_decref(item);
@@ -198,6 +264,7 @@ static void answer_calls(struct loop *loop, size_t first, const char *refusal, s
         note_trouble(loop, &calls[i].trouble);
         if (calls[i].isolation)
             loop->result->isolation = calls[i].isolation;
+        json_decref(calls[i].artifacts);
         free(calls[i].output);
     }
     free(calls);
@@ -266,8 +333,43 @@ static bool step(struct loop *loop, unsigned iteration)
     } else if (!status && clo_cancel_is_set(loop->turn->cancel) && calls > client) {
         result->status = CLO_TURN_CANCELLED;
     }
+    loop->waits = client > 0;
     clo_model_reply_clear(&reply);
     return result->status == CLO_TURN_COMPLETED && calls > 0 && client == 0 && !loop->failed;
+}
+
+/* A turn that ends without a word, as it failed or was cut off, and has left files: a message says which.
+ * Where the client is to answer calls, the next turn's message does. */
+static void name_the_rest(struct loop *loop)
+{
+    const struct clo_turn_files *turn = &loop->turn->files;
+    json_t *files = turn->announce ? turn->announce(turn->context) : NULL, *file;
+    struct clo_buffer text = CLO_BUFFER(REST_MAX);
+    size_t index;
+    if (!files)
+        return;
+    clo_buffer_text(&text, "Files:");
+    json_array_foreach(files, index, file) {
+        const char *path = clo_json_text(file, "path");
+        clo_buffer_format(&text, "%s %s", index ? "," : "", path ? path : "");
+    }
+    json_t *item = json_pack("{s:s, s:s, s:s, s:[]}", "type", "message", "status", "in_progress",
+                             "role", "assistant", "content");
+    json_t *content = json_pack("[{s:s, s:s, s:o}]", "type", "output_text", "text",
+                                text.data ? text.data : "", "annotations", file_paths(files));
+    if (item && content) {
+        relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_ADDED, .item = item});
+        if (json_object_set_new(item, "content", content) ||
+            json_object_set_new(item, "status", json_string("completed")))
+            loop->failed = true;
+        relay(loop, &(struct clo_item_event){.kind = CLO_ITEM_DONE, .item = item});
+    } else {
+        loop->failed = true;
+        json_decref(content);
+    }
+    json_decref(item);
+    json_decref(files);
+    clo_buffer_free(&text);
 }
 
 static char *join_instructions(const struct clo_agent *agent, const char *more)
@@ -317,6 +419,8 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
     else
         for (unsigned i = 0; step(&loop, i); i++)
             continue;
+    if (!loop.waits && result->status != CLO_TURN_CANCELLED)
+        name_the_rest(&loop);
     if (loop.failed && result->status != CLO_TURN_CANCELLED)
         fail(&loop, CLO_ERROR_CODE_SERVER, "The agent's host is out of memory.");
     json_decref(loop.history);

@@ -56,6 +56,7 @@ static json_t *input_item(const json_t *item)
         json_object_del(copy, "id");
     json_object_del(copy, "status");
     json_object_del(copy, "failed"); /* ours, see agent.h */
+    json_object_del(copy, "artifacts");
     if (type && strcmp(type, "reasoning") == 0 && !json_object_get(copy, "summary") &&
         json_object_set_new(copy, "summary", json_array())) { /* the protocol demands it */
         json_decref(copy);

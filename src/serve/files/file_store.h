@@ -1,8 +1,8 @@
 /* serve/files/file_store.h - files that clients send and that runs leave. Read this first.
  *
- *   POST /files ─▶ upload.c ──┐
- *   input_file  ─▶ intake.c ──┼─▶ a draft: part-ID ──sync, rename──▶ ID ──▶ a row of the store
- *   artifacts   ─▶ outcome.c ─┘   (nobody knows it)                 (store/store_files.h)
+ *   POST /files ─▶ upload.c ──────────┐
+ *   input_file  ─▶ intake.c ──────────┼─▶ a draft: part-ID ──sync, rename──▶ ID ──▶ a row
+ *   artifacts   ─▶ turn_artifacts.c ──┘   (nobody knows it)                 (store/store_files.h)
  *
  *   history ─▶ places.c: which of them stand where below /input, and what the model is told of them
  *

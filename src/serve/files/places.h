@@ -5,7 +5,7 @@
  *                  │
  *                places ─▶ clo_places_mounts ─▶ each batch of runs
  *                  ▲
- *   a run's artifacts (artifacts.c)
+ *   a run's artifacts (turn_artifacts.c)
  *
  * A place is found by going through the history in its order, so that a file has the same place in all
  * turns of a conversation, and the model's text of an earlier turn stays true:

@@ -9,11 +9,9 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "serve/files/intake.h"
 #include "serve/log.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/response.h"
-#include "serve/store/history.h"
 #include "serve/store/store.h"
 
 #define SHUTDOWN_MESSAGE "The server shut down before the response was complete."
@@ -315,11 +313,6 @@ static json_t *finish(struct clo_response_job *job, const struct clo_turn_result
     return response;
 }
 
-static const struct clo_mount *mounts(void *context, size_t *count)
-{
-    return clo_places_mounts(context, count);
-}
-
 static void turn(struct clo_response_job *job, const json_t *input, struct clo_events *events,
                  struct clo_turn_result *result)
 {
@@ -330,7 +323,7 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
         .client_tools = job->request.client_tools,
         .max_tool_calls = job->request.max_tool_calls,
         .traceparent = job->request.traceparent[0] ? job->request.traceparent : NULL,
-        .files = {mounts, &job->places},
+        .files = clo_job_files_turn(job),
         .cancel = job->cancel,
     };
     struct clo_output_filter filter;
@@ -340,6 +333,7 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
         turn.sink = (struct clo_item_sink){clo_output_filter_item, &filter};
     clo_agent_turn(job->server->agent, &turn, result);
     clo_output_filter_end(&filter);
+    clo_job_files_turn_end(job);
     if (events)
         events->failed |= filter.failed;
     if (result->notice)
@@ -442,27 +436,6 @@ static void refuse(struct clo_response_job *job, const struct clo_problem *probl
     clo_exchange_resume(job->exchange);
 }
 
-/* What came with the request becomes files, and the history is gone through. */
-static int load(struct clo_response_job *job, json_t **input, struct clo_problem *problem)
-{
-    struct clo_server *server = job->server;
-    const struct clo_history_view view = {clo_places_show, &job->places};
-    bool kept = job->request.background || job->request.store;
-    job->has_files = job->request.inline_files != NULL;
-    int status = clo_intake_write(server->files, &job->request, job->id, kept, problem);
-    return status < 0 ? status
-                      : clo_history_load(server->store, &job->request, &view, input, problem);
-}
-
-/* Nobody could ask for the files of a response that is not stored, or delete them. */
-static void drop_files(struct clo_response_job *job)
-{
-    if (!job->has_files || job->stored)
-        return;
-    clo_store_files_drop(job->server->store, job->id);
-    clo_server_stale(job->server);
-}
-
 static void carry_out_foreground(struct clo_response_job *job)
 {
     struct clo_problem problem;
@@ -476,7 +449,7 @@ static void carry_out_foreground(struct clo_response_job *job)
         refuse(job, &problem);
     } else if (reason != CLO_JOB_NONE) {
         answer_whole(job, NULL);
-    } else if (load(job, &input, &problem) < 0) {
+    } else if (clo_job_files_load(job, &input, &problem) < 0) {
         refuse(job, &problem);
     } else if (job->request.stream) {
         answer_streaming(job, input);
@@ -508,7 +481,7 @@ static void carry_out_background(struct clo_response_job *job)
     begin_events(job, &job->events);
     if (clo_cancel_is_set(job->cancel)) {
         /* cancelled while it waited: nothing is run */
-    } else if (load(job, &input, &problem) < 0) {
+    } else if (clo_job_files_load(job, &input, &problem) < 0) {
         result.status = CLO_TURN_FAILED;
         clo_text_copy(result.error_code, sizeof result.error_code, problem.code);
         clo_text_copy(result.error_message, sizeof result.error_message, problem.message);
@@ -528,14 +501,11 @@ static void carry_out_background(struct clo_response_job *job)
 static void execute(struct clo_task *task)
 {
     struct clo_response_job *job = (struct clo_response_job *)task;
-    size_t count;
-    const char *const *taken = clo_agent_places(job->server->agent, &count);
-    clo_places_init(&job->places, job->server->files, taken, count);
+    clo_job_files_begin(job);
     if (job->request.background)
         carry_out_background(job);
     else
         carry_out_foreground(job);
-    drop_files(job);
-    clo_places_clear(&job->places);
+    clo_job_files_end(job);
     clo_response_job_release(job);
 }

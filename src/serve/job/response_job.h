@@ -27,6 +27,7 @@
 #include "base/id.h"
 #include "base/thread/executor.h"
 #include "serve/files/places.h"
+#include "serve/files/turn_artifacts.h"
 #include "serve/http/exchange.h"
 #include "serve/protocol/events.h"
 #include "serve/protocol/request.h"
@@ -56,7 +57,8 @@ struct clo_response_job {
     struct clo_events events;      /* background: first by whoever starts it */
     atomic_bool ended;             /* background: the last event is written; any thread may look */
     struct clo_places places;      /* of its files, while it is carried out */
-    bool has_files;                /* files belong to it, which go where it is not stored */
+    struct clo_turn_artifacts artifacts;
+    bool has_files; /* files belong to it, which go where it is not stored */
     /* Guarded by the lock. */
     pthread_mutex_t lock;
     unsigned references;
@@ -98,6 +100,16 @@ struct clo_event_stream *clo_response_job_replay(struct clo_server *server,
 
 /* replay.c: tell the readers of a background job. */
 void clo_response_job_notify(struct clo_response_job *job);
+
+/* job_files.c: the files that a request brings, where they stand for its runs, and those that these
+ * leave. All on the thread that carries the job out; begin first, end last. */
+void clo_job_files_begin(struct clo_response_job *job);
+/* What came with the request becomes files, and the model's input is put together: the caller's. */
+int clo_job_files_load(struct clo_response_job *job, json_t **input, struct clo_problem *problem);
+struct clo_turn_files clo_job_files_turn(struct clo_response_job *job); /* as the turn begins */
+void clo_job_files_turn_end(struct clo_response_job *job);
+/* Files of a response that is not stored go: nobody could ask for them. */
+void clo_job_files_end(struct clo_response_job *job);
 
 /* in_flight.c: the register of what is in flight. */
 int clo_in_flight_create(struct clo_in_flight **in_flight, struct clo_error *error);

@@ -156,9 +156,11 @@ static void open_item(struct clo_output_filter *filter, const json_t *item)
 static void done_shown(struct clo_output_filter *filter, const json_t *item)
 {
     json_t *clean = NULL;
-    if (is_output(item) && json_object_get(item, "failed")) {
+    if (is_output(item) &&
+        (json_object_get(item, "failed") || json_object_get(item, "artifacts"))) {
         clean = clo_json_copy(item);
         json_object_del(clean, "failed");
+        json_object_del(clean, "artifacts");
         item = clean;
     }
     pass(filter, CLO_ITEM_DONE, item);
