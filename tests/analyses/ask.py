@@ -15,14 +15,12 @@ name: analyst
 instructions: Analyse.
 model:
   kind: script
-  turns: turns.yaml
+  script: turns.yaml
 sandbox:
   time: 600s
   cpu_time: 600s
   memory: 512MiB
   output: 64KiB
-serve:
-  port: 0
 """
 # Anything else is the fenced block of the message, run as it is; what it printed is the answer.
 TURNS = "turns:\n  - match: nothing of this kind\n    say: no\n"
