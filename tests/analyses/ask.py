@@ -1,6 +1,7 @@
 """One analysis over HTTP, in the client's environment: ask.py PROGRAM SCRIPT FILE FOLDER leaves what the agent printed in
 FOLDER/printed, what the code left in FOLDER/left, and how long the answer took in FOLDER/took."""
 
+import json
 import os
 import re
 import subprocess
@@ -22,18 +23,21 @@ sandbox:
   memory: 512MiB
   output: 64KiB
 """
-# Anything else is the fenced block of the message, run as it is; what it printed is the answer.
-TURNS = "turns:\n  - match: nothing of this kind\n    say: no\n"
+
+
+def turns(code):
+    """What the offline model writes, and that its answer is what the code printed."""
+    return f"turns:\n  - match: analyse\n    code: {json.dumps(code)}\n    then:\n      say: '{{stdout}}'\n"
 
 
 def main(program, script, file, folder):
     (folder / "agent.yaml").write_text(AGENT)
-    (folder / "turns.yaml").write_text(TURNS)
+    (folder / "turns.yaml").write_text(turns(script.read_text()))
     environment = {name: value for name, value in os.environ.items() if not re.match("OPENAI_|AZURE_|FOUNDRY_|PORT$", name)}
     with open(folder / "log", "w+b") as log, subprocess.Popen(
             [program, "serve", folder / "agent.yaml", "--port", "0"], stdout=log, stderr=log, cwd=folder, env=environment) as server:
         try:
-            ask(address(server, folder / "log"), script, file, folder)
+            ask(address(server, folder / "log"), file, folder)
         finally:
             server.terminate()
 
@@ -49,13 +53,13 @@ def address(server, log):
     raise SystemExit(f"the server did not start: {log.read_text()}")
 
 
-def ask(url, script, file, folder):
+def ask(url, file, folder):
     client = OpenAI(base_url=url + "/v1", api_key="none", timeout=900, max_retries=0)
     uploaded = client.files.create(file=file, purpose="user_data")
     start = time.monotonic()
     response = client.responses.create(model="analyst", input=[{"role": "user", "content": [
         {"type": "input_file", "file_id": uploaded.id},
-        {"type": "input_text", "text": f"```python\n{script.read_text()}```\n"}]}])
+        {"type": "input_text", "text": f"Please analyse {file.name}."}]}])
     (folder / "took").write_text(f"{time.monotonic() - start:.1f}")
     print(response.model_dump_json())
     text = response.output[-1].content[-1]

@@ -51,7 +51,7 @@ def data():
 
 def natively(script, files, folder):
     """(what it prints, what it leaves)"""
-    code = script.read_text().replace("/input/", f"{files}/").replace("/output", str(folder)).replace('"/tmp', f'"{folder}.tmp')
+    code = script.read_text().replace("/tmp", f"{folder}.tmp").replace("/input/", f"{files}/").replace("/output", str(folder))
     Path(f"{folder}.tmp").mkdir()
     done = subprocess.run([PYTHON, "-"], input=code, capture_output=True, text=True, timeout=TIMEOUT)
     if done.returncode:
@@ -71,7 +71,7 @@ def content(name, data, folder):
 
 def compare(script, printed, left, answer, folder):
     wanted, files = natively(script, data(), folder / "native")
-    if printed != wanted:
+    if printed.rstrip() != wanted.rstrip():
         raise AssertionError(f"natively it prints\n{wanted}\nhere\n{printed}\nThe answer was {answer[:3000]}")
     if sorted(files) != sorted(left):
         raise AssertionError(f"natively it leaves {sorted(files)}, here {sorted(left)}")
