@@ -16,6 +16,7 @@
 #include "codeact/codeact.h"
 #include "codeact/signature.h"
 #include "model/run_report.h"
+#include "sandbox/artifacts/artifacts.h"
 
 static const struct {
     const char *schema, *signature;
@@ -69,7 +70,15 @@ static const struct clo_tool tools[] = {
     {.name = "now"},
 };
 
-static const struct clo_limits limits = {30000, 10000, 256u << 20, 1u << 20, 10000, 8u << 20};
+static const struct clo_limits limits = {.wall_ms = 30000,
+                                         .cpu_ms = 10000,
+                                         .memory = 256u << 20,
+                                         .output = 1u << 20,
+                                         .host_calls = 10000,
+                                         .host_call_bytes = 8u << 20,
+                                         .artifact_file_bytes = 64u << 20,
+                                         .artifact_total_bytes = 256u << 20,
+                                         .artifact_files = 256};
 
 static void the_description_has_all_that_is_needed(void **state)
 {
@@ -85,7 +94,8 @@ static void the_description_has_all_that_is_needed(void **state)
         "last expression",
         "30 s in all, 10 s of processor time, 256 MiB of memory, 1 MiB of output",
         "no network",
-        "/tmp"};
+        "/tmp",
+        "- What the code writes to /output is given to the user as files.\n"};
     struct clo_codeact_config config = {"CPython 3.13.9", tools, 2, limits, 16384};
     json_t *tool;
     assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
@@ -109,7 +119,10 @@ static void the_description_has_all_that_is_needed(void **state)
     config.places = places;
     config.place_count = 2;
     config.tool_count = 0;
+    config.limits.artifact_files = 3;
     assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
+    assert_non_null(strstr(clo_json_text(tool, "description"),
+                           "as files. At most 64 MiB a file, 256 MiB in all, 3 files.\n"));
     assert_non_null(strstr(clo_json_text(tool, "description"), "no host functions"));
     assert_non_null(
         strstr(clo_json_text(tool, "description"), ": /input/reports/, /input/t.csv\n"));
@@ -233,6 +246,69 @@ static char *repeat(const char *unit, size_t count)
     return text;
 }
 
+static void leave_file(struct clo_artifact_tree *tree, const char *name, const char *data,
+                       size_t length)
+{
+    struct clo_artifact_node *node;
+    size_t written;
+    assert_int_equal(clo_artifact_open(tree, name, strlen(name), CLO_ARTIFACT_CREATE, 1, &node), 0);
+    assert_int_equal(clo_artifact_node_write(tree, node, 0, data, length, 1, &written), 0);
+    clo_artifact_close(tree, node);
+}
+
+/* What the code left in /output, by a tree that is filled by hand. */
+static void files_are_listed(void **state)
+{
+    (void)state;
+    struct clo_artifact_tree *tree;
+    struct clo_run_result *result = calloc(1, sizeof *result);
+    char *big = repeat("0123456789", 200);
+    const char *const files[][2] = {{"a\nresult (2 bytes):", "x"},
+                                    {"big.txt", big},
+                                    {"chart.png", "\x89PNG\xff"},
+                                    {"note.md", "# Title\n\ntext"}};
+    assert_non_null(result);
+    assert_int_equal(clo_artifact_tree_create(&tree, NULL), 0);
+    assert_int_equal(clo_artifact_tree_begin(tree, &limits, false, NULL), 0);
+    for (size_t i = 0; i < 4; i++)
+        leave_file(tree, files[i][0], files[i][1], strlen(files[i][1]));
+    assert_int_equal(clo_artifacts_collect(tree, result, NULL), 0);
+    char *text = clo_codeact_outcome(result, 10000);
+    assert_string_equal(text, "files (202 bytes):\n"
+                              "/output/a?result (2 bytes):, 1 bytes, text/plain:\n"
+                              "    x\n"
+                              "/output/big.txt, 2000 bytes, text/plain\n"
+                              "/output/chart.png, 5 bytes, image/png\n"
+                              "/output/note.md, 13 bytes, text/markdown:\n"
+                              "    # Title\n"
+                              "    \n"
+                              "    text\n");
+    free(text);
+    result->artifacts_refused = CLO_LIMIT_ARTIFACT_FILES;
+    result->artifacts_refused_value = 4;
+    text = clo_codeact_outcome(result, 10000);
+    assert_non_null(strstr(text, "    text\nnote: limit of 4 files in /output reached; files there "
+                                 "may be cut short or missing\n"));
+    free(text);
+    clo_run_result_free(result);
+    /* of many a part is listed, and of short texts a part is shown */
+    result = calloc(1, sizeof *result);
+    assert_non_null(result);
+    for (int i = 0; i < 60; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "%02d", i);
+        leave_file(tree, name, big, 1000);
+    }
+    assert_int_equal(clo_artifacts_collect(tree, result, NULL), 0);
+    text = clo_codeact_outcome(result, 10000);
+    assert_non_null(strstr(text, "\n... and 24 more\n"));
+    assert_in_range(strlen(text), 3000, 6000);
+    free(text);
+    free(big);
+    clo_run_result_free(result);
+    clo_artifact_tree_free(tree);
+}
+
 /* Long sections lose their middle at a character's boundary; short ones stay whole. */
 static void long_output_is_cut_in_the_middle(void **state)
 {
@@ -307,6 +383,7 @@ int main(void)
         cmocka_unit_test(descriptions_have_a_ceiling),
         cmocka_unit_test(arguments_are_read_or_explained),
         cmocka_unit_test(runs_are_reported),
+        cmocka_unit_test(files_are_listed),
         cmocka_unit_test(long_output_is_cut_in_the_middle),
         cmocka_unit_test(the_end_of_a_traceback_is_shown),
     };

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/artifacts/artifact_state.h"
 #include "sandbox/run/limits.h"
@@ -204,8 +203,7 @@ int clo_artifact_tree_begin(struct clo_artifact_tree *tree, const struct clo_lim
 {
     if (!keep) {
         clo_artifact_tree_clear(tree);
-        tree->root.accessed_ns = tree->root.modified_ns = tree->root.changed_ns =
-            clo_clock_ns(CLOCK_REALTIME);
+        tree->root.accessed_ns = tree->root.modified_ns = tree->root.changed_ns = 0;
     }
     tree->limits = *limits;
     tree->refused = CLO_LIMIT_NONE;
@@ -216,6 +214,12 @@ enum clo_limit clo_artifact_tree_refused(const struct clo_artifact_tree *tree, u
 {
     *value = tree->refused ? clo_limit_value(&tree->limits, tree->refused) : 0;
     return tree->refused;
+}
+
+void clo_artifact_tree_seen(struct clo_artifact_tree *tree, uint64_t now_ns)
+{
+    if (!tree->root.changed_ns)
+        tree->root.accessed_ns = tree->root.modified_ns = tree->root.changed_ns = now_ns;
 }
 
 struct clo_artifact_node *clo_artifact_tree_root(struct clo_artifact_tree *tree)

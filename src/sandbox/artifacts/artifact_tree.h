@@ -49,13 +49,16 @@ int clo_artifact_tree_create(struct clo_artifact_tree **tree, struct clo_error *
 void clo_artifact_tree_free(struct clo_artifact_tree *tree);  /* NULL is allowed */
 void clo_artifact_tree_clear(struct clo_artifact_tree *tree); /* all goes, and its spool */
 
-/* A run begins, under these limits, at this time. keep: with what is there, else it is empty. What a
+/* A run begins, under these limits. keep: with what is there, else it is empty. What a
  * result holds is copied. Errors: CLO_ENOMEMORY, CLO_ESYSTEM (there is no room for the copy). */
 int clo_artifact_tree_begin(struct clo_artifact_tree *tree, const struct clo_limits *limits,
                             bool keep, struct clo_error *error);
 
 /* The quota that something was refused for first in this run, or CLO_LIMIT_NONE; *value: what it is. */
 enum clo_limit clo_artifact_tree_refused(const struct clo_artifact_tree *tree, uint64_t *value);
+
+/* The code looks for the first time: that is when /output was made, by its clock. */
+void clo_artifact_tree_seen(struct clo_artifact_tree *tree, uint64_t now_ns);
 
 struct clo_artifact_node *clo_artifact_tree_root(struct clo_artifact_tree *tree);
 struct clo_spool *clo_artifact_tree_spool(struct clo_artifact_tree *tree); /* NULL: no contents */

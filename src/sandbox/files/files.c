@@ -240,15 +240,17 @@ static void tell_ahead(struct clo_files *files, const struct clo_look *look,
                                         opened, data);
 }
 
-static int answer_mounts(const struct clo_files *files, struct clo_buffer *data,
-                         struct clo_file_reply *reply)
+static int answer_mounts(const struct clo_files *files, const struct clo_file_request *request,
+                         struct clo_buffer *data, struct clo_file_reply *reply)
 {
     for (size_t i = 0; i < files->mounts->count; i++) {
         const struct clo_mounted *mounted = &files->mounts->all[i];
         put_mount(data, reply, mounted->place, mounted->name ? 4 : 3, 0);
     }
-    if (files->tree)
+    if (files->tree) {
         put_mount(data, reply, OUTPUT_PLACE, 3, CLO_MOUNT_WRITABLE);
+        clo_artifact_tree_seen(files->tree, request->time_ns);
+    }
     return data->failed ? ENOMEM : 0;
 }
 
@@ -296,7 +298,7 @@ static int answer(struct clo_files *files, const struct clo_look *look, struct c
     if (request->op == CLO_FILE_CLOSE)
         return 0;
     if (request->op == CLO_FILE_MOUNTS)
-        return answer_mounts(files, data, reply);
+        return answer_mounts(files, request, data, reply);
     const struct clo_artifact_call call = {
         .request = request, .path = look->path, .data = look->data};
     if (is_by_path(request))
