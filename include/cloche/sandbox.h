@@ -49,7 +49,7 @@ struct clo_limits {
     uint64_t tool_ms;
     /* What the code may leave in /output, by logical size. Whoever writes more sees an OSError (EFBIG
      * for one file, EDQUOT for all); the run goes on. */
-    uint64_t artifact_file_bytes;  /* [64 MiB; 16 GiB at most] one file */
+    uint64_t artifact_file_bytes;  /* [64 MiB; 8 GiB at most] one file */
     uint64_t artifact_total_bytes; /* [256 MiB; 256 GiB at most] all of them together */
     uint64_t artifact_files; /* [256; 16,384 at most] how many, without folders. The spool file
                                       has a region of artifact_file_bytes for each and for 256 more,

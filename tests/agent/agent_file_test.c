@@ -128,8 +128,8 @@ static const struct {
      "1:25: sandbox.total_memory: limit memory is 256 MiB; with 16 MiB for the sandbox itself"},
     {"sandbox: {image: none.image}\n", "1:18: sandbox.image: image "},
     {"sandbox: {workspace: none}\n", "1:22: sandbox.workspace: cannot mount \""},
-    {"sandbox:\n  artifacts: {file_size: 17GiB}\n",
-     "2:26: sandbox.artifacts.file_size: \"17GiB\" is not from 1 bytes to 16 GiB"},
+    {"sandbox:\n  artifacts: {file_size: 9GiB}\n",
+     "2:26: sandbox.artifacts.file_size: \"9GiB\" is not from 1 bytes to 8 GiB"},
     {"sandbox:\n  artifacts: {files: 16384, file_size: 1GiB}\n",
      "2:14: sandbox.artifacts: limits artifact_files 16384 and artifact_file_bytes 1 GiB do not go "
      "together"},

@@ -15,7 +15,7 @@
 
 #define CLO_TOOL_MS_APART 600000u /* of tool_ms, where it is only said that it counts apart */
 
-#define CLO_ARTIFACT_FILE_BYTES_MAX (16ull << 30)
+#define CLO_ARTIFACT_FILE_BYTES_MAX (8ull << 30)
 #define CLO_ARTIFACT_TOTAL_BYTES_MAX (256ull << 30)
 #define CLO_ARTIFACT_FILES_MAX 16384u
 /* Of all files, those that are open without a name too, each as long as it may be: the smallest of the

@@ -489,16 +489,16 @@ static void handles_have_a_ceiling(void **state)
 
 static void quotas_that_no_file_can_hold_are_refused(void **state)
 {
-    struct clo_limits limits, wanted = {.artifact_file_bytes = 16ull << 30, .artifact_files = 1};
+    struct clo_limits limits, wanted = {.artifact_file_bytes = 8ull << 30, .artifact_files = 257};
     struct clo_error error;
     (void)state;
     assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, &error), CLO_EINVALID);
     assert_string_equal(
-        error.message, "limits artifact_files 1 and artifact_file_bytes 16 GiB do not go together");
-    wanted.artifact_file_bytes = 8ull << 30;
+        error.message, "limits artifact_files 257 and artifact_file_bytes 8 GiB do not go together");
+    wanted.artifact_files = 256;
     assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, &error), 0);
     assert_int_equal(limits.artifact_total_bytes, 256u << 20);
-    wanted.artifact_file_bytes = 17ull << 30;
+    wanted.artifact_file_bytes = 9ull << 30;
     assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "artifact_file_bytes"));
 }
