@@ -2,7 +2,12 @@
 #ifndef CLO_GUEST_FILES_HOSTFS_CALL_H
 #define CLO_GUEST_FILES_HOSTFS_CALL_H
 
-#include "guest/files/hostfs.h"
+#include <stdint.h>
+
+#include "abi/files.h"
+
+struct clo_host_file;
+struct clo_path;
 
 /* The data of the last reply, `length` bytes; until the next call. */
 const uint8_t *clo_hostfs_data(void);

@@ -1,6 +1,7 @@
 /* hostfs_change.c - writing, making, renaming and taking away in /output (hostfs.h). */
 #include <string.h>
 
+#include "guest/files/hostfs.h"
 #include "guest/files/hostfs_call.h"
 #include "guest/files/ramfs.h"
 #include "guest/wasi.h"
