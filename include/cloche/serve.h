@@ -42,7 +42,7 @@ struct clo_serve_config {
     uint64_t file_bytes;        /* [512 MiB] ceiling of one file that is uploaded */
     uint64_t files_bytes;  /* [10 GiB; without a store 1 GiB] of all files together, each counted
                               with 4 KiB at least. Their content is in the folder STORE-files;
-                              without a store in a private folder of $TMPDIR, else /tmp, which goes
+                              without a store in a private folder of $TMPDIR, /tmp or /dev/shm, which goes
                               at the end */
     uint64_t files_keep_s; /* after which an uploaded file is deleted; 0: never */
     /* Called once when requests are accepted, with the port in use; may be NULL. */

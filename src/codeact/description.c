@@ -124,7 +124,8 @@ static void write_head(struct clo_buffer *out, const struct clo_codeact_config *
         "- An uncaught exception comes back as its traceback. Fix the code and run it again.\n"
         "- await may be used at top level.\n"
         "- What the code writes to /output is given to the user as files.%s\n"
-        "- Nothing is kept from one run to the next, neither variables nor files.\n",
+        "- Nothing is kept from one run to the next, neither variables nor files, but what you are "
+        "told to find in /input.\n",
         config->runtime, shown, quotas);
     for (size_t i = 0; i < config->place_count; i++) {
         clo_buffer_text(out, i ? ", " : "- Files to work on, read-only and always up to date: ");

@@ -158,7 +158,8 @@ static int fill_config(struct clo_server *server, const struct clo_serve_config 
 static void raise_descriptors(const struct clo_serve_config *config)
 {
     struct rlimit limit;
-    rlim_t wanted = config->connections + (rlim_t)4 * config->turns + config->queue + 256;
+    rlim_t wanted = config->connections + (rlim_t)4 * config->turns + config->queue +
+                    CLO_SERVE_UPLOADS_MAX + 256;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
         return;
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;

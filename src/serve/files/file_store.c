@@ -115,6 +115,10 @@ int clo_file_draft_begin(struct clo_file_store *files, const char *id, struct cl
 {
     char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
     *draft = (struct clo_file_draft){.descriptor = -1};
+    if (files->folder.descriptor < 0)
+        return clo_problem_set(
+            problem, 507, "no_folder", NULL,
+            "This server keeps no files: it has no --store, and no folder that it can write, $TMPDIR or /tmp.");
     int status = reserve(files, 1, LEAST, problem);
     if (status < 0)
         return status;
@@ -280,6 +284,8 @@ int clo_file_store_content(struct clo_file_store *files, const char *id)
 void clo_file_store_sweep(struct clo_file_store *files)
 {
     char id[CLO_ID_MAX];
+    if (files->folder.descriptor < 0)
+        return;
     clo_store_files_expire(files->store, clo_file_store_now());
     while (clo_store_files_gone(files->store, id) == 0) {
         if (unlinkat(files->folder.descriptor, id, 0) < 0 && errno != ENOENT) {
@@ -339,6 +345,13 @@ static int put_in_order(struct clo_file_store *files)
     return status < 0 || files->folder.private ? status : forget_lost(files);
 }
 
+/* A server without a store needs no file of the host, as in a container that is read-only. */
+static int go_without(const struct clo_error *error)
+{
+    clo_log_event("warning", "files", "%s: no files are taken; %s", error->message, error->hint);
+    return 0;
+}
+
 int clo_file_store_open(struct clo_file_store **made, struct clo_store *store,
                         const struct clo_file_store_config *config, struct clo_error *error)
 {
@@ -350,7 +363,9 @@ int clo_file_store_open(struct clo_file_store **made, struct clo_store *store,
     files->config = *config;
     pthread_mutex_init(&files->lock, NULL);
     int status = clo_folder_open(&files->folder, config->store, error);
-    if (status == 0 && put_in_order(files) < 0)
+    if (status == CLO_ESYSTEM && !config->store)
+        status = go_without(error);
+    else if (status == 0 && put_in_order(files) < 0)
         status = clo_fail(error, CLO_ESYSTEM, "the folder '%s' for files cannot be put in order",
                           files->folder.path);
     if (status < 0) {

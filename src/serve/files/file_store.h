@@ -7,7 +7,7 @@
  *   history ─▶ places.c: which of them stand where below /input, and what the model is told of them
  *
  * The content of a file is one file of a folder, called after its id, for this user alone (0600 in
- * 0700): FILE-files beside the store FILE, or a private folder of $TMPDIR for a store in memory.
+ * 0700): FILE-files beside the store FILE, or a private folder of $TMPDIR, /tmp or /dev/shm for a store in memory.
  *
  * What is always true
  * - Names that clients or code have chosen are text for people. None is ever a part of a path that
@@ -43,7 +43,8 @@ struct clo_file_store_config {
     uint64_t keep_s;      /* after which a file that belongs to nobody is deleted; 0: never */
 };
 
-/* The folder is made, and what a crash has left in it removed. CLO_ESYSTEM names the folder. */
+/* The folder is made, and what a crash has left in it removed. CLO_ESYSTEM names the folder; without a
+ * store that is only logged: no drafts can be begun then. `error` is given. */
 int clo_file_store_open(struct clo_file_store **files, struct clo_store *store,
                         const struct clo_file_store_config *config, struct clo_error *error);
 void clo_file_store_close(

@@ -70,12 +70,6 @@ static bool keep_none(void *context, const char *id)
     return false;
 }
 
-static const char *private_parent(void)
-{
-    const char *parent = getenv("TMPDIR");
-    return parent && *parent ? parent : "/tmp";
-}
-
 /* What a server that is gone has left: only if it is a folder of ours that nobody has locked. */
 static void remove_left(int parent, const char *name)
 {
@@ -108,9 +102,8 @@ static void remove_all_left(const char *path)
 
 /* Between its making and its lock another server may take it for left; then there is no such folder,
  * and the next attempt makes another. */
-static int make_private(struct clo_folder *folder)
+static int make_private_in(struct clo_folder *folder, const char *parent)
 {
-    const char *parent = private_parent();
     remove_all_left(parent);
     for (int attempt = 0; attempt < 8; attempt++) {
         struct stat status;
@@ -130,6 +123,14 @@ static int make_private(struct clo_folder *folder)
         folder->descriptor = -1;
     }
     return CLO_ESYSTEM;
+}
+
+/* Where a container's root is read-only there is often nothing but /dev/shm. */
+static int make_private(struct clo_folder *folder)
+{
+    const char *wanted = getenv("TMPDIR");
+    int status = make_private_in(folder, wanted && *wanted ? wanted : "/tmp");
+    return status == CLO_ESYSTEM ? make_private_in(folder, "/dev/shm") : status;
 }
 
 static int make_beside(struct clo_folder *folder, const char *store)
@@ -161,7 +162,7 @@ int clo_folder_open(struct clo_folder *folder, const char *store, struct clo_err
                        folder->path);
         clo_hint(error, CLO_ESYSTEM,
                  store ? "let this user write in the folder of the store"
-                       : "set TMPDIR to a folder that can be written, or give a store");
+                       : "set TMPDIR to a folder that can be written, or give a --store");
     }
     if (status < 0)
         clo_folder_close(folder);

@@ -16,7 +16,8 @@ struct clo_folder {
     bool private; /* of this process alone: it goes with it */
 };
 
-/* store NULL: a new private folder in $TMPDIR, else /tmp; those of servers that died are removed. */
+/* store NULL: a new private folder in $TMPDIR, else /tmp, else /dev/shm; those of servers that died are
+ * removed. */
 int clo_folder_open(struct clo_folder *folder, const char *store, struct clo_error *error);
 void clo_folder_close(struct clo_folder *folder);
 

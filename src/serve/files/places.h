@@ -29,6 +29,8 @@
 
 #define CLO_PLACES_MAX CLO_SANDBOX_MOUNTS_MAX
 #define CLO_PLACES_IMAGE_MAX (20u << 20) /* bytes of an image that a model is sent */
+#define CLO_PLACES_IMAGES_MAX                                                                      \
+    (48u << 20) /* bytes of all in a turn; the newest, if there are more */
 #define CLO_PLACE_MAX (CLO_FILE_NAME_MAX + 32)
 
 struct clo_place {
@@ -50,7 +52,8 @@ struct clo_places {
     char *strings[2 * CLO_PLACES_MAX];       /* which it points to */
     size_t string_count;
     json_t *unnamed; /* {file_id, path} of a run whose turn has ended without a message; an array */
-    json_t *left;    /* lines on artifacts that the model has not been told as files yet */
+    uint64_t images_skipped; /* bytes of the oldest images, which the model is not sent any more */
+    json_t *left;            /* lines on artifacts that the model has not been told as files yet */
 };
 
 void clo_places_init(struct clo_places *places, struct clo_file_store *files,

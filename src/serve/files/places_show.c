@@ -91,14 +91,24 @@ static char *read_all(struct clo_file_store *files, const struct clo_file *file)
     return bytes;
 }
 
+static bool is_sent(const struct clo_file *file)
+{
+    return file->bytes <= CLO_PLACES_IMAGE_MAX && strncmp(file->media, "image/", 6) == 0;
+}
+
 /* As models are sent images. NULL: it is told as text alone. */
 static json_t *image_part(struct clo_places *places, const struct clo_file *file,
                           const json_t *part)
 {
     char head[CLO_FILE_MEDIA_MAX + 16];
     json_t *detail = json_object_get(part, "detail");
-    if (file->bytes > CLO_PLACES_IMAGE_MAX || strncmp(file->media, "image/", 6) != 0)
+    if (!is_sent(file))
         return NULL;
+    if (places->images_skipped > 0) { /* an old one of too many */
+        places->images_skipped -=
+            file->bytes < places->images_skipped ? file->bytes : places->images_skipped;
+        return NULL;
+    }
     char *bytes = read_all(places->files, file);
     snprintf(head, sizeof head, "data:%s;base64,", file->media);
     char *url = bytes ? clo_base64_encode(head, bytes, file->bytes) : NULL;
@@ -268,12 +278,41 @@ static int show_item(struct clo_places *places, json_t *item)
                                                   : show_said(places, item);
 }
 
-int clo_places_show(void *context, json_t *items, struct clo_problem *problem)
+static uint64_t images_of(struct clo_places *places, const json_t *parts)
 {
-    json_t *item;
+    struct clo_file file;
+    uint64_t sum = 0;
+    const json_t *part;
+    size_t index;
+    json_array_foreach(parts, index, part) {
+        if (clo_json_is(part, "type", "input_image") && look_up(places, part, &file) == 0 &&
+            is_sent(&file))
+            sum += file.bytes;
+    }
+    return sum;
+}
+
+static uint64_t beyond_ceiling(struct clo_places *places, const json_t *items)
+{
+    uint64_t sum = 0;
+    const json_t *item;
     size_t index;
     json_array_foreach(items, index, item) {
-        if (show_item(context, item) < 0)
+        const json_t *output = json_object_get(item, "output");
+        sum += images_of(places, json_object_get(item, "content"));
+        sum += json_is_array(output) ? images_of(places, output) : 0;
+    }
+    return sum > CLO_PLACES_IMAGES_MAX ? sum - CLO_PLACES_IMAGES_MAX : 0;
+}
+
+int clo_places_show(void *context, json_t *items, struct clo_problem *problem)
+{
+    struct clo_places *places = context;
+    json_t *item;
+    size_t index;
+    places->images_skipped = beyond_ceiling(places, items);
+    json_array_foreach(items, index, item) {
+        if (show_item(places, item) < 0)
             return clo_problem_internal(problem);
     }
     return 0;

@@ -330,13 +330,31 @@ static void a_private_folder_goes_and_others_leavings_too(void **state)
     clo_file_store_close(files);
     clo_store_close(store);
     assert_int_equal(entries(place->folder), 1);
+    /* where that cannot be written, there is another */
     setenv("TMPDIR", "/nowhere/at all", 1);
     assert_int_equal(clo_store_open(&store, NULL, &error), 0);
-    assert_int_equal(clo_file_store_open(&files, store, &config, &error), CLO_ESYSTEM);
-    assert_non_null(strstr(error.message, "/nowhere/at all"));
-    assert_non_null(strstr(error.hint, "TMPDIR"));
+    assert_int_equal(clo_file_store_open(&files, store, &config, &error), 0);
+    must_keep(files, "x", "", &file);
+    assert_content(files, file.id, "x");
+    clo_file_store_close(files);
     clo_store_close(store);
     unsetenv("TMPDIR");
+}
+
+static void a_folder_that_cannot_be_made_is_named(void **state)
+{
+    struct place *place = *state;
+    struct clo_store *store;
+    struct clo_file_store *files;
+    struct clo_error error = {0};
+    char path[160];
+    const struct clo_file_store_config config = {.store = path, .max_bytes = 1, .total_bytes = 1};
+    snprintf(path, sizeof path, "%s/none/db", place->folder);
+    assert_int_equal(clo_store_open(&store, NULL, &error), 0);
+    assert_int_equal(clo_file_store_open(&files, store, &config, &error), CLO_ESYSTEM);
+    assert_non_null(strstr(error.message, "/none/db-files"));
+    assert_non_null(strstr(error.hint, "folder of the store"));
+    clo_store_close(store);
 }
 
 int main(void)
@@ -351,6 +369,7 @@ int main(void)
         WITH_PLACE(an_expired_file_is_not_found),
         WITH_PLACE(what_a_crash_left_is_swept),
         WITH_PLACE(a_private_folder_goes_and_others_leavings_too),
+        WITH_PLACE(a_folder_that_cannot_be_made_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
