@@ -10,7 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 
-import OpenAI, { toFile } from "openai";
+import OpenAI from "openai";
+import OpenAI6 from "openai-6";
 
 import { call, until } from "./lib/http.mjs";
 import { startServer } from "./lib/server.mjs";
@@ -61,36 +62,41 @@ const run = async (code, request) => {
 const said = () => model.requests.at(-1).body.input.filter(({ role }) => role === "user").at(-1)
   .content.map((part) => part.text ?? part.image_url);
 
-test("files: the official client makes, lists, reads and deletes", async () => {
-  const made = await upload("sales.csv", SALES);
-  assert.match(made.id, /^file-[0-9a-f]{32}$/);
-  assert.equal(made.object, "file");
-  assert.equal(made.bytes, SALES.length);
-  assert.equal(made.filename, "sales.csv");
-  assert.equal(made.purpose, "user_data");
-  assert.equal(made.status, "processed");
-  assert.deepEqual(await client.files.retrieve(made.id), made);
-  const content = await client.files.content(made.id);
-  assert.equal(await content.text(), SALES);
-  assert.equal(content.headers.get("content-type"), "text/csv");
-  assert.equal(content.headers.get("x-content-type-options"), "nosniff");
-  assert.equal(content.headers.get("content-disposition"),
-    "attachment; filename=\"sales.csv\"; filename*=UTF-8''sales.csv");
-  assert.equal(content.headers.get("content-security-policy"), "sandbox; default-src 'none'");
-  const more = [await upload("b.txt", "b"), await upload("c.txt", "")];
-  const listed = [];
-  for await (const file of client.files.list({ limit: 1, order: "asc" })) listed.push(file.id);
-  assert.deepEqual(listed, [made.id, ...more.map(({ id }) => id)]);
-  const newest = await client.files.list({ purpose: "user_data" });
-  assert.deepEqual(newest.data.map(({ id }) => id), [...listed].reverse());
-  assert.equal((await client.files.list({ purpose: "batch" })).data.length, 0);
-  assert.deepEqual(await client.files.delete(made.id), { id: made.id, object: "file", deleted: true });
-  await assert.rejects(client.files.retrieve(made.id), { status: 404 });
-  await assert.rejects(client.files.content(made.id), { status: 404 });
-  await assert.rejects(client.files.delete(made.id), { status: 404 });
-  for (const { id } of more) await client.files.delete(id);
-  await until(onDisk, (names) => names.length === 0);
-});
+for (const [version, Client] of [["7", OpenAI], ["6", OpenAI6]]) {
+  test(`files: the official client, version ${version}, makes, lists, reads and deletes`, async () => {
+    const client = new Client({ apiKey: "any", baseURL: `${server.url}/v1`, maxRetries: 0 });
+    const upload = (name, content) => client.files.create(
+      { file: new File([content], name), purpose: "user_data" });
+    const made = await upload("sales.csv", SALES);
+    assert.match(made.id, /^file-[0-9a-f]{32}$/);
+    assert.equal(made.object, "file");
+    assert.equal(made.bytes, SALES.length);
+    assert.equal(made.filename, "sales.csv");
+    assert.equal(made.purpose, "user_data");
+    assert.equal(made.status, "processed");
+    assert.deepEqual(await client.files.retrieve(made.id), made);
+    const content = await client.files.content(made.id);
+    assert.equal(await content.text(), SALES);
+    assert.equal(content.headers.get("content-type"), "text/csv");
+    assert.equal(content.headers.get("x-content-type-options"), "nosniff");
+    assert.equal(content.headers.get("content-disposition"),
+      "attachment; filename=\"sales.csv\"; filename*=UTF-8''sales.csv");
+    assert.equal(content.headers.get("content-security-policy"), "sandbox; default-src 'none'");
+    const more = [await upload("b.txt", "b"), await upload("c.txt", "")];
+    const listed = [];
+    for await (const file of client.files.list({ limit: 1, order: "asc" })) listed.push(file.id);
+    assert.deepEqual(listed, [made.id, ...more.map(({ id }) => id)]);
+    const newest = await client.files.list({ purpose: "user_data" });
+    assert.deepEqual(newest.data.map(({ id }) => id), [...listed].reverse());
+    assert.equal((await client.files.list({ purpose: "batch" })).data.length, 0);
+    assert.deepEqual(await client.files.delete(made.id), { id: made.id, object: "file", deleted: true });
+    await assert.rejects(client.files.retrieve(made.id), { status: 404 });
+    await assert.rejects(client.files.content(made.id), { status: 404 });
+    await assert.rejects(client.files.delete(made.id), { status: 404 });
+    for (const { id } of more) await client.files.delete(id);
+    await until(onDisk, (names) => names.length === 0);
+  });
+}
 
 test("files: expires_after is kept, and checked", async () => {
   const file = await upload("a", "a", { expires_after: { anchor: "created_at", seconds: 3600 } });
