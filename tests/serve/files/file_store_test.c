@@ -118,6 +118,8 @@ static void what_is_kept_is_there_after_a_restart(void **state)
     struct clo_file file, found;
     struct stat status;
     char path[256];
+    open_place(place, (struct clo_file_store_config){0}); /* which may open what is kept for good */
+    close_place(place);
     unsigned before = descriptors();
     open_place(place, (struct clo_file_store_config){0});
     must_keep(place->open_files, "id,name\n1,Ada\n", "", &file);
@@ -128,7 +130,7 @@ static void what_is_kept_is_there_after_a_restart(void **state)
     close_place(place);
     open_place(place, (struct clo_file_store_config){0});
     assert_int_equal(clo_file_store_get(place->open_files, file.id, &found), 0);
-    assert_memory_equal(&found, &file, sizeof file.id);
+    assert_string_equal(found.id, file.id);
     assert_string_equal(found.name, "table.csv");
     assert_string_equal(found.head, "id,name");
     assert_content(place->open_files, file.id, "id,name\n1,Ada\n");
