@@ -180,7 +180,7 @@ static void limits_are_not_fixed(void **state)
     make_plain(fixture);
     struct clo_run run = {.code = "print('in')\nwhile True: pass",
                           .fixed = {.has_clock = true, .clock_ns = NOON},
-                          .limits = {.wall_ms = 200}};
+                          .limits = {.wall_ms = 2000}};
     struct clo_run_result *result = run_as(fixture, run);
     assert_int_equal(result->error.limit, CLO_LIMIT_WALL);
     assert_string_equal(result->out, "in\n");
@@ -333,25 +333,24 @@ static void a_run_without_tools_has_none(void **state)
 
 /* ---- tool_ms ---- */
 
-#define NAPS "for i in range(4): call_tool('nap', ms=200)\nprint('all')"
+#define NAPS "for i in range(4): call_tool('nap', ms=1000)\nprint('all')"
 
 static void waiting_for_tools_has_a_limit_of_its_own(void **state)
 {
     struct fixture *fixture = *state;
     make_plain(fixture);
-    struct clo_run run = {.code = NAPS, .limits = {.wall_ms = 500}};
+    struct clo_run run = {.code = NAPS, .limits = {.wall_ms = 2500}};
     assert_int_equal(run_as(fixture, run)->error.limit, CLO_LIMIT_WALL);
     run.limits.tool_ms = 60000;
-    run.limits.wall_ms = 500;
     struct clo_run_result *result = run_as(fixture, run);
     if (result->error.kind)
         fail_msg("%s", result->err);
     assert_string_equal(result->out, "all\n");
-    assert_true(result->usage.wall_us >= 800000);
+    assert_true(result->usage.wall_us >= 4000000);
     run.code =
         "import asyncio\n"
         "async def main():\n"
-        "    for i in range(4): await asyncio.gather(*(call_tool_async('nap', ms=200) for _ in range(3)))\n"
+        "    for i in range(4): await asyncio.gather(*(call_tool_async('nap', ms=1000) for _ in range(3)))\n"
         "asyncio.run(main())\nprint('all')";
     assert_string_equal(run_as(fixture, run)->out, "all\n");
 }
