@@ -1,6 +1,7 @@
 """Code of the client's own: POST /runs of the real server, and runs that are the same again."""
 
 import concurrent.futures
+import hashlib
 import http.client
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.request
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -297,6 +299,30 @@ class Runs(unittest.TestCase):
         for files in [{"id": first, "path": "a"}, {"id": second, "path": "a"}], [first, {"id": first, "path": "b"}], \
                 [{"id": first, "path": "a"}, {"id": second, "path": "a/b"}]:
             self.refused(400, "invalid_value", "files[1]", "cannot stand at", code="1", files=files)
+
+    def test_what_is_left_in_output_becomes_files(self):
+        code = ("import os\nos.mkdir('/output/deep')\nopen('/output/deep/table.csv', 'w').write('a,b')\n"
+                "open('/output/raw.bin', 'wb').write(bytes(range(256)) * 1000)\n1 / 0")
+        events = list(Stream(self.host.url, {"code": code}))
+        for run in self.run_code(code), events[-1]["run"]:
+            self.assertEqual(run["error"]["type"], "ZeroDivisionError")  # whatever ended it
+            found = {artifact["path"]: artifact for artifact in run["artifacts"]}
+            self.assertEqual({path: artifact["size"] for path, artifact in found.items()},
+                             {"deep/table.csv": 3, "raw.bin": 256000})
+            self.assertEqual(found["deep/table.csv"]["media_type"], "text/csv")
+            with urllib.request.urlopen(f"{self.host.url}/v1/files/{found['raw.bin']['file_id']}/content") as answer:
+                content = answer.read()
+            self.assertEqual(content, bytes(range(256)) * 1000)
+            self.assertEqual(hashlib.sha256(content).hexdigest(), found["raw.bin"]["sha256"])
+            # and the next run may have it
+            table = found["deep/table.csv"]["file_id"]
+            self.assertEqual(self.run_code("open('/input/deep/table.csv').read()", files=[table])["result"], "'a,b'")
+            status, file = self.host.request(f"/v1/files/{table}")
+            self.assertEqual((status, file["purpose"], file["filename"]), (200, "assistants_output", "deep/table.csv"))
+            self.assertGreater(file["expires_at"], time.time())
+        self.assertEqual(self.run_code("1")["artifacts"], [])
+        run = self.run_code("with open('/output/x', 'w') as file: file.write('y' * 5000)", limits={"artifact_file_bytes": 1000})
+        self.assertEqual((run["error"]["type"], run["artifacts_refused"]), ("OSError", "artifact_file_bytes"))
 
     def test_the_same_run_again(self):
         first = self.run_code(EVERYTHING, **NOON)

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "serve/files/file_name.h"
 #include "serve/files/places.h"
+#include "serve/files/turn_artifacts.h"
 #include "serve/log.h"
 #include "serve/protocol/run_events.h"
 
@@ -285,6 +286,40 @@ static void fail(struct clo_run_job *job, const struct clo_problem *problem)
     clo_event_stream_wake(job->stream);
 }
 
+static json_t *id_of(const json_t *kept, const char *path)
+{
+    char clean[CLO_FILE_NAME_MAX + 1];
+    const json_t *entry;
+    size_t index;
+    if (path && clo_file_path_clean(clean, sizeof clean, path)) {
+        json_array_foreach(kept, index, entry) {
+            if (clo_json_is(entry, "path", clean))
+                return json_incref(json_object_get(entry, "file_id"));
+        }
+    }
+    return json_null(); /* the log says why */
+}
+
+/* What the code left in /output becomes files of the server that belong to nobody, and their ids stand
+ * in the answer. Where there is nobody to read it, none is made. */
+static void keep_artifacts(struct clo_run_job *job, const struct clo_run_result *result,
+                           json_t *told)
+{
+    struct clo_turn_artifacts artifacts;
+    char *text = NULL;
+    json_t *one;
+    size_t index;
+    if (!result->artifact_count || reason_of(job) == CLO_JOB_CLIENT_GONE)
+        return;
+    clo_turn_artifacts_init(&artifacts, &job->places, job->id, false);
+    json_t *kept = clo_turn_artifacts_keep(&artifacts, result, &text);
+    json_array_foreach(json_object_get(told, "artifacts"), index, one)
+        json_object_set_new(one, "file_id", id_of(kept, clo_json_text(one, "path")));
+    json_decref(kept);
+    free(text);
+    clo_turn_artifacts_clear(&artifacts);
+}
+
 static void complete(struct clo_run_job *job, const struct clo_run_result *result)
 {
     const char *ended = result->error.kind == CLO_RUN_OK && !result->exit_code ? "completed"
@@ -293,6 +328,7 @@ static void complete(struct clo_run_job *job, const struct clo_run_result *resul
     json_t *run = json_pack("{s:s, s:s, s:I}", "id", job->id, "object", "run", "created_at",
                             (json_int_t)job->created);
     json_t *told = clo_run_json(result);
+    keep_artifacts(job, result, told);
     if (job->files)
         clo_json_put(&told, "files", json_incref(job->files));
     if (run && (!told || json_object_update(run, told))) {
