@@ -199,6 +199,13 @@ void clo_run_result_free(struct clo_run_result *result)
     clo_result_free(result);
 }
 
+/* All other times of /output are told by the run. */
+static void set_clock(struct clo_backend *backend, uint64_t ns)
+{
+    struct clo_artifact_node *root = clo_artifact_tree_root(backend->output);
+    root->accessed_ns = root->modified_ns = root->changed_ns = ns;
+}
+
 int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_run_result **result, struct clo_error *error)
 {
@@ -218,6 +225,8 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
         status = clo_fail_memory(error);
     if (!status)
         status = clo_artifact_tree_begin(backend->output, &order.limits, run->keep_state, error);
+    if (!status && order.fixed.has_clock && !run->keep_state)
+        set_clock(backend, order.fixed.clock_ns);
     if (!status)
         status = backend->client ? clo_worker_client_run(backend->client, run, mounts,
                                                          backend->output, &order, made, error)

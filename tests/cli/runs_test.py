@@ -22,11 +22,18 @@ CLOCHE = str(BUILD / "cloche")
 SANDBOX = "{time: 30s, memory: 96MiB, count: 4, tool_time: apart}"
 NOON = {"seed": 7, "clock": "2026-07-01T10:00:00Z", "timezone": "Europe/Berlin"}
 EVERYTHING = """
-import datetime, os, random, secrets, tempfile, time, uuid
+import datetime, hashlib, os, random, secrets, tempfile, time, uuid, zipfile
 print(time.time(), time.monotonic(), datetime.datetime.now().astimezone(), time.localtime())
 print(random.random(), secrets.token_hex(4), os.urandom(4), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp())
 time.sleep(0.01)
 print(time.perf_counter(), time.process_time(), object(), {"a", "b", "c"})
+for folder in "/output", "/tmp":
+    print(os.stat(folder))
+    with zipfile.ZipFile(f"{folder}/x.zip", "w") as archive:
+        archive.writestr("a", "b")
+        print(archive.infolist())
+    os.mkdir(f"{folder}/d")
+    print(os.stat(f"{folder}/x.zip"), os.stat(f"{folder}/d"), os.stat(folder), hashlib.sha256(open(f"{folder}/x.zip", "rb").read()).hexdigest())
 """
 
 

@@ -187,6 +187,7 @@ void clo_artifact_tree_clear(struct clo_artifact_tree *tree)
     clo_artifact_drop_spool(tree);
     while ((node = deepest(&tree->root)) != &tree->root)
         drop_name(tree, node, 0);
+    tree->numbers = tree->root.number; /* a run learns nothing of how many files others had */
 }
 
 void clo_artifact_tree_free(struct clo_artifact_tree *tree)
