@@ -67,6 +67,15 @@ class Parity(unittest.TestCase):
         self.assertGreater(len(counts), 10)
         self.assertEqual([one for one in counts if one[1] != one[2]], [])
 
+    def test_the_sums_are_right(self):
+        sums = dict.fromkeys(VERDICTS, 0)
+        for _, _, rows in sections():
+            for row in rows:
+                sums[re.match(r"\*\*([a-z ]+)", row[3])[1]] += int(row[0])
+        said = re.search(r"Of the (\d+) checks (\d+) come out the same, (\d+) better, (\d+) otherwise; (\d+) are not"
+                         r" built, and (\d+) have no part here", PAGE)
+        self.assertEqual([int(number) for number in said.groups()], [sum(sums.values()), *sums.values()])
+
     def test_the_check_can_fail(self):
         for test, there in (("tests/sandbox/files_test.c:no_link_is_followed", True),
                             ("tests/sandbox/files_test.c:put_bytes", False), ("tests/sandbox/files_test.c", False),
