@@ -1,5 +1,5 @@
 /* host_calls.c - host calls as the guest sends them, one after another, to the real host_calls with
- * real tools and a mounted folder. The input is a list of calls:
+ * real tools, a mounted folder and an /output. The input is a list of calls:
  *
  *   [flags][kind][id][wait_id][timeout, 0 to 255 us][length, 2 bytes][message] ...
  *
@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
+#include "sandbox/artifacts/artifacts.h"
 #include "sandbox/call/host_calls.h"
 
 #define HEAD 7u
@@ -69,16 +71,41 @@ static struct clo_mounts *make_mounts(void)
     return mounts;
 }
 
+/* Anew for each input, so that its handles begin at 1. */
 static struct clo_host_calls *make_calls(void)
 {
+    static struct clo_tool_set *set; /* for the life of the process */
+    static struct clo_executor *threads;
     struct clo_host_calls *calls;
-    struct clo_tool_set *set;
-    struct clo_executor *threads;
-    if (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, NULL) ||
-        clo_tool_set_create(&set, tools, 1, NULL) ||
-        clo_host_calls_create(&calls, set, threads, NULL))
+    if (!set && (clo_executor_create(&threads, CLO_TOOL_THREADS_MAX, NULL, NULL) ||
+                 clo_tool_set_create(&set, tools, 1, NULL)))
         abort();
-    return calls; /* for the life of the process */
+    if (clo_host_calls_create(&calls, set, threads, NULL))
+        abort();
+    return calls;
+}
+
+/* What the calls left in /output is within its quotas, and can be listed and read. */
+static void look_at_artifacts(struct clo_artifact_tree *output, const struct clo_limits *limits)
+{
+    struct clo_run_result *result = calloc(1, sizeof *result);
+    uint64_t bytes = 0;
+    if (!result || clo_artifacts_collect(output, result, NULL) ||
+        result->artifact_count > limits->artifact_files)
+        abort();
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        char byte;
+        size_t got;
+        bytes += result->artifacts[i].size;
+        if (result->artifacts[i].size > limits->artifact_file_bytes ||
+            !clo_utf8_strict(result->artifacts[i].path, strlen(result->artifacts[i].path)) ||
+            clo_artifact_read(result, i, 0, &byte, 1, &got, NULL) ||
+            got != (result->artifacts[i].size > 0))
+            abort();
+    }
+    if (bytes > limits->artifact_total_bytes)
+        abort();
+    clo_run_result_free(result);
 }
 
 static uint32_t id_of(uint8_t byte)
@@ -120,18 +147,24 @@ static size_t one_call(struct clo_host_calls *calls, struct clo_call_reply *repl
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct clo_host_calls *calls;
     static const struct clo_mounts *mounts;
-    struct clo_limits limits, wanted = {.host_calls = 40, .host_call_bytes = 4096};
+    static struct clo_artifact_tree *output;
+    struct clo_limits limits, wanted = {.host_calls = 40,
+                                        .host_call_bytes = 4096,
+                                        .artifact_file_bytes = 5000,
+                                        .artifact_total_bytes = 12000,
+                                        .artifact_files = 8};
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
-    if (!calls) {
-        calls = make_calls();
+    if (!mounts)
         mounts = make_mounts();
-    }
-    if (clo_limits_resolve(&limits, &wanted, NULL, NULL))
+    if (!output && clo_artifact_tree_create(&output, NULL))
+        abort();
+    struct clo_host_calls *calls = make_calls();
+    if (clo_limits_resolve(&limits, &wanted, NULL, NULL) ||
+        clo_artifact_tree_begin(output, &limits, false, NULL))
         abort();
     clo_host_calls_begin(calls, &limits, NULL, -1);
-    clo_host_calls_files(calls, mounts, NULL);
+    clo_host_calls_files(calls, mounts, output);
     clo_host_calls_input(calls, &with_input);
     int status = 0;
     for (unsigned i = 0; i < CALLS_MAX && !status; i++) {
@@ -144,6 +177,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (clo_host_calls_count(calls) > CALLS_MAX)
         abort();
     clo_host_calls_end(calls);
+    look_at_artifacts(output, &limits);
+    clo_host_calls_free(calls);
     clo_buffer_free(&reply.data);
     return 0;
 }

@@ -37,6 +37,7 @@ static size_t scripts;
 
 struct fixture {
     struct clo_host_calls *calls;
+    struct clo_artifact_tree *output;
     struct clo_runner *runner;
     struct program program;
     struct clo_limits limits;
@@ -115,8 +116,9 @@ static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context
     clo_run_result_free(fixture->result);
     fixture->result = calloc(1, sizeof *fixture->result);
     assert_non_null(fixture->result);
+    assert_int_equal(clo_artifact_tree_begin(fixture->output, &order.limits, false, &error), 0);
     clo_host_calls_begin(fixture->calls, &order.limits, NULL, -1);
-    clo_host_calls_files(fixture->calls, mounts, NULL);
+    clo_host_calls_files(fixture->calls, mounts, fixture->output);
     atomic_store(&stopped, false);
     atomic_store(&stopping, fixture->runner);
     stop_in(stop_ns);
@@ -281,6 +283,7 @@ static int set_up(void **state)
     const char *manifest = clo_tool_set_manifest(tools, &length);
     fixture->random = 1;
     if (clo_host_calls_create(&fixture->calls, tools, threads, &error) ||
+        clo_artifact_tree_create(&fixture->output, &error) ||
         clo_runner_create(&fixture->runner, image, CLO_ISOLATION_MICROVM, MEMORY, manifest, length,
                           &error)) {
         fprintf(stderr, "a runner: %s\n", error.message);
@@ -295,6 +298,8 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     clo_runner_destroy(fixture->runner);
     clo_host_calls_free(fixture->calls);
+    clo_artifact_tree_free(fixture->output);
+    fixture->output = NULL;
     clo_run_result_free(fixture->result);
     fixture->result = NULL;
     return 0;
