@@ -178,8 +178,8 @@ def main():
     print("\n".join(f"  {row['name']}: {row['median']:.1f} {row['unit']}" for row in others if "median" in row))
     print("whole process:")
     process = whole_process(arguments.build)
-    print("mounted files:")
-    mounted = list(files.measured(arguments.build))
+    print("mounted files, and /output:")
+    mounted = [*files.measured(arguments.build), *files.written(arguments.build)]
     print("CPU-bound scripts:")
     cpu = list(scripts(arguments.build))
     geomean = math.exp(statistics.fmean(math.log(c["ratio"]) for c in cpu))
