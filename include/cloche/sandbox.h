@@ -242,10 +242,12 @@ struct clo_run_result {
     char *note; /* one line of at most 1,024 bytes: what was repaired in the code; NULL: nothing */
     /* The files in /output at the end, whatever ended the run, sorted by path; of a session all that
      * are there. Their contents are the result's, without a name on the host's disk, until it is freed:
-     * one descriptor for all. clo_artifact_read reads them. */
+     * one descriptor for all. clo_artifact_read reads them. A sandbox of its own has them, too, until
+     * its next run. */
     struct clo_artifact *artifacts;
     size_t artifact_count;
-    enum clo_limit artifacts_refused; /* the first artifact_* limit that was reached, and its value */
+    enum clo_limit
+        artifacts_refused; /* the first artifact_* limit that was reached, and its value */
     uint64_t artifacts_refused_value;
     struct clo_artifact_store *artifact_store;
 };

@@ -130,9 +130,8 @@ static void forget_former(void)
 
 uint16_t clo_hostfs_start(void)
 {
-    struct clo_file_request request = {.op = CLO_FILE_MOUNTS,
-                                       .length = CLO_FILE_DATA_MAX,
-                                       .time_ns = clo_clock_realtime()};
+    struct clo_file_request request = {
+        .op = CLO_FILE_MOUNTS, .length = CLO_FILE_DATA_MAX, .time_ns = clo_clock_realtime()};
     struct clo_file_reply reply;
     uint32_t at = 0, mount = 0;
 

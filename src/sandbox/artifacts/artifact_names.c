@@ -409,8 +409,6 @@ static int check_rename(const struct place *from, const struct place *to, bool f
     const struct clo_artifact_node *node = from->node, *there = to->node;
     if (!node)
         return ENOENT;
-    if (!from->parent || !to->parent)
-        return EBUSY; /* the root */
     if (folder && !node->folder)
         return ENOTDIR;
     if (node == there)
@@ -432,12 +430,13 @@ static int check_rename(const struct place *from, const struct place *to, bool f
 int clo_artifact_rename(struct clo_artifact_tree *tree, const char *from, size_t from_length,
                         const char *to, size_t to_length, bool folder, uint64_t now_ns)
 {
-    struct place source, target;
+    struct place source, target = {0};
     int why = resolve(tree, from, from_length, &source);
     if (!why)
         why = resolve(tree, to, to_length, &target);
     if (!why)
-        why = check_rename(&source, &target, folder);
+        why = source.parent && target.parent ? check_rename(&source, &target, folder)
+                                             : EBUSY; /* the root */
     if (why || source.node == target.node)
         return why;
     char *name = copy_name(target.name, target.length); /* before anything changes */
