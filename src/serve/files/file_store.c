@@ -66,23 +66,48 @@ static int no_room(const struct clo_file_store *files, struct clo_problem *probl
         (unsigned long long)(files->config.total_bytes >> 20), CLO_FILES_MAX);
 }
 
-static int reserve(struct clo_file_store *files, uint64_t drafts, uint64_t bytes,
-                   struct clo_problem *problem)
+/* Counted, if it fits: 1; 0: it does not. */
+static int try_reserve(struct clo_file_store *files, uint64_t drafts, uint64_t bytes)
 {
     uint64_t count, stored;
-    int status = 0;
     pthread_mutex_lock(&files->lock);
-    if (clo_store_files_totals(files->store, &count, &stored) < 0)
-        status = clo_problem_internal(problem);
-    else if (count + files->drafts + drafts > CLO_FILES_MAX ||
-             stored + files->reserved + bytes > files->config.total_bytes)
-        status = no_room(files, problem);
-    if (status == 0) {
+    int status = clo_store_files_totals(files->store, &count, &stored);
+    if (status == 0)
+        status = count + files->drafts + drafts <= CLO_FILES_MAX &&
+                 stored + files->reserved + bytes <= files->config.total_bytes;
+    if (status > 0) {
         files->drafts += drafts;
         files->reserved += bytes;
     }
     pthread_mutex_unlock(&files->lock);
     return status;
+}
+
+static int make_room(struct clo_file_store *files, const char *owner)
+{
+    int status = clo_store_files_evict(files->store, owner);
+    if (status == 0) {
+        clo_log_event(
+            "warning", "files",
+            "there is no more room for files: those of the oldest response that has some are dropped");
+        clo_file_store_sweep(files);
+    }
+    return status;
+}
+
+static int reserve(struct clo_file_draft *draft, struct clo_file_store *files, uint64_t drafts,
+                   uint64_t bytes, struct clo_problem *problem)
+{
+    int status = 0, fits;
+    while ((fits = try_reserve(files, drafts, bytes)) == 0) {
+        status = draft->owner[0] ? make_room(files, draft->owner) : CLO_ENOTFOUND;
+        if (status < 0)
+            break;
+    }
+    if (fits > 0)
+        return 0;
+    return fits < 0 || status != CLO_ENOTFOUND ? clo_problem_internal(problem)
+                                               : no_room(files, problem);
 }
 
 static void give_back(struct clo_file_draft *draft)
@@ -110,8 +135,8 @@ static int disk_failed(const char *what, struct clo_problem *problem)
                : clo_problem_internal(problem);
 }
 
-int clo_file_draft_begin(struct clo_file_store *files, const char *id, struct clo_file_draft *draft,
-                         struct clo_problem *problem)
+int clo_file_draft_begin(struct clo_file_store *files, const char *id, const char *owner,
+                         struct clo_file_draft *draft, struct clo_problem *problem)
 {
     char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
     *draft = (struct clo_file_draft){.descriptor = -1};
@@ -119,7 +144,9 @@ int clo_file_draft_begin(struct clo_file_store *files, const char *id, struct cl
         return clo_problem_set(
             problem, 507, "no_folder", NULL,
             "This server keeps no files: it has no --store, and no folder that it can write, $TMPDIR or /tmp.");
-    int status = reserve(files, 1, LEAST, problem);
+    if (owner)
+        clo_name_copy(draft->owner, owner);
+    int status = reserve(draft, files, 1, LEAST, problem);
     if (status < 0)
         return status;
     draft->files = files;
@@ -155,11 +182,11 @@ static int grow(struct clo_file_draft *draft, size_t length, struct clo_problem 
     if (wanted <= draft->reserved)
         return 0;
     uint64_t more = wanted - draft->reserved;
-    if (more < RESERVE_STEP && reserve(files, 0, RESERVE_STEP, problem) == 0) {
+    if (more < RESERVE_STEP && try_reserve(files, 0, RESERVE_STEP) > 0) {
         draft->reserved += RESERVE_STEP;
         return 0;
     }
-    int status = reserve(files, 0, more, problem);
+    int status = reserve(draft, files, 0, more, problem);
     if (status == 0)
         draft->reserved += more;
     return status;

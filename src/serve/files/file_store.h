@@ -57,6 +57,7 @@ uint64_t clo_file_store_max_bytes(const struct clo_file_store *files);
 struct clo_file_draft {
     struct clo_file_store *files; /* NULL: there is none */
     char id[CLO_ID_MAX];
+    char owner[CLO_NAME_BYTES_MAX + 1]; /* "": none */
     int descriptor;
     bool fleeting; /* it need not outlast a crash: kept without waiting for the disk */
     uint64_t bytes, reserved;
@@ -64,9 +65,11 @@ struct clo_file_draft {
     size_t first_length;
 };
 
-/* On a problem there is no draft any more. `id`: of clo_file_id_make; NULL: a new one. */
-int clo_file_draft_begin(struct clo_file_store *files, const char *id, struct clo_file_draft *draft,
-                         struct clo_problem *problem);
+/* On a problem there is no draft any more. `id`: of clo_file_id_make; NULL: a new one. `owner`: the
+ * response for which it is made; where the ceiling on all files is reached, those of the oldest other
+ * response go for it. NULL: it is refused then. */
+int clo_file_draft_begin(struct clo_file_store *files, const char *id, const char *owner,
+                         struct clo_file_draft *draft, struct clo_problem *problem);
 int clo_file_draft_write(struct clo_file_draft *draft, const void *data, size_t length,
                          struct clo_problem *problem);
 /* Make a file of it. The caller has set name, purpose and owner, and may set media and expires; the

@@ -226,7 +226,8 @@ static int write_one(struct clo_file_store *files, const json_t *entry, const ch
     struct clo_file file = {.bytes = 0};
     const json_t *data = json_object_get(entry, "data");
     size_t at = (size_t)json_integer_value(json_object_get(entry, "at"));
-    int status = clo_file_draft_begin(files, clo_json_text(entry, "id"), &writing.draft, problem);
+    int status =
+        clo_file_draft_begin(files, clo_json_text(entry, "id"), owner, &writing.draft, problem);
     if (status < 0)
         return status;
     writing.draft.fleeting = !stored;

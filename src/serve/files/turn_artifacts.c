@@ -76,7 +76,8 @@ static int make_file(struct clo_turn_artifacts *artifacts, const struct clo_run_
 {
     struct clo_file_draft draft;
     memset(file, 0, sizeof *file);
-    int status = clo_file_draft_begin(artifacts->places->files, NULL, &draft, problem);
+    int status =
+        clo_file_draft_begin(artifacts->places->files, NULL, artifacts->owner, &draft, problem);
     if (status == 0)
         status = copy(result, index, &draft, problem);
     if (status < 0)

@@ -75,7 +75,7 @@ static int begin_file(struct clo_upload_form *form, const char *filename, const 
         form->media[0] = '\0';
     if (strcmp(form->media, "application/octet-stream") == 0)
         form->media[0] = '\0'; /* said where nothing is known: its extension may say more */
-    return clo_file_draft_begin(form->files, NULL, &form->draft, &form->problem);
+    return clo_file_draft_begin(form->files, NULL, NULL, &form->draft, &form->problem);
 }
 
 static void gather(struct clo_upload_field *field, const char *data, size_t size)

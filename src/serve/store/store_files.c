@@ -147,6 +147,14 @@ int clo_store_files_drop(struct clo_store *store, const char *owner)
     return run_change(store, (struct change){.which = SQL_FILES_DROP, .text = owner}, NULL);
 }
 
+int clo_store_files_evict(struct clo_store *store, const char *owner)
+{
+    int changed;
+    int status =
+        run_change(store, (struct change){.which = SQL_FILES_EVICT, .text = owner}, &changed);
+    return status == 0 && changed == 0 ? CLO_ENOTFOUND : status;
+}
+
 int clo_store_files_orphans(struct clo_store *store)
 {
     return run_change(store, (struct change){.which = SQL_FILES_ORPHANS}, NULL);

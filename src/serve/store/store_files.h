@@ -47,6 +47,9 @@ int clo_store_files(struct clo_store *store, int64_t now, const struct clo_store
 
 int clo_store_files_expire(struct clo_store *store, int64_t now); /* delete those that have */
 int clo_store_files_drop(struct clo_store *store, const char *owner);
+/* Delete those of the response that has had one for the longest, but never of `owner`. CLO_ENOTFOUND:
+ * there is none. */
+int clo_store_files_evict(struct clo_store *store, const char *owner);
 int clo_store_files_orphans(struct clo_store *store); /* delete those whose owner is not stored */
 
 /* How many, and their bytes, where each counts for 4 KiB at least. */

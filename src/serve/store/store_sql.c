@@ -108,6 +108,8 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_FILE_DELETE] = "DELETE FROM files WHERE id = ?1",
     [SQL_FILES_EXPIRE] = "DELETE FROM files WHERE expires <= ?1",
     [SQL_FILES_DROP] = "DELETE FROM files WHERE owner = ?1",
+    [SQL_FILES_EVICT] = "DELETE FROM files WHERE owner = (SELECT owner FROM files WHERE owner"
+                        " IS NOT NULL AND owner <> ?1 ORDER BY number LIMIT 1)",
     [SQL_FILES_ORPHANS] = "DELETE FROM files WHERE owner IS NOT NULL"
                           " AND owner NOT IN (SELECT id FROM responses)",
     [SQL_FILES_TOTALS] = "SELECT files, bytes FROM file_totals",

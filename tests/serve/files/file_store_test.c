@@ -86,7 +86,7 @@ static int keep(struct clo_file_store *files, const char *content, const char *o
     strcpy(file->name, "table.csv");
     strcpy(file->purpose, "user_data");
     strcpy(file->owner, owner);
-    int status = clo_file_draft_begin(files, NULL, &draft, problem);
+    int status = clo_file_draft_begin(files, NULL, *owner ? owner : NULL, &draft, problem);
     if (status == 0)
         status = clo_file_draft_write(&draft, content, strlen(content), problem);
     return status == 0 ? clo_file_draft_keep(&draft, file, problem) : status;
@@ -154,7 +154,7 @@ static void a_dropped_draft_leaves_nothing(void **state)
     before = descriptors();
     for (int i = 0; i < 3; i++) { /* which would not fit twice */
         static char block[900000];
-        assert_int_equal(clo_file_draft_begin(place->open_files, NULL, &draft, &problem), 0);
+        assert_int_equal(clo_file_draft_begin(place->open_files, NULL, NULL, &draft, &problem), 0);
         assert_int_equal(clo_file_draft_write(&draft, block, sizeof block, &problem), 0);
         assert_int_equal(entries(place->files), 1);
         clo_file_draft_drop(&draft);
@@ -175,7 +175,7 @@ static void ceilings_are_kept(void **state)
     struct clo_file file, more;
     struct clo_file_draft draft;
     open_place(place, (struct clo_file_store_config){.max_bytes = 1000000, .total_bytes = 1 << 20});
-    assert_int_equal(clo_file_draft_begin(place->open_files, NULL, &draft, &problem), 0);
+    assert_int_equal(clo_file_draft_begin(place->open_files, NULL, NULL, &draft, &problem), 0);
     assert_int_equal(clo_file_draft_write(&draft, block, sizeof block, &problem), 0);
     assert_true(clo_file_draft_write(&draft, block, sizeof block, &problem) < 0);
     assert_int_equal(problem.status, 413);
@@ -255,6 +255,31 @@ static void a_file_goes_with_its_response(void **state)
     close_place(place);
 }
 
+static void a_response_makes_room_for_its_files_an_upload_does_not(void **state)
+{
+    struct place *place = *state;
+    struct clo_problem problem;
+    struct clo_file first, second, own, upload, more;
+    open_place(place, (struct clo_file_store_config){.total_bytes = 4 * 4096});
+    must_keep(place->open_files, "u", "", &upload);
+    must_keep(place->open_files, "1", "resp_1", &first);
+    must_keep(place->open_files, "2", "resp_2", &second);
+    must_keep(place->open_files, "3", "resp_3", &own);
+    assert_true(keep(place->open_files, "x", "", &more, &problem) < 0);
+    assert_string_equal(problem.code, "file_quota_exceeded");
+    must_keep(place->open_files, "4", "resp_3", &more);
+    assert_false(
+        clo_file_store_has(place->open_files, first.id)); /* the oldest that has an owner */
+    assert_true(clo_file_store_has(place->open_files, second.id));
+    assert_int_equal(entries(place->files), 4);
+    must_keep(place->open_files, "5", "resp_3", &more);
+    assert_true(keep(place->open_files, "6", "resp_3", &more, &problem) < 0); /* never its own */
+    assert_string_equal(problem.code, "file_quota_exceeded");
+    assert_true(clo_file_store_has(place->open_files, upload.id));
+    assert_true(clo_file_store_has(place->open_files, own.id));
+    close_place(place);
+}
+
 static void an_expired_file_is_not_found(void **state)
 {
     struct place *place = *state;
@@ -262,7 +287,7 @@ static void an_expired_file_is_not_found(void **state)
     struct clo_file_draft draft;
     struct clo_file file = {.name = "a", .purpose = "vision", .expires = clo_file_store_now() - 1};
     open_place(place, (struct clo_file_store_config){0});
-    assert_int_equal(clo_file_draft_begin(place->open_files, NULL, &draft, &problem), 0);
+    assert_int_equal(clo_file_draft_begin(place->open_files, NULL, NULL, &draft, &problem), 0);
     assert_int_equal(clo_file_draft_keep(&draft, &file, &problem), 0);
     assert_int_equal(clo_file_store_get(place->open_files, file.id, &file), CLO_ENOTFOUND);
     assert_int_equal(entries(place->files), 1);
@@ -368,6 +393,7 @@ int main(void)
         WITH_PLACE(ceilings_are_kept),
         WITH_PLACE(a_deleted_file_is_read_to_its_end),
         WITH_PLACE(a_file_goes_with_its_response),
+        WITH_PLACE(a_response_makes_room_for_its_files_an_upload_does_not),
         WITH_PLACE(an_expired_file_is_not_found),
         WITH_PLACE(what_a_crash_left_is_swept),
         WITH_PLACE(a_private_folder_goes_and_others_leavings_too),

@@ -43,7 +43,7 @@ static void upload(const char *name, const char *content, struct clo_file *file)
     memset(file, 0, sizeof *file);
     snprintf(file->name, sizeof file->name, "%s", name);
     strcpy(file->purpose, "user_data");
-    assert_int_equal(clo_file_draft_begin(files, NULL, &draft, &problem), 0);
+    assert_int_equal(clo_file_draft_begin(files, NULL, NULL, &draft, &problem), 0);
     assert_int_equal(clo_file_draft_write(&draft, content, strlen(content), &problem), 0);
     assert_int_equal(clo_file_draft_keep(&draft, file, &problem), 0);
 }

@@ -39,7 +39,7 @@ static struct clo_file make(const char *name, const char *content, const char *p
     struct clo_file file = {.bytes = 0};
     snprintf(file.name, sizeof file.name, "%s", name);
     snprintf(file.purpose, sizeof file.purpose, "%s", purpose);
-    assert_int_equal(clo_file_draft_begin(files, NULL, &draft, &problem), 0);
+    assert_int_equal(clo_file_draft_begin(files, NULL, NULL, &draft, &problem), 0);
     assert_int_equal(clo_file_draft_write(&draft, content, strlen(content), &problem), 0);
     assert_int_equal(clo_file_draft_keep(&draft, &file, &problem), 0);
     return file;
