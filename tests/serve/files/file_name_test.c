@@ -57,7 +57,7 @@ static void a_long_name_keeps_its_extension(void **state)
         memcpy(given + i, "\xc3\xa4", 2);
     strcpy(given + 300, ".parquet");
     clo_file_name_clean(clean, given, strlen(given));
-    assert_true(strlen(clean) <= CLO_FILE_PART_MAX);
+    assert_in_range(strlen(clean), 8, CLO_FILE_PART_MAX);
     assert_true(clo_utf8_strict(clean, strlen(clean)));
     assert_string_equal(clean + strlen(clean) - 8, ".parquet");
     assert_true(clo_file_name_number(numbered, sizeof numbered, clean, 4000000));

@@ -237,6 +237,7 @@ static void base64_goes_there_and_back(void **state)
     for (size_t length = 0; length <= sizeof bytes; length = length < 9 ? length + 1 : length * 7) {
         struct taken taken = {.length = 0};
         char *text = clo_base64_encode("x:", bytes, length);
+        assert_non_null(text);
         assert_true(clo_base64_ok(text + 2, strlen(text + 2)));
         assert_int_equal(clo_base64_decode(text + 2, strlen(text + 2), take, &taken), 0);
         assert_int_equal(taken.length, length);
