@@ -301,23 +301,27 @@ static json_t *id_of(const json_t *kept, const char *path)
 }
 
 /* What the code left in /output becomes files of the server that belong to nobody, and their ids stand
- * in the answer. Where there is nobody to read it, none is made. */
-static void keep_artifacts(struct clo_run_job *job, const struct clo_run_result *result,
-                           json_t *told)
+ * in the answer. Where there is nobody to read it, none is made. The answer, or NULL: no memory. */
+static json_t *keep_artifacts(struct clo_run_job *job, const struct clo_run_result *result,
+                              json_t *told)
 {
     struct clo_turn_artifacts artifacts;
     char *text = NULL;
     json_t *one;
     size_t index;
-    if (!result->artifact_count || reason_of(job) == CLO_JOB_CLIENT_GONE)
-        return;
+    bool whole = true;
+    if (!told || !result->artifact_count || reason_of(job) == CLO_JOB_CLIENT_GONE)
+        return told;
     clo_turn_artifacts_init(&artifacts, &job->places, job->id, false);
     json_t *kept = clo_turn_artifacts_keep(&artifacts, result, &text);
     json_array_foreach(json_object_get(told, "artifacts"), index, one)
-        json_object_set_new(one, "file_id", id_of(kept, clo_json_text(one, "path")));
+        whole &= !json_object_set_new(one, "file_id", id_of(kept, clo_json_text(one, "path")));
     json_decref(kept);
     free(text);
     clo_turn_artifacts_clear(&artifacts);
+    if (!whole)
+        json_decref(told);
+    return whole ? told : NULL;
 }
 
 static void complete(struct clo_run_job *job, const struct clo_run_result *result)
@@ -327,8 +331,7 @@ static void complete(struct clo_run_job *job, const struct clo_run_result *resul
                                                                                : "failed";
     json_t *run = json_pack("{s:s, s:s, s:I}", "id", job->id, "object", "run", "created_at",
                             (json_int_t)job->created);
-    json_t *told = clo_run_json(result);
-    keep_artifacts(job, result, told);
+    json_t *told = keep_artifacts(job, result, clo_run_json(result));
     if (job->files)
         clo_json_put(&told, "files", json_incref(job->files));
     if (run && (!told || json_object_update(run, told))) {

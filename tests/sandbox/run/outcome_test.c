@@ -266,6 +266,29 @@ static void a_note_is_a_line(void **state)
     }
 }
 
+/* That no code was run, a guest says by `true` alone. */
+static void a_refusal_is_a_word_of_its_own(void **state)
+{
+    static const struct {
+        const char *json;
+        bool refused;
+    } cases[] = {
+        {"{\"exit_code\":1,\"error\":null,\"refused\":true}", true},
+        {"{\"exit_code\":1,\"error\":null,\"refused\":false}", false},
+        {"{\"exit_code\":1,\"error\":null,\"refused\":1}", false},
+        {"{\"exit_code\":1,\"error\":null,\"refused\":\"true\"}", false},
+        {"{\"exit_code\":1,\"error\":null}", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct clo_run_result *result = calloc(1, sizeof *result);
+        refused = !cases[i].refused;
+        assert_int_equal(decode(cases[i].json, result, NULL), 0);
+        assert_int_equal(refused, cases[i].refused);
+        clo_run_result_free(result);
+    }
+}
+
 static void lone_surrogates_do_not_leave_the_sandbox(void **state)
 {
     (void)state;
@@ -344,6 +367,7 @@ int main(void)
         cmocka_unit_test(outcomes_are_read),
         cmocka_unit_test(outcomes_that_break_the_contract_are_refused),
         cmocka_unit_test(a_note_is_a_line),
+        cmocka_unit_test(a_refusal_is_a_word_of_its_own),
         cmocka_unit_test(lone_surrogates_do_not_leave_the_sandbox),
         cmocka_unit_test(faults_have_the_cause_of_the_wasm_program),
     };

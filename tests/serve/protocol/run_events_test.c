@@ -119,6 +119,7 @@ static void long_output_takes_several_events(void **state)
     start(&events);
     for (int i = 0; i < 40000; i++)
         clo_buffer_text(&all, i % 7 ? "\xe2\x82\xac" : "y");
+    assert_false(all.failed);
     put(&events, CLO_STDOUT, all.data);
     clo_run_events_complete(&events, json_object());
     int sequence = 1;
@@ -127,6 +128,7 @@ static void long_output_takes_several_events(void **state)
         clo_buffer_text(&got, clo_json_text(data, "text"));
         json_decref(data);
     }
+    assert_false(got.failed);
     assert_string_equal(got.data, all.data);
     assert_in_range(sequence, 4, 20);
     json_decref(next(&events, "run.completed", sequence));

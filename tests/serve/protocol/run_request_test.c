@@ -137,6 +137,7 @@ static void long_texts_are_refused(void **state)
     for (unsigned i = 0; i <= CLO_RUN_CODE_MAX / 8; i++)
         clo_buffer_text(&json, "########");
     clo_buffer_text(&json, "\"}");
+    assert_false(json.failed);
     assert_int_equal(parse(&request, json.data, &problem), CLO_EINVALID);
     assert_string_equal(problem.param, "code");
     assert_non_null(strstr(problem.message, "at most 4194304"));
@@ -146,6 +147,7 @@ static void long_texts_are_refused(void **state)
     for (unsigned i = 0; i <= CLO_ARGUMENT_BYTES_MAX / 8; i++)
         clo_buffer_text(&json, "xxxxxxxx");
     clo_buffer_text(&json, "\"]}");
+    assert_false(json.failed);
     assert_int_equal(parse(&request, json.data, &problem), CLO_EINVALID);
     assert_string_equal(problem.param, "arguments");
     clo_buffer_free(&json);
