@@ -91,7 +91,8 @@ struct clo_mount {
                            and the source's last name */
 };
 
-#define CLO_SANDBOX_MOUNTS_MAX 64
+#define CLO_SANDBOX_MOUNTS_MAX 64 /* of a configuration */
+#define CLO_RUN_MOUNTS_MAX 512    /* of a run, with those of its configuration */
 
 /* What is fixed of a run's surroundings, so that the same code does the same again: with a seed, a
  * clock and the same code, image, input, limits and answers of tools, two runs print the same bytes,
@@ -162,7 +163,7 @@ struct clo_run {
     enum clo_repair repair;
     /* Mounted for this run alone, besides those of the configuration: opened when it begins, closed at
      * its end. What is wrong with them is told as for a configuration, before any code runs. Where
-     * both have the same place it shows the run's. At most CLO_SANDBOX_MOUNTS_MAX with those. */
+     * both have the same place it shows the run's. At most CLO_RUN_MOUNTS_MAX with those. */
     const struct clo_mount *mounts;
     size_t mount_count;
     struct clo_limits limits; /* 0: the sandbox's; a memory limit above the sandbox's is refused */

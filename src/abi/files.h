@@ -20,7 +20,7 @@
 
 #include <stdint.h>
 
-#define CLO_MOUNTS_MAX 64u
+#define CLO_MOUNTS_MAX 512u
 #define CLO_FILES_OPEN_MAX 256u       /* handles of one run at once */
 #define CLO_FILE_PATH_MAX 4096u       /* bytes */
 #define CLO_FILE_CLOSED_MAX 64u       /* handles in one request */

@@ -821,14 +821,37 @@ static void a_run_whose_mounts_are_wrong_does_not_begin(void **state)
         if (!strstr(error.message, cases[i].says))
             fail_msg("%s: %s", cases[i].says, error.message);
     }
-    struct clo_mount many[CLO_SANDBOX_MOUNTS_MAX] = {{path_of("data"), NULL}};
+    struct clo_mount many[CLO_RUN_MOUNTS_MAX] = {{path_of("data"), NULL}};
     struct clo_run run = {.code = "1", .code_length = 1, .mounts = many};
     struct clo_run_result *result;
     struct clo_error error = {0};
-    run.mount_count = CLO_SANDBOX_MOUNTS_MAX;
+    run.mount_count = CLO_RUN_MOUNTS_MAX;
     assert_int_equal(clo_sandbox_run(fixture->sandbox, &run, &result, &error), CLO_EINVALID);
-    assert_string_equal(error.message, "65 mounts; at most 64 are allowed");
+    assert_string_equal(error.message, "513 mounts; at most 512 are allowed");
     prints(fixture, "hello\n\n", "print(open('/input/data/a.txt').read())");
+}
+
+static void five_hundred_files_are_mounted_one_by_one(void **state)
+{
+    static char sources[CLO_RUN_MOUNTS_MAX - 1][100], targets[CLO_RUN_MOUNTS_MAX - 1][100];
+    struct clo_mount mounts[CLO_RUN_MOUNTS_MAX - 1];
+    for (int i = 0; i < CLO_RUN_MOUNTS_MAX - 1; i++) {
+        snprintf(sources[i], sizeof sources[i], "%s/data/f%d", top, i % 100);
+        snprintf(targets[i], sizeof targets[i], "/input/%d/f%d", i % 7, i);
+        mounts[i] = (struct clo_mount){sources[i], targets[i]};
+        char name[30];
+        snprintf(name, sizeof name, "data/f%d", i % 100);
+        put(name, name);
+    }
+    static const char code[] =
+        "import os, pathlib\n"
+        "files = [path for path in pathlib.Path('/input').glob('[0-9]/*')]\n"
+        "print(len(files), all(\n"
+        "    path.read_text() == f'data/f{int(path.name[1:]) % 100}' for path in files))\n";
+    const struct clo_run_result *result = run_as(
+        *state,
+        (struct clo_run){.code = code, .mounts = mounts, .mount_count = CLO_RUN_MOUNTS_MAX - 1});
+    assert_string_equal(result->out, "511 True\n");
 }
 
 static void *runs_with_mounts(void *number)
@@ -952,6 +975,7 @@ int main(int argc, char **argv)
         BOTH(nothing_stays_open_after_a_run),
         BOTH(runs_of_a_pool_leave_nothing_open),
         BOTH(a_session_is_told_that_its_file_is_closed),
+        BOTH(five_hundred_files_are_mounted_one_by_one),
         BOTH(mounts_lie_in_each_other),
         BOTH(a_mounted_file_may_be_replaced),
         BOTH(a_source_may_be_a_link),

@@ -106,20 +106,35 @@ static int open_folder(struct clo_mounted *mounted, const char *source, const ch
                : clo_fail_errno(error, CLO_ESYSTEM, "cannot open \"%s\" to mount it", source);
 }
 
-/* Of a file its folder is held: programs replace a file by renaming another one onto it. */
+/* The folder of the file that was mounted last. */
+struct last_folder {
+    int root; /* -1: none */
+    char path[PATH_MAX];
+};
+
+/* Of a file its folder is held: programs replace a file by renaming another one onto it. Files of one
+ * folder share it. */
 static int open_file(struct clo_mounted *mounted, const char *source, char *real,
-                     struct clo_error *error)
+                     struct last_folder *last, struct clo_error *error)
 {
     char *slash = strrchr(real, '/');
     mounted->name = strdup(slash + 1);
     if (!mounted->name)
         return clo_fail_memory(error);
     slash[slash == real] = '\0';
-    return open_folder(mounted, source, real, error);
+    if (last->root >= 0 && strcmp(last->path, real) == 0) {
+        mounted->root = last->root;
+        mounted->shares = true;
+        return 0;
+    }
+    int status = open_folder(mounted, source, real, error);
+    last->root = mounted->root;
+    memcpy(last->path, real, strlen(real) + 1);
+    return status;
 }
 
 static int open_one(struct clo_mounted *mounted, const struct clo_mount *wanted,
-                    struct clo_error *error)
+                    struct last_folder *last, struct clo_error *error)
 {
     char real[PATH_MAX];
     struct stat stat_of;
@@ -147,7 +162,7 @@ static int open_one(struct clo_mounted *mounted, const struct clo_mount *wanted,
     if (status)
         return status;
     return folder ? open_folder(mounted, wanted->source, real, error)
-                  : open_file(mounted, wanted->source, real, error);
+                  : open_file(mounted, wanted->source, real, last, error);
 }
 
 static int by_place(const void *a, const void *b)
@@ -156,31 +171,52 @@ static int by_place(const void *a, const void *b)
     return strcmp(one->place, other->place); /* what lies in it comes after it */
 }
 
-static int check_all(const struct clo_mounts *mounts, struct clo_error *error)
+/* Of those in order of their places: the one at the first `length` bytes of `place`; NULL: none. */
+static const struct clo_mounted *find(const struct clo_mounts *mounts, const char *place,
+                                      size_t length)
 {
-    for (size_t i = 0; i < mounts->count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            const struct clo_mounted *one = &mounts->all[j], *other = &mounts->all[i];
-            if (strcmp(one->place, other->place) == 0) {
-                clo_fail(error, CLO_EINVALID, "two mounts at %s", one->place);
-                return clo_hint(error, CLO_EINVALID,
-                                "give one of them another place: SOURCE:" TOP "/NAME");
-            }
-            if (one->name && within(other->place, one->place))
-                return clo_fail(error, CLO_EINVALID, "a mount at %s, in the mounted file %s",
-                                other->place, one->place);
-        }
+    char above[PLACE_MAX + 1];
+    struct clo_mounted wanted = {.place = above};
+    memcpy(above, place, length);
+    above[length] = '\0';
+    return bsearch(&wanted, mounts->all, mounts->count, sizeof wanted, by_place);
+}
+
+static int check_place(const struct clo_mounts *mounts, const char *place, struct clo_error *error)
+{
+    for (size_t length = sizeof TOP - 1; place[length];
+         length += strcspn(place + length + 1, "/") + 1) {
+        const struct clo_mounted *above = find(mounts, place, length);
+        if (above && above->name)
+            return clo_fail(error, CLO_EINVALID, "a mount at %s, in the mounted file %s", place,
+                            above->place);
     }
     return 0;
+}
+
+static int check_all(const struct clo_mounts *mounts, struct clo_error *error)
+{
+    int status = 0;
+    for (size_t i = 0; i < mounts->count && !status; i++) {
+        const char *place = mounts->all[i].place;
+        if (i && strcmp(mounts->all[i - 1].place, place) == 0) {
+            clo_fail(error, CLO_EINVALID, "two mounts at %s", place);
+            return clo_hint(error, CLO_EINVALID,
+                            "give one of them another place: SOURCE:" TOP "/NAME");
+        }
+        status = check_place(mounts, place, error);
+    }
+    return status;
 }
 
 static int open_all(struct clo_mounts *mounts, const struct clo_mount *wanted, size_t count,
                     struct clo_error *error)
 {
+    struct last_folder last = {.root = -1};
     int status = 0;
     for (size_t i = 0; i < count && !status; i++) {
         mounts->count = i + 1;
-        status = open_one(&mounts->all[i], &wanted[i], error);
+        status = open_one(&mounts->all[i], &wanted[i], &last, error);
     }
     return status;
 }
@@ -235,6 +271,10 @@ int clo_mounts_open(struct clo_mounts **mounts, const struct clo_mount *wanted, 
                     struct clo_error *error)
 {
     static const struct clo_mounts none;
+    *mounts = NULL;
+    if (count > CLO_SANDBOX_MOUNTS_MAX)
+        return clo_fail(error, CLO_EINVALID, "%zu mounts; at most %u are allowed", count,
+                        CLO_SANDBOX_MOUNTS_MAX);
     return clo_mounts_add(mounts, &none, wanted, count, error);
 }
 
@@ -245,7 +285,7 @@ void clo_mounts_close(struct clo_mounts *mounts)
     for (size_t i = 0; i < mounts->count; i++) {
         if (mounts->all[i].borrowed)
             continue;
-        if (mounts->all[i].root >= 0)
+        if (mounts->all[i].root >= 0 && !mounts->all[i].shares)
             close(mounts->all[i].root);
         free(mounts->all[i].name);
         free(mounts->all[i].place);

@@ -10,6 +10,7 @@ struct clo_mounted {
     int root;      /* O_PATH: the folder itself; of a file that in which it is */
     char *name;    /* of a file, in `root`; NULL: a folder */
     char *place;   /* in the guest: "/input", "/input/…", without "." , ".." and a last slash */
+    bool shares;   /* `root` is that of another one in the same list */
     bool borrowed; /* all of it is another's, who outlives this */
 };
 

@@ -23,8 +23,13 @@ void clo_places_init(struct clo_places *places, struct clo_file_store *files,
 
 static void forget_mounts(struct clo_places *places)
 {
-    while (places->string_count > 0)
-        free(places->strings[--places->string_count]);
+    for (size_t i = 0; i < places->mount_count; i++) {
+        free((char *)places->mounts[i].source);
+        free((char *)places->mounts[i].target);
+    }
+    free(places->mounts);
+    places->mounts = NULL;
+    places->mount_count = 0;
 }
 
 void clo_places_clear(struct clo_places *places)
@@ -35,6 +40,7 @@ void clo_places_clear(struct clo_places *places)
         free(places->all[i].target);
         free(places->all[i].source);
     }
+    free(places->all);
     json_decref(places->left);
     json_decref(places->unnamed);
     pthread_mutex_destroy(&places->lock);
@@ -98,11 +104,25 @@ static struct clo_place *find(struct clo_places *places, const struct clo_file *
     return NULL;
 }
 
+static bool make_room(struct clo_places *places)
+{
+    if (places->count + places->taken_count >= CLO_PLACES_MAX)
+        return false;
+    if (places->count < places->room)
+        return true;
+    size_t room = places->room ? 2 * places->room : 8;
+    struct clo_place *all = realloc(places->all, room * sizeof *all);
+    if (!all)
+        return false;
+    places->all = all;
+    places->room = room;
+    return true;
+}
+
 static bool put(struct clo_places *places, const struct clo_file *file, bool artifact,
                 char target[CLO_PLACE_MAX])
 {
-    if (places->count + places->taken_count >= CLO_PLACES_MAX ||
-        !choose(places, file->name, target))
+    if (!make_room(places) || !choose(places, file->name, target))
         return false;
     struct clo_place place = {.artifact = artifact,
                               .name = strdup(file->name),
@@ -149,16 +169,20 @@ const struct clo_mount *clo_places_mounts(struct clo_places *places, size_t *cou
     *count = 0;
     pthread_mutex_lock(&places->lock);
     forget_mounts(places);
-    for (size_t i = 0; i < places->count; i++) {
-        char *source = strdup(places->all[i].source), *target = strdup(places->all[i].target);
-        places->mounts[*count] = (struct clo_mount){.source = source, .target = target};
-        if (source)
-            places->strings[places->string_count++] = source;
-        if (target)
-            places->strings[places->string_count++] = target;
-        /* one that was deleted since is left out: the run would not begin */
-        *count += source && target && clo_file_store_has(places->files, places->all[i].id);
+    places->mounts = calloc(places->count + 1, sizeof *places->mounts);
+    for (size_t i = 0; i < places->count && places->mounts; i++) {
+        const struct clo_place *place = &places->all[i];
+        if (!clo_file_store_has(places->files, place->id))
+            continue; /* it was deleted since: the run would not begin */
+        struct clo_mount mount = {.source = strdup(place->source), .target = strdup(place->target)};
+        places->mounts[places->mount_count++] = mount;
+        if (!mount.source || !mount.target)
+            break;
     }
+    /* without memory for one of them those before it are there */
+    *count = places->mount_count;
+    if (*count && (!places->mounts[*count - 1].source || !places->mounts[*count - 1].target))
+        --*count;
     pthread_mutex_unlock(&places->lock);
     return places->mounts;
 }

@@ -27,7 +27,7 @@
 #include "cloche/sandbox.h"
 #include "serve/files/file_store.h"
 
-#define CLO_PLACES_MAX CLO_SANDBOX_MOUNTS_MAX
+#define CLO_PLACES_MAX CLO_RUN_MOUNTS_MAX
 #define CLO_PLACES_IMAGE_MAX (20u << 20) /* bytes of an image that a model is sent */
 #define CLO_PLACES_IMAGES_MAX                                                                      \
     (48u << 20) /* bytes of all in a turn; the newest, if there are more */
@@ -45,12 +45,11 @@ struct clo_places {
     struct clo_file_store *files;
     const char *const *taken; /* places of the agent's own mounts; borrowed */
     size_t taken_count;
-    pthread_mutex_t lock; /* guards: */
-    struct clo_place all[CLO_PLACES_MAX];
-    size_t count;
-    struct clo_mount mounts[CLO_PLACES_MAX]; /* what was handed out last */
-    char *strings[2 * CLO_PLACES_MAX];       /* which it points to */
-    size_t string_count;
+    pthread_mutex_t lock;  /* guards: */
+    struct clo_place *all; /* at most CLO_PLACES_MAX */
+    size_t count, room;
+    struct clo_mount *mounts; /* what was handed out last; it owns its strings */
+    size_t mount_count;
     json_t *unnamed; /* {file_id, path} of a run whose turn has ended without a message; an array */
     uint64_t images_skipped; /* bytes of the oldest images, which the model is not sent any more */
     json_t *left;            /* lines on artifacts that the model has not been told as files yet */
