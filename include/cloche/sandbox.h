@@ -247,8 +247,7 @@ struct clo_run_result {
      * its next run. */
     struct clo_artifact *artifacts;
     size_t artifact_count;
-    enum clo_limit
-        artifacts_refused; /* the first artifact_* limit that was reached, and its value */
+    enum clo_limit artifacts_refused; /* the first artifact_* limit that was reached */
     uint64_t artifacts_refused_value;
     struct clo_artifact_store *artifact_store;
 };
