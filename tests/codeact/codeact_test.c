@@ -113,7 +113,7 @@ static void the_description_has_all_that_is_needed(void **state)
                   "required", "code", "additionalProperties", 0);
     assert_true(json_equal(schema, wanted));
     json_decref(wanted);
-    assert_null(strstr(text, "/input"));
+    assert_null(strstr(text, "/input/"));
     json_decref(tool);
     static const char *const places[] = {"/input/reports/", "/input/t.csv"};
     config.places = places;
