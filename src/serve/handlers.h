@@ -10,8 +10,8 @@ void clo_router_dispatch(struct clo_exchange *exchange);
 bool clo_router_refuses(const struct clo_exchange *exchange, struct clo_problem *problem);
 void clo_router_begin(struct clo_exchange *exchange);
 
-/* handle_create.c, handle_stored.c, handle_models.c, handle_runs.c and handle_files.c: the handlers. `id`
- * is the path's. */
+/* handle_create.c, handle_stored.c, handle_models.c, handle_runs.c and handle_files.c: the handlers.
+ * `id` is the path's. */
 void clo_handle_create(struct clo_exchange *exchange, const char *id);
 void clo_handle_get(struct clo_exchange *exchange, const char *id);
 void clo_handle_delete(struct clo_exchange *exchange, const char *id);

@@ -7,7 +7,8 @@
  *   history ─▶ places.c: which of them stand where below /input, and what the model is told of them
  *
  * The content of a file is one file of a folder, called after its id, for this user alone (0600 in
- * 0700): FILE-files beside the store FILE, or a private folder of $TMPDIR, /tmp or /dev/shm for a store in memory.
+ * 0700): FILE-files beside the store FILE, or a private folder of $TMPDIR, /tmp or /dev/shm for a
+ * store in memory.
  *
  * What is always true
  * - Names that clients or code have chosen are text for people. None is ever a part of a path that

@@ -33,9 +33,9 @@ int clo_store_file_add(struct clo_store *store, const struct clo_file *file);
 int clo_store_file_get(struct clo_store *store, const char *id, int64_t now, struct clo_file *file);
 int clo_store_file_delete(struct clo_store *store, const char *id);
 
-/* A page: at most `limit` files, newest first unless `ascending`, behind the file `after` (NULL: from
- * the beginning), of that purpose (NULL: any). `each` is called with the store's lock held. CLO_EINVALID:
- * `after` is no file. */
+/* A page: at most `limit` files, newest first unless `ascending`, behind the file `after` (NULL:
+ * from the beginning), of that purpose (NULL: any). `each` is called with the store's lock held.
+ * CLO_EINVALID: `after` is no file. */
 struct clo_store_files_page {
     unsigned limit;
     bool ascending;

@@ -158,10 +158,14 @@ static void assert_shown(struct clo_places *places, const char *before, const ch
     struct clo_problem problem;
     json_t *items = items_of(before, ids), *want = items_of(after, ids);
     assert_int_equal(clo_places_show(places, items, &problem), 0);
-    if (!json_equal(items, want))
-        fail_msg("%s", json_dumps(items, JSON_COMPACT));
+    char *got = json_equal(items, want) ? NULL : json_dumps(items, JSON_COMPACT), text[4096] = "";
+    bool same = json_equal(items, want);
+    snprintf(text, sizeof text, "%s", got ? got : "");
+    free(got);
     json_decref(items);
     json_decref(want);
+    if (!same)
+        fail_msg("%s", text);
 }
 
 #define MESSAGE(role, content) "{'type':'message','role':'" role "','content':[" content "]}"
