@@ -64,7 +64,7 @@ char *clo_base64_encode(const char *head, const void *data, size_t length)
     char *text = malloc(start + (length + 2) / 3 * 4 + 1);
     if (!text)
         return NULL;
-    memcpy(text, head, start);
+    memcpy(text, head, start + 1);
     EVP_EncodeBlock((unsigned char *)text + start, data, (int)length);
     return text;
 }

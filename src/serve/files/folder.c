@@ -171,7 +171,7 @@ int clo_folder_open(struct clo_folder *folder, const char *store, struct clo_err
 
 void clo_folder_close(struct clo_folder *folder)
 {
-    if (folder->private && folder->descriptor >= 0) {
+    if (folder->private && folder->path && folder->descriptor >= 0) {
         clo_folder_sweep(folder, keep_none, NULL);
         rmdir(folder->path);
     }
