@@ -95,6 +95,13 @@ static const char *source_of(struct clo_places *places, const char *target)
     return NULL;
 }
 
+static void assert_source(struct clo_places *places, const char *target, const char *id)
+{
+    const char *source = source_of(places, target);
+    assert_non_null(source);
+    assert_non_null(strstr(source, id));
+}
+
 static void what_is_written_anew_takes_the_place_of_the_old(void **state)
 {
     struct clo_places places;
@@ -103,11 +110,11 @@ static void what_is_written_anew_takes_the_place_of_the_old(void **state)
     clo_places_init(&places, files, NULL, 0);
     assert_stands(&places, upload, false, "/input/b.csv");
     assert_stands(&places, first, true, "/input/a.csv");
-    assert_non_null(strstr(source_of(&places, "/input/a.csv"), first.id));
+    assert_source(&places, "/input/a.csv", first.id);
     assert_stands(&places, second, true, "/input/a.csv");
-    assert_non_null(strstr(source_of(&places, "/input/a.csv"), second.id));
+    assert_source(&places, "/input/a.csv", second.id);
     assert_stands(&places, left("b.csv"), true, "/input/b (2).csv"); /* not that of the upload */
-    assert_non_null(strstr(source_of(&places, "/input/b.csv"), upload.id));
+    assert_source(&places, "/input/b.csv", upload.id);
     assert_int_equal(clo_store_file_delete(store, upload.id), 0);
     assert_null(source_of(&places, "/input/b.csv")); /* it is gone; the others stand */
     assert_non_null(source_of(&places, "/input/b (2).csv"));
