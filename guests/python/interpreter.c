@@ -14,8 +14,8 @@
 #include "cbor.h"
 #include "request.h"
 
-#define FIRST_FILE 4  /* after the standard streams and the root */
-#define CLOSED_MAX 64 /* descriptors in a row that are closed: none above them is open */
+#define FIRST_FILE 4     /* after the standard streams and the root */
+#define CLOSED_MAX 64    /* descriptors in a row that are closed: none above them is open */
 #define RESULT_MAX 65536 /* characters of a result's repr that are handed back */
 
 struct clo_prelude clo_prelude;

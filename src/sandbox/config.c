@@ -15,7 +15,8 @@ static int take_fixed(struct clo_config *config, const struct clo_fixed *wanted,
         return status;
     config->fixed = *wanted;
     if (wanted->timezone)
-        config->fixed.timezone = strcpy(config->timezone, wanted->timezone);
+        config->fixed.timezone =
+            memcpy(config->timezone, wanted->timezone, strlen(wanted->timezone) + 1);
     return 0;
 }
 

@@ -142,7 +142,7 @@ int clo_look_open(struct clo_files *files, const struct clo_look *look, struct c
         handle = clo_files_take(files, true);
         why = handle ? 0 : errno;
     }
-    if (why) {
+    if (!handle) {
         if (listing)
             closedir(listing);
         else if (fd >= 0)

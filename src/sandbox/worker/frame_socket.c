@@ -129,7 +129,7 @@ union control { /* aligned room for one descriptor */
 };
 
 /* Bytes, and a descriptor if one came with them. */
-static ssize_t receive_both(struct clo_frame_socket *frames, char *data)
+static ssize_t receive_both(struct clo_frame_socket *frames, void *data)
 {
     union control control;
     struct iovec body = {.iov_base = data, .iov_len = CLO_FRAME_PIECE};
@@ -227,7 +227,7 @@ int clo_frame_socket_detach(struct clo_frame_socket *frames)
     return descriptor;
 }
 
-static ssize_t send_both(struct clo_frame_socket *frames, char *data, size_t length)
+static ssize_t send_both(struct clo_frame_socket *frames, void *data, size_t length)
 {
     union control control = {0};
     struct iovec body = {.iov_base = data, .iov_len = length};

@@ -181,7 +181,8 @@ const struct clo_mount *clo_places_mounts(struct clo_places *places, size_t *cou
     }
     /* without memory for one of them those before it are there */
     *count = places->mount_count;
-    if (*count && (!places->mounts[*count - 1].source || !places->mounts[*count - 1].target))
+    if (places->mounts && *count &&
+        (!places->mounts[*count - 1].source || !places->mounts[*count - 1].target))
         --*count;
     pthread_mutex_unlock(&places->lock);
     return places->mounts;

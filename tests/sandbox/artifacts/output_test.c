@@ -494,7 +494,8 @@ static void quotas_that_no_file_can_hold_are_refused(void **state)
     (void)state;
     assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, &error), CLO_EINVALID);
     assert_string_equal(
-        error.message, "limits artifact_files 257 and artifact_file_bytes 8 GiB do not go together");
+        error.message,
+        "limits artifact_files 257 and artifact_file_bytes 8 GiB do not go together");
     wanted.artifact_files = 256;
     assert_int_equal(clo_limits_resolve(&limits, &wanted, NULL, &error), 0);
     assert_int_equal(limits.artifact_total_bytes, 256u << 20);
