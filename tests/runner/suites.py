@@ -141,6 +141,13 @@ class Suites:
                    {"places": E2E, "commands": ["serve", "run"], "programs": ["examples/example_tools.so"],
                     "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
 
+    def analyses(self):
+        """Files in and files out, of the sizes that people have."""
+        yield Part("analyses", "all", lambda: play.counted("analyses", ["tests/analyses/run.py", "--build", self.build]),
+                   {"places": ["tests/analyses/", "tests/environments.py", "tests/e2e/python/openai-3/"], "commands": ["serve"],
+                    "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
+        yield from self._cases("analyses", "gigabyte_test", [""], {"commands": ["run"], "image": True}, slots=PROCESSOR)
+
     HOSTILE = {"commands": ["run"], "programs": ["tests/hostile_driver", "tests/hostile_tools.so"], "image": True,
                "places": ["tests/hostile/"]}
 
@@ -323,5 +330,5 @@ class Suites:
         yield Part("faults", "all", lambda: play.counted("faults", words, timeout=7200), None, slots=ALL)
 
     QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
-    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "clean", "process", "cpython", "wasm", "hw",
-           "reproducible", "dist", "container", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
+    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "analyses", "clean", "process", "cpython", "wasm",
+           "hw", "reproducible", "dist", "container", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
