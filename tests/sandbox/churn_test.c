@@ -113,12 +113,32 @@ static bool is_limit(const struct churned *run, enum clo_limit limit)
     return run->result->error.kind == CLO_RUN_LIMIT && run->result->error.limit == limit;
 }
 
+/* It left one file, which has this in it. */
+static bool leaves(const struct churned *run, const char *content)
+{
+    char read[64] = "";
+    size_t got = 0;
+    struct clo_error error;
+    return run->result->artifact_count == 1 &&
+           strcmp(run->result->artifacts[0].path, "left/number") == 0 &&
+           run->result->artifacts[0].size == strlen(content) &&
+           clo_artifact_read(run->result, 0, 0, read, sizeof read - 1, &got, &error) == 0 &&
+           strcmp(read, content) == 0;
+}
+
+static bool leaves_number(const struct churned *run)
+{
+    char content[32];
+    snprintf(content, sizeof content, "%u", run->number);
+    return leaves(run, content);
+}
+
 static bool is_good(const struct churned *run)
 {
     char text[64];
     snprintf(text, sizeof text, "%u %u shared %zu\n", run->number * 2, run->number,
              run->number % 5 * (size_t)50000);
-    return !run->result->error.kind && prints(run, text);
+    return !run->result->error.kind && prints(run, text) && leaves_number(run);
 }
 
 static bool raises(const struct churned *run)
@@ -136,7 +156,7 @@ static bool exits(const struct churned *run)
 
 static bool waits_too_long(const struct churned *run)
 {
-    return is_limit(run, CLO_LIMIT_WALL) && prints_number(run);
+    return is_limit(run, CLO_LIMIT_WALL) && prints_number(run) && leaves_number(run);
 }
 
 static bool computes_too_long(const struct churned *run)
@@ -159,9 +179,16 @@ static bool vanishes(const struct churned *run)
     return !run->result->error.kind && prints(run, "here\nENOENT\n");
 }
 
+static bool fills_quota(const struct churned *run)
+{
+    return !run->result->error.kind && prints(run, "EDQUOT 100000\n") &&
+           run->result->artifact_count == 1 && run->result->artifacts[0].size == 100000 &&
+           run->result->artifacts_refused == CLO_LIMIT_ARTIFACT_TOTAL_BYTES;
+}
+
 static bool aborts(const struct churned *run)
 {
-    return run->result->error.kind == CLO_RUN_FAULT && prints_number(run);
+    return run->result->error.kind == CLO_RUN_FAULT && prints_number(run) && leaves_number(run);
 }
 
 static bool is_cancelled(const struct churned *run)
@@ -173,6 +200,10 @@ static bool calls_too_often(const struct churned *run)
 {
     return is_limit(run, CLO_LIMIT_HOST_CALLS) && prints_number(run);
 }
+
+#define LEAVE                                                                                      \
+    "assert not os.listdir('/output'); os.mkdir('/output/left')\n"                                 \
+    "with open('/output/left/number', 'w') as file: file.write(sys.argv[1])\n"
 
 static const struct kind {
     const char *name;
@@ -187,7 +218,7 @@ static const struct kind {
      {0},
      "data = open('/tmp/own', 'w+'); data.write(sys.argv[1] * 1000); data.seek(0)\n"
      "assert data.read() == sys.argv[1] * 1000 and os.listdir('/tmp') == ['own']\n"
-     "assert not hasattr(os, 'left'); os.left = number\n"
+     "assert not hasattr(os, 'left'); os.left = number\n" LEAVE
      "print(call_tool('double', number=number), number, open('/input/shared/text').read(),\n"
      "      len(open(f'/input/shared/{number % 5}', 'rb').read()))\n"},
     {"exception", 8, raises, {0}, "{}[f'run {number}']"},
@@ -196,7 +227,7 @@ static const struct kind {
      4,
      waits_too_long,
      {.wall_ms = 2000},
-     "print(number, flush=True); time.sleep(1000)"},
+     LEAVE "print(number, flush=True); time.sleep(1000)"},
     {"loop", 3, computes_too_long, {.cpu_ms = 60}, "while True: pass"},
     {"flood", 6, floods, {.output = 10000}, "while True: print('flood' * 1000)"},
     {"bomb",
@@ -212,7 +243,14 @@ static const struct kind {
      "kept = open('/input/mine/file'); call_tool('vanish', number=number)\n"
      "try: open('/input/mine/file')\n"
      "except OSError as error: print(errno.errorcode[error.errno])\n"},
-    {"abort", 3, aborts, {0}, "print(number, flush=True); os.abort()"},
+    {"full quota",
+     6,
+     fills_quota,
+     {.artifact_total_bytes = 100000},
+     "file, written = open('/output/full', 'wb', buffering=0), 0\n"
+     "try:\n    while True: written += file.write(bytes(8192))\n"
+     "except OSError as error: print(errno.errorcode[error.errno], written)\n"},
+    {"abort", 3, aborts, {0}, LEAVE "print(number, flush=True); os.abort()"},
     {"cancelled",
      4,
      is_cancelled,
