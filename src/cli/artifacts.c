@@ -91,7 +91,11 @@ static int keep(const struct clo_run_result *result, size_t index, int folder, c
         return clo_fail_errno(error, CLO_ESYSTEM, "its folder cannot be made there");
     int fd = openat(above, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     int status = fd >= 0 ? copy(result, index, fd, piece, error)
-                         : clo_fail_errno(error, CLO_ESYSTEM, "it cannot be made there");
+                 : errno == EEXIST
+                     ? clo_fail(error, CLO_EINVALID,
+                                "the folder has a file of that name, which is not overwritten; "
+                                "remove it, or give another folder")
+                     : clo_fail_errno(error, CLO_ESYSTEM, "it cannot be made there");
     if (fd >= 0 && close(fd) && !status)
         status = clo_fail_errno(error, CLO_ESYSTEM, "writing");
     if (fd >= 0 && status)

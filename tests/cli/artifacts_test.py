@@ -127,7 +127,7 @@ class Artifacts(unittest.TestCase):
                 "    open('/output/' + n, 'w').write('new')\n")
         done = code(text, "--artifacts", str(kept))
         self.assertEqual(done.returncode, 126)
-        for path, why in (("there", "File exists"), ("link", "File exists"), ("folder/x", "Not a directory"),
+        for path, why in (("there", "not overwritten; remove it.*"), ("link", "not overwritten; remove it.*"), ("folder/x", "Not a directory"),
                           ("file/x", "Not a directory")):
             self.assertRegex(done.stderr, f"cloche: /output/{path} is not kept: .*{why}\n")
         self.assertEqual((kept / "there").read_text(), "mine")
