@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Reading mounted files and writing to /output, against native python3 on the same disk: `bench/files.py [BUILD]`.
+"""Reading mounted files and writing to /output, against native Python on the same disk: `bench/files.py [BUILD]`. It is
+the 3.13 of Debian 13 that builds the image, where the cache has it, else the machine's.
 
 The same programs in turn: natively, in a micro-VM of the caller's process, through a worker, by process isolation.
 Each times itself, from its first look at the files, which are in the page cache. Ratios are medians over the rounds,
@@ -70,6 +71,15 @@ ROOM = ["--artifact-file-size=1GiB", "--artifact-total-size=2GiB", "--artifact-f
 MANY = ["--artifact-files=10000"]
 
 
+def native():
+    cache = Path(os.environ.get("CLOCHE_CACHE") or Path.home() / ".cache" / "cloche")
+    found = sorted(cache.glob("work/toolchain-*/bin/python3.13"), key=lambda path: path.stat().st_mtime)
+    return str(found[-1]) if found else beside.NATIVE
+
+
+NATIVE = native()
+
+
 def make(folder):
     dice = random.Random(1)
     block = os.urandom(1 << 20)
@@ -97,13 +107,13 @@ def measured(build):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make(folder)
-        native = [beside.NATIVE, "-", str(folder)]
+        natively = [NATIVE, "-", str(folder)]
         guest = [f"{build}/cloche", "run", "--time", "300s", "--mount", f"{folder}:/input"]
         for what, (code, in_process, through) in PROGRAMS.items():
             ratios = {side: [] for side in SIDES}
             times = []
             for _ in range(ROUNDS):
-                took, check = seconds(native, code)
+                took, check = seconds(natively, code)
                 times.append(took)
                 for side, options in SIDES.items():
                     ours, same = seconds([*guest, *options, "-", "/input"], code)
@@ -123,7 +133,7 @@ def written(build):
         times = []
         for _ in range(ROUNDS):
             with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as name:
-                took, check = seconds([beside.NATIVE, "-", name], code)
+                took, check = seconds([NATIVE, "-", name], code)
             times.append(took)
             for side, options in SIDES.items():
                 ours, same = seconds([*guest, *options, "-", "/output"], code)
@@ -142,7 +152,8 @@ def verdict(row):
 
 
 def table(rows):
-    lines = ["| files | times as long as python3 (least to most) | python3, ms | target |", "|---|---|---|---|"]
+    version = subprocess.run([NATIVE, "--version"], capture_output=True, text=True).stdout.strip()
+    lines = [f"| files | times as long as {version} (least to most) | that, ms | target |", "|---|---|---|---|"]
     lines += [f"| {r['name']} | {r['ratio']:.2f} ({r['least']:.2f} to {r['most']:.2f}) | {r['native_ms']:.0f} "
               f"| {verdict(r)} |" for r in rows]
     return "\n".join(lines) + "\n"
