@@ -18,7 +18,7 @@ static struct clo_file_store *files;
 static int open_files(void **state)
 {
     struct clo_error error = {0};
-    const struct clo_file_store_config config = {.max_bytes = 1000, .total_bytes = 1 << 20};
+    const struct clo_file_store_config config = {.max_bytes = 1000, .total_bytes = 16 << 20};
     (void)state;
     return clo_store_open(&store, NULL, &error) < 0 ||
            clo_file_store_open(&files, store, &config, &error) < 0;
