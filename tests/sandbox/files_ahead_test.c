@@ -86,8 +86,8 @@ static void prints(void **state, const char *expected, const char *code)
                                                 .mounts = &mount,
                                                 .mount_count = 1,
                                                 .limits = {.wall_ms = 120000, .cpu_ms = 60000}});
-    struct clo_sandbox *sandbox;
-    struct clo_run_result *result;
+    struct clo_sandbox *sandbox = NULL;
+    struct clo_run_result *result = NULL;
     struct clo_error error;
     snprintf(whole, sizeof whole,
              "import os, pathlib, time\n"
