@@ -106,7 +106,7 @@ class Finder:
     def find_spec(name, path=None, target=None):
         if path is not None:
             return None
-        run_tools = [value for value in sys.modules["__main__"].__dict__.values()
+        run_tools = [value for value in getattr(sys.modules.get("__main__"), "__dict__", {}).values()
                      if type(value) is tools.Tool]
         if run_tools and (name in _OF_TOOLS or any(name == tool.__name__ for tool in run_tools)):
             from importlib.machinery import ModuleSpec
