@@ -2,7 +2,7 @@
  * way that a run can fail. Each is to end as its kind ends, whatever its neighbours do, and when all have
  * ended nothing is left of them. $CLOCHE_TEST_SHARE 1000 makes ten thousand.
  *
- * What it leaves on purpose: nothing. CHURN_SEED in the environment plays other runs; the seed is printed. */
+ * CHURN_SEED in the environment plays other runs; the seed is printed. */
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
