@@ -34,12 +34,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t sequence;
     unsigned layers;
     bool cancelled;
+    struct clo_frame_socket frames = {.fd = -1}; /* no descriptor has come */
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
     switch (data[0] % 6) {
     case 0: clo_frame_read_run(&frame, &order, &sequence, &error); break;
     case 1: clo_frame_read_output(&frame, &stream, &text, &length, &error); break;
     case 2: clo_frame_read_call(&frame, &call, &error); break;
-    case 3: clo_frame_read_reply(&frame, &reply, &cancelled, &error); break;
+    case 3: clo_frame_read_reply(&frames, &frame, &reply, &cancelled, &error); break;
     case 4: read_result(&frame); break;
     default: clo_frame_read_status(&frame, &layers, &error);
     }

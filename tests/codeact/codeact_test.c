@@ -224,11 +224,13 @@ static void runs_are_reported(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         char *text = clo_codeact_outcome(&runs[i].result, 10000);
+        assert_non_null(text);
         assert_string_equal(text, runs[i].text);
         free(text);
     }
     struct clo_run_result repaired = {TEXT("hi\n"), .note = "a fence was taken off"};
     char *text = clo_codeact_outcome(&repaired, 10000);
+    assert_non_null(text);
     assert_string_equal(text, "stdout (3 bytes):\nhi\nnote: a fence was taken off\n");
     free(text);
     text = clo_codeact_refusal("no\xff");
@@ -274,6 +276,7 @@ static void files_are_listed(void **state)
         leave_file(tree, files[i][0], files[i][1], strlen(files[i][1]));
     assert_int_equal(clo_artifacts_collect(tree, result, NULL), 0);
     char *text = clo_codeact_outcome(result, 10000);
+    assert_non_null(text);
     assert_string_equal(text, "files (202 bytes):\n"
                               "/output/a?result (2 bytes):, 1 bytes, text/plain:\n"
                               "    x\n"
@@ -287,6 +290,7 @@ static void files_are_listed(void **state)
     result->artifacts_refused = CLO_LIMIT_ARTIFACT_FILES;
     result->artifacts_refused_value = 4;
     text = clo_codeact_outcome(result, 10000);
+    assert_non_null(text);
     assert_non_null(strstr(text, "    text\nnote: limit of 4 files in /output reached; files there "
                                  "may be cut short or missing\n"));
     free(text);
@@ -301,6 +305,7 @@ static void files_are_listed(void **state)
     }
     assert_int_equal(clo_artifacts_collect(tree, result, NULL), 0);
     text = clo_codeact_outcome(result, 10000);
+    assert_non_null(text);
     assert_non_null(strstr(text, "\n... and 24 more\n"));
     assert_in_range(strlen(text), 3000, 6000);
     free(text);
@@ -363,6 +368,7 @@ static void the_end_of_a_traceback_is_shown(void **state)
                                               .traceback = TRACE,
                                               .line = 1}};
     char *text = clo_codeact_outcome(&result, 1000);
+    assert_non_null(text);
     const char *shown;
     size_t length;
     assert_true(clo_run_report_read(text, strlen(text), "stderr", &shown, &length));

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+SOURCES = HERE.parent
 MODULE = "kvm-amd"
 # what guest/command.sh uses
 PROGRAMS = ("cloche", "examples/example_tools.so", "tests/hostile_driver",
@@ -109,13 +110,16 @@ def left_out():
 
 
 def add_test(tree, build, test):
-    """A test program, with the files that its command and environment name."""
+    """A test program, with the files and the tests' folders that its command and environment name."""
     words, environment = test["cmd"], test["env"]
     folder = Path(test["workdir"] or build)
     tree.carry_program(words[0])
     for value in [*words[1:], *environment.values()]:
         if (folder / value).is_file():
             tree.carry_program(folder / value, strip=False)
+        elif (folder / value).is_relative_to(SOURCES):  # a folder of the sources, with what it holds
+            for file in filter(Path.is_file, (folder / value).rglob("*")):
+                tree.carry(file)
     lines = [f"export {key}={shlex.quote(value)}\n" for key, value in environment.items()]
     add_script(tree, test["name"],
                f"cd {shlex.quote(str(folder))}\n{''.join(lines)}exec {shlex.join(words)}\n")

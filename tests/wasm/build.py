@@ -139,8 +139,11 @@ def write_tables(scripts, folder):
 def compile_and_link(folder, program, cache):
     """The scripts that make the Python image, with a work folder of their own."""
     runtime = folder / "runtime"
-    runtime.mkdir()
-    for source in [*RUNTIME.iterdir(), *(HERE / "guest").glob("*.c"), *(HERE / "guest").glob("*.h")]:
+    for source in filter(Path.is_file, RUNTIME.rglob("*")):
+        place = runtime / source.relative_to(RUNTIME)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(source)
+    for source in [*(HERE / "guest").glob("*.c"), *(HERE / "guest").glob("*.h")]:
         if source.name != "guest.h":
             (runtime / source.name).symlink_to(source)
     for name in ("guest.h", "play.h"):
