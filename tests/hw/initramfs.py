@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = HERE.parent
+TESTS = HERE.parent
 MODULE = "kvm-amd"
 # what guest/command.sh uses
 PROGRAMS = ("cloche", "examples/example_tools.so", "tests/hostile_driver",
@@ -117,7 +117,7 @@ def add_test(tree, build, test):
     for value in [*words[1:], *environment.values()]:
         if (folder / value).is_file():
             tree.carry_program(folder / value, strip=False)
-        elif (folder / value).is_relative_to(SOURCES):  # a folder of the sources, with what it holds
+        elif (folder / value).is_relative_to(TESTS):  # a folder, with what it holds
             for file in filter(Path.is_file, (folder / value).rglob("*")):
                 tree.carry(file)
     lines = [f"export {key}={shlex.quote(value)}\n" for key, value in environment.items()]

@@ -34,6 +34,9 @@ mapfile -t with < <({
     awk '{ print $1 "-" $2 "=" $3 }' "$work/fetch/versions.txt"
     dpkg-query -W -f '${Package}=${Version}\n' gcc-12 clang-19 lld-19 libclang-rt-19-dev-wasm32
 } | sort)
+# And the sources that it was built of (a new file in wasi/ is linked into the trained guest too).
+mapfile -t built < <(find "$recipe"/{wasi,lib,Setup.local,frozen.txt} "$here"/{cpython,libs,freeze,wasm,translate,compile}.sh \
+    -type f ! -path '*/__pycache__/*' | sort)
 cp "$build/c/functions.txt" "$build/o/"
-python3 "$here/counts.py" pack "$out" "$build/o" "training=$(trained_on)" "${with[@]}"
+python3 "$here/counts.py" pack "$out" "$build/o" "training=$(trained_on)" "sources=$(digest "${built[@]}")" "${with[@]}"
 note "$(stat -c %s "$out") bytes, $trained s of training"

@@ -48,6 +48,8 @@ static void put_result(const char *text)
 static void put_body(struct clo_result_body body, const char *rest, size_t length)
 {
     char bytes[sizeof body + CLO_NOTE_MAX + 1]; /* the longest that any lie puts after its body */
+    if (length > sizeof bytes - sizeof body)
+        abort();
     memcpy(bytes, &body, sizeof body);
     memcpy(bytes + sizeof body, rest, length);
     put_raw(CLO_FRAME_RESULT, (uint32_t)(sizeof body + length), bytes, sizeof body + length);
