@@ -69,6 +69,9 @@ enum clo_limit {
     CLO_LIMIT_ARTIFACT_FILE_BYTES, /* these three end no run: clo_run_result.artifacts_refused */
     CLO_LIMIT_ARTIFACT_TOTAL_BYTES,
     CLO_LIMIT_ARTIFACT_FILES,
+    /* No limit of the run's own: more memory would have passed the ceiling on that of all sandboxes
+     * together (clo_memory_ceiling_set), and its value is that ceiling. */
+    CLO_LIMIT_TOTAL_MEMORY,
 };
 
 enum clo_placement {
@@ -81,6 +84,16 @@ enum clo_placement {
 enum clo_jail {
     CLO_JAIL_BEST = 0,   /* as much as this machine and user allow */
     CLO_JAIL_STRICT = 1, /* all of it, or the sandbox is not made */
+};
+
+/* When the memory of a run is reserved of what all sandboxes may use together
+ * (clo_memory_ceiling_set). */
+enum clo_admission {
+    /* 32 MiB when it begins (what the image has at the start, if that is more), and more as it grows.
+     * What does not fit is waited for; a run that waits in vain gets a MemoryError
+     * (CLO_LIMIT_TOTAL_MEMORY). */
+    CLO_ADMISSION_GROW = 0,
+    CLO_ADMISSION_RESERVE = 1, /* all that its limit allows: a run that has begun gets it */
 };
 
 /* A folder or a regular file of the host that the code finds below /input: as it is at each look,
@@ -119,6 +132,7 @@ struct clo_sandbox_config {
     enum clo_placement placement;
     enum clo_isolation isolation; /* CLO_ISOLATION_PROCESS: with CLO_PLACEMENT_WORKER only */
     enum clo_jail jail;           /* of CLO_PLACEMENT_WORKER */
+    enum clo_admission admission;
     const struct clo_mount
         *mounts; /* copied; one may lie in another; at most CLO_SANDBOX_MOUNTS_MAX */
     size_t mount_count;

@@ -7,7 +7,7 @@
 #include "sandbox/run/limits.h"
 
 /* Names of limits as fields of a request. */
-static const char *const fields[CLO_LIMIT_COUNT] = {
+static const char *const fields[CLO_LIMIT_FIELDS] = {
     [CLO_LIMIT_WALL] = "limits.wall_ms",
     [CLO_LIMIT_CPU] = "limits.cpu_ms",
     [CLO_LIMIT_MEMORY] = "limits.memory",
@@ -39,7 +39,7 @@ int clo_agent_check_run(const struct clo_agent *agent, const struct clo_run *run
     struct clo_fixed clock = run->fixed;
     struct clo_limits limits;
     int status = 0;
-    for (int i = 1; i < CLO_LIMIT_COUNT && !status; i++)
+    for (int i = 1; i < CLO_LIMIT_FIELDS && !status; i++)
         status = check_limit(agent, run, (enum clo_limit)i, what, error);
     if (status)
         return status;

@@ -72,6 +72,8 @@ void clo_backend_destroy(struct clo_backend *backend)
 
 struct run_here {
     struct clo_host_calls *calls;
+    struct clo_reservation *memory;
+    uint64_t limit; /* of its memory */
     struct clo_capture capture;
     struct clo_cancel *cancel;
 };
@@ -92,6 +94,14 @@ static void output(void *context, enum clo_stream stream, const char *data, size
     clo_capture_take(&here->capture, stream, data, length);
 }
 
+static int reserve(void *context, uint64_t bytes, bool may_wait, struct clo_grant *grant,
+                   struct clo_error *error)
+{
+    struct run_here *here = context;
+    return clo_reservation_ask(here->memory, bytes, here->limit, may_wait, here->cancel, grant,
+                               error);
+}
+
 static bool cancelled(void *context)
 {
     struct run_here *here = context;
@@ -105,12 +115,17 @@ static void kick(void *context)
 
 static int run_here(struct clo_backend *backend, const struct clo_run *run,
                     const struct clo_mounts *mounts, const struct clo_order *order,
-                    struct clo_run_result *result, struct clo_error *error)
+                    struct clo_reservation *memory, struct clo_run_result *result,
+                    struct clo_error *error)
 {
-    struct run_here here = {.calls = backend->calls, .cancel = run->cancel};
+    struct run_here here = {.calls = backend->calls,
+                            .memory = memory,
+                            .limit = order->limits.memory,
+                            .cancel = run->cancel};
     struct clo_run_host host = {.answer = answer,
                                 .output = output,
                                 .cancelled = cancelled,
+                                .reserve = reserve,
                                 .context = &here,
                                 .own_thread = backend->config->pooled};
     struct clo_cancel_watch watch = {.wake = kick, .context = backend->runner};
@@ -207,13 +222,15 @@ static void set_clock(struct clo_backend *backend, uint64_t ns)
 }
 
 int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
-                    struct clo_run_result **result, struct clo_error *error)
+                    struct clo_reservation *memory, struct clo_run_result **result,
+                    struct clo_error *error)
 {
     struct clo_order order;
     struct clo_mounts *own = NULL; /* with those of the run */
     const struct clo_mounts *mounts = backend->config->mounts;
     *result = NULL;
     int status = make_order(backend, run, &order, error);
+    order.reserved = memory->bytes;
     if (!status && run->mount_count) {
         status = clo_mounts_add(&own, mounts, run->mounts, run->mount_count, error);
         mounts = own;
@@ -228,9 +245,10 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
     if (!status && order.fixed.has_clock && !run->keep_state)
         set_clock(backend, order.fixed.clock_ns);
     if (!status)
-        status = backend->client ? clo_worker_client_run(backend->client, run, mounts,
-                                                         backend->output, &order, made, error)
-                                 : run_here(backend, run, mounts, &order, made, error);
+        status = backend->client
+                     ? clo_worker_client_run(backend->client, run, mounts, backend->output, &order,
+                                             memory, made, error)
+                     : run_here(backend, run, mounts, &order, memory, made, error);
     clo_mounts_close(own);
     if (!status)
         status = clo_artifacts_collect(backend->output, made, error);

@@ -8,6 +8,7 @@
 #define CLO_SANDBOX_BACKEND_H
 
 #include "sandbox/config.h"
+#include "sandbox/reservation.h"
 #include "sandbox/zygote.h"
 
 struct clo_backend;
@@ -18,9 +19,10 @@ int clo_backend_create(struct clo_backend **backend, const struct clo_config *co
                        struct clo_zygote *zygote, struct clo_error *error);
 void clo_backend_destroy(struct clo_backend *backend); /* waits for tools still in work for it */
 
-/* clo_sandbox_run's contract. */
+/* clo_sandbox_run's contract. What it has of the memory budget is `memory`; it may get more. */
 int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
-                    struct clo_run_result **result, struct clo_error *error);
+                    struct clo_reservation *memory, struct clo_run_result **result,
+                    struct clo_error *error);
 
 /* Layers of the jail around it; 0: there is none. */
 unsigned clo_backend_layers(const struct clo_backend *backend);

@@ -27,6 +27,7 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
                                   .placement = wanted->placement,
                                   .isolation = wanted->isolation,
                                   .jail = wanted->jail,
+                                  .admission = wanted->admission,
                                   .pooled = pooled};
     if (!wanted->image)
         return clo_fail(error, CLO_EINVALID, "the configuration has no image");
@@ -46,6 +47,9 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
     if (wanted->jail != CLO_JAIL_BEST && wanted->jail != CLO_JAIL_STRICT)
         return clo_fail(error, CLO_EINVALID, "jail is %d; it must be best (0) or strict (1)",
                         wanted->jail);
+    if (wanted->admission != CLO_ADMISSION_GROW && wanted->admission != CLO_ADMISSION_RESERVE)
+        return clo_fail(error, CLO_EINVALID, "admission is %d; it must be grow (0) or reserve (1)",
+                        wanted->admission);
     int status = clo_limits_resolve(&config->limits, &wanted->limits, NULL, error);
     if (!status)
         status = take_fixed(config, &wanted->fixed, error);

@@ -14,6 +14,7 @@ struct clo_config { /* immutable after clo_config_open */
     enum clo_placement placement;
     enum clo_isolation isolation;
     enum clo_jail jail;
+    enum clo_admission admission;
     bool pooled; /* runs share no state: backends restore ahead */
     struct clo_tool_set *tools;
     struct clo_mounts *mounts;

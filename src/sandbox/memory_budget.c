@@ -17,7 +17,7 @@
 struct waiter { /* on the stack of the thread that waits */
     const struct clo_memory_budget_pool *pool;
     uint64_t bytes;
-    bool granted;
+    bool granted, refused;
     TAILQ_ENTRY(waiter) entry;
     pthread_cond_t change;
 };
@@ -26,10 +26,12 @@ static struct {
     pthread_mutex_t lock;
     uint64_t ceiling;         /* 0: the machine has not been asked yet */
     uint64_t running, single; /* bytes of runs in progress, and of sandboxes by themselves */
-    size_t runs, members, singles, waiting;
-    TAILQ_HEAD(, waiter) waiters;
+    size_t runs, members, singles, waiting, growing;
+    TAILQ_HEAD(waiters, waiter) waiters, growers; /* that want to begin; that want more */
     LIST_HEAD(, clo_memory_budget_pool) pools;
-} account = {.lock = PTHREAD_MUTEX_INITIALIZER, .waiters = TAILQ_HEAD_INITIALIZER(account.waiters)};
+} account = {.lock = PTHREAD_MUTEX_INITIALIZER,
+             .waiters = TAILQ_HEAD_INITIALIZER(account.waiters),
+             .growers = TAILQ_HEAD_INITIALIZER(account.growers)};
 
 /* ---- sums; all with the lock held ---- */
 
@@ -121,9 +123,39 @@ static void admit(uint64_t bytes)
     account.runs++;
 }
 
+static void leave_growers(struct waiter *waiter)
+{
+    TAILQ_REMOVE(&account.growers, waiter, entry);
+    account.growing--;
+    pthread_cond_signal(&waiter->change);
+}
+
+/* Those that grow, each that fits. If then all runs that have memory still wait, nobody will give
+ * any back: the last to ask does without. */
+static void advance_growers(void)
+{
+    struct waiter *waiter, *next;
+    for (waiter = TAILQ_FIRST(&account.growers); waiter; waiter = next) {
+        next = TAILQ_NEXT(waiter, entry);
+        if (!fits(waiter->bytes))
+            continue;
+        account.running += waiter->bytes;
+        waiter->granted = true;
+        leave_growers(waiter);
+    }
+    if (account.growing && account.growing == account.runs) {
+        waiter = TAILQ_LAST(&account.growers, waiters);
+        waiter->refused = true;
+        leave_growers(waiter);
+    }
+}
+
 static void advance(void)
 {
     struct waiter *waiter;
+    advance_growers();
+    if (account.growing)
+        return;
     while ((waiter = TAILQ_FIRST(&account.waiters)) && fits(waiter->bytes)) {
         TAILQ_REMOVE(&account.waiters, waiter, entry);
         account.waiting--;
@@ -206,7 +238,7 @@ size_t clo_memory_budget_room(uint64_t memory)
 
 /* ---- pools ---- */
 
-int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
+int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory, uint64_t start,
                            struct clo_error *error)
 {
     enter();
@@ -214,7 +246,7 @@ int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
     if (!status && least_for_pools(1, memory) > account.ceiling)
         status = fail_busy("a pool", memory + CLO_MEMORY_BUDGET_OWN, UINT64_MAX, error);
     if (!status) {
-        *pool = (struct clo_memory_budget_pool){.memory = memory, .joined = true};
+        *pool = (struct clo_memory_budget_pool){.memory = memory, .start = start, .joined = true};
         LIST_INSERT_HEAD(&account.pools, pool, entry);
     }
     leave();
@@ -227,6 +259,9 @@ void clo_memory_budget_close(struct clo_memory_budget_pool *pool)
     enter();
     pool->closed = true;
     TAILQ_FOREACH(waiter, &account.waiters, entry)
+        if (waiter->pool == pool)
+            pthread_cond_signal(&waiter->change);
+    TAILQ_FOREACH(waiter, &account.growers, entry)
         if (waiter->pool == pool)
             pthread_cond_signal(&waiter->change);
     leave();
@@ -245,8 +280,9 @@ void clo_memory_budget_leave(struct clo_memory_budget_pool *pool)
 static bool may_grow(const struct clo_memory_budget_pool *pool)
 {
     bool first = pool->members == 0;
-    uint64_t all_running = (pool->members + 1) * (CLO_MEMORY_BUDGET_OWN + pool->memory);
-    return (first || (TAILQ_EMPTY(&account.waiters) && all_running <= account.ceiling)) &&
+    uint64_t all_running = (pool->members + 1) * (CLO_MEMORY_BUDGET_OWN + pool->start);
+    return (first || (TAILQ_EMPTY(&account.waiters) && !account.growing &&
+                      all_running <= account.ceiling)) &&
            least_for_pools(1, 0) <= account.ceiling && fits(CLO_MEMORY_BUDGET_OWN);
 }
 
@@ -259,7 +295,7 @@ int clo_memory_budget_grow(struct clo_memory_budget_pool *pool, struct clo_error
         account.members++;
     } else {
         status =
-            fail_busy("one more sandbox", CLO_MEMORY_BUDGET_OWN + pool->memory, UINT64_MAX, error);
+            fail_busy("one more sandbox", CLO_MEMORY_BUDGET_OWN + pool->start, UINT64_MAX, error);
     }
     leave();
     return status;
@@ -331,6 +367,69 @@ void clo_memory_budget_give(uint64_t bytes)
     leave();
 }
 
+/* Waits with the lock held, in the queue that it stands in already. */
+static int wait_for_more(struct waiter *self, uint64_t deadline_ns, struct clo_cancel *cancel)
+{
+    int status = 0;
+    while (!self->granted && !self->refused && !status) {
+        if (self->pool->closed || clo_cancel_is_set(cancel))
+            status = CLO_ECANCELLED;
+        else if (clo_monotonic_ns() >= deadline_ns)
+            status = CLO_EBUSY;
+        else
+            clo_wait_until(&self->change, &account.lock, deadline_ns);
+    }
+    if (status && !self->granted && !self->refused) {
+        leave_growers(self);
+        advance();
+    }
+    return self->granted ? 0 : status ? status : CLO_EBUSY;
+}
+
+static int queue_for_more(struct clo_memory_budget_pool *pool, uint64_t bytes, uint64_t deadline_ns,
+                          struct clo_cancel *cancel)
+{
+    struct waiter self = {.pool = pool, .bytes = bytes};
+    struct clo_cancel_watch watch = {.wake = wake_waiter, .context = &self};
+    pthread_cond_init(&self.change, NULL);
+    clo_cancel_add(cancel, &watch);
+    enter();
+    TAILQ_INSERT_TAIL(&account.growers, &self, entry);
+    account.growing++;
+    advance();
+    int status = wait_for_more(&self, deadline_ns, cancel);
+    leave();
+    clo_cancel_remove(cancel, &watch);
+    pthread_cond_destroy(&self.change);
+    return status;
+}
+
+/* Without waiting. What those that wait cannot have others may: it ends them the sooner. */
+static bool take_more(const struct clo_memory_budget_pool *pool, uint64_t bytes, uint64_t *ceiling)
+{
+    enter();
+    bool taken = fits(bytes);
+    if (taken && pool)
+        account.running += bytes;
+    else if (taken)
+        account.single += bytes;
+    *ceiling = taken ? 0 : account.ceiling;
+    leave();
+    return taken;
+}
+
+int clo_memory_budget_more(struct clo_memory_budget_pool *pool, uint64_t bytes,
+                           uint64_t deadline_ns, struct clo_cancel *cancel, uint64_t *ceiling)
+{
+    if (take_more(pool, bytes, ceiling))
+        return 0;
+    if (!pool || clo_monotonic_ns() >= deadline_ns)
+        return CLO_EBUSY;
+    int status = queue_for_more(pool, bytes, deadline_ns, cancel);
+    *ceiling = status ? clo_memory_ceiling() : 0;
+    return status;
+}
+
 int clo_memory_budget_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error)
 {
     enter();
@@ -341,24 +440,25 @@ int clo_memory_budget_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error 
 
 /* ---- sandboxes by themselves ---- */
 
-int clo_memory_budget_hold(uint64_t memory, struct clo_error *error)
+int clo_memory_budget_hold(uint64_t memory, uint64_t start, struct clo_error *error)
 {
     enter();
     int status = check(memory, error);
-    if (!status && (!TAILQ_EMPTY(&account.waiters) || !fits(memory + CLO_MEMORY_BUDGET_OWN)))
-        status = fail_busy("a sandbox", memory + CLO_MEMORY_BUDGET_OWN, UINT64_MAX, error);
+    if (!status &&
+        (!TAILQ_EMPTY(&account.waiters) || account.growing || !fits(start + CLO_MEMORY_BUDGET_OWN)))
+        status = fail_busy("a sandbox", start + CLO_MEMORY_BUDGET_OWN, UINT64_MAX, error);
     if (!status) {
-        account.single += memory;
+        account.single += start;
         account.singles++;
     }
     leave();
     return status;
 }
 
-void clo_memory_budget_release(uint64_t memory)
+void clo_memory_budget_release(uint64_t bytes)
 {
     enter();
-    account.single -= memory;
+    account.single -= bytes;
     account.singles--;
     advance();
     leave();
@@ -372,6 +472,7 @@ void clo_memory_budget_look(struct clo_memory_budget_state *state)
                                               .runs = account.runs,
                                               .members = account.members,
                                               .singles = account.singles,
-                                              .waiting = account.waiting};
+                                              .waiting = account.waiting,
+                                              .growing = account.growing};
     leave();
 }

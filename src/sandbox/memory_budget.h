@@ -5,18 +5,24 @@
  *    members of      runs in progress on members         a sandbox    next run in
  *    pools           of pools                            by itself    the queue
  *
- * Memory is reserved, not hoped for: a run is let in only when all that its limit allows it is
- * free, so that a run that has begun never fails for want of the host's memory.
+ * Memory is reserved, not hoped for: a run is let in only when what it may have without asking is
+ * free. With admission "reserve" that is its whole limit, so that a run that has begun never fails
+ * for want of the host's memory. With "grow" it is what it begins with, and the run asks for more
+ * before its guest gets it (reservation.h); it then waits, and may be refused.
  *
  * Invariants
  * - What is in use = CLO_MEMORY_BUDGET_OWN for each sandbox, from before it is made until it is
- *   gone, and the memory limit of each run in progress, from before it starts until its micro-VM is
+ *   gone, and what is reserved for each run in progress, from before it starts until its micro-VM is
  *   restored or its worker process has ended: what may still be resident counts. A sandbox by
- *   itself counts its limit for its whole life, because its state may last between runs.
+ *   itself keeps the most that it had for its whole life, because its state may last between runs.
  * - It is above the ceiling only after the ceiling was lowered under runs in progress.
  * - The own parts of all pools' members and the largest run of any pool fit under the ceiling
  *   together. So the first in the queue gets in when others end, whatever the pools are.
- * - Whoever waits does so in the order in which they came; nobody overtakes, or small runs would
+ * - Runs that grow come before those that want to begin, and each that fits gets it: while one waits
+ *   nobody else begins, those that have memory end, so that it gets its own in the end.
+ * - If all runs that have memory wait for more none of them would end: the last to ask is refused at
+ *   once, and again when one ends or gives up and nothing that waits fits.
+ * - Whoever wants to begin waits in the order in which they came; nobody overtakes, or small runs would
  *   keep a large one out for ever. A small run behind a large one waits, too, within its time.
  * - Every function is thread-safe. The one lock may be taken while a pool's or a cancellation
  *   token's is held; nothing is called back while it is held.
@@ -44,6 +50,7 @@
 
 struct clo_memory_budget_pool { /* a pool's place in the account; zeroed by its owner */
     uint64_t memory;            /* the limit of its largest run */
+    uint64_t start;             /* and what that begins with */
     size_t members;
     bool joined, closed;
     LIST_ENTRY(clo_memory_budget_pool) entry;
@@ -51,20 +58,21 @@ struct clo_memory_budget_pool { /* a pool's place in the account; zeroed by its 
 
 struct clo_memory_budget_state {
     uint64_t ceiling, used;
-    size_t runs, members, singles, waiting; /* members of pools; sandboxes by themselves */
+    size_t runs, members, singles; /* members of pools; sandboxes by themselves */
+    size_t waiting, growing;       /* to begin; for more */
 };
 
 /* Can a sandbox with this limit ever fit? CLO_EINVALID names both values. */
 int clo_memory_budget_check(uint64_t memory, struct clo_error *error);
 
-/* How many sandboxes with this limit may run at once, if there are no others. */
+/* How many sandboxes may run at once with so much reserved for each run, if there are no others. */
 size_t clo_memory_budget_room(uint64_t memory);
 
 /* ---- pools ---- */
 
 /* Before the first member. CLO_EINVALID as clo_memory_budget_check; CLO_EBUSY: what other pools
  * keep leaves no room. */
-int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory,
+int clo_memory_budget_join(struct clo_memory_budget_pool *pool, uint64_t memory, uint64_t start,
                            struct clo_error *error);
 
 /* Those of the pool that wait, and whoever comes later, get CLO_ECANCELLED. */
@@ -83,15 +91,21 @@ int clo_memory_budget_await(struct clo_memory_budget_pool *pool, uint64_t bytes,
                             struct clo_error *error);
 void clo_memory_budget_give(uint64_t bytes);
 
+/* `bytes` more for a run in progress; of a sandbox by itself (pool NULL) they are released with the
+ * rest of it. CLO_EBUSY: no room at the deadline, or nobody would ever make any; CLO_ECANCELLED. With
+ * either *ceiling is the one in force. */
+int clo_memory_budget_more(struct clo_memory_budget_pool *pool, uint64_t bytes,
+                           uint64_t deadline_ns, struct clo_cancel *cancel, uint64_t *ceiling);
+
 /* The words for a run that found no room in its time: CLO_EBUSY with the values as they are now. */
 int clo_memory_budget_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error);
 
 /* ---- sandboxes by themselves ---- */
 
-/* Room for a sandbox and its limit, or CLO_EBUSY at once; CLO_EINVALID as
- * clo_memory_budget_check. */
-int clo_memory_budget_hold(uint64_t memory, struct clo_error *error);
-void clo_memory_budget_release(uint64_t memory);
+/* Room for a sandbox and what its runs begin with, or CLO_EBUSY at once; CLO_EINVALID as
+ * clo_memory_budget_check of its limit. */
+int clo_memory_budget_hold(uint64_t memory, uint64_t start, struct clo_error *error);
+void clo_memory_budget_release(uint64_t bytes); /* all that it has */
 
 void clo_memory_budget_look(struct clo_memory_budget_state *state);
 

@@ -28,6 +28,8 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/worker/jail.h"
 
+#define NS_PER_MS 1000000u
+
 struct birth { /* handed to a member's thread */
     struct clo_pool *pool;
     size_t place;
@@ -74,33 +76,49 @@ static void keep_ahead(struct clo_pool *pool)
         start_member(pool, NULL);
 }
 
-/* Room for the run's memory: *bytes, to be given back. */
-int clo_pool_get_memory(struct clo_pool *pool, struct request *request, uint64_t *bytes)
+static uint64_t ns_of(uint64_t ms)
+{
+    return ms > UINT64_MAX / NS_PER_MS ? UINT64_MAX : ms * NS_PER_MS;
+}
+
+int clo_pool_get_memory(struct clo_pool *pool, struct request *request,
+                        struct clo_reservation *memory)
 {
     struct clo_limits limits;
     int status =
         clo_limits_resolve(&limits, &request->run->limits, &pool->config.limits, &request->error);
-    if (!status)
-        status = clo_memory_budget_await(&pool->share, limits.memory, request->deadline_ns,
-                                         request->wait_ms, request->run->cancel, &request->error);
-    *bytes = status ? 0 : limits.memory;
+    *memory = (struct clo_reservation){.pool = &pool->share, .wait_ns = ns_of(request->wait_ms)};
+    if (status)
+        return status;
+    uint64_t bytes = clo_reservation_start(&pool->config, limits.memory);
+    status = clo_memory_budget_await(&pool->share, bytes, request->deadline_ns, request->wait_ms,
+                                     request->run->cancel, &request->error);
+    memory->bytes = status ? 0 : bytes;
     return status;
+}
+
+void clo_pool_give_memory(struct clo_reservation *memory)
+{
+    if (memory->bytes)
+        clo_memory_budget_give(memory->bytes);
+    memory->bytes = 0;
 }
 
 /* On a member's own thread. */
 static void carry_out(struct clo_pool *pool, struct clo_backend *backend, struct request *request)
 {
-    uint64_t bytes;
-    request->status = clo_pool_get_memory(pool, request, &bytes);
+    struct clo_reservation memory;
+    request->status = clo_pool_get_memory(pool, request, &memory);
     if (!request->status)
-        request->status = clo_backend_run(backend, request->run, &request->result, &request->error);
+        request->status =
+            clo_backend_run(backend, request->run, &memory, &request->result, &request->error);
     pthread_mutex_lock(&pool->lock);
     finish(request); /* the caller's from here on */
     pthread_mutex_unlock(&pool->lock);
-    if (!bytes)
+    if (!memory.bytes)
         return;
     clo_backend_settle(backend); /* while the caller already has the result */
-    clo_memory_budget_give(bytes);
+    clo_pool_give_memory(&memory);
 }
 
 static void serve_requests(struct clo_pool *pool, struct clo_backend *backend)
@@ -271,7 +289,9 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
     pthread_cond_init(&pool->care, NULL);
     int status = clo_config_open(&pool->config, config, true, error);
     if (!status)
-        status = clo_memory_budget_join(&pool->share, pool->config.limits.memory, error);
+        status = clo_memory_budget_join(
+            &pool->share, pool->config.limits.memory,
+            clo_reservation_start(&pool->config, pool->config.limits.memory), error);
     if (!status && config->placement == CLO_PLACEMENT_WORKER)
         status = clo_zygote_create(&pool->zygote, &pool->config, error);
     if (!status && pool->zygote)
@@ -349,8 +369,8 @@ static void wake_request(void *context)
 static int refuse(struct clo_pool *pool, struct request *request)
 {
     if (pool->crowded)
-        return clo_memory_budget_refuse(pool->config.limits.memory + CLO_MEMORY_BUDGET_OWN,
-                                        request->wait_ms, &request->error);
+        return clo_memory_budget_refuse(pool->share.start + CLO_MEMORY_BUDGET_OWN, request->wait_ms,
+                                        &request->error);
     return clo_fail(&request->error, CLO_EBUSY,
                     "no sandbox became free within %llu ms; all %zu are in use",
                     (unsigned long long)request->wait_ms, pool->size);

@@ -19,19 +19,12 @@
 #define RECLAIM_NS 2000000u
 #define SURELY_CLEAN_NS 200000u /* a worker has usually restored by then */
 
-static void give_back(struct member *member)
-{
-    if (member->held)
-        clo_memory_budget_give(member->held);
-    member->held = 0;
-}
-
 /* Without the lock: wait until it is clean, or have its worker replaced. */
 static void settle(struct member *member)
 {
     clo_backend_settle(member->backend);
     member->lost = false;
-    give_back(member);
+    clo_pool_give_memory(&member->memory);
 }
 
 static void rest(struct clo_pool *pool, struct member *member)
@@ -41,7 +34,7 @@ static void rest(struct clo_pool *pool, struct member *member)
     else
         TAILQ_INSERT_HEAD(&pool->resting, member, entry);
     pool->idle++;
-    if (member->lost || (member->held && pool->reclaimer_sleeps))
+    if (member->lost || (member->memory.bytes && pool->reclaimer_sleeps))
         pthread_cond_signal(&pool->care);
 }
 
@@ -77,7 +70,7 @@ struct member *clo_pool_take_best(struct clo_pool *pool)
     TAILQ_FOREACH(member, &pool->resting, entry) {
         if (member->lost)
             continue;
-        if (!member->held || now - member->since_ns >= SURELY_CLEAN_NS)
+        if (!member->memory.bytes || now - member->since_ns >= SURELY_CLEAN_NS)
             return take(pool, member);
         oldest = member;
     }
@@ -87,12 +80,12 @@ struct member *clo_pool_take_best(struct clo_pool *pool)
 /* With a member of one's own, without the lock: the run. */
 void clo_pool_run_on(struct clo_pool *pool, struct member *member, struct request *request)
 {
-    if (member->held)
+    if (member->memory.bytes)
         settle(member);
-    request->status = clo_pool_get_memory(pool, request, &member->held);
+    request->status = clo_pool_get_memory(pool, request, &member->memory);
     if (!request->status)
-        request->status =
-            clo_backend_run(member->backend, request->run, &request->result, &request->error);
+        request->status = clo_backend_run(member->backend, request->run, &member->memory,
+                                          &request->result, &request->error);
     member->lost = !clo_backend_is_there(member->backend);
 }
 
@@ -101,7 +94,7 @@ static struct member *needs_care(struct clo_pool *pool, uint64_t *until)
 {
     struct member *member, *next = NULL;
     TAILQ_FOREACH(member, &pool->resting, entry)
-        if ((member->held || member->lost) && (!next || member->look_ns < next->look_ns))
+        if ((member->memory.bytes || member->lost) && (!next || member->look_ns < next->look_ns))
             next = member;
     *until = next ? next->look_ns : UINT64_MAX;
     return *until <= clo_monotonic_ns() ? next : NULL;
@@ -160,7 +153,7 @@ void clo_pool_end_resting(struct clo_pool *pool)
     struct member *member;
     while ((member = take(pool, TAILQ_FIRST(&pool->resting)))) {
         clo_backend_destroy(member->backend);
-        give_back(member);
+        clo_pool_give_memory(&member->memory);
         clo_memory_budget_shrink(&pool->share);
         free(member);
     }

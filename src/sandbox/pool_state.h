@@ -8,16 +8,16 @@
 #include <sys/queue.h>
 
 #include "sandbox/backend.h"
-#include "sandbox/memory_budget.h"
+#include "sandbox/reservation.h"
 
 #define POOL_SIZE_MAX 1024
 
 struct member { /* with a worker process; in the list of those that rest, or one thread's */
     struct clo_backend *backend;
-    uint64_t held;     /* bytes of its last run's memory, until it is clean */
-    bool lost;         /* its worker is gone */
-    uint64_t since_ns; /* when it was put to rest */
-    uint64_t look_ns;  /* when the reclaimer looks after it, while it holds memory */
+    struct clo_reservation memory; /* of its last run, until it is clean */
+    bool lost;                     /* its worker is gone */
+    uint64_t since_ns;             /* when it was put to rest */
+    uint64_t look_ns;              /* when the reclaimer looks after it, while it holds memory */
     TAILQ_ENTRY(member) entry;
 };
 
@@ -62,8 +62,10 @@ struct clo_pool {
 
 /* pool.c. With the lock held: the first who waits; it is taken. NULL: nobody does. */
 struct request *clo_pool_pop(struct clo_pool *pool);
-/* Without the lock: room for the run's memory, *bytes, to be given back. */
-int clo_pool_get_memory(struct clo_pool *pool, struct request *request, uint64_t *bytes);
+/* Without the lock: room for the run's memory, and giving back what it then has. */
+int clo_pool_get_memory(struct clo_pool *pool, struct request *request,
+                        struct clo_reservation *memory);
+void clo_pool_give_memory(struct clo_reservation *memory);
 
 /* pool_resting.c: members with worker processes. With the lock held: after a run, or when it is
  * new, to the first who waits, or to rest; the one that is best taken, NULL: none that has a

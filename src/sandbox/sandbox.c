@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "sandbox/backend.h"
-#include "sandbox/memory_budget.h"
+#include "sandbox/reservation.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/worker/jail.h"
 
@@ -13,8 +13,8 @@ struct clo_sandbox {
     struct clo_config config;
     struct clo_zygote *zygote;
     struct clo_backend *backend;
-    uint64_t held; /* bytes of the ceiling, for its whole life; 0: none yet */
-    pid_t owner;   /* thread id: a micro-VM belongs to the thread that made it */
+    struct clo_reservation memory; /* the most it had, for its whole life */
+    pid_t owner;                   /* thread id: a micro-VM belongs to the thread that made it */
 };
 
 static pid_t this_thread(void)
@@ -27,6 +27,16 @@ static pid_t this_thread(void)
     return cached;
 }
 
+static int hold_memory(struct clo_sandbox *sandbox, struct clo_error *error)
+{
+    uint64_t limit = sandbox->config.limits.memory;
+    uint64_t start = clo_reservation_start(&sandbox->config, limit);
+    int status = clo_memory_budget_hold(limit, start, error);
+    if (!status)
+        sandbox->memory.bytes = start;
+    return status;
+}
+
 int clo_sandbox_create(struct clo_sandbox **result, const struct clo_sandbox_config *config,
                        struct clo_error *error)
 {
@@ -37,9 +47,7 @@ int clo_sandbox_create(struct clo_sandbox **result, const struct clo_sandbox_con
     sandbox->owner = this_thread();
     int status = clo_config_open(&sandbox->config, config, false, error);
     if (!status)
-        status = clo_memory_budget_hold(sandbox->config.limits.memory, error);
-    if (!status)
-        sandbox->held = sandbox->config.limits.memory;
+        status = hold_memory(sandbox, error);
     if (!status && config->placement == CLO_PLACEMENT_WORKER)
         status = clo_zygote_create(&sandbox->zygote, &sandbox->config, error);
     if (!status)
@@ -58,8 +66,8 @@ void clo_sandbox_destroy(struct clo_sandbox *sandbox)
         return;
     clo_backend_destroy(sandbox->backend);
     clo_zygote_destroy(sandbox->zygote);
-    if (sandbox->held)
-        clo_memory_budget_release(sandbox->held);
+    if (sandbox->memory.bytes)
+        clo_memory_budget_release(sandbox->memory.bytes);
     clo_config_close(&sandbox->config);
     free(sandbox);
 }
@@ -80,5 +88,5 @@ int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
         return clo_fail(error, CLO_EINVALID,
                         "a sandbox runs only on the thread that made it (%d); this is thread %d",
                         (int)sandbox->owner, (int)this_thread());
-    return clo_backend_run(sandbox->backend, run, result, error);
+    return clo_backend_run(sandbox->backend, run, &sandbox->memory, result, error);
 }

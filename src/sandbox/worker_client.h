@@ -9,6 +9,7 @@
 
 #include "sandbox/artifacts/artifact_tree.h"
 #include "sandbox/config.h"
+#include "sandbox/reservation.h"
 #include "sandbox/run/run.h"
 #include "sandbox/zygote.h"
 
@@ -22,11 +23,12 @@ int clo_worker_client_create(struct clo_worker_client **client, const struct clo
                              struct clo_zygote *zygote, struct clo_error *error);
 void clo_worker_client_destroy(struct clo_worker_client *client);
 
-/* One run, which sees `mounts` and writes to `output`; `order` is made from `run`. Fills *result (zeroed by the caller), output included. */
+/* One run, which sees `mounts` and writes to `output`; `order` is made from `run`.
+ * What it has of the memory budget is `memory`, whatever the worker says. Fills *result (zeroed by the caller), output included. */
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,
                           const struct clo_mounts *mounts, struct clo_artifact_tree *output,
-                          const struct clo_order *order, struct clo_run_result *result,
-                          struct clo_error *error);
+                          const struct clo_order *order, struct clo_reservation *memory,
+                          struct clo_run_result *result, struct clo_error *error);
 
 /* Between runs: wait until the worker's micro-VM is restored, or have another worker started. */
 void clo_worker_client_settle(struct clo_worker_client *client);

@@ -37,6 +37,8 @@ struct client_run {
     struct clo_worker_client *client;
     const struct clo_run *run;
     const struct clo_limits *limits;
+    struct clo_reservation *memory;
+    uint64_t ceiling; /* if that was why memory was last refused */
     struct clo_capture capture;
     struct clo_run_result *result;
     uint64_t start_ns, wall_end_ns; /* wall_end: when the run's time is up */
@@ -217,6 +219,14 @@ static void bound_wait(const struct client_run *run, uint64_t now, struct clo_ca
         call->tool_deadline_ns = end;
 }
 
+/* The run's time stands still for so long. */
+static void stand_still(struct client_run *run, uint64_t ns)
+{
+    run->wall_end_ns += ns;
+    run->calls_end_ns += ns;
+    run->deadline_ns += ns;
+}
+
 /* Where tools have a time of their own the run's stands still meanwhile, by this process's clock. */
 static void count_tools(struct client_run *run, uint64_t start, uint64_t ns)
 {
@@ -224,9 +234,7 @@ static void count_tools(struct client_run *run, uint64_t start, uint64_t ns)
         return;
     ns = earlier(ns, tool_left_ns(run));
     run->tool_ns += ns;
-    run->wall_end_ns += ns;
-    run->calls_end_ns += ns;
-    run->deadline_ns += ns;
+    stand_still(run, ns);
 }
 
 /* What the worker asks for. CLO_EGUEST: it may not ask any more. */
@@ -264,6 +272,34 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
     return clo_frame_socket_flush(&client->frames, run->deadline_ns, error);
 }
 
+/* It asks for memory: within its limit it gets what is there. */
+static int put_grant(struct client_run *run, const struct clo_frame *frame, struct clo_error *error)
+{
+    struct clo_worker_client *client = run->client;
+    struct clo_cancel *cancel = run->run->cancel;
+    struct clo_grant grant;
+    uint64_t bytes, start = clo_monotonic_ns();
+    bool may_wait;
+    if (!run->host_start_ns)
+        run->host_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    if (start > run->calls_end_ns)
+        return clo_fail(error, CLO_EGUEST, "it asked for memory after its time was up");
+    int status = clo_frame_read_grow(frame, &bytes, &may_wait, error);
+    if (!status)
+        status = clo_reservation_ask(run->memory, bytes, run->limits->memory,
+                                     may_wait && start <= run->wall_end_ns, cancel, &grant, error);
+    if (status)
+        return status;
+    uint64_t now = clo_monotonic_ns();
+    stand_still(run, grant.waited_ns);
+    run->ceiling = grant.bytes < bytes ? grant.ceiling : 0;
+    count_call(run, now - start - earlier(grant.waited_ns, now - start));
+    if (host_cpu_ns(run) >= cpu_limit_ns(run))
+        end_by(run, now);
+    clo_frame_put_grant(&client->frames, &grant, clo_cancel_is_set(cancel));
+    return clo_frame_socket_flush(&client->frames, run->deadline_ns, error);
+}
+
 static int pass_on(int status, const struct clo_error *why, struct clo_error *error)
 {
     if (error)
@@ -278,6 +314,10 @@ static int take_result(struct client_run *run, const struct clo_frame *frame, bo
     int status = clo_frame_read_result(frame, run->limits, result, last, why);
     if (!status && result->error.kind == CLO_RUN_CANCELLED && !clo_cancel_is_set(run->run->cancel))
         status = clo_fail(why, CLO_EGUEST, "it says that the run was cancelled, and it was not");
+    if (!status && result->error.limit == CLO_LIMIT_TOTAL_MEMORY && !run->ceiling)
+        status = clo_fail(why, CLO_EGUEST, "it says that it was refused memory, and it was not");
+    if (!status && result->error.limit == CLO_LIMIT_TOTAL_MEMORY)
+        result->error.limit_value = run->ceiling;
     if (!status)
         fill_usage(run, &result->usage);
     return status;
@@ -299,6 +339,8 @@ static int on_frame(struct client_run *run, const struct clo_frame *frame, struc
             status = clo_fail(&why, CLO_EGUEST, "it sent more output than the limit");
     } else if (frame->type == CLO_FRAME_CALL) {
         status = put_answer(run, frame, &why);
+    } else if (frame->type == CLO_FRAME_GROW) {
+        status = put_grant(run, frame, &why);
     } else if (frame->type == CLO_FRAME_RESULT) {
         bool last = false;
         status = take_result(run, frame, &last, &why);
@@ -396,11 +438,12 @@ static int check_size(const struct clo_order *order, struct clo_error *error)
 
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,
                           const struct clo_mounts *mounts, struct clo_artifact_tree *output,
-                          const struct clo_order *order, struct clo_run_result *result,
-                          struct clo_error *error)
+                          const struct clo_order *order, struct clo_reservation *memory,
+                          struct clo_run_result *result, struct clo_error *error)
 {
     const struct clo_limits *limits = &order->limits;
-    struct client_run here = {.client = client, .run = run, .limits = limits, .result = result};
+    struct client_run here = {
+        .client = client, .run = run, .limits = limits, .memory = memory, .result = result};
     int status = check_size(order, error);
     if (!status)
         status = send_run(&here, order, error);

@@ -119,6 +119,17 @@ void clo_image_close(struct clo_image *image)
     free(image);
 }
 
+uint64_t clo_image_granted(const struct clo_image *image)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < image->header.segment_count; i++) {
+        const struct clo_image_segment *segment = &image->header.segments[i];
+        if (segment->kind == CLO_SEGMENT_LINEAR || segment->kind == CLO_SEGMENT_HEAP)
+            sum += segment->size;
+    }
+    return sum;
+}
+
 int clo_image_fd(const struct clo_image *image, bool *copied)
 {
     *copied = image->copied;

@@ -142,6 +142,9 @@ int clo_image_fd(const struct clo_image *image, bool *copied);
 int clo_image_inherit(struct clo_image **image, int fd, const char *path, bool copied,
                       enum clo_isolation isolation, struct clo_error *error);
 
+/* Bytes of linear memory and heap together that a guest of this image has before it asks for more. */
+uint64_t clo_image_granted(const struct clo_image *image);
+
 /* How restores find the pages that a run wrote. */
 enum clo_scan_way {
     CLO_SCAN_KERNEL, /* the kernel lists them: PAGEMAP_SCAN, Linux 6.7 */

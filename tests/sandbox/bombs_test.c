@@ -58,12 +58,15 @@ static const char *const bombs[] = {
 
 static const char good[] = "print(sum(range(1000)))";
 
+static enum clo_admission admission; /* of the test's pools */
+
 static struct clo_pool *make_pool(enum clo_placement placement, size_t size, uint64_t mib)
 {
     return runs_pool(
         (struct clo_sandbox_config){
             .limits = {.memory = mib * MIB, .wall_ms = LONG_WAIT, .cpu_ms = LONG_WAIT},
-            .placement = placement},
+            .placement = placement,
+            .admission = admission},
         size);
 }
 
@@ -85,7 +88,15 @@ static void wait_until_used_is(uint64_t bytes)
 static int set_ceiling(void **state)
 {
     (void)state;
+    admission = CLO_ADMISSION_RESERVE;
     return clo_memory_ceiling_set(CEILING, NULL);
+}
+
+static int set_ceiling_and_grow(void **state)
+{
+    int status = set_ceiling(state);
+    admission = CLO_ADMISSION_GROW;
+    return status;
 }
 
 static int everything_is_back(void **state)
@@ -189,6 +200,14 @@ static void check_bomb(struct job *job, size_t *limited, size_t *refused)
 {
     if (job->status == 0 && job->result->error.limit == CLO_LIMIT_MEMORY) {
         assert_int_equal(job->result->exit_code, 137);
+        ++*limited;
+    } else if (admission == CLO_ADMISSION_GROW && job->status == 0 &&
+               job->result->error.limit == CLO_LIMIT_TOTAL_MEMORY) {
+        assert_int_equal(job->result->exit_code, 137);
+        assert_int_equal(job->result->error.limit_value, CEILING);
+        assert_string_equal(job->result->error.type, "MemoryError");
+        assert_string_equal(job->result->error.message, "ceiling of 402653184 bytes on the memory "
+                                                        "of all sandboxes together reached");
         ++*limited;
     } else if (is_refused_with_reason(job)) {
         ++*refused;
@@ -384,8 +403,10 @@ static void waits_for_memory_end_by_cancel_deadline_and_the_pools_end(void **sta
 
 static void sandboxes_by_themselves_count_for_their_life(void **state)
 {
-    struct clo_sandbox_config config = runs_config((struct clo_sandbox_config){
-        .limits = {.memory = 168 * MIB}, .placement = *(enum clo_placement *)*state});
+    struct clo_sandbox_config config =
+        runs_config((struct clo_sandbox_config){.limits = {.memory = 168 * MIB},
+                                                .placement = *(enum clo_placement *)*state,
+                                                .admission = admission});
     struct clo_sandbox *sandboxes[3];
     struct clo_pool *pool;
     struct clo_error error;
@@ -416,7 +437,90 @@ static void sandboxes_by_themselves_count_for_their_life(void **state)
     clo_sandbox_destroy(sandboxes[0]);
 }
 
+/* A run that has most of it, until it is told to end; it has it when this returns. */
+static void start_holder(struct job *holder, struct clo_pool *pool, struct clo_cancel *stop)
+{
+    *holder = (struct job){.pool = pool,
+                           .code = "x = bytearray(150 << 20)\nimport time\ntime.sleep(1000)",
+                           .wait_ms = LONG_WAIT,
+                           .cancel = stop};
+    job_start(holder);
+    for (unsigned ms = 0; ms < LONG_WAIT && look().used < 180 * MIB; ms++)
+        runs_sleep(1);
+    assert_true(look().used >= 180 * MIB);
+}
+
+static const char wants_much[] = "try:\n    x = bytearray(180 << 20)\nexcept MemoryError:\n"
+                                 "    print('none')\nelse:\n    print(len(x) >> 20)\n"
+                                 "y = bytearray(180 << 20)";
+
+/* Beside one that never ends: in vain after its wait, all waits of the run together. */
+static void who_grows_waits_and_is_told_of_the_ceiling(void **state)
+{
+    struct clo_pool *pool = make_pool(*(enum clo_placement *)*state, 2, 256);
+    struct clo_cancel *stop = clo_cancel_create();
+    struct job holder, job = {.pool = pool, .code = wants_much, .wait_ms = 1500};
+    start_holder(&holder, pool, stop);
+    uint64_t before = clo_monotonic_ns();
+    job_run(&job);
+    uint64_t took = clo_monotonic_ns() - before;
+    assert_int_equal(job.status, 0);
+    assert_string_equal(job.result->out, "none\n");
+    assert_int_equal(job.result->error.limit, CLO_LIMIT_TOTAL_MEMORY);
+    assert_int_equal(job.result->error.limit_value, CEILING);
+    assert_true(took >= 1500 * NS_PER_MS);
+    clo_run_result_free(job.result);
+    clo_cancel_trigger(stop);
+    job_join(&holder);
+    clo_run_result_free(holder.result);
+    job = (struct job){.pool = pool, .code = "bytearray(180 << 20)", .wait_ms = 0};
+    job.wait_ms = LONG_WAIT;
+    job_run(&job); /* now there is room */
+    assert_int_equal(job.result->error.kind, CLO_RUN_OK);
+    clo_run_result_free(job.result);
+    clo_pool_destroy(pool);
+    clo_cancel_free(stop);
+}
+
+/* What it waits for comes after more than the wall time that it has. */
+static void a_run_waits_for_more_in_time_that_stands_still(void **state)
+{
+    enum clo_placement placement = *(enum clo_placement *)*state;
+    struct clo_pool *pool = make_pool(placement, 1, 256);
+    struct clo_pool *brief =
+        runs_pool((struct clo_sandbox_config){.limits = {.memory = 256 * MIB, .wall_ms = 3000},
+                                              .placement = placement},
+                  1);
+    struct clo_cancel *stop = clo_cancel_create();
+    struct job holder, job = {.pool = brief,
+                              .code = "x = bytearray(180 << 20)\nprint(len(x) >> 20)",
+                              .wait_ms = LONG_WAIT};
+    start_holder(&holder, pool, stop);
+    job_start(&job);
+    for (unsigned ms = 0; ms < LONG_WAIT && !look().growing; ms++)
+        runs_sleep(1);
+    runs_sleep(3500);
+    assert_int_equal(look().growing, 1);
+    clo_cancel_trigger(stop);
+    job_join(&holder);
+    job_join(&job);
+    assert_int_equal(job.status, 0);
+    assert_string_equal(job.result->out, "180\n");
+    assert_int_equal(job.result->error.kind, CLO_RUN_OK);
+    clo_run_result_free(job.result);
+    clo_run_result_free(holder.result);
+    clo_pool_destroy(pool);
+    clo_pool_destroy(brief);
+    clo_cancel_free(stop);
+}
+
 #define BOTH(test) RUNS_BOTH(test, set_ceiling, everything_is_back, &runs_thread, &runs_worker)
+#define GROW_BOTH(test)                                                                            \
+    RUNS_BOTH(test, set_ceiling_and_grow, everything_is_back, &runs_thread, &runs_worker)
+#define GROW(test)                                                                                 \
+    {                                                                                              \
+#test " (grow)", test, set_ceiling_and_grow, everything_is_back, NULL                      \
+    }
 #define ONE(test) cmocka_unit_test_setup_teardown(test, set_ceiling, everything_is_back)
 
 int main(int count, char **arguments)
@@ -426,7 +530,12 @@ int main(int count, char **arguments)
         return status;
     const struct CMUnitTest tests[] = {
         ONE(sixty_four_bombs_at_once),
+        GROW(sixty_four_bombs_at_once),
         BOTH(bombs_in_two_pools_share_one_ceiling),
+        GROW_BOTH(bombs_in_two_pools_share_one_ceiling),
+        GROW_BOTH(who_grows_waits_and_is_told_of_the_ceiling),
+        GROW_BOTH(a_run_waits_for_more_in_time_that_stands_still),
+        GROW(idle_workers_keep_no_more_than_their_own_part),
         ONE(idle_workers_keep_no_more_than_their_own_part),
         ONE(killed_and_stopped_runs_are_gone_before_their_memory_is_given_back),
         BOTH(waits_for_memory_end_by_cancel_deadline_and_the_pools_end),

@@ -48,7 +48,8 @@ static struct clo_memory_budget_state look(void)
 static void open_pool(struct clo_memory_budget_pool *pool, uint64_t mib)
 {
     struct clo_error error;
-    if (clo_memory_budget_join(pool, mib * MIB, &error) || clo_memory_budget_grow(pool, &error))
+    if (clo_memory_budget_join(pool, mib * MIB, mib * MIB, &error) ||
+        clo_memory_budget_grow(pool, &error))
         fail_msg("%s", error.message);
 }
 
@@ -159,10 +160,10 @@ static void what_can_never_fit_is_refused_with_both_values(void **state)
         error.message,
         "limit memory is 498 MiB; with 16 MiB for the sandbox itself that is more than the 512 MiB that all sandboxes may use together");
     assert_non_null(strstr(error.hint, "sandbox.total_memory"));
-    assert_int_equal(clo_memory_budget_join(&pool, 1024 * MIB, &error), CLO_EINVALID);
+    assert_int_equal(clo_memory_budget_join(&pool, 1024 * MIB, 1024 * MIB, &error), CLO_EINVALID);
     assert_non_null(strstr(error.message, "1 GiB"));
     assert_false(pool.joined);
-    assert_int_equal(clo_memory_budget_hold(4096 * MIB, &error), CLO_EINVALID);
+    assert_int_equal(clo_memory_budget_hold(4096 * MIB, 4096 * MIB, &error), CLO_EINVALID);
     assert_int_equal(clo_memory_ceiling_set(63 * MIB, &error), CLO_EINVALID);
     assert_string_equal(
         error.message,
@@ -350,7 +351,7 @@ static void a_pool_grows_while_its_members_can_all_run(void **state)
         ;
     assert_int_equal(small.members, 16); /* 16 × 64 = 1024 */
     assert_int_equal(take_now(&pool, 256, NULL), 0);
-    assert_int_equal(clo_memory_budget_join(&late, 900 * MIB, &error), CLO_EBUSY);
+    assert_int_equal(clo_memory_budget_join(&late, 900 * MIB, 900 * MIB, &error), CLO_EBUSY);
     assert_false(late.joined);
     clo_memory_budget_give(256 * MIB);
     end_pool(&small);
@@ -384,10 +385,10 @@ static void a_sandbox_by_itself_holds_its_limit(void **state)
     struct clo_memory_budget_pool pool = {0};
     struct clo_error error;
     set_ceiling(600);
-    assert_int_equal(clo_memory_budget_hold(256 * MIB, &error), 0);
+    assert_int_equal(clo_memory_budget_hold(256 * MIB, 256 * MIB, &error), 0);
     assert_int_equal(look().used, 272 * MIB);
-    assert_int_equal(clo_memory_budget_hold(256 * MIB, &error), 0);
-    assert_int_equal(clo_memory_budget_hold(48 * MIB, &error), CLO_EBUSY);
+    assert_int_equal(clo_memory_budget_hold(256 * MIB, 256 * MIB, &error), 0);
+    assert_int_equal(clo_memory_budget_hold(48 * MIB, 48 * MIB, &error), CLO_EBUSY);
     assert_non_null(strstr(error.message, "no memory for a sandbox now: it wants 64 MiB"));
     assert_non_null(strstr(error.message, "544 MiB are in use, by 0 runs in progress and 2 "));
     open_pool(&pool, 256);

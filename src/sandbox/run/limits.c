@@ -53,6 +53,10 @@ static const struct limit_row rows[CLO_LIMIT_COUNT] = {
     [CLO_LIMIT_ARTIFACT_FILES] = {"artifact_files", "OSError",
                                   "limit of %" PRIu64 " files in /output reached",
                                   AT(artifact_files), 256, 1, CLO_ARTIFACT_FILES_MAX, 1},
+    [CLO_LIMIT_TOTAL_MEMORY] = {"total_memory", "MemoryError",
+                                "ceiling of %" PRIu64
+                                " bytes on the memory of all sandboxes together reached",
+                                .exit_code = 137, .is_size = true},
 };
 
 static uint64_t *field(struct clo_limits *limits, const struct limit_row *row)
@@ -110,7 +114,7 @@ int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wante
                        const struct clo_limits *fallback, struct clo_error *error)
 {
     struct clo_limits result = *wanted;
-    for (int i = 1; i < CLO_LIMIT_COUNT; i++) {
+    for (int i = 1; i < CLO_LIMIT_FIELDS; i++) {
         const struct limit_row *row = &rows[i];
         uint64_t *value = field(&result, row);
         if (!*value)
@@ -140,6 +144,8 @@ const char *clo_limit_type(enum clo_limit limit)
 
 uint64_t clo_limit_value(const struct clo_limits *limits, enum clo_limit limit)
 {
+    if (limit >= CLO_LIMIT_FIELDS)
+        return 0;
     return *(const uint64_t *)((const char *)limits + rows[limit].offset);
 }
 

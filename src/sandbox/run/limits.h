@@ -22,7 +22,8 @@
  * file systems' files end there (ext4 with blocks of 1 KiB: 4 TiB). */
 #define CLO_ARTIFACT_SPAN_MAX (1ull << 42)
 
-#define CLO_LIMIT_COUNT (CLO_LIMIT_ARTIFACT_FILES + 1)
+#define CLO_LIMIT_COUNT (CLO_LIMIT_TOTAL_MEMORY + 1)
+#define CLO_LIMIT_FIELDS (CLO_LIMIT_ARTIFACT_FILES + 1) /* those of struct clo_limits */
 
 /* Fill what `wanted` leaves 0 from `fallback` (NULL: the library's defaults) and check the ranges.
  * Memory is rounded up to 2 MiB. CLO_EINVALID names the limit and its range. */
@@ -30,7 +31,7 @@ int clo_limits_resolve(struct clo_limits *limits, const struct clo_limits *wante
                        const struct clo_limits *fallback, struct clo_error *error);
 
 const char *clo_limit_type(enum clo_limit limit); /* "TimeLimitExceeded" */
-uint64_t clo_limit_value(const struct clo_limits *limits, enum clo_limit limit);
+uint64_t clo_limit_value(const struct clo_limits *limits, enum clo_limit limit); /* 0: no field */
 int clo_limit_exit_code(enum clo_limit limit);
 
 /* "wall time limit of 200 ms reached" */

@@ -52,6 +52,12 @@ struct clo_call_reply {
     struct clo_buffer data;
 };
 
+struct clo_grant {      /* the answer to a run that asks for more memory */
+    uint64_t bytes;     /* reserved for it now, in all */
+    uint64_t ceiling;   /* why it is less than was asked for; 0: it is not */
+    uint64_t waited_ns; /* its wall time stood still for so long */
+};
+
 /* Output on its way to whoever keeps it; `data` is not NUL-terminated. */
 typedef void (*clo_output_sink)(void *context, enum clo_stream stream, const char *data,
                                 size_t length);
@@ -66,6 +72,11 @@ struct clo_run_host {
      * NULL where output never waits. */
     void (*flush)(void *context);
     bool (*cancelled)(void *context);
+    /* The run's guest wants to have `bytes` of memory in all, more than is reserved for it, and may
+     * be made to wait for that. Any status other than 0 and CLO_EGUEST ends the run without a result. NULL where the order has all
+     * that the limit allows. */
+    int (*reserve)(void *context, uint64_t bytes, bool may_wait, struct clo_grant *grant,
+                   struct clo_error *error);
     void *context;
     /* The thread does nothing but runs: an alarm may stand between them and interrupt what it does. */
     bool own_thread;
@@ -78,6 +89,7 @@ struct clo_order { /* one run, with its limits resolved */
     size_t code_length;
     const char *name;
     struct clo_limits limits;
+    uint64_t reserved; /* bytes of guest memory that it may have without asking */
     bool keep_state;
     bool write_through; /* someone looks at the output as it comes */
     const char *const *arguments;

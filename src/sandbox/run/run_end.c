@@ -15,7 +15,8 @@ static int set_limit(struct clo_run_loop *run, enum clo_limit limit, struct clo_
 {
     struct clo_run_result *result = run->result;
     char text[CLO_LIMIT_TEXT_MAX];
-    uint64_t value = clo_limit_value(&run->order->limits, limit);
+    uint64_t value = limit == CLO_LIMIT_TOTAL_MEMORY ? run->ceiling
+                                                     : clo_limit_value(&run->order->limits, limit);
     clo_limit_text(text, limit, value);
     if (clo_result_set_error(result, CLO_RUN_LIMIT, clo_limit_type(limit), text))
         return clo_fail_memory(error);
@@ -31,12 +32,18 @@ static void note(struct clo_run_loop *run)
     clo_output_records_note(&run->runner->output, run->result->error.message);
 }
 
+/* What refused the memory that was asked for last. */
+static enum clo_limit memory_behind(const struct clo_run_loop *run)
+{
+    return run->ceiling ? CLO_LIMIT_TOTAL_MEMORY : CLO_LIMIT_MEMORY;
+}
+
 /* The limit that an uncaught exception comes of. A limit on calls is a ToolError in Python, as
  * every call that fails: it is that one if no other has failed since. */
 static enum clo_limit limit_behind(const struct clo_run_loop *run, const char *type)
 {
     if (run->memory_refused && strcmp(type, "MemoryError") == 0)
-        return CLO_LIMIT_MEMORY;
+        return memory_behind(run);
     return strcmp(type, "ToolError") == 0 ? run->refused : CLO_LIMIT_NONE;
 }
 
@@ -107,7 +114,7 @@ int clo_run_end_fault(struct clo_run_loop *run, const char *type, const char *me
 int clo_run_end_out_of_memory(struct clo_run_loop *run, struct clo_error *error)
 {
     run->runner->broken = true;
-    int status = set_limit(run, CLO_LIMIT_MEMORY, error);
+    int status = set_limit(run, memory_behind(run), error);
     if (!status)
         note(run);
     return status;

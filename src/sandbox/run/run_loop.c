@@ -218,6 +218,24 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
     return status;
 }
 
+/* Memory beyond what is reserved: the host is asked, who may let the run wait for it. */
+static int reserve(struct clo_run_loop *run, uint64_t bytes, struct clo_error *error)
+{
+    struct clo_grant grant = {.bytes = run->reserved};
+    int status = run->host->reserve(run->host->context, bytes, !run->reached, &grant, error);
+    if (status == CLO_EGUEST)
+        return broken_contract(run, error->message, error);
+    if (status)
+        return status;
+    run->reserved = grant.bytes;
+    if (!run->reached)
+        run->deadline_ns += grant.waited_ns;
+    if (grant.bytes < bytes)
+        run->ceiling = grant.ceiling;
+    return run->host->cancelled(run->host->context) ? ended(clo_run_end_cancelled(run, error))
+                                                    : GO_ON;
+}
+
 static int on_grow(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
@@ -239,8 +257,15 @@ static int on_grow(struct clo_run_loop *run, const struct clo_control *control,
         return broken_contract(run, reason, error);
     }
     uint64_t limit = run->order->limits.memory;
-    bool granted = size <= limit && other <= limit - size &&
-                   clo_vm_grow(run->vm, (enum clo_region)region, size, error) == 0;
+    bool granted = size <= limit && other <= limit - size;
+    run->ceiling = 0;
+    if (granted && size + other > run->reserved) {
+        int status = reserve(run, size + other, error);
+        if (status)
+            return status;
+        granted = run->ceiling == 0;
+    }
+    granted = granted && clo_vm_grow(run->vm, (enum clo_region)region, size, error) == 0;
     run->memory_refused |= !granted;
     clo_vm_control(run->vm)->status = granted ? 0 : 1;
     return GO_ON;
@@ -400,6 +425,7 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
         .runner = runner, .vm = runner->vm, .order = order, .host = host, .result = result};
     const struct clo_limits *limits = &order->limits;
     clo_output_records_begin(&runner->output, host->output, host->context, limits->output);
+    run.reserved = host->reserve ? order->reserved : limits->memory;
     run.start_ns = clo_monotonic_ns();
     run.deadline_ns = run.start_ns + limits->wall_ms * NS_PER_MS;
     run.cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);

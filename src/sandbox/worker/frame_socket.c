@@ -25,6 +25,8 @@ static size_t ceiling(uint32_t type)
     switch (type) {
     case CLO_FRAME_HELLO:
     case CLO_FRAME_FAILED: return 4096;
+    case CLO_FRAME_GROW:
+    case CLO_FRAME_GRANT: return 64;
     case CLO_FRAME_OUTPUT: return CLO_OUTPUT_AREA_SIZE + 64;
     default: return FRAME_MAX;
     }

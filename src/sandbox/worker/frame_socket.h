@@ -20,6 +20,7 @@
  *   OUTPUT  a piece of a stream           REPLY  to a CALL
  *   CALL    a host call
  *   RESULT  how the run ended
+ *   GROW    more memory is wanted         GRANT  to a GROW
  *   FAILED  the run could not be begun
  */
 #ifndef CLO_SANDBOX_WORKER_FRAME_SOCKET_H
@@ -38,6 +39,8 @@ enum clo_frame_type {
     CLO_FRAME_REPLY,
     CLO_FRAME_RESULT,
     CLO_FRAME_FAILED,
+    CLO_FRAME_GROW,
+    CLO_FRAME_GRANT,
     CLO_FRAME_COUNT
 };
 

@@ -19,6 +19,7 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
     size_t name = strnlen(order->name, NAME_MAX_BYTES);
     size_t zone = order->fixed.timezone ? strlen(order->fixed.timezone) : 0;
     struct clo_run_body body = {.limits = order->limits,
+                                .reserved = order->reserved,
                                 .sequence = sequence,
                                 .keep_state = order->keep_state,
                                 .write_through = order->write_through,
@@ -96,6 +97,21 @@ void clo_frame_put_violation(struct clo_frame_socket *frames, const char *messag
 {
     struct clo_call_reply_body body = {.status = CLO_REPLY_VIOLATION};
     put_reply(frames, &body, message, strlen(message));
+}
+
+void clo_frame_put_grow(struct clo_frame_socket *frames, uint64_t bytes, bool may_wait)
+{
+    struct clo_grow_body body = {.bytes = bytes, .may_wait = may_wait};
+    clo_frame_socket_begin(frames, CLO_FRAME_GROW, sizeof body);
+    clo_frame_socket_put(frames, &body, sizeof body);
+}
+
+void clo_frame_put_grant(struct clo_frame_socket *frames, const struct clo_grant *grant,
+                         bool cancelled)
+{
+    struct clo_grant_body body = {.grant = *grant, .cancelled = cancelled};
+    clo_frame_socket_begin(frames, CLO_FRAME_GRANT, sizeof body);
+    clo_frame_socket_put(frames, &body, sizeof body);
 }
 
 static uint32_t length_of(const char *text)
@@ -215,6 +231,7 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
                                 .code_length = length - body.argument_bytes,
                                 .name = name,
                                 .limits = body.limits,
+                                .reserved = body.reserved,
                                 .keep_state = body.keep_state != 0,
                                 .write_through = body.write_through != 0,
                                 .arguments = arguments,
@@ -296,6 +313,32 @@ int clo_frame_read_reply(struct clo_frame_socket *frames, const struct clo_frame
         return clo_fail_memory(error);
     *cancelled = body.cancelled != 0;
     return 0;
+}
+
+int clo_frame_read_grow(const struct clo_frame *frame, uint64_t *bytes, bool *may_wait,
+                        struct clo_error *error)
+{
+    struct clo_grow_body body;
+    const uint8_t *rest;
+    size_t length;
+    int status = split(frame, &body, sizeof body, &rest, &length, error);
+    *bytes = body.bytes;
+    *may_wait = body.may_wait != 0;
+    if (!status && length)
+        status = clo_fail(error, CLO_EGUEST, "%zu bytes behind a wish for memory", length);
+    return status;
+}
+
+int clo_frame_read_grant(const struct clo_frame *frame, struct clo_grant *grant, bool *cancelled,
+                         struct clo_error *error)
+{
+    struct clo_grant_body body;
+    const uint8_t *rest;
+    size_t length;
+    int status = split(frame, &body, sizeof body, &rest, &length, error);
+    *grant = body.grant;
+    *cancelled = body.cancelled != 0;
+    return status;
 }
 
 /* Take `length` bytes as a text: UTF-8 without surrogates, or the worker is not what it should be.

@@ -7,12 +7,13 @@
 
 #define CLO_TO_HOST                                                                                \
     (1u << CLO_FRAME_HELLO | 1u << CLO_FRAME_OUTPUT | 1u << CLO_FRAME_CALL |                       \
-     1u << CLO_FRAME_RESULT | 1u << CLO_FRAME_FAILED)
-#define CLO_TO_WORKER (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY)
+     1u << CLO_FRAME_RESULT | 1u << CLO_FRAME_FAILED | 1u << CLO_FRAME_GROW)
+#define CLO_TO_WORKER (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY | 1u << CLO_FRAME_GRANT)
 
 struct
     clo_run_body { /* then the name, then the time zone, then each argument and its NUL, then the code */
     struct clo_limits limits;
+    uint64_t reserved; /* bytes of guest memory that need not be asked for */
     uint32_t sequence; /* of the run; a cancellation names it */
     uint8_t keep_state, write_through, has_input, wants_result;
     uint8_t has_files, repair /* enum clo_repair */, no_tools, has_seed, has_clock, padding[3];
@@ -28,6 +29,16 @@ struct clo_output_body { /* then the bytes */
 struct clo_call_body { /* then the message */
     uint32_t flags, kind, id, wait_id;
     uint64_t timeout_ns, deadline_ns, tool_deadline_ns;
+};
+
+struct clo_grow_body {
+    uint64_t bytes; /* of guest memory, in all */
+    uint64_t may_wait;
+};
+
+struct clo_grant_body {
+    struct clo_grant grant;
+    uint64_t cancelled; /* the run is to end */
 };
 
 #define CLO_REPLY_VIOLATION UINT32_MAX /* status: the call broke the contract; data says how */
@@ -68,6 +79,9 @@ void clo_frame_put_call(struct clo_frame_socket *frames, const struct clo_call *
 void clo_frame_put_reply(struct clo_frame_socket *frames, const struct clo_call_reply *reply,
                          bool cancelled);
 void clo_frame_put_violation(struct clo_frame_socket *frames, const char *message);
+void clo_frame_put_grow(struct clo_frame_socket *frames, uint64_t bytes, bool may_wait);
+void clo_frame_put_grant(struct clo_frame_socket *frames, const struct clo_grant *grant,
+                         bool cancelled);
 void clo_frame_put_result(struct clo_frame_socket *frames, const struct clo_run_result *result,
                           bool last);
 void clo_frame_put_status(struct clo_frame_socket *frames, enum clo_frame_type type, int status,
@@ -81,6 +95,10 @@ int clo_frame_read_output(const struct clo_frame *frame, enum clo_stream *stream
                           size_t *length, struct clo_error *error);
 int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
                         struct clo_error *error);
+int clo_frame_read_grow(const struct clo_frame *frame, uint64_t *bytes, bool *may_wait,
+                        struct clo_error *error);
+int clo_frame_read_grant(const struct clo_frame *frame, struct clo_grant *grant, bool *cancelled,
+                         struct clo_error *error);
 /* CLO_EGUEST with the host's words for CLO_REPLY_VIOLATION. The descriptor that came is the reply's. */
 int clo_frame_read_reply(struct clo_frame_socket *frames, const struct clo_frame *frame,
                          struct clo_call_reply *reply, bool *cancelled, struct clo_error *error);

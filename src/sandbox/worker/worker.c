@@ -85,6 +85,22 @@ static int answer(void *context, const struct clo_call *call, struct clo_call_re
     return status;
 }
 
+static int reserve(void *context, uint64_t bytes, bool may_wait, struct clo_grant *grant,
+                   struct clo_error *error)
+{
+    struct worker *worker = context;
+    struct clo_frame frame;
+    clo_frame_put_grow(&worker->frames, bytes, may_wait);
+    send_all(worker);
+    if (clo_frame_socket_receive(&worker->frames, UINT64_MAX, &frame, NULL) ||
+        frame.type != CLO_FRAME_GRANT)
+        leave();
+    bool cancelled = false;
+    int status = clo_frame_read_grant(&frame, grant, &cancelled, error);
+    worker->cancelled |= cancelled;
+    return status;
+}
+
 static void output(void *context, enum clo_stream stream, const char *data, size_t length)
 {
     struct worker *worker = context;
@@ -129,6 +145,7 @@ static void run(struct worker *worker, const struct clo_frame *frame)
                                 .output = output,
                                 .flush = flush,
                                 .cancelled = cancelled,
+                                .reserve = reserve,
                                 .context = worker,
                                 .own_thread = true};
     struct clo_run_result *result = calloc(1, sizeof *result);

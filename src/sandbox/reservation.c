@@ -1,0 +1,51 @@
+/* reservation.c - a run's memory, from what it begins with to its limit. */
+#include "sandbox/reservation.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "vm/vm.h"
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t whole_steps(uint64_t bytes)
+{
+    return (bytes + CLO_RESERVATION_STEP - 1) / CLO_RESERVATION_STEP * CLO_RESERVATION_STEP;
+}
+
+/* All that the guest has from the image is counted: it may write every page of it, unasked. */
+uint64_t clo_reservation_start(const struct clo_config *config, uint64_t limit)
+{
+    if (config->admission == CLO_ADMISSION_RESERVE)
+        return limit;
+    uint64_t bytes = whole_steps(clo_image_granted(config->image));
+    return least(bytes > CLO_RESERVATION_LEAST ? bytes : CLO_RESERVATION_LEAST, limit);
+}
+
+int clo_reservation_ask(struct clo_reservation *reservation, uint64_t bytes, uint64_t limit,
+                        bool may_wait, struct clo_cancel *cancel, struct clo_grant *grant,
+                        struct clo_error *error)
+{
+    *grant = (struct clo_grant){.bytes = reservation->bytes};
+    if (bytes > limit)
+        return clo_fail(error, CLO_EGUEST,
+                        "it asked for %llu bytes of memory, where its limit is %llu",
+                        (unsigned long long)bytes, (unsigned long long)limit);
+    if (bytes <= reservation->bytes)
+        return 0;
+    uint64_t more = least(whole_steps(bytes), limit) - reservation->bytes;
+    uint64_t start = clo_monotonic_ns();
+    uint64_t wait = may_wait && reservation->pool ? reservation->wait_ns : 0;
+    uint64_t deadline = wait > UINT64_MAX - start ? UINT64_MAX : start + wait;
+    if (clo_memory_budget_more(reservation->pool, more, deadline, cancel, &grant->ceiling) == 0) {
+        reservation->bytes += more;
+        grant->bytes = reservation->bytes;
+    }
+    if (wait) {
+        grant->waited_ns = least(clo_monotonic_ns() - start, wait);
+        reservation->wait_ns -= grant->waited_ns;
+    }
+    return 0;
+}

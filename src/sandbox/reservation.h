@@ -1,0 +1,37 @@
+/* sandbox/reservation.h - what a run has of the memory budget, and how it gets more while it runs.
+ *
+ *   0                        start                bytes              the run's limit
+ *   [ what the image has ... ][ STEP ][ STEP ][ STEP ]....................]
+ *     admission grow: let in      asked for as the guest grows (CLO_OP_GROW)
+ *     with this
+ *
+ * A reservation belongs to the thread that runs. What a run asks for may come from a worker that
+ * has been taken over: nothing above its limit is given, whatever it says that it needs.
+ */
+#ifndef CLO_SANDBOX_RESERVATION_H
+#define CLO_SANDBOX_RESERVATION_H
+
+#include "sandbox/config.h"
+#include "sandbox/memory_budget.h"
+#include "sandbox/run/run.h"
+
+/* Memory is asked for in such pieces: a worker's question costs as much as a call of a tool. */
+#define CLO_RESERVATION_STEP (8ull << 20)
+#define CLO_RESERVATION_LEAST (32ull << 20)
+
+struct clo_reservation {
+    struct clo_memory_budget_pool *pool; /* NULL: of a sandbox by itself, which waits for nothing */
+    uint64_t bytes;                      /* reserved; 0: nothing */
+    uint64_t wait_ns;                    /* that the run may still wait for more, in all */
+};
+
+/* What a run with this memory limit is let in with. */
+uint64_t clo_reservation_start(const struct clo_config *config, uint64_t limit);
+
+/* A run wants `bytes` in all, of at most `limit`; may it wait? Fills *grant. CLO_EGUEST: it may not
+ * even want that. */
+int clo_reservation_ask(struct clo_reservation *reservation, uint64_t bytes, uint64_t limit,
+                        bool may_wait, struct clo_cancel *cancel, struct clo_grant *grant,
+                        struct clo_error *error);
+
+#endif
