@@ -32,6 +32,7 @@ USES = {
     "sandbox/tool": "sandbox/value",
     "sandbox/artifacts": "sandbox/run/limits.h abi",
     "sandbox/files": "sandbox/artifacts abi",
+    "sandbox/pool": "sandbox vm abi",
     "sandbox/call": "sandbox/artifacts sandbox/files sandbox/run sandbox/tool sandbox/value abi",
     "image": "sandbox/run sandbox/value sandbox/worker vm abi",
     "model": "",

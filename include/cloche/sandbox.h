@@ -137,6 +137,10 @@ struct clo_sandbox_config {
         *mounts; /* copied; one may lie in another; at most CLO_SANDBOX_MOUNTS_MAX */
     size_t mount_count;
     struct clo_fixed fixed; /* of runs that do not say it themselves; copied */
+    /* Of a pool. It makes sandboxes ahead of need, up to its size, and gives back those that nobody
+     * has needed for pool_idle_ms, one or two times that, down to pool_least. */
+    size_t pool_least;     /* [1] */
+    uint64_t pool_idle_ms; /* [60,000; at most a day] */
 };
 
 #define CLO_ARGUMENTS_MAX 4096
@@ -314,7 +318,8 @@ CLO_API CLO_MUST_USE int clo_artifact_read(const struct clo_run_result *result, 
                                            size_t *got, struct clo_error *error);
 
 /* A pool of warm sandboxes of one configuration: at most `size` run at once (1 to 1024), and no
- * more than fit under the ceiling on memory. Errors: as clo_sandbox_create. */
+ * more than fit under the ceiling on memory; pool_least is `size` at most. Errors: as
+ * clo_sandbox_create. */
 CLO_API CLO_MUST_USE int clo_pool_create(struct clo_pool **pool,
                                          const struct clo_sandbox_config *config, size_t size,
                                          struct clo_error *error);
