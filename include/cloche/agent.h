@@ -45,7 +45,10 @@ struct clo_agent_config {
     enum clo_placement placement;
     enum clo_isolation isolation; /* CLO_ISOLATION_PROCESS: with CLO_PLACEMENT_WORKER only */
     enum clo_jail jail;           /* of CLO_PLACEMENT_WORKER */
+    enum clo_admission admission; /* when a run's memory is reserved */
     unsigned sandboxes;           /* [8] runs at once */
+    unsigned sandboxes_least;     /* [1] sandboxes that are kept when nobody needs them */
+    uint64_t sandbox_idle_ms;     /* [60,000] one that nobody needs for so long is given back */
     uint64_t total_memory;    /* 0: leave it; else clo_memory_ceiling_set, for the whole process */
     unsigned wait_ms;         /* [120,000] for a free sandbox; then the model is told */
     unsigned max_iterations;  /* [40] model calls in one turn; then a last one without tools */

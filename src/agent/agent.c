@@ -12,12 +12,11 @@
 #include "codeact/codeact.h"
 #include "sandbox/files/mounts.h"
 #include "sandbox/isolation.h"
-#include "sandbox/memory_budget.h"
+#include "sandbox/reservation.h"
 #include "sandbox/run/limits.h"
 
 #define PLACES_MAX (CLO_SANDBOX_MOUNTS_MAX * 1100u) /* bytes */
 #define DEFAULT_NAME "agent"
-#define DEFAULT_SANDBOXES 8
 #define DEFAULT_ITERATIONS 40
 #define DEFAULT_OUTPUT 16384
 #define DEFAULT_WAIT_MS 120000u /* for a free sandbox */
@@ -159,11 +158,15 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
                                          .placement = config->placement,
                                          .isolation = config->isolation,
                                          .jail = config->jail,
+                                         .admission = config->admission,
+                                         .pool_least = config->sandboxes_least,
+                                         .pool_idle_ms = config->sandbox_idle_ms,
                                          .mounts = config->mounts,
                                          .mount_count = config->mount_count,
                                          .fixed = config->fixed};
-    agent->sandboxes = config->sandboxes ? config->sandboxes : DEFAULT_SANDBOXES;
+    agent->sandboxes = config->sandboxes ? config->sandboxes : CLO_AGENT_SANDBOXES;
     agent->memory = limits.memory;
+    agent->memory_start = clo_reservation_start(agent->image, config->admission, limits.memory);
     agent->limits = limits;
     agent->isolation = config->isolation;
     status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
@@ -262,8 +265,10 @@ const char *const *clo_agent_places(const struct clo_agent *agent, size_t *count
     return (const char *const *)agent->places;
 }
 
-void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory)
+void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory,
+                         uint64_t *start)
 {
+    *start = agent->memory_start;
     *count = agent->sandboxes;
     *memory = agent->memory;
 }

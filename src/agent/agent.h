@@ -121,8 +121,12 @@ bool clo_library_of_program(char path[PATH_MAX], const char *name);
 /* Where the agent's own mounts stand: "/input/docs". Both live as long as the agent. */
 const char *const *clo_agent_places(const struct clo_agent *agent, size_t *count);
 
-/* How many sandboxes the agent may have at once, and the memory limit of each, in bytes. */
-void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory);
+#define CLO_AGENT_SANDBOXES 8 /* unless the configuration says how many */
+
+/* How many sandboxes the agent may have at once, the memory limit of each, and what is reserved for a
+ * run when it begins, in bytes. */
+void clo_agent_sandboxes(const struct clo_agent *agent, unsigned *count, uint64_t *memory,
+                         uint64_t *start);
 
 /* The wall around the code that the agent runs. */
 enum clo_isolation clo_agent_isolation(const struct clo_agent *agent);

@@ -83,6 +83,19 @@ static int check_memory(struct clo_config *config)
     return clo_config_tell(config, clo_config_node(config, "sandbox", key), false, &why);
 }
 
+static int check_count(struct clo_config *config)
+{
+    struct clo_error why = {0};
+    uint64_t least = config->said.sandbox.least, count = config->said.sandbox.count;
+    count = count ? count : CLO_AGENT_SANDBOXES;
+    if (least <= count)
+        return 0;
+    clo_fail(&why, CLO_EINVALID, "%llu sandboxes are more than the %llu that there may be",
+             (unsigned long long)least, (unsigned long long)count);
+    clo_hint(&why, CLO_EINVALID, "lower it, or raise sandbox.count");
+    return clo_config_tell(config, clo_config_node(config, "sandbox", "least"), false, &why);
+}
+
 static int check_files(struct clo_config *config)
 {
     struct clo_error why = {0};
@@ -223,7 +236,11 @@ static int take(struct clo_config *config)
         .placement = said->sandbox.placement ? (enum clo_placement)(said->sandbox.placement - 1)
                                              : CLO_PLACEMENT_WORKER,
         .jail = said->sandbox.jail ? (enum clo_jail)(said->sandbox.jail - 1) : CLO_JAIL_BEST,
+        .admission = said->sandbox.admission ? (enum clo_admission)(said->sandbox.admission - 1)
+                                             : CLO_ADMISSION_GROW,
         .sandboxes = (unsigned)said->sandbox.count,
+        .sandboxes_least = (unsigned)said->sandbox.least,
+        .sandbox_idle_ms = said->sandbox.idle,
         .total_memory = choice->total_memory ? choice->total_memory : said->sandbox.total_memory,
         .wait_ms = (unsigned)said->sandbox.wait,
         .max_iterations = (unsigned)said->loop.max_iterations,
@@ -343,9 +360,9 @@ int clo_config_read(struct clo_config *config)
                                     config->error)) ||
         (status = take(config)) || (status = settle_isolation(config)) ||
         (status = check_memory(config)) || (status = check_limits(config)) ||
-        (status = check_files(config)) || (status = check_listen(config)) ||
-        (status = check_image(config)) || (status = clo_config_check_mounts(config)) ||
-        (status = check_model(config)))
+        (status = check_files(config)) || (status = check_count(config)) ||
+        (status = check_listen(config)) || (status = check_image(config)) ||
+        (status = clo_config_check_mounts(config)) || (status = check_model(config)))
         return status;
     return warn_of_all(config);
 }

@@ -26,7 +26,8 @@ struct clo_agent {
     struct clo_pool *pool;
     json_t *tool; /* execute_code */
     unsigned max_iterations, tool_output_max, wait_ms, sandboxes;
-    uint64_t memory; /* limit of one run */
+    uint64_t memory;       /* limit of one run */
+    uint64_t memory_start; /* what it begins with */
     struct clo_limits limits;
     enum clo_isolation isolation;
     struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cloche/serve.h"
+#include "sandbox/config.h"
 #include "sandbox/isolation.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/limits.h"
@@ -15,6 +16,7 @@
 static const char *const kinds[] = {"auto", "responses", "chat", "script", NULL};
 static const char *const isolations[] = {"microvm", "process", NULL};
 static const char *const placements[] = {"thread", "worker", NULL};
+static const char *const admissions[] = {"grow", "reserve", NULL};
 static const char *const jails[] = {"best", "strict", NULL};
 static const char *const whether[] = {"allow", "refuse", NULL};
 static const char *const forms[] = {"mcp", "calls", "answer", NULL};
@@ -183,6 +185,27 @@ static const struct clo_setting sandbox[] = {
      .most = SANDBOXES_MAX,
      .standard = "8",
      .about = "How many runs there may be at once."},
+    {.name = "least",
+     .kind = CLO_SETTING_COUNT,
+     .at = AT(sandbox.least),
+     .least = 1,
+     .most = SANDBOXES_MAX,
+     .standard = "1",
+     .about = "Sandboxes that are kept warm when nobody needs them; at most count."},
+    {.name = "idle",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(sandbox.idle),
+     .least = 1,
+     .most = CLO_POOL_IDLE_MS_MAX,
+     .standard = "60s",
+     .about = "A sandbox that nobody has needed for so long is given back."},
+    {.name = "admission",
+     .kind = CLO_SETTING_CHOICE,
+     .at = AT(sandbox.admission),
+     .words = admissions,
+     .standard = "grow",
+     .about = "When a run's memory is reserved under total_memory. grow: what it begins with, and "
+              "more as it grows; reserve: its whole limit, so that no run fails for want of it."},
     {.name = "isolation",
      .kind = CLO_SETTING_CHOICE,
      .at = AT(sandbox.isolation),

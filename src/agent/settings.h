@@ -78,7 +78,8 @@ struct clo_agent_settings {
     struct {
         const char *image;
         uint64_t memory, time, cpu_time, tool_time, output, host_calls, host_call_size;
-        uint64_t count, placement, isolation, jail, total_memory, wait;
+        uint64_t count, least, idle, admission;
+        uint64_t placement, isolation, jail, total_memory, wait;
         const char *workspace, *seed, *clock, *timezone;
         size_t mount_count;
         struct clo_mount_setting mounts[CLO_AGENT_MOUNTS_MAX];

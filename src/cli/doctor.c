@@ -135,9 +135,10 @@ static void check_memory(void)
     clo_size_format(machine, clo_memory_limit(""));
     clo_size_format(all, clo_memory_ceiling());
     clo_size_format(each, usual.memory);
-    snprintf(detail, sizeof detail,
-             "%s for this process; all sandboxes together at most %s: %zu runs of %s at once",
-             machine, all, clo_memory_budget_room(usual.memory), each);
+    snprintf(
+        detail, sizeof detail,
+        "%s for this process; all sandboxes together at most %s: %zu runs at once, if each takes its %s",
+        machine, all, clo_memory_budget_room(usual.memory), each);
     if (!clo_memory_budget_check(usual.memory, &error))
         good("memory", detail);
     else if (!clo_memory_budget_check(CLO_MEMORY_MIN, &error))

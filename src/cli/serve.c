@@ -56,10 +56,10 @@ static const char help[] =
 static void announce_memory(const struct clo_agent *agent)
 {
     unsigned count;
-    uint64_t memory, ceiling = clo_memory_ceiling(), machine = clo_memory_limit("");
+    uint64_t memory, start, ceiling = clo_memory_ceiling(), machine = clo_memory_limit("");
     char each[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX], own[CLO_QUANTITY_TEXT_MAX];
     char whole[CLO_QUANTITY_TEXT_MAX];
-    clo_agent_sandboxes(agent, &count, &memory);
+    clo_agent_sandboxes(agent, &count, &memory, &start);
     clo_size_format(each, memory);
     clo_size_format(all, ceiling);
     clo_size_format(own, CLO_MEMORY_BUDGET_OWN);
@@ -68,11 +68,11 @@ static void announce_memory(const struct clo_agent *agent)
         stderr,
         "cloche: sandboxes: %u with %s each (and %s besides); all together at most %s, of the %s that this process may use\n",
         count, each, own, all, whole);
-    if (clo_memory_budget_room(memory) < count)
+    if (clo_memory_budget_room(start) < count)
         fprintf(
             stderr,
             "cloche: that is less than all %u could use: %zu run at once, others wait; raise sandbox.total_memory or lower sandbox.memory or sandbox.count\n",
-            count, clo_memory_budget_room(memory));
+            count, clo_memory_budget_room(start));
     if (ceiling > machine)
         fprintf(
             stderr,

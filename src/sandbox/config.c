@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "sandbox/call/host_calls.h"
+#include "sandbox/reservation.h"
 #include "vm/vm.h"
 
 static int take_fixed(struct clo_config *config, const struct clo_fixed *wanted,
@@ -64,6 +65,11 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
     if (status)
         clo_config_close(config);
     return status;
+}
+
+uint64_t clo_config_start(const struct clo_config *config, uint64_t limit)
+{
+    return clo_reservation_start(config->image, config->admission, limit);
 }
 
 void clo_config_close(struct clo_config *config)

@@ -8,6 +8,8 @@
 #include "sandbox/run/limits.h"
 #include "sandbox/tool/tool_set.h"
 
+#define CLO_POOL_IDLE_MS_MAX (24ull * 3600 * 1000)
+
 struct clo_config { /* immutable after clo_config_open */
     const struct clo_image *image;
     struct clo_limits limits;
@@ -22,6 +24,9 @@ struct clo_config { /* immutable after clo_config_open */
     char timezone[CLO_TIMEZONE_MAX + 1]; /* of `fixed` */
     struct clo_executor *threads;        /* of tools, for all runs */
 };
+
+/* What a run with this limit is let in with (reservation.h). */
+uint64_t clo_config_start(const struct clo_config *config, uint64_t limit);
 
 /* Errors: CLO_EINVALID, CLO_ENOHYPERVISOR, CLO_ENOMEMORY. */
 int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *wanted, bool pooled,

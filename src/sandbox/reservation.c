@@ -16,11 +16,12 @@ static uint64_t whole_steps(uint64_t bytes)
 }
 
 /* All that the guest has from the image is counted: it may write every page of it, unasked. */
-uint64_t clo_reservation_start(const struct clo_config *config, uint64_t limit)
+uint64_t clo_reservation_start(const struct clo_image *image, enum clo_admission admission,
+                               uint64_t limit)
 {
-    if (config->admission == CLO_ADMISSION_RESERVE)
+    if (admission == CLO_ADMISSION_RESERVE)
         return limit;
-    uint64_t bytes = whole_steps(clo_image_granted(config->image));
+    uint64_t bytes = whole_steps(clo_image_granted(image));
     return least(bytes > CLO_RESERVATION_LEAST ? bytes : CLO_RESERVATION_LEAST, limit);
 }
 

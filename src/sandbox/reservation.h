@@ -11,7 +11,6 @@
 #ifndef CLO_SANDBOX_RESERVATION_H
 #define CLO_SANDBOX_RESERVATION_H
 
-#include "sandbox/config.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/run.h"
 
@@ -26,7 +25,8 @@ struct clo_reservation {
 };
 
 /* What a run with this memory limit is let in with. */
-uint64_t clo_reservation_start(const struct clo_config *config, uint64_t limit);
+uint64_t clo_reservation_start(const struct clo_image *image, enum clo_admission admission,
+                               uint64_t limit);
 
 /* A run wants `bytes` in all, of at most `limit`; may it wait? Fills *grant. CLO_EGUEST: it may not
  * even want that. */

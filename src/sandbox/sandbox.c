@@ -30,7 +30,7 @@ static pid_t this_thread(void)
 static int hold_memory(struct clo_sandbox *sandbox, struct clo_error *error)
 {
     uint64_t limit = sandbox->config.limits.memory;
-    uint64_t start = clo_reservation_start(&sandbox->config, limit);
+    uint64_t start = clo_config_start(&sandbox->config, limit);
     int status = clo_memory_budget_hold(limit, start, error);
     if (!status)
         sandbox->memory.bytes = start;

@@ -122,6 +122,7 @@ static const struct {
      "1:25: sandbox.total_memory: \"much\" is not a size; write e.g. 256MiB"},
     {"sandbox: {total_memory: 40MiB}\n",
      "1:25: sandbox.total_memory: \"40MiB\" is less than 64 MiB"},
+    {"sandbox: {least: 9}\n", "1:18: sandbox.least: 9 sandboxes are more than the 8 that there may be"},
     {"sandbox: {memory: 1GiB, total_memory: 1GiB}\n",
      "1:19: sandbox.memory: limit memory is 1 GiB; with 16 MiB for the sandbox itself that is more than the 1 GiB that all sandboxes may use together"},
     {"sandbox: {total_memory: 256MiB}\n",

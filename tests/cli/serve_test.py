@@ -97,7 +97,7 @@ MIB = 1 << 20
 BOMBS = 48
 TOTAL_MEMORY = 400 * MIB  # lets three bombs of 96 MiB run at once
 HOST_OWN = 160 * MIB  # generous: the host, the zygote, and the image that all micro-VMs share
-BOMB_SANDBOX = "{memory: 96MiB, count: 16, time: 100s, cpu_time: 100s, wait: 1s}"
+BOMB_SANDBOX = "{admission: reserve, memory: 96MiB, count: 16, time: 100s, cpu_time: 100s, wait: 1s}"
 # It takes all there is and keeps it for so long that not all can have it within their wait, when 16
 # queue for three places.
 BOMB = """Please run

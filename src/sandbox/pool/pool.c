@@ -36,7 +36,6 @@
 
 #define NS_PER_MS 1000000ull
 #define IDLE_MS 60000u /* unless the configuration says something else */
-#define IDLE_MS_MAX (24ull * 3600 * 1000)
 
 /* ---- the queue; all with the lock held ---- */
 
@@ -84,7 +83,7 @@ int clo_pool_get_memory(struct clo_pool *pool, struct request *request,
     *memory = (struct clo_reservation){.pool = &pool->share, .wait_ns = ns_of(request->wait_ms)};
     if (status)
         return status;
-    uint64_t bytes = clo_reservation_start(&pool->config, limits.memory);
+    uint64_t bytes = clo_config_start(&pool->config, limits.memory);
     status = clo_memory_budget_await(&pool->share, bytes, request->deadline_ns, request->wait_ms,
                                      request->run->cancel, &request->error);
     memory->bytes = status ? 0 : bytes;
@@ -128,9 +127,10 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
         return clo_hint(error, CLO_EINVALID,
                         "lower the least (sandbox.least), or raise the most (sandbox.count)");
     }
-    if (config->pool_idle_ms > IDLE_MS_MAX)
+    if (config->pool_idle_ms > CLO_POOL_IDLE_MS_MAX)
         return clo_fail(error, CLO_EINVALID, "idle sandboxes are kept for %llu ms; at most %llu",
-                        (unsigned long long)config->pool_idle_ms, (unsigned long long)IDLE_MS_MAX);
+                        (unsigned long long)config->pool_idle_ms,
+                        (unsigned long long)CLO_POOL_IDLE_MS_MAX);
     struct clo_pool *pool = calloc(1, sizeof *pool);
     if (!pool)
         return clo_fail_memory(error);
@@ -145,9 +145,9 @@ int clo_pool_create(struct clo_pool **result, const struct clo_sandbox_config *c
     pthread_cond_init(&pool->care, NULL);
     int status = clo_config_open(&pool->config, config, true, error);
     if (!status)
-        status = clo_memory_budget_join(
-            &pool->share, pool->config.limits.memory,
-            clo_reservation_start(&pool->config, pool->config.limits.memory), error);
+        status = clo_memory_budget_join(&pool->share, pool->config.limits.memory,
+                                        clo_config_start(&pool->config, pool->config.limits.memory),
+                                        error);
     if (!status && config->placement == CLO_PLACEMENT_WORKER)
         status = clo_zygote_create(&pool->zygote, &pool->config, error);
     if (!status)
