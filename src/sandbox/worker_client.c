@@ -3,7 +3,9 @@
  */
 #include "sandbox/worker_client.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -60,7 +62,25 @@ int clo_worker_client_ensure(struct clo_worker_client *client, struct clo_error 
         return status;
     clo_frame_socket_open(&client->frames, socket, CLO_TO_HOST);
     client->has_clock = clock_getcpuclockid(pid, &client->clock) == 0;
+    client->pid = pid;
+    client->own_bytes = 0;
     return 0;
+}
+
+uint64_t clo_worker_client_resident(const struct clo_worker_client *client)
+{
+    char path[48], text[128];
+    unsigned long resident, shared; /* pages: proc_pid_statm(5) */
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)client->pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    ssize_t got = read(file, text, sizeof text - 1);
+    close(file);
+    text[got > 0 ? got : 0] = '\0';
+    if (sscanf(text, "%*u %lu %lu", &resident, &shared) != 2 || resident < shared)
+        return 0;
+    return (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static int check_layers(unsigned layers, struct clo_error *error)
@@ -102,6 +122,8 @@ static int hear_hello(struct clo_worker_client *client, uint64_t deadline_ns,
         clo_worker_client_drop(client);
     else
         client->greeted = true;
+    if (!status && !client->own_bytes)
+        client->own_bytes = clo_worker_client_resident(client);
     return status;
 }
 

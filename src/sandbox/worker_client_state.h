@@ -18,6 +18,8 @@ struct clo_worker_client {
     int handle;                     /* of its process (keeper.h) */
     int dying;                      /* the last that was killed and may still have memory, or -1 */
     bool greeted;                   /* it has said hello, and is ready for a run */
+    pid_t pid;                      /* in this process's namespace */
+    uint64_t own_bytes; /* of memory that is its alone, when it first said hello; 0: not known */
     bool has_clock;
     clockid_t clock; /* of the worker's processor time, all threads */
     unsigned layers; /* of its jail, as it said */
@@ -29,6 +31,9 @@ int clo_worker_client_ensure(struct clo_worker_client *client, struct clo_error 
 
 /* Wait until it has said hello. On failure the worker is dropped. */
 int clo_worker_client_await(struct clo_worker_client *client, struct clo_error *error);
+
+/* Bytes of memory that are the worker's alone, by the kernel's account; 0: it cannot be told. */
+uint64_t clo_worker_client_resident(const struct clo_worker_client *client);
 
 /* Kill it; its end is not waited for, but for that of one that was killed before. */
 void clo_worker_client_drop(struct clo_worker_client *client);

@@ -31,6 +31,10 @@
 #define CPU_LOOK_MIN_NS (10ull * NS_PER_MS)
 #define HOST_GUESS_MOST_NS NS_PER_MS        /* of calls, before this thread's clock is looked at */
 #define CANCEL_LOOK_NS (250ull * NS_PER_MS) /* a run is looked at for its cancellation so often */
+#define MEMORY_LOOK_NS (100ull * NS_PER_MS) /* so often its memory is looked at */
+/* What an honest worker may have in a run beside what is counted: messages, in the guest's window, in
+ * the worker's buffers and in those of its socket. */
+#define MESSAGES_MOST (6 * CLO_MESSAGE_MAX)
 #define EXIT_WORKER 139
 
 struct client_run {
@@ -46,6 +50,7 @@ struct client_run {
     uint64_t deadline_ns;           /* when it is killed */
     uint64_t tool_ns;               /* waited for tools, where that counts apart */
     uint64_t cpu_look_ns;           /* when to look at its processor time again */
+    uint64_t memory_look_ns;        /* and at its memory */
     uint64_t cpu_start_ns;          /* of the worker's clock */
     /* On this thread since the first call: as its clock said last, and what may have come since. */
     uint64_t host_start_ns, host_known_ns, host_guess_ns;
@@ -73,6 +78,17 @@ static uint64_t worker_cpu_ns(const struct client_run *run)
 {
     uint64_t now = worker_clock(run->client);
     return now > run->cpu_start_ns ? now - run->cpu_start_ns : 0;
+}
+
+/* What it has may not be more than what is reserved for it, whatever it said that it needs. */
+static bool look_at_memory(struct client_run *run)
+{
+    const struct clo_worker_client *client = run->client;
+    run->memory_look_ns = clo_monotonic_ns() + MEMORY_LOOK_NS;
+    if (!client->own_bytes)
+        return true;
+    return clo_worker_client_resident(client) <=
+           client->own_bytes + run->memory->bytes + CLO_MEMORY_BUDGET_OWN + MESSAGES_MOST;
 }
 
 /* What this process did for the run: on this thread and on the tool threads. */
@@ -371,7 +387,7 @@ static int next_frame(struct client_run *run, struct clo_frame *frame, struct cl
     struct clo_worker_client *client = run->client;
     for (;;) {
         look_at_cancel(run);
-        uint64_t until = run->cpu_look_ns < run->deadline_ns ? run->cpu_look_ns : run->deadline_ns;
+        uint64_t until = earlier(earlier(run->cpu_look_ns, run->memory_look_ns), run->deadline_ns);
         if (run->run->cancel && !run->cancel_seen)
             until = earlier(until, clo_monotonic_ns() + CANCEL_LOOK_NS);
         int status = clo_frame_socket_receive(&client->frames, until, frame, why);
@@ -385,6 +401,9 @@ static int next_frame(struct client_run *run, struct clo_frame *frame, struct cl
         if (now >= run->cpu_look_ns && !look_at_cpu(run))
             return clo_fail(why, CLO_EBUSY,
                             "it used more processor time than its limit and was killed");
+        if (now >= run->memory_look_ns && !look_at_memory(run))
+            return clo_fail(why, CLO_EBUSY,
+                            "it had more memory than is reserved for it and was killed");
         if (!status)
             return 0;
     }
@@ -456,6 +475,7 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
     here.start_ns = clo_monotonic_ns();
     here.wall_end_ns = here.start_ns + limits->wall_ms * NS_PER_MS;
     here.calls_end_ns = here.deadline_ns = end_after(here.wall_end_ns);
+    here.memory_look_ns = here.start_ns + MEMORY_LOOK_NS;
     here.cpu_look_ns = here.start_ns + limits->cpu_ms * NS_PER_MS / CPU_LOOKS;
     struct cancel_signal signal = {.handle = client->handle, .sequence = client->sequence};
     struct clo_cancel_watch watch = {.wake = send_cancel, .context = &signal};

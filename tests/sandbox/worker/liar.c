@@ -186,6 +186,59 @@ static void lie_in_calls(const char *lie)
     }
 }
 
+static void touch(size_t bytes)
+{
+    volatile char *memory = malloc(bytes);
+    for (size_t at = 0; memory && at < bytes; at += 4096)
+        memory[at] = 1;
+    for (;;)
+        pause();
+}
+
+static uint64_t grow(uint64_t bytes)
+{
+    struct clo_frame frame;
+    struct clo_grant grant = {0};
+    bool cancelled;
+    clo_frame_put_grow(&frames, bytes, true);
+    send_all();
+    if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL) ||
+        clo_frame_read_grant(&frame, &grant, &cancelled, NULL))
+        _exit(0);
+    return grant.bytes;
+}
+
+#define MIB (1ull << 20)
+
+static void lie_about_memory(const char *lie)
+{
+    struct clo_run_result refused = {.error = {.kind = CLO_RUN_LIMIT,
+                                               .limit = CLO_LIMIT_TOTAL_MEMORY,
+                                               .type = "MemoryError",
+                                               .message = "none"}};
+    if (strcmp(lie, "memory that it did not ask for") == 0)
+        touch(160 * MIB);
+    else if (strcmp(lie, "memory beyond its limit") == 0)
+        grow(UINT64_MAX);
+    else if (strcmp(lie, "a little beyond its limit") == 0)
+        grow(256 * MIB + 1);
+    else if (strcmp(lie, "a grant of its limit") == 0)
+        put_result(grow(256 * MIB) == 256 * MIB && grow(1) == 256 * MIB ? "granted" : "refused");
+    else if (strcmp(lie, "asks for memory for ever") == 0)
+        for (uint64_t bytes = 1;; bytes++)
+            grow(bytes % (256 * MIB));
+    else if (strcmp(lie, "a grow of no length") == 0)
+        put_raw(CLO_FRAME_GROW, 3, "abc", 3);
+    else if (strcmp(lie, "a grow with more behind it") == 0)
+        put_raw(CLO_FRAME_GROW, 24, "abcdefghabcdefghabcdefgh", 24);
+    else if (strcmp(lie, "an endless grow") == 0)
+        put_raw(CLO_FRAME_GROW, UINT32_MAX, NULL, 0);
+    else if (strcmp(lie, "a refusal") == 0) {
+        clo_frame_put_result(&frames, &refused, false);
+        send_all();
+    }
+}
+
 static void lie_in_frames(const char *lie)
 {
     static const char noise[65536];
@@ -276,6 +329,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
         lie_in_frames(code);
         lie_in_calls(code); /* "silence" is nobody's */
         lie_in_time(code);
+        lie_about_memory(code);
         if (answered && bootstrap->pooled && strcmp(code, "no hello") != 0)
             say_hello(0);
     }

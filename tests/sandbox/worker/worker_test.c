@@ -213,6 +213,15 @@ static const struct lie {
     {"empty words for ever", "output of no bytes", NULL, 0},
     {"a byte at a time", "did not end in time", NULL, 200},
     {"a cancellation", "it was not", NULL, 0},
+    {"memory that it did not ask for", "more memory than is reserved", NULL, 0},
+    {"memory beyond its limit", "it asked for 18446744073709551615 bytes of memory", NULL, 0},
+    {"a little beyond its limit", "where its limit is 268435456", NULL, 0},
+    {"a grant of its limit", NULL, "granted", 0},
+    {"asks for memory for ever", "did not end in time", NULL, 200},
+    {"a grow of no length", "a frame of type", NULL, 0},
+    {"a grow with more behind it", "behind a wish for memory", NULL, 0},
+    {"an endless grow", "bytes", NULL, 0},
+    {"a refusal", "it says that it was refused memory, and it was not", NULL, 0},
 };
 
 #define LIES (sizeof lies / sizeof *lies)
