@@ -59,6 +59,7 @@ def measured(build):
     before = beside.measure("monty")
     rows = list(inside([f"{build}/bench/walls", f"{build}/python.image", f"{build}/tests/test_guest"]))
     rows += inside([f"{build}/bench/measure", f"{build}/python.image"])
+    rows += inside([f"{build}/bench/many", f"{build}/python.image"])
     return rows + (beside.both(before, beside.measure("monty")) if before else [])
 
 
