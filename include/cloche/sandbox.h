@@ -279,9 +279,10 @@ CLO_API const char *clo_run_error_name(enum clo_run_error_kind kind);
 CLO_API const char *clo_limit_name(enum clo_limit limit);
 
 /* One ceiling on the guest memory of all sandboxes and pools of the process together, in bytes.
- * Memory is reserved: a run in a pool counts its memory limit from before it starts until its
- * micro-VM is restored, and waits where that does not fit; a sandbox of its own counts its limit
- * for its whole life; and each sandbox counts 16 MiB besides, in pools the idle ones too. Default:
+ * Memory is reserved: a run in a pool counts what is reserved for it (enum clo_admission) from before
+ * it starts until its micro-VM is restored, and waits where that does not fit; a sandbox of its own
+ * counts the most that it had for its whole life, and waits for nothing; and each sandbox counts 16 MiB
+ * besides, in pools the idle ones too. Default:
  * half of the memory that the process may use (the machine's, or its control group's if less). Not
  * counted: the image (once a process) and the host's own buffers for messages and output.
  *
@@ -332,7 +333,8 @@ CLO_API void clo_pool_jail(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX]);
 CLO_API void clo_pool_jail_missing(struct clo_pool *pool, char text[CLO_JAIL_TEXT_MAX]);
 
 /* Like clo_sandbox_run on any free sandbox; waits for one, and for its memory under the ceiling,
- * for `wait_ms` at most: CLO_EBUSY says what was wanted and what is in use. */
+ * for `wait_ms` at most: CLO_EBUSY says what was wanted and what is in use. A run that grows waits for
+ * more for another `wait_ms` in all, in which its wall time stands still. */
 CLO_API CLO_MUST_USE int clo_pool_run(struct clo_pool *pool, const struct clo_run *run,
                                       uint64_t wait_ms, struct clo_run_result **result,
                                       struct clo_error *error);

@@ -16,7 +16,7 @@
  * Rooms
  *   call/     the host's: answering what a run asks     tool/     the host's: what call_tool reaches
  *   run/      a run in its micro-VM                     worker/   the process around it
- *   value/    typed values; knows no sandbox
+ *   pool/     warm sandboxes, one queue                 value/    typed values; knows no sandbox
  * run/, worker/ and the part of value/ that they need are the jail's library: worker processes are
  * linked of it, of src/vm and of a part of src/base, and of nothing else (src/meson.build).
  *
@@ -30,14 +30,15 @@
  * What is always true
  * - A micro-VM of this process, its runner, its backend and its host_calls belong to one thread for
  *   their lives: a sandbox's to the caller that made it, a member's to the pool's thread. A member
- *   with a worker belongs to one thread at a time: a caller's for a run, the pool's reclaimer's between
- *   two (pool_resting.c). Only a kick comes from elsewhere (clo_runner_kick; a signal, to a worker).
+ *   with a worker belongs to one thread at a time: a caller's for a run, the pool's keeper's between
+ *   two (pool/pool_keeper.c). Only a kick comes from elsewhere (clo_runner_kick; a signal, to a worker).
  * - A tool that is waited for at once runs on the run's own thread. All others run on the tool
  *   threads, at most CLO_TOOL_THREADS_MAX for a pool or a sandbox by itself, in a lane a run.
  * - What a worker process sends is checked as what a guest sends is. Nothing that it says decides
  *   about limits, memory or time: the host counts for itself, and kills it.
  * - A struct clo_config and its tools do not change once made, and outlive what is made from them.
- * - A run of a pool is let in by the memory budget before it begins, and is on its account until
+ * - A run of a pool is let in by the memory budget before it begins, with what it may have without
+ *   asking; more is reserved before its guest gets it. All of it is on the account until
  *   the micro-VM is clean again.
  *
  * Locks, in the order in which they are taken
