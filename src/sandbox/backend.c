@@ -98,8 +98,9 @@ static int reserve(void *context, uint64_t bytes, bool may_wait, struct clo_gran
                    struct clo_error *error)
 {
     struct run_here *here = context;
-    return clo_reservation_ask(here->memory, bytes, here->limit, may_wait, here->cancel, grant,
-                               error);
+    struct clo_wish wish = {
+        .bytes = bytes, .limit = here->limit, .may_wait = may_wait, .cancel = here->cancel};
+    return clo_reservation_ask(here->memory, &wish, grant, error);
 }
 
 static bool cancelled(void *context)

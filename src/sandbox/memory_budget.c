@@ -13,6 +13,7 @@
 #include "sandbox/run/limits.h"
 
 #define MIB (1ull << 20)
+#define GONE_LOOK_NS 250000000ull /* whoever waits for more is looked at so often */
 
 struct waiter { /* on the stack of the thread that waits */
     const struct clo_memory_budget_pool *pool;
@@ -367,17 +368,28 @@ void clo_memory_budget_give(uint64_t bytes)
     leave();
 }
 
+static bool is_gone(const struct clo_memory_budget_asker *asker)
+{
+    leave();
+    bool gone = asker->gone && asker->gone(asker->context);
+    enter();
+    return gone;
+}
+
 /* Waits with the lock held, in the queue that it stands in already. */
-static int wait_for_more(struct waiter *self, uint64_t deadline_ns, struct clo_cancel *cancel)
+static int wait_for_more(struct waiter *self, const struct clo_memory_budget_asker *asker)
 {
     int status = 0;
     while (!self->granted && !self->refused && !status) {
-        if (self->pool->closed || clo_cancel_is_set(cancel))
+        uint64_t now = clo_monotonic_ns(), look = now + GONE_LOOK_NS;
+        if (self->pool->closed || clo_cancel_is_set(asker->cancel))
             status = CLO_ECANCELLED;
-        else if (clo_monotonic_ns() >= deadline_ns)
+        else if (now >= asker->deadline_ns)
             status = CLO_EBUSY;
-        else
-            clo_wait_until(&self->change, &account.lock, deadline_ns);
+        else if (!clo_wait_until(&self->change, &account.lock,
+                                 look < asker->deadline_ns ? look : asker->deadline_ns) &&
+                 is_gone(asker))
+            status = CLO_ECANCELLED;
     }
     if (status && !self->granted && !self->refused) {
         leave_growers(self);
@@ -386,20 +398,19 @@ static int wait_for_more(struct waiter *self, uint64_t deadline_ns, struct clo_c
     return self->granted ? 0 : status ? status : CLO_EBUSY;
 }
 
-static int queue_for_more(struct clo_memory_budget_pool *pool, uint64_t bytes, uint64_t deadline_ns,
-                          struct clo_cancel *cancel)
+static int queue_for_more(const struct clo_memory_budget_asker *asker, uint64_t bytes)
 {
-    struct waiter self = {.pool = pool, .bytes = bytes};
+    struct waiter self = {.pool = asker->pool, .bytes = bytes};
     struct clo_cancel_watch watch = {.wake = wake_waiter, .context = &self};
     pthread_cond_init(&self.change, NULL);
-    clo_cancel_add(cancel, &watch);
+    clo_cancel_add(asker->cancel, &watch);
     enter();
     TAILQ_INSERT_TAIL(&account.growers, &self, entry);
     account.growing++;
     advance();
-    int status = wait_for_more(&self, deadline_ns, cancel);
+    int status = wait_for_more(&self, asker);
     leave();
-    clo_cancel_remove(cancel, &watch);
+    clo_cancel_remove(asker->cancel, &watch);
     pthread_cond_destroy(&self.change);
     return status;
 }
@@ -418,14 +429,14 @@ static bool take_more(const struct clo_memory_budget_pool *pool, uint64_t bytes,
     return taken;
 }
 
-int clo_memory_budget_more(struct clo_memory_budget_pool *pool, uint64_t bytes,
-                           uint64_t deadline_ns, struct clo_cancel *cancel, uint64_t *ceiling)
+int clo_memory_budget_more(const struct clo_memory_budget_asker *asker, uint64_t bytes,
+                           uint64_t *ceiling)
 {
-    if (take_more(pool, bytes, ceiling))
+    if (take_more(asker->pool, bytes, ceiling))
         return 0;
-    if (!pool || clo_monotonic_ns() >= deadline_ns)
+    if (!asker->pool || clo_monotonic_ns() >= asker->deadline_ns)
         return CLO_EBUSY;
-    int status = queue_for_more(pool, bytes, deadline_ns, cancel);
+    int status = queue_for_more(asker, bytes);
     *ceiling = status ? clo_memory_ceiling() : 0;
     return status;
 }

@@ -91,11 +91,20 @@ int clo_memory_budget_await(struct clo_memory_budget_pool *pool, uint64_t bytes,
                             struct clo_error *error);
 void clo_memory_budget_give(uint64_t bytes);
 
+struct clo_memory_budget_asker { /* who wants more, and how long they may be kept waiting */
+    struct clo_memory_budget_pool *pool;
+    uint64_t deadline_ns;
+    struct clo_cancel *cancel;
+    /* Is it gone meanwhile? Asked now and then, without the lock; NULL: never. */
+    bool (*gone)(void *context);
+    void *context;
+};
+
 /* `bytes` more for a run in progress; of a sandbox by itself (pool NULL) they are released with the
- * rest of it. CLO_EBUSY: no room at the deadline, or nobody would ever make any; CLO_ECANCELLED. With
- * either *ceiling is the one in force. */
-int clo_memory_budget_more(struct clo_memory_budget_pool *pool, uint64_t bytes,
-                           uint64_t deadline_ns, struct clo_cancel *cancel, uint64_t *ceiling);
+ * rest of it. CLO_EBUSY: no room at the deadline, or nobody would ever make any; CLO_ECANCELLED, also where
+ * it is gone. With either *ceiling is the one in force. */
+int clo_memory_budget_more(const struct clo_memory_budget_asker *asker, uint64_t bytes,
+                           uint64_t *ceiling);
 
 /* The words for a run that found no room in its time: CLO_EBUSY with the values as they are now. */
 int clo_memory_budget_refuse(uint64_t bytes, uint64_t wait_ms, struct clo_error *error);

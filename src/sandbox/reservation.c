@@ -25,22 +25,26 @@ uint64_t clo_reservation_start(const struct clo_image *image, enum clo_admission
     return least(bytes > CLO_RESERVATION_LEAST ? bytes : CLO_RESERVATION_LEAST, limit);
 }
 
-int clo_reservation_ask(struct clo_reservation *reservation, uint64_t bytes, uint64_t limit,
-                        bool may_wait, struct clo_cancel *cancel, struct clo_grant *grant,
-                        struct clo_error *error)
+int clo_reservation_ask(struct clo_reservation *reservation, const struct clo_wish *wish,
+                        struct clo_grant *grant, struct clo_error *error)
 {
     *grant = (struct clo_grant){.bytes = reservation->bytes};
-    if (bytes > limit)
+    if (wish->bytes > wish->limit)
         return clo_fail(error, CLO_EGUEST,
                         "it asked for %llu bytes of memory, where its limit is %llu",
-                        (unsigned long long)bytes, (unsigned long long)limit);
-    if (bytes <= reservation->bytes)
+                        (unsigned long long)wish->bytes, (unsigned long long)wish->limit);
+    if (wish->bytes <= reservation->bytes)
         return 0;
-    uint64_t more = least(whole_steps(bytes), limit) - reservation->bytes;
+    uint64_t more = least(whole_steps(wish->bytes), wish->limit) - reservation->bytes;
     uint64_t start = clo_monotonic_ns();
-    uint64_t wait = may_wait && reservation->pool ? reservation->wait_ns : 0;
-    uint64_t deadline = wait > UINT64_MAX - start ? UINT64_MAX : start + wait;
-    if (clo_memory_budget_more(reservation->pool, more, deadline, cancel, &grant->ceiling) == 0) {
+    uint64_t wait = wish->may_wait && reservation->pool ? reservation->wait_ns : 0;
+    struct clo_memory_budget_asker asker = {.pool = reservation->pool,
+                                            .deadline_ns = wait > UINT64_MAX - start ? UINT64_MAX
+                                                                                     : start + wait,
+                                            .cancel = wish->cancel,
+                                            .gone = wish->gone,
+                                            .context = wish->context};
+    if (clo_memory_budget_more(&asker, more, &grant->ceiling) == 0) {
         reservation->bytes += more;
         grant->bytes = reservation->bytes;
     }

@@ -24,14 +24,20 @@ struct clo_reservation {
     uint64_t wait_ns;                    /* that the run may still wait for more, in all */
 };
 
+struct clo_wish {          /* of a run that grows */
+    uint64_t bytes, limit; /* in all; and the most that it may have */
+    bool may_wait;
+    struct clo_cancel *cancel;
+    bool (*gone)(void *context); /* it needs nothing any more; NULL: never */
+    void *context;
+};
+
 /* What a run with this memory limit is let in with. */
 uint64_t clo_reservation_start(const struct clo_image *image, enum clo_admission admission,
                                uint64_t limit);
 
-/* A run wants `bytes` in all, of at most `limit`; may it wait? Fills *grant. CLO_EGUEST: it may not
- * even want that. */
-int clo_reservation_ask(struct clo_reservation *reservation, uint64_t bytes, uint64_t limit,
-                        bool may_wait, struct clo_cancel *cancel, struct clo_grant *grant,
-                        struct clo_error *error);
+/* Fills *grant. CLO_EGUEST: it may not even wish for that. */
+int clo_reservation_ask(struct clo_reservation *reservation, const struct clo_wish *wish,
+                        struct clo_grant *grant, struct clo_error *error);
 
 #endif

@@ -288,6 +288,12 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
     return clo_frame_socket_flush(&client->frames, run->deadline_ns, error);
 }
 
+/* A worker that waits for memory says nothing, unless it is gone, or no honest one. */
+static bool says_more(void *client)
+{
+    return clo_frame_socket_has_more(&((struct clo_worker_client *)client)->frames);
+}
+
 /* It asks for memory: within its limit it gets what is there. */
 static int put_grant(struct client_run *run, const struct clo_frame *frame, struct clo_error *error)
 {
@@ -302,8 +308,15 @@ static int put_grant(struct client_run *run, const struct clo_frame *frame, stru
         return clo_fail(error, CLO_EGUEST, "it asked for memory after its time was up");
     int status = clo_frame_read_grow(frame, &bytes, &may_wait, error);
     if (!status)
-        status = clo_reservation_ask(run->memory, bytes, run->limits->memory,
-                                     may_wait && start <= run->wall_end_ns, cancel, &grant, error);
+        status = clo_reservation_ask(
+            run->memory,
+            &(struct clo_wish){.bytes = bytes,
+                               .limit = run->limits->memory,
+                               .may_wait = may_wait && start <= run->wall_end_ns,
+                               .cancel = cancel,
+                               .gone = says_more,
+                               .context = client},
+            &grant, error);
     if (status)
         return status;
     uint64_t now = clo_monotonic_ns();

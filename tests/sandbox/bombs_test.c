@@ -514,6 +514,43 @@ static void a_run_waits_for_more_in_time_that_stands_still(void **state)
     clo_cancel_free(stop);
 }
 
+/* A worker that is killed while it waits: its run ends soon, not when the wait would have. */
+static void who_dies_waiting_for_more_gives_back_what_it_had(void **state)
+{
+    (void)state;
+    struct clo_pool *pool = make_pool(CLO_PLACEMENT_WORKER, 1, 256);
+    struct clo_cancel *stop = clo_cancel_create();
+    struct job holder;
+    start_holder(&holder, pool, stop);
+    long before[WORKERS_MAX], pids[WORKERS_MAX];
+    size_t others = find_workers(before);
+    struct clo_pool *dying = make_pool(CLO_PLACEMENT_WORKER, 1, 256);
+    struct job job = {.pool = dying, .code = "x = bytearray(180 << 20)", .wait_ms = LONG_WAIT};
+    job_start(&job);
+    for (unsigned ms = 0; ms < LONG_WAIT && !look().growing; ms++)
+        runs_sleep(1);
+    size_t count = find_workers(pids);
+    assert_int_equal(count, others + 1);
+    for (size_t i = 0; i < count; i++) {
+        bool old = false;
+        for (size_t k = 0; k < others; k++)
+            old |= pids[i] == before[k];
+        if (!old)
+            kill((pid_t)pids[i], SIGKILL);
+    }
+    job_join(&job);
+    assert_int_equal(job.status, 0);
+    assert_int_equal(job.result->error.kind, CLO_RUN_WORKER);
+    assert_int_equal(look().growing, 0);
+    clo_run_result_free(job.result);
+    clo_cancel_trigger(stop);
+    job_join(&holder);
+    clo_run_result_free(holder.result);
+    clo_pool_destroy(dying);
+    clo_pool_destroy(pool);
+    clo_cancel_free(stop);
+}
+
 #define BOTH(test) RUNS_BOTH(test, set_ceiling, everything_is_back, &runs_thread, &runs_worker)
 #define GROW_BOTH(test)                                                                            \
     RUNS_BOTH(test, set_ceiling_and_grow, everything_is_back, &runs_thread, &runs_worker)
@@ -535,6 +572,7 @@ int main(int count, char **arguments)
         GROW_BOTH(bombs_in_two_pools_share_one_ceiling),
         GROW_BOTH(who_grows_waits_and_is_told_of_the_ceiling),
         GROW_BOTH(a_run_waits_for_more_in_time_that_stands_still),
+        GROW(who_dies_waiting_for_more_gives_back_what_it_had),
         GROW(idle_workers_keep_no_more_than_their_own_part),
         ONE(idle_workers_keep_no_more_than_their_own_part),
         ONE(killed_and_stopped_runs_are_gone_before_their_memory_is_given_back),

@@ -60,10 +60,17 @@ static void give(uint64_t mib)
     clo_memory_budget_give(mib * MIB);
 }
 
+static int more(uint64_t bytes, uint64_t deadline_ns, struct clo_cancel *cancel, uint64_t *ceiling)
+{
+    struct clo_memory_budget_asker asker = {
+        .pool = &pool, .deadline_ns = deadline_ns, .cancel = cancel};
+    return clo_memory_budget_more(&asker, bytes, ceiling);
+}
+
 static int more_now(uint64_t mib)
 {
     uint64_t ceiling;
-    int status = clo_memory_budget_more(&pool, mib * MIB, 0, NULL, &ceiling);
+    int status = more(mib * MIB, 0, NULL, &ceiling);
     assert_int_equal(ceiling, status ? CEILING * MIB : 0);
     return status;
 }
@@ -86,8 +93,7 @@ static void *ask(void *argument)
     if (self->begins)
         self->status = clo_memory_budget_await(&pool, self->mib * MIB, end, 0, self->cancel, NULL);
     else
-        self->status =
-            clo_memory_budget_more(&pool, self->mib * MIB, end, self->cancel, &self->ceiling);
+        self->status = more(self->mib * MIB, end, self->cancel, &self->ceiling);
     atomic_store(&self->done, true);
     return NULL;
 }
@@ -279,12 +285,13 @@ static void a_wait_for_more_ends_by_its_time_by_cancel_and_with_the_pool(void **
 static void a_sandbox_by_itself_grows_and_does_not_wait(void **state)
 {
     (void)state;
+    struct clo_memory_budget_asker alone = {.deadline_ns = NEVER};
     uint64_t ceiling;
     assert_int_equal(clo_memory_budget_hold(256 * MIB, 40 * MIB, NULL), 0);
     assert_int_equal(look().used, (16 + 16 + 40) * MIB);
-    assert_int_equal(clo_memory_budget_more(NULL, 100 * MIB, NEVER, NULL, &ceiling), 0);
+    assert_int_equal(clo_memory_budget_more(&alone, 100 * MIB, &ceiling), 0);
     begin(200);
-    assert_int_equal(clo_memory_budget_more(NULL, 100 * MIB, NEVER, NULL, &ceiling), CLO_EBUSY);
+    assert_int_equal(clo_memory_budget_more(&alone, 100 * MIB, &ceiling), CLO_EBUSY);
     assert_int_equal(ceiling, CEILING * MIB);
     assert_int_equal(more_now(44), 0);
     assert_int_equal(look().used, CEILING * MIB);
@@ -325,7 +332,7 @@ static void *press(void *argument)
         if (clo_memory_budget_await(&pool, have * MIB, NEVER, NEVER, NULL, NULL))
             return NULL;
         while (have < want && !refused) {
-            if (clo_memory_budget_more(&pool, 8 * MIB, NEVER, NULL, &ceiling))
+            if (more(8 * MIB, NEVER, NULL, &ceiling))
                 refused = true;
             else
                 have += 8;
