@@ -379,17 +379,18 @@ static bool is_gone(const struct clo_memory_budget_asker *asker)
 /* Waits with the lock held, in the queue that it stands in already. */
 static int wait_for_more(struct waiter *self, const struct clo_memory_budget_asker *asker)
 {
+    bool gone = false;
     int status = 0;
     while (!self->granted && !self->refused && !status) {
         uint64_t now = clo_monotonic_ns(), look = now + GONE_LOOK_NS;
-        if (self->pool->closed || clo_cancel_is_set(asker->cancel))
+        if (self->pool->closed || clo_cancel_is_set(asker->cancel) || gone)
             status = CLO_ECANCELLED;
         else if (now >= asker->deadline_ns)
             status = CLO_EBUSY;
-        else if (!clo_wait_until(&self->change, &account.lock,
-                                 look < asker->deadline_ns ? look : asker->deadline_ns) &&
-                 is_gone(asker))
-            status = CLO_ECANCELLED;
+        else
+            gone = !clo_wait_until(&self->change, &account.lock,
+                                   look < asker->deadline_ns ? look : asker->deadline_ns) &&
+                   is_gone(asker);
     }
     if (status && !self->granted && !self->refused) {
         leave_growers(self);

@@ -182,6 +182,28 @@ static void a_small_wish_passes_a_large_one(void **state)
     give(300);
 }
 
+/* Likewise where both wait already. */
+static void who_fits_is_served_past_who_does_not(void **state)
+{
+    (void)state;
+    begin(200);
+    begin(100);
+    begin(50);
+    begin(50);
+    struct asker large = {.mib = 200, .wait_ms = NEVER}, small = {.mib = 40, .wait_ms = NEVER};
+    start(&large);
+    wait_until(1, 0);
+    start(&small);
+    wait_until(2, 0);
+    give(50);
+    assert_int_equal(end_of(&small), 0);
+    assert_false(atomic_load(&large.done));
+    give(200);
+    assert_int_equal(end_of(&large), 0);
+    give(100);
+    give(290);
+}
+
 static void where_all_wait_the_last_to_ask_does_without(void **state)
 {
     (void)state;
@@ -379,6 +401,7 @@ int main(void)
         CASE(who_grows_waits_for_another_that_ends),
         CASE(who_grows_comes_before_who_begins),
         CASE(a_small_wish_passes_a_large_one),
+        CASE(who_fits_is_served_past_who_does_not),
         CASE(where_all_wait_the_last_to_ask_does_without),
         CASE(who_is_alone_does_not_wait),
         CASE(the_rule_holds_when_one_ends),

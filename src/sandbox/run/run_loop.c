@@ -259,7 +259,7 @@ static int on_grow(struct clo_run_loop *run, const struct clo_control *control,
     uint64_t limit = run->order->limits.memory;
     bool granted = size <= limit && other <= limit - size;
     run->ceiling = 0;
-    if (granted && size + other > run->reserved) {
+    if (granted && run->host->reserve && size + other > run->reserved) {
         int status = reserve(run, size + other, error);
         if (status)
             return status;
@@ -425,7 +425,7 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
         .runner = runner, .vm = runner->vm, .order = order, .host = host, .result = result};
     const struct clo_limits *limits = &order->limits;
     clo_output_records_begin(&runner->output, host->output, host->context, limits->output);
-    run.reserved = host->reserve ? order->reserved : limits->memory;
+    run.reserved = order->reserved;
     run.start_ns = clo_monotonic_ns();
     run.deadline_ns = run.start_ns + limits->wall_ms * NS_PER_MS;
     run.cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);

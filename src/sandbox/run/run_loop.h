@@ -44,7 +44,7 @@ struct clo_run_loop {
     struct clo_grace grace;                  /* once it was */
     enum clo_limit refused; /* why the last call that failed did: the limit, or none */
     bool memory_refused;
-    uint64_t reserved; /* bytes of guest memory that it need not ask for */
+    uint64_t reserved; /* bytes of guest memory that it need not ask for, where it has to */
     uint64_t ceiling;  /* if that was why memory was last refused: on that of all sandboxes */
 };
 
