@@ -14,6 +14,8 @@
 #include "sandbox/run/fixed.h"
 #include "sandbox/run/outcome.h"
 #include "sandbox/run/runner.h"
+#include "sandbox/snapshot/snapshot.h"
+#include "sandbox/snapshot/worker_port.h"
 #include "sandbox/worker_client.h"
 
 struct clo_backend {
@@ -259,6 +261,50 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
         clo_run_result_free(made);
     else
         *result = made;
+    return status;
+}
+
+/* ---- snapshots ---- */
+
+/* What hands the state out and takes it in; clo_worker_port_close(*of_worker) when it is done. */
+static int open_port(struct clo_backend *backend, struct clo_state_port *port,
+                     struct clo_worker_port **of_worker, struct clo_error *error)
+{
+    *of_worker = NULL;
+    if (!backend->client) {
+        *port = clo_runner_port(backend->runner);
+        return 0;
+    }
+    int status = clo_worker_port_open(of_worker, backend->client, error);
+    if (!status)
+        *port = clo_worker_port(*of_worker);
+    return status;
+}
+
+int clo_backend_snapshot(struct clo_backend *backend, int fd,
+                         const struct clo_snapshot_options *options, uint64_t *bytes,
+                         struct clo_error *error)
+{
+    struct clo_state_port port;
+    struct clo_worker_port *of_worker;
+    int status = open_port(backend, &port, &of_worker, error);
+    if (!status)
+        status = clo_snapshot_write(&port, backend->config->image, backend->output, fd, options,
+                                    bytes, error);
+    clo_worker_port_close(of_worker);
+    return status;
+}
+
+int clo_backend_restore(struct clo_backend *backend, int fd,
+                        const struct clo_snapshot_options *options, struct clo_error *error)
+{
+    struct clo_state_port port;
+    struct clo_worker_port *of_worker;
+    int status = open_port(backend, &port, &of_worker, error);
+    if (!status)
+        status = clo_snapshot_read(&port, backend->config->image, backend->output,
+                                   &backend->config->limits, fd, options, error);
+    clo_worker_port_close(of_worker);
     return status;
 }
 

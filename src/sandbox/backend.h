@@ -24,6 +24,14 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_reservation *memory, struct clo_run_result **result,
                     struct clo_error *error);
 
+/* clo_sandbox_snapshot's and clo_sandbox_restore's contract. Between runs, and not where the backend is a
+ * pool's: its runs share no state. */
+int clo_backend_snapshot(struct clo_backend *backend, int fd,
+                         const struct clo_snapshot_options *options, uint64_t *bytes,
+                         struct clo_error *error);
+int clo_backend_restore(struct clo_backend *backend, int fd,
+                        const struct clo_snapshot_options *options, struct clo_error *error);
+
 /* Layers of the jail around it; 0: there is none. */
 unsigned clo_backend_layers(const struct clo_backend *backend);
 

@@ -80,13 +80,35 @@ void clo_sandbox_jail_missing(const struct clo_sandbox *sandbox, char text[CLO_J
         clo_jail_describe(missing, text);
 }
 
+static int check_thread(const struct clo_sandbox *sandbox, struct clo_error *error)
+{
+    if (this_thread() == sandbox->owner)
+        return 0;
+    return clo_fail(error, CLO_EINVALID,
+                    "a sandbox runs only on the thread that made it (%d); this is thread %d",
+                    (int)sandbox->owner, (int)this_thread());
+}
+
 int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
                     struct clo_run_result **result, struct clo_error *error)
 {
     *result = NULL;
-    if (this_thread() != sandbox->owner)
-        return clo_fail(error, CLO_EINVALID,
-                        "a sandbox runs only on the thread that made it (%d); this is thread %d",
-                        (int)sandbox->owner, (int)this_thread());
-    return clo_backend_run(sandbox->backend, run, &sandbox->memory, result, error);
+    int status = check_thread(sandbox, error);
+    return status ? status
+                  : clo_backend_run(sandbox->backend, run, &sandbox->memory, result, error);
+}
+
+int clo_sandbox_snapshot(struct clo_sandbox *sandbox, int fd,
+                         const struct clo_snapshot_options *options, uint64_t *bytes,
+                         struct clo_error *error)
+{
+    int status = check_thread(sandbox, error);
+    return status ? status : clo_backend_snapshot(sandbox->backend, fd, options, bytes, error);
+}
+
+int clo_sandbox_restore(struct clo_sandbox *sandbox, int fd,
+                        const struct clo_snapshot_options *options, struct clo_error *error)
+{
+    int status = check_thread(sandbox, error);
+    return status ? status : clo_backend_restore(sandbox->backend, fd, options, error);
 }

@@ -386,7 +386,9 @@ static int on_frame(struct client_run *run, const struct clo_frame *frame, struc
         if (!status)
             status = clo_fail(&why, CLO_EGUEST, "it failed without a reason");
     } else {
-        status = clo_fail(&why, CLO_EGUEST, "a second hello");
+        status = frame->type == CLO_FRAME_HELLO
+                     ? clo_fail(&why, CLO_EGUEST, "a second hello")
+                     : clo_fail(&why, CLO_EGUEST, "a frame of type %d during a run", frame->type);
     }
     if (!status)
         return 0;

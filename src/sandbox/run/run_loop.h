@@ -25,7 +25,10 @@ struct clo_runner {
     struct clo_call_reply reply;
     struct clo_output_records output;
     struct clo_run_files files;
-    bool has_seed; /* for the next run: drawn when none is in progress */
+    uint64_t
+        monotonic_shift_ns; /* of a session that was away: its clock less the host's, modulo 2^64 */
+    uint64_t load_next;     /* while a state comes in: the next page must not be below it */
+    bool has_seed;          /* for the next run: drawn when none is in progress */
     uint8_t seed[sizeof((struct clo_control *)0)->seed];
 };
 
@@ -47,6 +50,11 @@ struct clo_run_loop {
     uint64_t reserved; /* bytes of guest memory that it need not ask for, where it has to */
     uint64_t ceiling;  /* if that was why memory was last refused: on that of all sandboxes */
 };
+
+/* runner.c, for state.c: a micro-VM in the image's state, or a new one. */
+int clo_runner_clean(struct clo_runner *runner, struct clo_error *error);
+/* The same, where a failure shows at the next run. */
+void clo_runner_forget_state(struct clo_runner *runner);
 
 /* Enter the guest and answer its exits until the run ends. 0 with the result filled, or
  * negative. */

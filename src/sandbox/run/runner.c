@@ -18,6 +18,7 @@
 
 static int make_vm(struct clo_runner *runner, struct clo_error *error)
 {
+    runner->monotonic_shift_ns = 0;
     struct clo_vm_config config = {.isolation = runner->isolation, .memory_limit = runner->memory};
     struct clo_vm *vm = NULL;
     int status = clo_vm_create(&vm, runner->image, &config, error);
@@ -90,7 +91,10 @@ static int prepare_vm(struct clo_runner *runner, bool keep_state, struct clo_err
         drop_vm(runner);
     if (!runner->vm)
         return make_vm(runner, error);
-    if (!runner->used || (keep_state && runner->lasting))
+    if (keep_state && runner->used && runner->lasting)
+        return 0;
+    runner->monotonic_shift_ns = 0;
+    if (!runner->used)
         return 0;
     if (clo_vm_restore(runner->vm, NULL, error) == 0) {
         runner->used = false;
@@ -98,6 +102,18 @@ static int prepare_vm(struct clo_runner *runner, bool keep_state, struct clo_err
     }
     drop_vm(runner); /* a new one is as good, and slower */
     return make_vm(runner, error);
+}
+
+int clo_runner_clean(struct clo_runner *runner, struct clo_error *error)
+{
+    return prepare_vm(runner, false, error);
+}
+
+void clo_runner_forget_state(struct clo_runner *runner)
+{
+    runner->lasting = false;
+    if (prepare_vm(runner, false, NULL))
+        runner->broken = true;
 }
 
 static void encode_arguments(struct clo_buffer *request, const struct clo_order *order)
@@ -181,7 +197,7 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
                          (order->has_files ? CLO_FILES_PRESENT : 0);
     control->ns_per_tick = clo_tsc_rate();
     control->realtime_ns = clo_clock_ns(CLOCK_REALTIME);
-    control->monotonic_ns = clo_monotonic_ns();
+    control->monotonic_ns = clo_monotonic_ns() + runner->monotonic_shift_ns;
     control->run_flags |= clo_fixed_give(&order->fixed, control);
     control->memory_limit = order->limits.memory;
     control->interrupt_reason[0] = '\0';

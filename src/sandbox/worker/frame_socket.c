@@ -24,7 +24,11 @@ static size_t ceiling(uint32_t type)
 {
     switch (type) {
     case CLO_FRAME_HELLO:
-    case CLO_FRAME_FAILED: return 4096;
+    case CLO_FRAME_FAILED:
+    case CLO_FRAME_SAVE:
+    case CLO_FRAME_LOAD:
+    case CLO_FRAME_STATE: return 4096;
+    case CLO_FRAME_PAGES: return CLO_FRAME_PAGES_SIZE_MAX;
     case CLO_FRAME_GROW:
     case CLO_FRAME_GRANT: return 64;
     case CLO_FRAME_OUTPUT: return CLO_OUTPUT_AREA_SIZE + 64;

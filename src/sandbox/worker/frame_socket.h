@@ -22,6 +22,8 @@
  *   RESULT  how the run ended
  *   GROW    more memory is wanted         GRANT  to a GROW
  *   FAILED  the run could not be begun
+ *   STATE   of a session              SAVE, LOAD  state_frames.h
+ *   PAGES   of it, either way
  */
 #ifndef CLO_SANDBOX_WORKER_FRAME_SOCKET_H
 #define CLO_SANDBOX_WORKER_FRAME_SOCKET_H
@@ -41,10 +43,16 @@ enum clo_frame_type {
     CLO_FRAME_FAILED,
     CLO_FRAME_GROW,
     CLO_FRAME_GRANT,
+    CLO_FRAME_SAVE,
+    CLO_FRAME_LOAD,
+    CLO_FRAME_STATE,
+    CLO_FRAME_PAGES,
     CLO_FRAME_COUNT
 };
 
 #define CLO_FRAME_PIECE (64u << 10)
+#define CLO_FRAME_PAGES_MAX 64u /* of a PAGES frame */
+#define CLO_FRAME_PAGES_SIZE_MAX (8 + CLO_FRAME_PAGES_MAX * (4 + 4096))
 
 struct clo_frame_socket {
     int fd;           /* owned; -1: closed */

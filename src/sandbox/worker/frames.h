@@ -7,8 +7,11 @@
 
 #define CLO_TO_HOST                                                                                \
     (1u << CLO_FRAME_HELLO | 1u << CLO_FRAME_OUTPUT | 1u << CLO_FRAME_CALL |                       \
-     1u << CLO_FRAME_RESULT | 1u << CLO_FRAME_FAILED | 1u << CLO_FRAME_GROW)
-#define CLO_TO_WORKER (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY | 1u << CLO_FRAME_GRANT)
+     1u << CLO_FRAME_RESULT | 1u << CLO_FRAME_FAILED | 1u << CLO_FRAME_GROW |                      \
+     1u << CLO_FRAME_STATE | 1u << CLO_FRAME_PAGES)
+#define CLO_TO_WORKER                                                                              \
+    (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY | 1u << CLO_FRAME_SAVE | 1u << CLO_FRAME_LOAD |   \
+     1u << CLO_FRAME_PAGES | 1u << CLO_FRAME_GRANT)
 
 struct
     clo_run_body { /* then the name, then the time zone, then each argument and its NUL, then the code */

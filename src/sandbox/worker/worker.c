@@ -18,6 +18,7 @@
 #include "sandbox/run/runner.h"
 #include "sandbox/worker/frames.h"
 #include "sandbox/worker/jail.h"
+#include "sandbox/worker/state_frames.h"
 #include "vm/vm.h"
 
 /* Bytes that a worker may map beyond its guest's limit: image, window, messages, its own heap. */
@@ -219,6 +220,19 @@ static void warm(struct worker *worker)
         leave(); /* idle: the host takes another one */
 }
 
+static void take(struct worker *worker, const struct clo_frame *frame)
+{
+    int status = 0;
+    switch (frame->type) {
+    case CLO_FRAME_RUN: run(worker, frame); return;
+    case CLO_FRAME_SAVE: status = clo_worker_save(&worker->frames, worker->runner); break;
+    case CLO_FRAME_LOAD: status = clo_worker_load(&worker->frames, worker->runner, frame); break;
+    default: leave();
+    }
+    if (status || clo_runner_is_broken(worker->runner))
+        leave();
+}
+
 _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
                                const struct clo_jail_shared *shared, struct clo_runner *mapped,
                                int socket, pid_t zygote, unsigned layers)
@@ -237,10 +251,9 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
     warm(&worker);
     for (;;) {
         struct clo_frame frame;
-        if (clo_frame_socket_receive(&worker.frames, UINT64_MAX, &frame, NULL) ||
-            frame.type != CLO_FRAME_RUN)
+        if (clo_frame_socket_receive(&worker.frames, UINT64_MAX, &frame, NULL))
             leave();
-        run(&worker, &frame);
+        take(&worker, &frame);
         wipe_stack();
     }
 }

@@ -1,0 +1,62 @@
+/* sandbox/snapshot/snapshot.h - a session's state as a file. Read this first.
+ *
+ *   worker ─ frames ─┐                                ┌─ page_code ─┐
+ *   (worker_state.c) ├─▶ struct clo_state_port ─▶ snapshot_write ───┼─▶ block ─▶ file
+ *   runner ──────────┘            ▲                   └─ /output ───┘     ║  sealed, compressed
+ *                                 └───────────── snapshot_read ◀──────────╨─ file
+ *
+ * What is always true
+ * - All here is the host's. What a worker hands out is checked as all that it sends; what a file says is
+ *   used once its seal is right, and is checked all the same: by the reader, by the worker that takes
+ *   the pages, and then it is the guest's, who is held by its wall whatever is in its memory.
+ * - A file is copied once block by block; nothing is looked at twice. One that is checked is checked again
+ *   when it is used.
+ * - Blocks have a ceiling, so that files of any length take the same memory.
+ *
+ * The file
+ *
+ *   [head][block 0][block 1]…[last block]     integers are little-endian
+ *
+ *   head    magic, version; the image's hash; salt; sizes of the regions, the clock; seal
+ *   block   kind, number, lengths; bytes, as they are or deflated (RFC 1950); seal
+ *
+ *   kinds   PAGES  records of pages (page_code.h), ascending over all blocks
+ *           OUTPUT a piece of the stream that /output is (artifacts/artifact_keep.h)
+ *           END    nothing follows
+ *
+ * PAGES come before OUTPUT. A seal is HMAC-SHA-256 of what stands before it in the head or block, with a key
+ * that is made of the caller's, the file's salt and what the file is about: so no block fits another file,
+ * and by its number no other place in its own.
+ */
+#ifndef CLO_SANDBOX_SNAPSHOT_SNAPSHOT_H
+#define CLO_SANDBOX_SNAPSHOT_SNAPSHOT_H
+
+#include "cloche/sandbox.h"
+#include "sandbox/artifacts/artifact_tree.h"
+#include "sandbox/run/state.h"
+
+/* Where a state comes from and goes to: a runner of this process, or a worker process. The contracts
+ * are those of run/state.h. */
+struct clo_state_port {
+    int (*save)(void *context, const struct clo_state_sink *sink, struct clo_error *error);
+    int (*begin)(void *context, const struct clo_state_head *head, struct clo_error *error);
+    clo_page_fn page; /* its bytes may change afterwards */
+    int (*end)(void *context, struct clo_error *error);
+    void (*drop)(void *context); /* no more of it comes: be clean */
+    void *context;
+};
+
+struct clo_state_port clo_runner_port(struct clo_runner *runner);
+
+/* clo_sandbox_snapshot's contract. */
+int clo_snapshot_write(const struct clo_state_port *port, const struct clo_image *image,
+                       struct clo_artifact_tree *output, int fd,
+                       const struct clo_snapshot_options *options, uint64_t *bytes,
+                       struct clo_error *error);
+
+/* clo_sandbox_restore's contract; `limits`: on its memory and on /output. */
+int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image *image,
+                      struct clo_artifact_tree *output, const struct clo_limits *limits, int fd,
+                      const struct clo_snapshot_options *options, struct clo_error *error);
+
+#endif

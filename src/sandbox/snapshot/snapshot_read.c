@@ -1,0 +1,197 @@
+/* snapshot_read.c - a file into a state and /output: all of it is checked first, then used block by
+ * block, each checked again. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/quantity.h"
+#include "sandbox/artifacts/artifact_keep.h"
+#include "sandbox/snapshot/block.h"
+#include "sandbox/snapshot/page_code.h"
+#include "sandbox/snapshot/snapshot.h"
+
+struct reading {
+    struct clo_snapshot_file file;
+    uint64_t memory; /* that the sandbox may have */
+    const struct clo_snapshot_options *options;
+    const struct clo_image *image;
+    struct clo_snapshot_head head;
+    enum clo_block_kind kind; /* of the block that was read last */
+    const uint8_t *bytes;     /* what is left of it */
+    size_t length;
+};
+
+static int next_block(struct reading *reading, struct clo_error *error)
+{
+    return clo_snapshot_get_block(&reading->file, &reading->kind, &reading->bytes, &reading->length,
+                                  error);
+}
+
+static int check_head(const struct reading *reading, struct clo_error *error)
+{
+    const struct clo_snapshot_head *head = &reading->head;
+    if (head->kind != CLO_SNAPSHOT_BETWEEN_RUNS || head->machine != CLO_SNAPSHOT_X86_64)
+        return clo_fail(error, CLO_EINVALID,
+                        "a snapshot of kind %u for machine %u, which this program does not know",
+                        head->kind, head->machine);
+    if (memcmp(head->image, clo_image_sha256(reading->image), sizeof head->image) == 0 &&
+        head->abi == CLO_ABI_VERSION)
+        return 0;
+    clo_fail(error, CLO_EINVALID, "the snapshot is of another image than %s",
+             clo_image_path(reading->image));
+    return clo_hint(error, CLO_EINVALID,
+                    "it goes on with the image that it was made with alone, whose hash begins with "
+                    "%02x%02x%02x%02x; that of this one with %02x%02x%02x%02x",
+                    head->image[0], head->image[1], head->image[2], head->image[3],
+                    clo_image_sha256(reading->image)[0], clo_image_sha256(reading->image)[1],
+                    clo_image_sha256(reading->image)[2], clo_image_sha256(reading->image)[3]);
+}
+
+/* Before anything of the sandbox is given up for it. */
+static int check_memory(const struct reading *reading, struct clo_error *error)
+{
+    const uint64_t *sizes = reading->head.region_size;
+    if (sizes[CLO_REGION_LINEAR] <= CLO_LINEAR_MAX && sizes[CLO_REGION_HEAP] <= CLO_HEAP_MAX &&
+        sizes[CLO_REGION_LINEAR] + sizes[CLO_REGION_HEAP] <= reading->memory)
+        return 0;
+    char has[CLO_QUANTITY_TEXT_MAX], limit[CLO_QUANTITY_TEXT_MAX];
+    clo_size_format(has, sizes[CLO_REGION_LINEAR] + sizes[CLO_REGION_HEAP]);
+    clo_size_format(limit, reading->memory);
+    clo_fail(error, CLO_ELIMIT, "the snapshot has %s of memory, and this sandbox may have %s", has,
+             limit);
+    return clo_hint(error, CLO_ELIMIT,
+                    "raise its memory limit to what the session had when it was kept");
+}
+
+static int begin(struct reading *reading, struct clo_error *error)
+{
+    int status = clo_snapshot_get_head(&reading->file, &reading->head, reading->options, error);
+    if (!status)
+        status = check_head(reading, error);
+    return status ? status : check_memory(reading, error);
+}
+
+/* Is every seal right, and is that all of the file? */
+static int check_all(struct reading *reading, struct clo_error *error)
+{
+    int status = begin(reading, error);
+    while (!status) {
+        status = next_block(reading, error);
+        if (!status && reading->kind == CLO_BLOCK_END)
+            return 0;
+    }
+    return status;
+}
+
+static int load_pages(struct reading *reading, const struct clo_state_port *port,
+                      struct clo_error *error)
+{
+    uint8_t page[CLO_PAGE_SIZE];
+    int status = 0;
+    while (reading->length && !status) {
+        uint32_t number;
+        size_t size;
+        status = clo_page_record(reading->bytes, reading->length, &number, &size, error);
+        if (status)
+            break;
+        const uint8_t *was = clo_image_page(reading->image, reading->head.region_size, number);
+        if (!was)
+            return clo_fail(error, CLO_EINVALID,
+                            "page %u of the snapshot is no memory of such a guest", number);
+        clo_page_decode(page, reading->bytes, was);
+        status = port->page(port->context, number, page, error);
+        reading->bytes += size;
+        reading->length -= size;
+    }
+    return status;
+}
+
+static int load_state(struct reading *reading, const struct clo_state_port *port,
+                      struct clo_error *error)
+{
+    struct clo_state_head head = {.monotonic_ns = reading->head.monotonic_ns};
+    memcpy(head.region_size, reading->head.region_size, sizeof head.region_size);
+    int status = port->begin(port->context, &head, error);
+    if (!status)
+        status = next_block(reading, error);
+    while (!status && reading->kind == CLO_BLOCK_PAGES) {
+        status = load_pages(reading, port, error);
+        if (!status)
+            status = next_block(reading, error);
+    }
+    return status;
+}
+
+/* Bytes of the stream that OUTPUT blocks are. */
+static int get_output(void *context, void *bytes, size_t length, struct clo_error *error)
+{
+    struct reading *reading = context;
+    while (length) {
+        while (!reading->length || reading->kind != CLO_BLOCK_OUTPUT) {
+            if (reading->kind != CLO_BLOCK_OUTPUT)
+                return clo_fail(error, CLO_EINVALID,
+                                "the snapshot has a block of kind %u where /output goes on",
+                                reading->kind);
+            int status = next_block(reading, error);
+            if (status)
+                return status;
+        }
+        size_t now = length < reading->length ? length : reading->length;
+        memcpy(bytes, reading->bytes, now);
+        reading->bytes += now;
+        reading->length -= now;
+        bytes = (uint8_t *)bytes + now;
+        length -= now;
+    }
+    return 0;
+}
+
+static int load_output(struct reading *reading, struct clo_artifact_tree *output,
+                       const struct clo_limits *limits, struct clo_error *error)
+{
+    int status = clo_artifact_tree_begin(output, limits, false, error);
+    if (!status)
+        status = clo_artifact_bring(output, get_output, reading, error);
+    if (!status && reading->length)
+        status = clo_fail(error, CLO_EINVALID,
+                          "%zu bytes follow /output in its block of the snapshot", reading->length);
+    if (!status)
+        status = next_block(reading, error);
+    if (!status && (reading->kind != CLO_BLOCK_END || reading->length))
+        status = clo_fail(error, CLO_EINVALID, "the snapshot has a block of kind %u at its end",
+                          reading->kind);
+    return status;
+}
+
+static int load(struct reading *reading, const struct clo_state_port *port,
+                struct clo_artifact_tree *output, const struct clo_limits *limits,
+                struct clo_error *error)
+{
+    clo_artifact_tree_clear(output);
+    int status = load_state(reading, port, error);
+    if (!status)
+        status = load_output(reading, output, limits, error);
+    if (!status)
+        status = port->end(port->context, error);
+    if (status) {
+        port->drop(port->context);
+        clo_artifact_tree_clear(output);
+    }
+    return status;
+}
+
+int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image *image,
+                      struct clo_artifact_tree *output, const struct clo_limits *limits, int fd,
+                      const struct clo_snapshot_options *options, struct clo_error *error)
+{
+    struct reading reading = {.options = options, .image = image, .memory = limits->memory};
+    int status = clo_snapshot_file_open(&reading.file, fd, false, options, error);
+    if (status)
+        return status;
+    status = check_all(&reading, error);
+    if (!status)
+        status = begin(&reading, error);
+    if (!status)
+        status = load(&reading, port, output, limits, error);
+    clo_snapshot_file_close(&reading.file);
+    return status;
+}
