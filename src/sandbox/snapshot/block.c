@@ -22,6 +22,7 @@
 #define ABOUT_MAX 1024u
 #define FILE_MAX_DEFAULT (1ull << 30)
 #define ROOM (sizeof(struct clo_block_head) + CLO_SNAPSHOT_BLOCK_MAX + CLO_SEAL_SIZE)
+#define SAMPLE (16u << 10)
 #define LEVEL 1 /* of deflate: pages come as differences already */
 
 /* ---- seals ---- */
@@ -154,6 +155,16 @@ int clo_snapshot_put_head(struct clo_snapshot_file *file, struct clo_snapshot_he
     return status ? status : write_all(file, head, sizeof *head, error);
 }
 
+/* Random bytes take deflate twenty times as long as it takes to seal them, and get no shorter: a part of
+ * a long block says what the rest is like. */
+static bool is_worth_it(const uint8_t *bytes, size_t length)
+{
+    uint8_t packed[SAMPLE];
+    uLongf size = SAMPLE - SAMPLE / 16;
+    return length < 4 * SAMPLE ||
+           compress2(packed, &size, bytes + length / 2, SAMPLE, LEVEL) == Z_OK;
+}
+
 int clo_snapshot_put_block(struct clo_snapshot_file *file, enum clo_block_kind kind,
                            const void *bytes, size_t length, struct clo_error *error)
 {
@@ -163,7 +174,8 @@ int clo_snapshot_put_block(struct clo_snapshot_file *file, enum clo_block_kind k
                                   .stored = (uint32_t)length};
     uint8_t *at = file->block + sizeof head;
     uLongf packed = length ? length - 1 : 0; /* more is no gain */
-    if (packed && compress2(at, &packed, bytes, length, LEVEL) == Z_OK)
+    if (packed && is_worth_it(bytes, length) &&
+        compress2(at, &packed, bytes, length, LEVEL) == Z_OK)
         head.stored = (uint32_t)packed;
     else if (length)
         memcpy(at, bytes, length);
