@@ -50,6 +50,8 @@ static const char *const pieces[] = {
     "with open('/tmp/log', 'a') as f: f.write('%u ' * (%u %% 100))\nprint(os.stat('/tmp/log').st_size, hash(open('/tmp/log').read()))",
     "with open('/output/%u', 'a') as f: f.write('x' * %u)\n"
     "print(sorted((n, os.stat('/output/' + n).st_size) for n in os.listdir('/output')))",
+    "with open('/tmp/big', 'ab') as f: f.write(bytes(range(256)) * (%u << 5)); f.truncate(f.tell() + %u)",
+    "with open('/tmp/big', 'ab+') as f: f.seek(%u + %u); print(hashlib.sha256(f.read()).hexdigest())",
     "def f(n): return n if n < 1 else f(n - 1) + 1\nprint(f(%u %% 800))\nd['f'] = %u",
     "print(asyncio.run(asyncio.wait_for(later(%u), 5)), %u)",
     "pattern = re.compile(r'(\\d)(\\d*)%u'); print(pattern.sub(r'\\2\\1', ' '.join(map(str, range(%u)))))",
