@@ -36,6 +36,11 @@ static const char begin_code[] =
     "    await asyncio.sleep(0.0001)\n"
     "    return n * 2\n";
 
+#define GROW_FILE                                                                                  \
+    "with open('/tmp/big', 'ab+') as f:\n"                                                         \
+    "    f.seek(0); print(hashlib.sha256(f.read()).hexdigest())\n"                                 \
+    "    f.write(bytes(range(1, 256)) * (%u << 5)); f.truncate(f.tell() + %u)"
+
 static const char *const pieces[] = {
     "log.append(rng.random() * %u); d[%u] = log[-1]\nprint(len(log), log[-1], sum(d.values()))",
     "gens.append(walk(%u)); next(gens[-1])\nprint([g.send(%u) for g in gens])",
@@ -50,8 +55,8 @@ static const char *const pieces[] = {
     "with open('/tmp/log', 'a') as f: f.write('%u ' * (%u %% 100))\nprint(os.stat('/tmp/log').st_size, hash(open('/tmp/log').read()))",
     "with open('/output/%u', 'a') as f: f.write('x' * %u)\n"
     "print(sorted((n, os.stat('/output/' + n).st_size) for n in os.listdir('/output')))",
-    "with open('/tmp/big', 'ab') as f: f.write(bytes(range(256)) * (%u << 5)); f.truncate(f.tell() + %u)",
-    "with open('/tmp/big', 'ab+') as f: f.seek(%u + %u); print(hashlib.sha256(f.read()).hexdigest())",
+    GROW_FILE, /* twice: it shows what the last one wrote */
+    GROW_FILE,
     "def f(n): return n if n < 1 else f(n - 1) + 1\nprint(f(%u %% 800))\nd['f'] = %u",
     "print(asyncio.run(asyncio.wait_for(later(%u), 5)), %u)",
     "pattern = re.compile(r'(\\d)(\\d*)%u'); print(pattern.sub(r'\\2\\1', ' '.join(map(str, range(%u)))))",
