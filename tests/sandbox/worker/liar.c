@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "sandbox/worker/frames.h"
 #include "sandbox/worker/jail.h"
+#include "sandbox/worker/state_frames.h"
 #include "sandbox/worker/worker.h"
 
 static struct clo_frame_socket frames;
@@ -303,6 +304,88 @@ static void lie_in_frames(const char *lie)
         put_result(lie);
 }
 
+/* ---- a state: what the run before said ---- */
+
+static char state_lie[64];
+
+static void put_pages(uint32_t first, uint32_t second, bool last)
+{
+    static const uint8_t page[CLO_PAGE_SIZE] = "a page";
+    struct clo_state_pages pages = {
+        .count = 2, .last = last, .numbers = {first, second}, .bytes = {page, page}};
+    clo_frame_put_pages(&frames, &pages);
+    send_all();
+}
+
+static void put_head(uint64_t linear, uint64_t heap, uint64_t clock)
+{
+    struct clo_state_head head = {.region_size = {linear, heap}, .monotonic_ns = clock};
+    clo_frame_put_state(&frames, CLO_FRAME_STATE, &head);
+    send_all();
+}
+
+static void lie_in_save(const char *lie)
+{
+    struct clo_error odd = {.message = "\xff\xfe"};
+    if (strcmp(lie, "a state of an unknown frame") == 0)
+        put_raw(99, 0, NULL, 0);
+    else if (strcmp(lie, "a result for a state") == 0)
+        put_result(lie);
+    else if (strcmp(lie, "a failure of a state that is no text") == 0) {
+        clo_frame_put_status(&frames, CLO_FRAME_FAILED, CLO_EINVALID, 0, &odd);
+        send_all();
+    } else if (strcmp(lie, "a short head") == 0)
+        put_raw(CLO_FRAME_STATE, 4, "abcd", 4);
+    else if (strcmp(lie, "a huge guest") == 0)
+        put_head(UINT64_MAX - 65535, 65536, 0);
+    else if (strcmp(lie, "a late clock") == 0)
+        put_head(32 << 20, 2 << 20, UINT64_MAX);
+    put_head(32 << 20, 2 << 20, 0);
+    if (strcmp(lie, "a death in the middle") == 0)
+        _exit(0);
+    else if (strcmp(lie, "a count that lies") == 0)
+        put_raw(CLO_FRAME_PAGES, 8, "\x40\0\0\0\0\0\0\0", 8);
+    else if (strcmp(lie, "more than a frame's pages") == 0)
+        put_raw(CLO_FRAME_PAGES, 8 + 65 * 4100, NULL, 0);
+    else if (strcmp(lie, "no pages, and more to come") == 0)
+        put_raw(CLO_FRAME_PAGES, 8, "\0\0\0\0\0\0\0\0", 8);
+    else if (strcmp(lie, "a page of the stack") == 0)
+        put_pages(4, CLO_STACK_VA / CLO_PAGE_SIZE, true);
+    else if (strcmp(lie, "a page of the code") == 0)
+        put_pages(4, CLO_IMAGE_VA / CLO_PAGE_SIZE, true);
+    else if (strcmp(lie, "a page that is not granted") == 0)
+        put_pages(4, (32 << 20) / CLO_PAGE_SIZE, true);
+    else if (strcmp(lie, "pages out of order") == 0)
+        put_pages(5, 4, true);
+    else if (strcmp(lie, "a page for ever") == 0)
+        for (;;)
+            put_pages(4, 5, false);
+    else if (strcmp(lie, "an honest state") == 0)
+        put_pages(4, 5, true);
+}
+
+static void lie_in_load(const char *lie)
+{
+    struct clo_frame frame;
+    struct clo_state_pages pages = {0};
+    struct clo_error odd = {.message = "no"};
+    if (strcmp(lie, "a death at once") == 0)
+        _exit(0);
+    while (!pages.last)
+        if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL) ||
+            clo_frame_read_pages(&frame, &pages, NULL))
+            _exit(0);
+    if (strcmp(lie, "a death at the end") == 0)
+        _exit(0);
+    else if (strcmp(lie, "a result for a load") == 0)
+        put_result(lie);
+    else if (strcmp(lie, "a failure of the contract") == 0) {
+        clo_frame_put_status(&frames, CLO_FRAME_FAILED, CLO_EGUEST, 0, &odd);
+        send_all();
+    } else
+        put_head(32 << 20, 2 << 20, 0);
+}
+
 _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
                                const struct clo_jail_shared *shared, struct clo_runner *mapped,
                                int socket, pid_t zygote, unsigned layers)
@@ -319,11 +402,17 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
         struct clo_order order;
         uint32_t sequence;
         char code[64] = "";
-        if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL) ||
-            clo_frame_read_run(&frame, &order, &sequence, NULL))
+        if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))
+            _exit(0);
+        if (frame.type == CLO_FRAME_SAVE || frame.type == CLO_FRAME_LOAD) {
+            (frame.type == CLO_FRAME_SAVE ? lie_in_save : lie_in_load)(state_lie);
+            continue;
+        }
+        if (clo_frame_read_run(&frame, &order, &sequence, NULL))
             _exit(0);
         memcpy(code, order.code, order.code_length < 63 ? order.code_length : 63);
         answered = false;
+        memcpy(state_lie, code + (strncmp(code, "good ", 5) ? 0 : 5), sizeof code - 5);
         if (strncmp(code, "good", 4) == 0)
             put_result(code);
         lie_in_frames(code);

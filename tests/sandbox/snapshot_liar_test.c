@@ -1,0 +1,123 @@
+/* snapshot_liar_test.c - workers that were taken over hand out states that are none, and do not take
+ * those that they are given: that costs the snapshot and the worker, and nothing else. */
+#include "snapshot_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sandbox/zygote_program.h"
+
+static const struct {
+    const char *lie, *words; /* in the error */
+} saves[] = {
+    {"a state of an unknown frame", "type 99"},
+    {"a result for a state", "where a state is due"},
+    {"a failure of a state that is no text", "not well-formed"},
+    {"a short head", "4 bytes"},
+    {"a huge guest", "it says that its guest has"},
+    {"a late clock", "it says that its guest has"},
+    {"a death in the middle", "gone"},
+    {"a count that lies", "64 pages of a state in 8 bytes"},
+    {"more than a frame's pages", "at most"},
+    {"no pages, and more to come", "0 pages of a state"},
+    {"a page of the stack", "not the next of a state"},
+    {"a page of the code", "not the next of a state"},
+    {"a page that is not granted", "not the next of a state"},
+    {"pages out of order", "not the next of a state"},
+    {"a page for ever", "not the next of a state"},
+};
+static const char *const loads[] = {"a death at once", "a death at the end", "a result for a load",
+                                    "a failure of the contract"};
+
+/* Liars answer to "good ..." and then keep the rest as their next lie. */
+static void say(struct clo_sandbox *sandbox, const char *lie)
+{
+    char code[64];
+    snprintf(code, sizeof code, "good %s", lie);
+    struct clo_run run = {.code = code, .code_length = strlen(code), .keep_state = true};
+    struct clo_run_result *result;
+    struct clo_error error;
+    if (clo_sandbox_run(sandbox, &run, &result, &error))
+        fail_msg("%s: %s", lie, error.message);
+    if (result->error.kind || !result->result || strcmp(result->result, code) != 0)
+        fail_msg("%s: %s", lie, result->error.message);
+    clo_run_result_free(result);
+}
+
+static const struct snapshot_place *place(void)
+{
+    return &snapshot_places[runs_isolation == CLO_ISOLATION_PROCESS ? 2 : 1];
+}
+
+static void a_state_that_is_none_costs_the_snapshot(void **state)
+{
+    (void)state;
+    struct clo_sandbox *sandbox = snapshot_sandbox(place(), 64 * MIB);
+    for (size_t i = 0; i < sizeof saves / sizeof *saves; i++) {
+        struct clo_error error = {0};
+        int file = snapshot_file();
+        say(sandbox, saves[i].lie);
+        int status = clo_sandbox_snapshot(sandbox, file, &snapshot_options, NULL, &error);
+        if (status != CLO_ESYSTEM || !strstr(error.message, saves[i].words))
+            fail_msg("%s: %d %s", saves[i].lie, status, error.message);
+        assert_true(clo_sandbox_restore(sandbox, file, &snapshot_options, &error) < 0);
+        close(file);
+    }
+    say(sandbox, "an honest state");
+    int file = snapshot_take(sandbox);
+    snapshot_put(sandbox, file);
+    close(file);
+    clo_sandbox_destroy(sandbox);
+}
+
+static void a_state_that_is_not_taken_costs_the_worker(void **state)
+{
+    (void)state;
+    struct clo_sandbox *sandbox = snapshot_sandbox(place(), 64 * MIB);
+    say(sandbox, "an honest state");
+    int file = snapshot_take(sandbox);
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        struct clo_error error = {0};
+        say(sandbox, loads[i]);
+        assert_int_equal(clo_sandbox_restore(sandbox, file, &snapshot_options, &error),
+                         CLO_ESYSTEM);
+        assert_non_null(strstr(error.message, "lost"));
+    }
+    say(sandbox, "");
+    snapshot_put(sandbox, file);
+    close(file);
+    clo_sandbox_destroy(sandbox);
+}
+
+static void *liar;
+static size_t liar_size;
+
+static int become_liars(void **state)
+{
+    (void)state;
+    clo_zygote_program_replace(liar, liar_size);
+    return 0;
+}
+
+int main(int count, char **arguments)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_state_that_is_none_costs_the_snapshot, become_liars),
+        cmocka_unit_test_setup(a_state_that_is_not_taken_costs_the_worker, become_liars),
+    };
+    int status = runs_begin(count, arguments);
+    if (status)
+        return status;
+    FILE *file = count > 2 ? fopen(arguments[2], "rb") : NULL;
+    if (!file)
+        return 1;
+    fseek(file, 0, SEEK_END);
+    liar_size = (size_t)ftell(file);
+    rewind(file);
+    liar = malloc(liar_size);
+    status = !liar || fread(liar, 1, liar_size, file) != liar_size;
+    fclose(file);
+    return status ? status : runs_end(runs_all(tests));
+}
