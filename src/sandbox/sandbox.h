@@ -17,6 +17,7 @@
  *   call/     the host's: answering what a run asks     tool/     the host's: what call_tool reaches
  *   run/      a run in its micro-VM                     worker/   the process around it
  *   pool/     warm sandboxes, one queue                 value/    typed values; knows no sandbox
+ *   snapshot/ the host's: a session as a file
  * run/, worker/ and the part of value/ that they need are the jail's library: worker processes are
  * linked of it, of src/vm and of a part of src/base, and of nothing else (src/meson.build).
  *
@@ -26,6 +27,7 @@
  *   host call  what the guest asks of the host          tool call  one that reaches a tool
  *   worker     a process with one micro-VM              zygote     the process that forks workers
  *   manifest   what a run is told of its tools          to settle  to be made clean ahead of a run
+ *   session    runs that share a state                  snapshot   a state and /output in a file
  *
  * What is always true
  * - A micro-VM of this process, its runner, its backend and its host_calls belong to one thread for
