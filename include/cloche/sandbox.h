@@ -316,41 +316,44 @@ CLO_API void clo_run_result_free(struct clo_run_result *result);
 struct clo_snapshot_options {
     const uint8_t *key; /* a secret of the caller's, random bytes: who has it can make snapshots */
     size_t key_length;  /* 16 to 1,024 */
-    /* What the snapshot belongs to, such as the conversation: no part of the file, and one that was made
-     * for something else is refused. NULL: nothing. At most 1,024 bytes. */
+    /* What the snapshot belongs to, such as the conversation: no part of the file, and one that
+     * was made for something else is refused. NULL: nothing. At most 1,024 bytes. */
     const void *about;
     size_t about_length;
     uint64_t max_bytes; /* of the file [1 GiB] */
 };
 
-/* Write to `fd` what the next run with keep_state would begin with: variables, modules and all else that
- * is in the interpreter's memory, and /output. The sandbox goes on unchanged. The file holds what differs
- * from the image, compressed; it is not encrypted, and holds whatever the code had in memory. It can be
- * restored by clo_sandbox_restore as often as wanted, each time the same state: of Python's `random`,
- * too, where that is not seeded anew.
+/* Write to `fd` what the next run with keep_state would begin with: variables, modules and all
+ * else that is in the interpreter's memory, and /output. The sandbox goes on unchanged. The file
+ * holds what differs from the image, compressed; it is not encrypted, and holds whatever the code
+ * had in memory. It can be restored by clo_sandbox_restore as often as wanted, each time the same
+ * state: of Python's `random`, too, where that is not seeded anew.
  *
- * `fd`: an empty regular file, open for writing; it is written from its beginning, and not synced. On
- * failure there may be a part of it, which restores nothing. *bytes, if not NULL: how long it is.
+ * `fd`: an empty regular file, open for writing; it is written from its beginning, and not synced.
+ * On failure there may be a part of it, which restores nothing. *bytes, if not NULL: how long it
+ * is.
  *
- * On the sandbox's thread. Errors: CLO_EINVALID (there is no state: no run yet, or the last one was stopped
- * from outside or ended the interpreter; a key that is too short), CLO_ELIMIT (max_bytes, or 2^32 pages),
- * CLO_ESYSTEM (the disk; a worker that died: then its state is gone, too), CLO_ENOMEMORY. */
+ * On the sandbox's thread. Errors: CLO_EINVALID (there is no state: no run yet, or the last one
+ * was stopped from outside or ended the interpreter; a key that is too short), CLO_ELIMIT
+ * (max_bytes), CLO_ESYSTEM (the disk; a worker that died: then its state is gone,
+ * too), CLO_ENOMEMORY. */
 CLO_API CLO_MUST_USE int clo_sandbox_snapshot(struct clo_sandbox *sandbox, int fd,
                                               const struct clo_snapshot_options *options,
                                               uint64_t *bytes, struct clo_error *error);
 
-/* Put a snapshot in place of the state that the sandbox has: the next run with keep_state goes on from
- * there. In this process or another, by either wall and in either placement; with the same image, and at
- * least as much memory as the state has. The session's monotonic clock goes on from where it was, the wall
- * clock is the host's, limits are those of each run, as ever.
+/* Put a snapshot in place of the state that the sandbox has: the next run with keep_state goes on
+ * from there. In this process or another, by either wall and in either placement; with the same
+ * image, and at least as much memory as the state has. The session's monotonic clock goes on from
+ * where it was, the wall clock is the host's, limits are those of each run, as ever.
  *
- * `fd`: a regular file, open for reading; it is read from its beginning, and may be changed by nobody meanwhile
- * (that is noticed, and an error). All of the file is checked first: one that is refused for what is in it
- * leaves the sandbox as it was. After any later failure it is clean, without /output.
+ * `fd`: a regular file, open for reading; it is read from its beginning, and may be changed by
+ * nobody meanwhile (that is noticed, and an error). All of the file is checked first: one that is
+ * refused for what is in it leaves the sandbox as it was. After any later failure it is clean,
+ * without /output.
  *
- * On the sandbox's thread. Errors: CLO_EINVALID (no snapshot; of another version or image; cut short,
- * altered, or sealed with another key or for something else), CLO_ELIMIT (more memory, files or bytes than
- * this sandbox may have, max_bytes), CLO_ESYSTEM, CLO_ENOMEMORY. */
+ * On the sandbox's thread. Errors: CLO_EINVALID (no snapshot; of another version or image; cut
+ * short, altered, or sealed with another key or for something else), CLO_ELIMIT (more memory,
+ * files or bytes than this sandbox may have, max_bytes), CLO_ESYSTEM, CLO_ENOMEMORY. */
 CLO_API CLO_MUST_USE int clo_sandbox_restore(struct clo_sandbox *sandbox, int fd,
                                              const struct clo_snapshot_options *options,
                                              struct clo_error *error);

@@ -24,8 +24,8 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_reservation *memory, struct clo_run_result **result,
                     struct clo_error *error);
 
-/* clo_sandbox_snapshot's and clo_sandbox_restore's contract. Between runs, and not where the backend is a
- * pool's: its runs share no state. */
+/* clo_sandbox_snapshot's and clo_sandbox_restore's contract. Between runs, and not where the
+ * backend is a pool's: its runs share no state. */
 int clo_backend_snapshot(struct clo_backend *backend, int fd,
                          const struct clo_snapshot_options *options, uint64_t *bytes,
                          struct clo_error *error);

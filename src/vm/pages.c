@@ -1,12 +1,13 @@
-/* pages.c - what a guest's memory has become since its image, page by page: for snapshots between runs.
+/* pages.c - what a guest's memory has become since its image, page by page: for snapshots between
+ * runs.
  *
- * The state that a later run can see is linear memory, the runtime's heap and its data. The stack and
- * the window are dead once a run has ended, registers too: every run starts with an empty stack and
- * with registers of its own. So a snapshot is the sizes of the two regions that grow and the pages in
- * them that differ from the image.
+ * The state that a later run can see is linear memory, the runtime's heap and its data. The stack
+ * and the window are dead once a run has ended, registers too: every run starts with an empty
+ * stack and with registers of its own. So a snapshot is the sizes of the two regions that grow and
+ * the pages in them that differ from the image.
  *
- * Which pages may differ is asked of the kernel, as restores do (scan.c); which do is found by comparing.
- * Where the kernel cannot be asked all are compared.
+ * Which pages may differ is asked of the kernel, as restores do (scan.c); which do is found by
+ * comparing. Where the kernel cannot be asked all are compared.
  */
 #include <string.h>
 
@@ -94,8 +95,8 @@ static int look_at(const struct walk *walk, uint64_t va, const uint8_t *at, uint
     return status;
 }
 
-/* Up to where guest memory from va on lies in one piece, at most to `end`: a 2 MiB chunk, or what the
- * file or the zeros behind it have of one. */
+/* Up to where guest memory from va on lies in one piece, at most to `end`: a 2 MiB chunk, or what
+ * the file or the zeros behind it have of one. */
 static uint64_t piece_end(const struct clo_image_segment *segment, uint64_t va, uint64_t end)
 {
     uint64_t border = segment->address + segment->file_size;

@@ -103,26 +103,27 @@ uint64_t clo_vm_region_size(const struct clo_vm *vm, enum clo_region region);
 
 /* ---- the state that a later run can see, for snapshots between runs: pages.c ---- */
 
-/* One page that differs from the image's: its guest address / CLO_PAGE_SIZE, and where it is, in place,
- * as long as the guest stands still. Anything but 0 ends the walk. */
+/* One page that differs from the image's: its guest address / CLO_PAGE_SIZE, and where it is, in
+ * place, as long as the guest stands still. Anything but 0 ends the walk. */
 typedef int (*clo_page_fn)(void *context, uint32_t number, const uint8_t *bytes,
                            struct clo_error *error);
 
-/* All of them, by ascending number. Between runs only. Errors: CLO_EINVALID after a fault, CLO_ESYSTEM,
- * what `each` returned. */
+/* All of them, by ascending number. Between runs only. Errors: CLO_EINVALID after a fault,
+ * CLO_ESYSTEM, what `each` returned. */
 int clo_vm_pages(struct clo_vm *vm, clo_page_fn each, void *context, struct clo_error *error);
 
-/* Write a page of the state, in memory that is granted. It is the guest's as if a run had written it: a
- * restore takes it back. CLO_EINVALID: there is no such page. */
+/* Write a page of the state, in memory that is granted. It is the guest's as if a run had written
+ * it: a restore takes it back. CLO_EINVALID: there is no such page. */
 int clo_vm_page_put(struct clo_vm *vm, uint32_t number, const uint8_t bytes[CLO_PAGE_SIZE],
                     struct clo_error *error);
 
-/* What a guest whose regions have these sizes has in that page when nothing wrote to it; NULL: the page
- * is not of its state. Any thread. */
+/* What a guest whose regions have these sizes has in that page when nothing wrote to it; NULL: the
+ * page is not of its state. Any thread. */
 const uint8_t *clo_image_page(const struct clo_image *image, const uint64_t sizes[CLO_REGION_COUNT],
                               uint32_t number);
 
-/* The hash in the image's header: 32 bytes. Whether it is right was checked, or not, by whoever opened it. */
+/* The hash in the image's header: 32 bytes. Whether it is right was checked, or not, by whoever
+ * opened it. */
 const uint8_t *clo_image_sha256(const struct clo_image *image);
 
 /* The window as the host sees it, CLO_WINDOW_SIZE bytes at layout.h's offsets. The guest may write

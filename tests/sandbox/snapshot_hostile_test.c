@@ -1,5 +1,6 @@
-/* snapshot_hostile_test.c - altered snapshots: with their seals as they were each is refused; sealed
- * anew, by somebody who has the key, each is refused or ends in the guest, and the host goes on. */
+/* snapshot_hostile_test.c - altered snapshots: with their seals as they were each is refused;
+ * sealed anew, by somebody who has the key, each is refused or ends in the guest, and the host
+ * goes on. */
 #include "snapshot_fixture.h"
 
 #include <stdio.h>

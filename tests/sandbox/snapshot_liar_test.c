@@ -1,5 +1,5 @@
-/* snapshot_liar_test.c - workers that were taken over hand out states that are none, and do not take
- * those that they are given: that costs the snapshot and the worker, and nothing else. */
+/* snapshot_liar_test.c - workers that were taken over hand out states that are none, and do not
+ * take those that they are given: that costs the snapshot and the worker, and nothing else. */
 #include "snapshot_fixture.h"
 
 #include <stdio.h>

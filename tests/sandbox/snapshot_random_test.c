@@ -1,5 +1,6 @@
-/* snapshot_random_test.c - random programs, run piece by piece in one session, print what they print when
- * a snapshot is taken between any two pieces and another sandbox, behind another wall, goes on with it.
+/* snapshot_random_test.c - random programs, run piece by piece in one session, print what they
+ * print when a snapshot is taken between any two pieces and another sandbox, behind another wall,
+ * goes on with it.
  *
  * $SNAPSHOT_PROGRAMS says how many, $SNAPSHOT_SEED which: a failure prints its seed. */
 #include "snapshot_fixture.h"
@@ -13,8 +14,8 @@
 #define PROGRAMS 30
 #define TEXT_MAX 4096
 
-/* Pieces of a program, with room for two numbers below 1,000. Each goes on with what the ones before it
- * left; each prints something of it. */
+/* Pieces of a program, with room for two numbers below 1,000. Each goes on with what the ones
+ * before it left; each prints something of it. */
 static const char begin_code[] =
     "import gc, re, json, math, random, sqlite3, zlib, hashlib, decimal, asyncio, os, heapq, itertools, datetime\n"
     "log, d, rng = [], {}, random.Random(7)\n"

@@ -1,5 +1,5 @@
-/* snapshot_test.c - a session's state in a file: it comes back wherever it is put, and what is no such
- * file is refused with the reason, or ends in the guest. */
+/* snapshot_test.c - a session's state in a file: it comes back wherever it is put, and what is no
+ * such file is refused with the reason, or ends in the guest. */
 #include "snapshot_fixture.h"
 
 #include <errno.h>
@@ -368,6 +368,11 @@ static void no_snapshot_without_a_state(void **state)
         int second = snapshot_file();
         assert_int_equal(clo_sandbox_snapshot(one, second, &small, NULL, &error), CLO_ELIMIT);
         snapshot_run(one, "print(x)", "2\n");
+        small.max_bytes = 100; /* not even its head */
+        int third = snapshot_file();
+        assert_int_equal(clo_sandbox_snapshot(one, third, &small, NULL, &error), CLO_ELIMIT);
+        snapshot_run(one, "print(x)", "2\n");
+        close(third);
         refused(one, second, &snapshot_options, CLO_EINVALID, "cut short");
         close(file);
         close(second);

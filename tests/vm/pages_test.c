@@ -1,5 +1,5 @@
-/* pages_test.c - the pages that a run changed, out of one guest and into another; and that a restore takes
- * back what came in. */
+/* pages_test.c - the pages that a run changed, out of one guest and into another; and that a
+ * restore takes back what came in. */
 #include "harness.h"
 
 #include <stdlib.h>

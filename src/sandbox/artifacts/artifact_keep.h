@@ -1,8 +1,9 @@
-/* sandbox/artifacts/artifact_keep.h - /output of a session as a stream of bytes, and back: for snapshots.
+/* sandbox/artifacts/artifact_keep.h - /output of a session as a stream of bytes, and back: for
+ * snapshots.
  *
  *   FOLDER, FILE  number, path; a folder before what is in it, siblings in their order
- *   DATA          of the file before it: offset, up to 64 KiB; what is nowhere is zero, up to its size
- *   TIMES         of each of them and the root, after all of those
+ *   DATA          of the file before it: offset, up to 64 KiB; what is nowhere is zero, up to its
+ *   size TIMES         of each of them and the root, after all of those
  *   END           the last number that was given
  *
  * What comes in passes the checks that a run's own writes pass, and the limits that the tree has.
@@ -19,8 +20,9 @@ typedef int (*clo_keep_get)(void *context, void *bytes, size_t length, struct cl
 
 int clo_artifact_keep(struct clo_artifact_tree *tree, clo_keep_put put, void *context,
                       struct clo_error *error);
-/* Into an empty tree that a run or the caller has begun. On failure a part is in it. Errors: CLO_EINVALID,
- * CLO_ELIMIT (it does not fit its limits), CLO_ENOMEMORY, CLO_ESYSTEM, what `get` returned. */
+/* Into an empty tree that a run or the caller has begun. On failure a part is in it. Errors:
+ * CLO_EINVALID, CLO_ELIMIT (it does not fit its limits), CLO_ENOMEMORY, CLO_ESYSTEM, what `get`
+ * returned. */
 int clo_artifact_bring(struct clo_artifact_tree *tree, clo_keep_get get, void *context,
                        struct clo_error *error);
 

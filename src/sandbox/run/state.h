@@ -1,12 +1,13 @@
-/* sandbox/run/state.h - the state that a session has between two runs, out of a runner and into one.
+/* sandbox/run/state.h - the state that a session has between two runs, out of a runner and into
+ * one.
  *
- * It is what the next run with keep_state would begin with: how much memory is granted, the pages that
- * differ from the image's, and the time on the monotonic clock. Registers, stack and messages are none
- * of it: every run starts with its own (src/vm/pages.c).
+ * It is what the next run with keep_state would begin with: how much memory is granted, the pages
+ * that differ from the image's, and the time on the monotonic clock. Registers, stack and messages
+ * are none of it: every run starts with its own (src/vm/pages.c).
  *
  * What comes in is hostile: sizes pass the checks of growth, each page must lie in memory that was
- * granted, and pages come by ascending number. Whatever fails on the way leaves the runner clean, as
- * after a run that was stopped: never with a part of a state.
+ * granted, and pages come by ascending number. Whatever fails on the way leaves the runner clean,
+ * as after a run that was stopped: never with a part of a state.
  */
 #ifndef CLO_SANDBOX_RUN_STATE_H
 #define CLO_SANDBOX_RUN_STATE_H
@@ -28,14 +29,14 @@ struct
     void *context;
 };
 
-/* Hand out the state; the runner keeps it. CLO_EINVALID: there is none, as the last run did not end by
- * itself, or there was none. */
+/* Hand out the state; the runner keeps it. CLO_EINVALID: there is none, as the last run did not
+ * end by itself, or there was none. */
 int clo_runner_save(struct clo_runner *runner, const struct clo_state_sink *sink,
                     struct clo_error *error);
 
-/* Into a runner, whatever it had before: begin, the pages, end. After a failure of one of them the runner
- * is clean, and there is nothing to end. Errors: CLO_EINVALID, CLO_ELIMIT (it has grown beyond this
- * runner's memory), CLO_ESYSTEM, CLO_ENOMEMORY. */
+/* Into a runner, whatever it had before: begin, the pages, end. After a failure of one of them the
+ * runner is clean, and there is nothing to end. Errors: CLO_EINVALID, CLO_ELIMIT (it has grown
+ * beyond this runner's memory), CLO_ESYSTEM, CLO_ENOMEMORY. */
 int clo_runner_load_begin(struct clo_runner *runner, const struct clo_state_head *head,
                           struct clo_error *error);
 int clo_runner_load_page(struct clo_runner *runner, uint32_t number,

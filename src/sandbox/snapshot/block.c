@@ -155,8 +155,8 @@ int clo_snapshot_put_head(struct clo_snapshot_file *file, struct clo_snapshot_he
     return status ? status : write_all(file, head, sizeof *head, error);
 }
 
-/* Random bytes take deflate twenty times as long as it takes to seal them, and get no shorter: a part of
- * a long block says what the rest is like. */
+/* Random bytes take deflate twenty times as long as it takes to seal them, and get no shorter: a
+ * part of a long block says what the rest is like. */
 static bool is_worth_it(const uint8_t *bytes, size_t length)
 {
     uint8_t packed[SAMPLE];

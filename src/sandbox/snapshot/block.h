@@ -1,4 +1,5 @@
-/* sandbox/snapshot/block.h - the head and the blocks of a snapshot's file: written and read, sealed.
+/* sandbox/snapshot/block.h - the head and the blocks of a snapshot's file: written and read,
+ * sealed.
  *
  * A struct clo_snapshot_file is for writing or for reading. It does not own its descriptor.
  */
@@ -58,7 +59,8 @@ struct clo_snapshot_file {
     uint8_t *bytes;  /* of a block that was read */
 };
 
-/* Errors: CLO_EINVALID (options, or no such file as sandbox.h asks for), CLO_ELIMIT, CLO_ENOMEMORY. */
+/* Errors: CLO_EINVALID (options, or no such file as sandbox.h asks for), CLO_ELIMIT,
+ * CLO_ENOMEMORY. */
 int clo_snapshot_file_open(struct clo_snapshot_file *file, int fd, bool writing,
                            const struct clo_snapshot_options *options, struct clo_error *error);
 void clo_snapshot_file_close(struct clo_snapshot_file *file);

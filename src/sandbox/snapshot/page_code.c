@@ -8,7 +8,8 @@
 enum form { FORM_ZERO, FORM_WORDS, FORM_WHOLE };
 
 #define WORDS (CLO_PAGE_SIZE / sizeof(uint64_t))
-#define MASK (WORDS / 8) /* bytes */
+#define MASK 64 /* bytes: a bit for each word */
+_Static_assert(MASK * 8 == WORDS, "a bit for each word");
 
 struct record {
     uint32_t number;

@@ -6,11 +6,12 @@
  *                                 └───────────── snapshot_read ◀──────────╨─ file
  *
  * What is always true
- * - All here is the host's. What a worker hands out is checked as all that it sends; what a file says is
- *   used once its seal is right, and is checked all the same: by the reader, by the worker that takes
- *   the pages, and then it is the guest's, who is held by its wall whatever is in its memory.
- * - A file is copied once block by block; nothing is looked at twice. One that is checked is checked again
- *   when it is used.
+ * - All here is the host's. What a worker hands out is checked as all that it sends; what a file
+ *   says is used once its seal is right, and is checked all the same: by the reader, by the worker
+ *   that takes the pages, and then it is the guest's, who is held by its wall whatever is in its
+ *   memory.
+ * - A file is copied once block by block; nothing is looked at twice. One that is checked is
+ *   checked again when it is used.
  * - Blocks have a ceiling, so that files of any length take the same memory.
  *
  * The file
@@ -24,9 +25,9 @@
  *           OUTPUT a piece of the stream that /output is (artifacts/artifact_keep.h)
  *           END    nothing follows
  *
- * PAGES come before OUTPUT. A seal is HMAC-SHA-256 of what stands before it in the head or block, with a key
- * that is made of the caller's, the file's salt and what the file is about: so no block fits another file,
- * and by its number no other place in its own.
+ * PAGES come before OUTPUT. A seal is HMAC-SHA-256 of what stands before it in the head or block,
+ * with a key that is made of the caller's, the file's salt and what the file is about: so no block
+ * fits another file, and by its number no other place in its own.
  */
 #ifndef CLO_SANDBOX_SNAPSHOT_SNAPSHOT_H
 #define CLO_SANDBOX_SNAPSHOT_SNAPSHOT_H
@@ -35,8 +36,8 @@
 #include "sandbox/artifacts/artifact_tree.h"
 #include "sandbox/run/state.h"
 
-/* Where a state comes from and goes to: a runner of this process, or a worker process. The contracts
- * are those of run/state.h. */
+/* Where a state comes from and goes to: a runner of this process, or a worker process. The
+ * contracts are those of run/state.h. */
 struct clo_state_port {
     int (*save)(void *context, const struct clo_state_sink *sink, struct clo_error *error);
     int (*begin)(void *context, const struct clo_state_head *head, struct clo_error *error);

@@ -9,8 +9,8 @@
 #include "sandbox/worker/state_frames.h"
 #include "sandbox/worker_client_state.h"
 
-/* For all of a state, the host's disk included: so long, and a second more for each so many bytes that the
- * sandbox may have. */
+/* For all of a state, the host's disk included: so long, and a second more for each so many bytes
+ * that the sandbox may have. */
 #define PORT_NS 20000000000ull
 #define BYTES_A_SECOND (16ull << 20)
 
@@ -107,17 +107,20 @@ static int take_pages(const struct clo_state_sink *sink, const struct clo_state_
     return status;
 }
 
-static int save_pages(struct clo_worker_port *port, const struct clo_state_sink *sink,
+/* `failed`: a failure of ours, of which `error` is filled. The worker's pages are read to their
+ * end all the same: it lives on with its state. */
+static int save_pages(struct clo_worker_port *port, const struct clo_state_sink *sink, int failed,
                       struct clo_error *error)
 {
     struct clo_state_pages pages = {0};
     struct clo_error why = {0};
-    int failed = 0; /* of ours: the worker's pages are read to their end all the same */
     while (!pages.last) {
         struct clo_frame frame;
         int status = receive(port, &frame, &why);
-        if (!status && frame.type != CLO_FRAME_PAGES)
-            return other(port, &frame, failed ? NULL : error);
+        if (!status && frame.type != CLO_FRAME_PAGES) {
+            int met = other(port, &frame, failed ? NULL : error);
+            return failed ? failed : met;
+        }
         if (!status)
             status = clo_frame_read_pages(&frame, &pages, &why);
         port->sent += status ? 0 : pages.count;
@@ -162,11 +165,7 @@ static int save(void *context, const struct clo_state_sink *sink, struct clo_err
         status = check_head(port, &head, &why);
     if (status)
         return lost(port, status, &why, error);
-    status = sink->head(sink->context, &head, error);
-    if (!status)
-        return save_pages(port, sink, error);
-    clo_worker_client_drop(client); /* its pages are wanted no more, and it sends them */
-    return status;
+    return save_pages(port, sink, sink->head(sink->context, &head, error), error);
 }
 
 /* ---- in ---- */

@@ -1,14 +1,16 @@
-/* sandbox/worker/state_frames.h - the frames by which a session's state leaves a worker and comes back.
+/* sandbox/worker/state_frames.h - the frames by which a session's state leaves a worker and comes
+ * back.
  *
  *   host to worker                          worker to host
  *   SAVE                                    STATE  its head, or FAILED
- *                                           PAGES  some of them, by ascending number; …; the last one
+ *                                           PAGES  some of them, by ascending number; …; the last
+ *                                           one
  *                                                  says so. Or FAILED, and no more comes
  *   LOAD   the head
  *   PAGES  …; the last one says so          STATE  the state is in, or FAILED: it is clean
  *
- * A worker that cannot take what comes reads on to the last page before it says so: neither end ever
- * waits for the other to read while it writes itself.
+ * A worker that cannot take what comes reads on to the last page before it says so: neither end
+ * ever waits for the other to read while it writes itself.
  */
 #ifndef CLO_SANDBOX_WORKER_STATE_FRAMES_H
 #define CLO_SANDBOX_WORKER_STATE_FRAMES_H
@@ -44,8 +46,8 @@ int clo_frame_read_state(const struct clo_frame *frame, struct clo_state_head *h
 int clo_frame_read_pages(const struct clo_frame *frame, struct clo_state_pages *pages,
                          struct clo_error *error);
 
-/* The worker's part: answer SAVE; answer LOAD, with the pages that follow it. Negative: the socket is
- * gone, or the host sent what it never sends. */
+/* The worker's part: answer SAVE; answer LOAD, with the pages that follow it. Negative: the socket
+ * is gone, or the host sent what it never sends. */
 int clo_worker_save(struct clo_frame_socket *frames, struct clo_runner *runner);
 int clo_worker_load(struct clo_frame_socket *frames, struct clo_runner *runner,
                     const struct clo_frame *frame);
