@@ -35,7 +35,7 @@ USES = {
     "sandbox/pool": "sandbox vm abi",
     "sandbox/call": "sandbox/artifacts sandbox/files sandbox/run sandbox/tool sandbox/value abi",
     "sandbox/snapshot": "sandbox/artifacts sandbox/run sandbox/worker sandbox/worker_client.h"
-                        " sandbox/worker_client_state.h vm abi",
+                        " sandbox/worker_client_state.h sandbox/reservation.h vm abi",
     "image": "sandbox/run sandbox/value sandbox/worker vm abi",
     "model": "",
     "model/http": "model/model.h model/error_code.h model/redact.h",

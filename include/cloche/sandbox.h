@@ -158,6 +158,31 @@ enum clo_repair {
 
 enum clo_stream { CLO_STDOUT = 1, CLO_STDERR = 2 };
 
+/* What a snapshot is sealed with. */
+struct clo_snapshot_options {
+    const uint8_t *key; /* a secret of the caller's, random bytes: who has it can make snapshots */
+    size_t key_length;  /* 16 to 1,024 */
+    /* What the snapshot belongs to, such as the conversation: no part of the file, and one that
+     * was made for something else is refused. NULL: nothing. At most 1,024 bytes. */
+    const void *about;
+    size_t about_length;
+    uint64_t max_bytes; /* of the file [1 GiB] */
+};
+
+/* A run of a session in a pool: where the state that it begins with comes from, and where that goes
+ * which it ends with (clo_sandbox_snapshot says what a state is). A session is in files between its
+ * runs, and nowhere else: the next run may be on any sandbox of the pool, of another pool of the same
+ * image, or in another process, as long afterwards as is wanted. The same file may be read by
+ * several runs at once: each goes on from there. */
+struct clo_run_state {
+    int from; /* a snapshot, open for reading; -1: the session begins, with the image's state */
+    /* An empty regular file, open for writing, for the snapshot afterwards; -1: not wanted. It is
+     * written from its beginning, not synced, and empty again where nothing was kept. */
+    int to;
+    /* Of each of them that is there. NULL stands for no key, which is an error. */
+    const struct clo_snapshot_options *from_options, *to_options;
+};
+
 struct clo_run {
     const char *code; /* UTF-8 source */
     size_t code_length;
@@ -192,6 +217,9 @@ struct clo_run {
      * interpreter (os._exit, a fault, a hard stop, a lost worker) its state is gone, and this one
      * begins clean. /output is kept in either case, as a notebook's files are. Not for pools. */
     bool keep_state;
+    /* Of a pool: the run is one of a session. NULL: a clean one. The structs stay as they are, and the
+     * descriptors open, until clo_pool_run returns. */
+    const struct clo_run_state *state;
     /* Called on the sandbox's thread with output as it comes; may be NULL. Not NUL-terminated. */
     void (*on_output)(void *context, enum clo_stream stream, const char *data, size_t length);
     void *context;
@@ -242,6 +270,20 @@ struct clo_artifact {
     char sha256[65]; /* of the contents, in lower case */
 };
 
+/* What has become of the state of a run's session (clo_run.state). */
+enum clo_state_outcome {
+    CLO_STATE_NONE = 0, /* the run had no session, or no `to` */
+    /* `to` holds what the next run begins with: after an exception or a limit that Python survived,
+     * too, as in a notebook. */
+    CLO_STATE_KEPT,
+    /* There is none: the run was stopped from outside, faulted or ended the interpreter. Nothing was
+     * written; the session can go on from `from`. */
+    CLO_STATE_LOST,
+    /* It could not be written: it is larger than max_bytes, or the disk is full. The session can go on
+     * from `from`. */
+    CLO_STATE_REFUSED,
+};
+
 struct clo_run_result {
     char *out; /* stdout; NUL-terminated; may contain NUL bytes and what is not UTF-8 */
     size_t out_length;
@@ -268,6 +310,9 @@ struct clo_run_result {
     enum clo_limit artifacts_refused; /* the first artifact_* limit that was reached */
     uint64_t artifacts_refused_value;
     struct clo_artifact_store *artifact_store;
+    enum clo_state_outcome state; /* of a run of a session */
+    char *state_note;             /* one line: why it is LOST or REFUSED; else NULL */
+    uint64_t state_bytes;         /* of the snapshot that was written; else 0 */
 };
 
 struct clo_sandbox;
@@ -312,17 +357,6 @@ CLO_API CLO_MUST_USE int clo_sandbox_run(struct clo_sandbox *sandbox, const stru
                                          struct clo_run_result **result, struct clo_error *error);
 CLO_API void clo_run_result_free(struct clo_run_result *result);
 
-/* What a snapshot is sealed with. */
-struct clo_snapshot_options {
-    const uint8_t *key; /* a secret of the caller's, random bytes: who has it can make snapshots */
-    size_t key_length;  /* 16 to 1,024 */
-    /* What the snapshot belongs to, such as the conversation: no part of the file, and one that
-     * was made for something else is refused. NULL: nothing. At most 1,024 bytes. */
-    const void *about;
-    size_t about_length;
-    uint64_t max_bytes; /* of the file [1 GiB] */
-};
-
 /* Write to `fd` what the next run with keep_state would begin with: variables, modules and all
  * else that is in the interpreter's memory, and /output. The sandbox goes on unchanged. The file
  * holds what differs from the image, compressed; it is not encrypted, and holds whatever the code
@@ -353,7 +387,8 @@ CLO_API CLO_MUST_USE int clo_sandbox_snapshot(struct clo_sandbox *sandbox, int f
  *
  * On the sandbox's thread. Errors: CLO_EINVALID (no snapshot; of another version or image; cut
  * short, altered, or sealed with another key or for something else), CLO_ELIMIT (more memory,
- * files or bytes than this sandbox may have, max_bytes), CLO_ESYSTEM, CLO_ENOMEMORY. */
+ * files or bytes than this sandbox may have, max_bytes), CLO_EBUSY (its memory does not fit under
+ * the ceiling now), CLO_ESYSTEM, CLO_ENOMEMORY. */
 CLO_API CLO_MUST_USE int clo_sandbox_restore(struct clo_sandbox *sandbox, int fd,
                                              const struct clo_snapshot_options *options,
                                              struct clo_error *error);
@@ -380,7 +415,13 @@ CLO_API void clo_pool_jail_missing(struct clo_pool *pool, char text[CLO_JAIL_TEX
 
 /* Like clo_sandbox_run on any free sandbox; waits for one, and for its memory under the ceiling,
  * for `wait_ms` at most: CLO_EBUSY says what was wanted and what is in use. A run that grows waits for
- * more for another `wait_ms` in all, in which its wall time stands still. */
+ * more for another `wait_ms` in all, in which its wall time stands still.
+ *
+ * A run of a session (clo_run.state) begins with the memory that its state has, which is waited for
+ * as any run's is. Its times do not count in the run's: state is restored before wall_ms begins, and
+ * kept after it has ended. A snapshot that cannot be restored is an error, with which no code has run:
+ * CLO_EINVALID (none; of another image; altered; another key), CLO_ELIMIT (more memory or files than
+ * the run may have, max_bytes), CLO_ESYSTEM. The sandbox is clean for whoever comes next. */
 CLO_API CLO_MUST_USE int clo_pool_run(struct clo_pool *pool, const struct clo_run *run,
                                       uint64_t wait_ms, struct clo_run_result **result,
                                       struct clo_error *error);

@@ -14,7 +14,7 @@
 #include "sandbox/run/fixed.h"
 #include "sandbox/run/outcome.h"
 #include "sandbox/run/runner.h"
-#include "sandbox/snapshot/snapshot.h"
+#include "sandbox/snapshot/session.h"
 #include "sandbox/snapshot/worker_port.h"
 #include "sandbox/worker_client.h"
 
@@ -193,7 +193,8 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
     *order = (struct clo_order){.code = run->code,
                                 .code_length = run->code_length,
                                 .name = run->name ? run->name : "main.py",
-                                .keep_state = run->keep_state,
+                                .keep_state = run->keep_state || run->state,
+                                .goes_on = run->state && run->state->from >= 0,
                                 .write_through = run->on_output != NULL,
                                 .arguments = run->arguments,
                                 .argument_count = run->argument_count,
@@ -224,47 +225,25 @@ static void set_clock(struct clo_backend *backend, uint64_t ns)
     root->accessed_ns = root->modified_ns = root->changed_ns = ns;
 }
 
-int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
-                    struct clo_reservation *memory, struct clo_run_result **result,
-                    struct clo_error *error)
+/* The run itself, once its state is there, if it has one. */
+static int carry_out(struct clo_backend *backend, const struct clo_run *run,
+                     const struct clo_mounts *mounts, struct clo_order *order,
+                     struct clo_reservation *memory, struct clo_run_result *result,
+                     struct clo_error *error)
 {
-    struct clo_order order;
-    struct clo_mounts *own = NULL; /* with those of the run */
-    const struct clo_mounts *mounts = backend->config->mounts;
-    *result = NULL;
-    int status = make_order(backend, run, &order, error);
-    order.reserved = memory->bytes;
-    if (!status && run->mount_count) {
-        status = clo_mounts_add(&own, mounts, run->mounts, run->mount_count, error);
-        mounts = own;
-    }
+    bool keep = run->keep_state || order->goes_on;
+    int status = clo_artifact_tree_begin(backend->output, &order->limits, keep, error);
     if (status)
         return status;
-    struct clo_run_result *made = calloc(1, sizeof *made);
-    if (!made)
-        status = clo_fail_memory(error);
-    if (!status)
-        status = clo_artifact_tree_begin(backend->output, &order.limits, run->keep_state, error);
-    if (!status && order.fixed.has_clock && !run->keep_state)
-        set_clock(backend, order.fixed.clock_ns);
-    if (!status)
-        status = backend->client
-                     ? clo_worker_client_run(backend->client, run, mounts, backend->output, &order,
-                                             memory, made, error)
-                     : run_here(backend, run, mounts, &order, memory, made, error);
-    clo_mounts_close(own);
-    if (!status)
-        status = clo_artifacts_collect(backend->output, made, error);
-    if (backend->config->pooled)
-        clo_artifact_tree_clear(backend->output);
-    if (status)
-        clo_run_result_free(made);
-    else
-        *result = made;
-    return status;
+    if (order->fixed.has_clock && !keep)
+        set_clock(backend, order->fixed.clock_ns);
+    order->reserved = memory->bytes;
+    return backend->client ? clo_worker_client_run(backend->client, run, mounts, backend->output,
+                                                   order, memory, result, error)
+                           : run_here(backend, run, mounts, order, memory, result, error);
 }
 
-/* ---- snapshots ---- */
+/* ---- state ---- */
 
 /* What hands the state out and takes it in; clo_worker_port_close(*of_worker) when it is done. */
 static int open_port(struct clo_backend *backend, struct clo_state_port *port,
@@ -278,6 +257,100 @@ static int open_port(struct clo_backend *backend, struct clo_state_port *port,
     int status = clo_worker_port_open(of_worker, backend->client, error);
     if (!status)
         *port = clo_worker_port(*of_worker);
+    return status;
+}
+
+static int bring(struct clo_backend *backend, int fd, const struct clo_snapshot_options *options,
+                 const struct clo_snapshot_terms *terms, struct clo_error *error)
+{
+    struct clo_state_port port;
+    struct clo_worker_port *of_worker;
+    int status = open_port(backend, &port, &of_worker, error);
+    if (!status)
+        status = clo_snapshot_read(&port, backend->config->image, backend->output, terms, fd,
+                                   options, error);
+    clo_worker_port_close(of_worker);
+    return status;
+}
+
+/* With the state that it goes on from. */
+static int carry_on(struct clo_backend *backend, const struct clo_run *run,
+                    const struct clo_mounts *mounts, struct clo_order *order,
+                    struct clo_reservation *memory, struct clo_run_result *result,
+                    struct clo_error *error)
+{
+    const struct clo_run_state *state = run->state;
+    struct clo_snapshot_terms terms = {
+        .limits = &order->limits, .reservation = memory, .cancel = run->cancel};
+    int status = bring(backend, state->from, state->from_options, &terms, error);
+    return status ? status : carry_out(backend, run, mounts, order, memory, result, error);
+}
+
+/* A worker that dies before the run has begun is no reason for it to fail: once more with another. */
+static int run_session(struct clo_backend *backend, const struct clo_run *run,
+                       const struct clo_mounts *mounts, struct clo_order *order,
+                       struct clo_reservation *memory, struct clo_run_result *result,
+                       struct clo_error *error)
+{
+    int status = clo_session_check(run->state, error);
+    if (status)
+        return status;
+    if (!order->goes_on)
+        return carry_out(backend, run, mounts, order, memory, result, error);
+    status = carry_on(backend, run, mounts, order, memory, result, error);
+    if (status == CLO_ESYSTEM && backend->client && !clo_worker_client_is_there(backend->client))
+        status = carry_on(backend, run, mounts, order, memory, result, error);
+    return status;
+}
+
+static int keep(struct clo_backend *backend, const struct clo_run_state *state,
+                struct clo_run_result *result, struct clo_error *error)
+{
+    struct clo_state_port port;
+    struct clo_worker_port *of_worker;
+    int status = open_port(backend, &port, &of_worker, NULL);
+    status = clo_session_keep(status ? NULL : &port, backend->config->image, backend->output, state,
+                              result, error);
+    clo_worker_port_close(of_worker);
+    return status;
+}
+
+/* ---- the public side ---- */
+
+int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
+                    struct clo_reservation *memory, struct clo_run_result **result,
+                    struct clo_error *error)
+{
+    struct clo_order order;
+    struct clo_mounts *own = NULL; /* with those of the run */
+    const struct clo_mounts *mounts = backend->config->mounts;
+    *result = NULL;
+    int status = make_order(backend, run, &order, error);
+    if (!status && run->mount_count) {
+        status = clo_mounts_add(&own, mounts, run->mounts, run->mount_count, error);
+        mounts = own;
+    }
+    if (status)
+        return status;
+    struct clo_run_result *made = calloc(1, sizeof *made);
+    if (!made)
+        status = clo_fail_memory(error);
+    if (!status)
+        status = (run->state ? run_session : carry_out)(backend, run, mounts, &order, memory, made,
+                                                        error);
+    clo_mounts_close(own);
+    if (!status)
+        status = clo_artifacts_collect(backend->output, made, error);
+    if (!status && run->state)
+        status = keep(backend, run->state, made, error);
+    if (run->state && backend->client)
+        clo_worker_client_clean(backend->client);
+    if (backend->config->pooled)
+        clo_artifact_tree_clear(backend->output);
+    if (status)
+        clo_run_result_free(made);
+    else
+        *result = made;
     return status;
 }
 
@@ -296,16 +369,11 @@ int clo_backend_snapshot(struct clo_backend *backend, int fd,
 }
 
 int clo_backend_restore(struct clo_backend *backend, int fd,
-                        const struct clo_snapshot_options *options, struct clo_error *error)
+                        const struct clo_snapshot_options *options, struct clo_reservation *memory,
+                        struct clo_error *error)
 {
-    struct clo_state_port port;
-    struct clo_worker_port *of_worker;
-    int status = open_port(backend, &port, &of_worker, error);
-    if (!status)
-        status = clo_snapshot_read(&port, backend->config->image, backend->output,
-                                   &backend->config->limits, fd, options, error);
-    clo_worker_port_close(of_worker);
-    return status;
+    struct clo_snapshot_terms terms = {.limits = &backend->config->limits, .reservation = memory};
+    return bring(backend, fd, options, &terms, error);
 }
 
 unsigned clo_backend_layers(const struct clo_backend *backend)

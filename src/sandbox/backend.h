@@ -19,18 +19,20 @@ int clo_backend_create(struct clo_backend **backend, const struct clo_config *co
                        struct clo_zygote *zygote, struct clo_error *error);
 void clo_backend_destroy(struct clo_backend *backend); /* waits for tools still in work for it */
 
-/* clo_sandbox_run's contract. What it has of the memory budget is `memory`; it may get more. */
+/* clo_sandbox_run's contract; of a pool's backend clo_pool_run's. After a run of a session it is to
+ * be settled as after any other. What it has of the memory budget is `memory`; it may get more. */
 int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_reservation *memory, struct clo_run_result **result,
                     struct clo_error *error);
 
 /* clo_sandbox_snapshot's and clo_sandbox_restore's contract. Between runs, and not where the
- * backend is a pool's: its runs share no state. */
+ * backend is a pool's: there a run brings its state along, and takes it away. */
 int clo_backend_snapshot(struct clo_backend *backend, int fd,
                          const struct clo_snapshot_options *options, uint64_t *bytes,
                          struct clo_error *error);
 int clo_backend_restore(struct clo_backend *backend, int fd,
-                        const struct clo_snapshot_options *options, struct clo_error *error);
+                        const struct clo_snapshot_options *options, struct clo_reservation *memory,
+                        struct clo_error *error);
 
 /* Layers of the jail around it; 0: there is none. */
 unsigned clo_backend_layers(const struct clo_backend *backend);

@@ -25,6 +25,11 @@ uint64_t clo_reservation_start(const struct clo_image *image, enum clo_admission
     return least(bytes > CLO_RESERVATION_LEAST ? bytes : CLO_RESERVATION_LEAST, limit);
 }
 
+uint64_t clo_reservation_for(uint64_t bytes, uint64_t limit)
+{
+    return least(whole_steps(bytes), limit);
+}
+
 int clo_reservation_ask(struct clo_reservation *reservation, const struct clo_wish *wish,
                         struct clo_grant *grant, struct clo_error *error)
 {
@@ -35,7 +40,7 @@ int clo_reservation_ask(struct clo_reservation *reservation, const struct clo_wi
                         (unsigned long long)wish->bytes, (unsigned long long)wish->limit);
     if (wish->bytes <= reservation->bytes)
         return 0;
-    uint64_t more = least(whole_steps(wish->bytes), wish->limit) - reservation->bytes;
+    uint64_t more = clo_reservation_for(wish->bytes, wish->limit) - reservation->bytes;
     uint64_t start = clo_monotonic_ns();
     uint64_t wait = wish->may_wait && reservation->pool ? reservation->wait_ns : 0;
     struct clo_memory_budget_asker asker = {.pool = reservation->pool,

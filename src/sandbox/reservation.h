@@ -36,6 +36,9 @@ struct clo_wish {          /* of a run that grows */
 uint64_t clo_reservation_start(const struct clo_image *image, enum clo_admission admission,
                                uint64_t limit);
 
+/* How much is reserved for a guest that has `bytes`, which are at most `limit`. */
+uint64_t clo_reservation_for(uint64_t bytes, uint64_t limit);
+
 /* Fills *grant. CLO_EGUEST: it may not even wish for that. */
 int clo_reservation_ask(struct clo_reservation *reservation, const struct clo_wish *wish,
                         struct clo_grant *grant, struct clo_error *error);

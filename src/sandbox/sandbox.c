@@ -94,6 +94,11 @@ int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
 {
     *result = NULL;
     int status = check_thread(sandbox, error);
+    if (!status && run->state) {
+        clo_fail(error, CLO_EINVALID, "a run with `state` is a pool's, and this sandbox is none");
+        return clo_hint(error, CLO_EINVALID,
+                        "use clo_sandbox_restore, keep_state and clo_sandbox_snapshot, or a pool");
+    }
     return status ? status
                   : clo_backend_run(sandbox->backend, run, &sandbox->memory, result, error);
 }
@@ -110,5 +115,6 @@ int clo_sandbox_restore(struct clo_sandbox *sandbox, int fd,
                         const struct clo_snapshot_options *options, struct clo_error *error)
 {
     int status = check_thread(sandbox, error);
-    return status ? status : clo_backend_restore(sandbox->backend, fd, options, error);
+    return status ? status
+                  : clo_backend_restore(sandbox->backend, fd, options, &sandbox->memory, error);
 }

@@ -18,6 +18,7 @@
 
 #define NS_PER_MS 1000000u
 #define HELLO_LOOK_NS NS_PER_MS
+#define CLEAN_NS (2000ull * NS_PER_MS) /* to take a short message, for one that does nothing else */
 #define BURIAL_NS (20000ull * NS_PER_MS) /* a killed process that takes longer is let be */
 
 /* Wait until the worker that was killed is gone, with all its memory. */
@@ -39,7 +40,7 @@ void clo_worker_client_drop(struct clo_worker_client *client)
         client->dying = client->handle;
     }
     client->handle = -1;
-    client->greeted = false;
+    client->greeted = client->has_state = false;
     clo_frame_socket_close(&client->frames);
 }
 
@@ -185,6 +186,16 @@ bool clo_worker_client_is_there(const struct clo_worker_client *client)
 unsigned clo_worker_client_layers(const struct clo_worker_client *client)
 {
     return client->layers;
+}
+
+void clo_worker_client_clean(struct clo_worker_client *client)
+{
+    if (client->frames.fd < 0 || !client->greeted) /* not greeted: it is about to be clean */
+        return;
+    clo_frame_socket_begin(&client->frames, CLO_FRAME_CLEAN, 0);
+    if (clo_frame_socket_flush(&client->frames, clo_monotonic_ns() + CLEAN_NS, NULL))
+        clo_worker_client_drop(client);
+    client->greeted = client->has_state = false;
 }
 
 void clo_worker_client_settle(struct clo_worker_client *client)

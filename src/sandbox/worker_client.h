@@ -30,6 +30,10 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
                           const struct clo_order *order, struct clo_reservation *memory,
                           struct clo_run_result *result, struct clo_error *error);
 
+/* After a run of a session in a pool, or where its state came in and no run followed: tell the worker
+ * to give that up. It says when it has: clo_worker_client_settle. */
+void clo_worker_client_clean(struct clo_worker_client *client);
+
 /* Between runs: wait until the worker's micro-VM is restored, or have another worker started. */
 void clo_worker_client_settle(struct clo_worker_client *client);
 

@@ -18,6 +18,7 @@ struct clo_worker_client {
     int handle;                     /* of its process (keeper.h) */
     int dying;                      /* the last that was killed and may still have memory, or -1 */
     bool greeted;                   /* it has said hello, and is ready for a run */
+    bool has_state;                 /* one has come in, and no run has begun since */
     pid_t pid;                      /* in this process's namespace */
     uint64_t own_bytes; /* of memory that is its alone, when it first said hello; 0: not known */
     bool has_clock;

@@ -446,11 +446,16 @@ static int send_run(struct client_run *run, const struct clo_order *order, struc
         status = clo_worker_client_ensure(client, error);
         if (!status)
             status = clo_worker_client_await(client, error);
+        if (!status && order->goes_on && !client->has_state)
+            return clo_fail(error, CLO_ESYSTEM,
+                            "the worker process was lost before the run of its state began");
         if (status)
             continue;
         run->cpu_start_ns = worker_clock(client);
         clo_frame_put_run(&client->frames, order, ++client->sequence);
-        client->greeted = !client->config->pooled; /* in a pool it says hello after each run */
+        /* in a pool it says hello after each run that keeps no state */
+        client->greeted = !client->config->pooled || order->keep_state;
+        client->has_state = false;
         status = clo_frame_socket_flush(&client->frames, clo_monotonic_ns() + SLACK_NS, error);
         if (status)
             clo_worker_client_drop(client);

@@ -32,6 +32,7 @@
 #include "base/thread/sync.h"
 #include "sandbox/pool/pool_state.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/snapshot/snapshot.h"
 #include "sandbox/worker/jail.h"
 
 #define NS_PER_MS 1000000ull
@@ -74,6 +75,23 @@ static uint64_t ns_of(uint64_t ms)
     return ms > UINT64_MAX / NS_PER_MS ? UINT64_MAX : ms * NS_PER_MS;
 }
 
+/* A run of a session has all of its state's memory at once. */
+static int begins_with(struct clo_pool *pool, struct request *request, uint64_t limit,
+                       uint64_t *bytes)
+{
+    const struct clo_run_state *state = request->run->state;
+    *bytes = clo_config_start(&pool->config, limit);
+    if (!state || state->from < 0)
+        return 0;
+    uint64_t has;
+    int status = clo_snapshot_memory(pool->config.image, state->from, state->from_options, limit,
+                                     &has, &request->error);
+    has = clo_reservation_for(has, limit);
+    if (has > *bytes)
+        *bytes = has;
+    return status;
+}
+
 int clo_pool_get_memory(struct clo_pool *pool, struct request *request,
                         struct clo_reservation *memory)
 {
@@ -83,7 +101,10 @@ int clo_pool_get_memory(struct clo_pool *pool, struct request *request,
     *memory = (struct clo_reservation){.pool = &pool->share, .wait_ns = ns_of(request->wait_ms)};
     if (status)
         return status;
-    uint64_t bytes = clo_config_start(&pool->config, limits.memory);
+    uint64_t bytes;
+    status = begins_with(pool, request, limits.memory, &bytes);
+    if (status)
+        return status;
     status = clo_memory_budget_await(&pool->share, bytes, request->deadline_ns, request->wait_ms,
                                      request->run->cancel, &request->error);
     memory->bytes = status ? 0 : bytes;
@@ -285,9 +306,11 @@ int clo_pool_run(struct clo_pool *pool, const struct clo_run *run, uint64_t wait
                  struct clo_run_result **result, struct clo_error *error)
 {
     *result = NULL;
-    if (run->keep_state)
-        return clo_fail(error, CLO_EINVALID,
-                        "keep_state needs a sandbox of its own; a pool's runs share no state");
+    if (run->keep_state) {
+        clo_fail(error, CLO_EINVALID,
+                 "keep_state needs a sandbox of its own; a pool's runs share no state");
+        return clo_hint(error, CLO_EINVALID, "give the run its session's files (clo_run.state)");
+    }
     struct request request = {
         .run = run, .pool = pool, .wait_ms = wait_ms, .deadline_ns = clo_after_ms(wait_ms)};
     pthread_mutex_lock(&pool->lock);

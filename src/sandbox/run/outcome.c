@@ -122,6 +122,7 @@ void clo_result_free(struct clo_run_result *result)
     free(result->err);
     free(result->result);
     free(result->note);
+    free(result->state_note);
     free_error(&result->error);
     free(result);
 }

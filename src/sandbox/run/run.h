@@ -91,6 +91,7 @@ struct clo_order { /* one run, with its limits resolved */
     struct clo_limits limits;
     uint64_t reserved; /* bytes of guest memory that it may have without asking */
     bool keep_state;
+    bool goes_on;       /* the host's word: not to be begun where the state that came in is gone */
     bool write_through; /* someone looks at the output as it comes */
     const char *const *arguments;
     size_t argument_count;

@@ -34,6 +34,7 @@
 
 #include "cloche/sandbox.h"
 #include "sandbox/artifacts/artifact_tree.h"
+#include "sandbox/reservation.h"
 #include "sandbox/run/state.h"
 
 /* Where a state comes from and goes to: a runner of this process, or a worker process. The
@@ -55,9 +56,24 @@ int clo_snapshot_write(const struct clo_state_port *port, const struct clo_image
                        const struct clo_snapshot_options *options, uint64_t *bytes,
                        struct clo_error *error);
 
-/* clo_sandbox_restore's contract; `limits`: on its memory and on /output. */
+/* What a state that comes in may have. */
+struct clo_snapshot_terms {
+    const struct clo_limits *limits; /* on its memory and on /output */
+    /* Room for its memory is reserved before anything of the sandbox is given up for it; kept on
+     * failure. */
+    struct clo_reservation *reservation;
+    struct clo_cancel *cancel; /* then it ends with CLO_ECANCELLED; may be NULL */
+};
+
+/* clo_sandbox_restore's contract. */
 int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image *image,
-                      struct clo_artifact_tree *output, const struct clo_limits *limits, int fd,
-                      const struct clo_snapshot_options *options, struct clo_error *error);
+                      struct clo_artifact_tree *output, const struct clo_snapshot_terms *terms,
+                      int fd, const struct clo_snapshot_options *options, struct clo_error *error);
+
+/* Bytes of memory that the guest will have with this state. Looks at the head alone, whose seal must be
+ * right; CLO_ELIMIT: more than `limit`. */
+int clo_snapshot_memory(const struct clo_image *image, int fd,
+                        const struct clo_snapshot_options *options, uint64_t limit, uint64_t *bytes,
+                        struct clo_error *error);
 
 #endif

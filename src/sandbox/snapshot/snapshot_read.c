@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/quantity.h"
+#include "base/thread/cancel.h"
 #include "sandbox/artifacts/artifact_keep.h"
 #include "sandbox/snapshot/block.h"
 #include "sandbox/snapshot/page_code.h"
@@ -11,7 +12,8 @@
 
 struct reading {
     struct clo_snapshot_file file;
-    uint64_t memory; /* that the sandbox may have */
+    uint64_t memory; /* that the guest may have */
+    struct clo_cancel *cancel;
     const struct clo_snapshot_options *options;
     const struct clo_image *image;
     struct clo_snapshot_head head;
@@ -22,6 +24,8 @@ struct reading {
 
 static int next_block(struct reading *reading, struct clo_error *error)
 {
+    if (clo_cancel_is_set(reading->cancel))
+        return clo_fail(error, CLO_ECANCELLED, "it was cancelled while its state was read");
     return clo_snapshot_get_block(&reading->file, &reading->kind, &reading->bytes, &reading->length,
                                   error);
 }
@@ -46,18 +50,24 @@ static int check_head(const struct reading *reading, struct clo_error *error)
                     clo_image_sha256(reading->image)[2], clo_image_sha256(reading->image)[3]);
 }
 
+/* Of a head that check_memory has passed. */
+static uint64_t memory_of(const struct reading *reading)
+{
+    return reading->head.region_size[CLO_REGION_LINEAR] +
+           reading->head.region_size[CLO_REGION_HEAP];
+}
+
 /* Before anything of the sandbox is given up for it. */
 static int check_memory(const struct reading *reading, struct clo_error *error)
 {
     const uint64_t *sizes = reading->head.region_size;
     if (sizes[CLO_REGION_LINEAR] <= CLO_LINEAR_MAX && sizes[CLO_REGION_HEAP] <= CLO_HEAP_MAX &&
-        sizes[CLO_REGION_LINEAR] + sizes[CLO_REGION_HEAP] <= reading->memory)
+        memory_of(reading) <= reading->memory)
         return 0;
     char has[CLO_QUANTITY_TEXT_MAX], limit[CLO_QUANTITY_TEXT_MAX];
-    clo_size_format(has, sizes[CLO_REGION_LINEAR] + sizes[CLO_REGION_HEAP]);
+    clo_size_format(has, memory_of(reading));
     clo_size_format(limit, reading->memory);
-    clo_fail(error, CLO_ELIMIT, "the snapshot has %s of memory, and this sandbox may have %s", has,
-             limit);
+    clo_fail(error, CLO_ELIMIT, "the snapshot has %s of memory, and %s are allowed", has, limit);
     return clo_hint(error, CLO_ELIMIT,
                     "raise its memory limit to what the session had when it was kept");
 }
@@ -179,11 +189,31 @@ static int load(struct reading *reading, const struct clo_state_port *port,
     return status;
 }
 
-int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image *image,
-                      struct clo_artifact_tree *output, const struct clo_limits *limits, int fd,
-                      const struct clo_snapshot_options *options, struct clo_error *error)
+static int reserve(const struct reading *reading, const struct clo_snapshot_terms *terms,
+                   struct clo_error *error)
 {
-    struct reading reading = {.options = options, .image = image, .memory = limits->memory};
+    struct clo_wish wish = {.bytes = memory_of(reading),
+                            .limit = reading->memory,
+                            .may_wait = true,
+                            .cancel = reading->cancel};
+    struct clo_grant grant;
+    uint64_t had = terms->reservation->bytes;
+    int status = clo_reservation_ask(terms->reservation, &wish, &grant, error);
+    if (status || grant.bytes >= wish.bytes)
+        return status;
+    if (clo_cancel_is_set(reading->cancel))
+        return clo_fail(error, CLO_ECANCELLED, "it was cancelled while it waited for memory");
+    return clo_memory_budget_refuse(wish.bytes - had, UINT64_MAX, error);
+}
+
+int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image *image,
+                      struct clo_artifact_tree *output, const struct clo_snapshot_terms *terms,
+                      int fd, const struct clo_snapshot_options *options, struct clo_error *error)
+{
+    struct reading reading = {.options = options,
+                              .image = image,
+                              .memory = terms->limits->memory,
+                              .cancel = terms->cancel};
     int status = clo_snapshot_file_open(&reading.file, fd, false, options, error);
     if (status)
         return status;
@@ -191,7 +221,23 @@ int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image 
     if (!status)
         status = begin(&reading, error);
     if (!status)
-        status = load(&reading, port, output, limits, error);
+        status = reserve(&reading, terms, error);
+    if (!status)
+        status = load(&reading, port, output, terms->limits, error);
+    clo_snapshot_file_close(&reading.file);
+    return status;
+}
+
+int clo_snapshot_memory(const struct clo_image *image, int fd,
+                        const struct clo_snapshot_options *options, uint64_t limit, uint64_t *bytes,
+                        struct clo_error *error)
+{
+    struct reading reading = {.options = options, .image = image, .memory = limit};
+    int status = clo_snapshot_file_open(&reading.file, fd, false, options, error);
+    if (status)
+        return status;
+    status = begin(&reading, error);
+    *bytes = status ? 0 : memory_of(&reading);
     clo_snapshot_file_close(&reading.file);
     return status;
 }

@@ -221,7 +221,10 @@ static int end(void *context, struct clo_error *error)
     status = receive(port, &frame, &why);
     if (status)
         return lost(port, status, &why, error);
-    return frame.type == CLO_FRAME_STATE ? 0 : other(port, &frame, error);
+    if (frame.type != CLO_FRAME_STATE)
+        return other(port, &frame, error);
+    port->client->has_state = true;
+    return 0;
 }
 
 /* In the middle of its pages a worker can only be ended; the next run takes another one. */

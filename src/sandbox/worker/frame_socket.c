@@ -26,6 +26,7 @@ static size_t ceiling(uint32_t type)
     case CLO_FRAME_HELLO:
     case CLO_FRAME_FAILED:
     case CLO_FRAME_SAVE:
+    case CLO_FRAME_CLEAN:
     case CLO_FRAME_LOAD:
     case CLO_FRAME_STATE: return 4096;
     case CLO_FRAME_PAGES: return CLO_FRAME_PAGES_SIZE_MAX;

@@ -16,13 +16,14 @@
  *
  *   worker to host                        host to worker
  *   HELLO   ready, or why not; in a pool  RUN    code, limits
- *           after each run, too
+ *           after each run that keeps
+ *           no state, too
  *   OUTPUT  a piece of a stream           REPLY  to a CALL
  *   CALL    a host call
  *   RESULT  how the run ended
  *   GROW    more memory is wanted         GRANT  to a GROW
  *   FAILED  the run could not be begun
- *   STATE   of a session              SAVE, LOAD  state_frames.h
+ *   STATE   of a session                  SAVE, LOAD, CLEAN  state_frames.h
  *   PAGES   of it, either way
  */
 #ifndef CLO_SANDBOX_WORKER_FRAME_SOCKET_H
@@ -47,6 +48,7 @@ enum clo_frame_type {
     CLO_FRAME_LOAD,
     CLO_FRAME_STATE,
     CLO_FRAME_PAGES,
+    CLO_FRAME_CLEAN,
     CLO_FRAME_COUNT
 };
 

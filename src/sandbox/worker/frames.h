@@ -11,7 +11,7 @@
      1u << CLO_FRAME_STATE | 1u << CLO_FRAME_PAGES)
 #define CLO_TO_WORKER                                                                              \
     (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY | 1u << CLO_FRAME_SAVE | 1u << CLO_FRAME_LOAD |   \
-     1u << CLO_FRAME_PAGES | 1u << CLO_FRAME_GRANT)
+     1u << CLO_FRAME_PAGES | 1u << CLO_FRAME_GRANT | 1u << CLO_FRAME_CLEAN)
 
 struct
     clo_run_body { /* then the name, then the time zone, then each argument and its NUL, then the code */

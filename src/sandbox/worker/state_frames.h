@@ -9,6 +9,9 @@
  *   LOAD   the head
  *   PAGES  …; the last one says so          STATE  the state is in, or FAILED: it is clean
  *
+ *   CLEAN                                   HELLO  it is clean (in a pool: after a run that kept its
+ *                                                  state the worker waits for this)
+ *
  * A worker that cannot take what comes reads on to the last page before it says so: neither end
  * ever waits for the other to read while it writes itself.
  */

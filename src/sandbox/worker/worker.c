@@ -131,7 +131,8 @@ static void say_hello(struct worker *worker, int status, const struct clo_error 
     send_all(worker);
 }
 
-/* In a pool: back to the image's state, and say so. The run's memory is its host's again. */
+/* In a pool, and when it is told: back to the image's state, and say so. The run's memory is its host's
+ * again. */
 static void settle(struct worker *worker)
 {
     clo_runner_settle(worker->runner);
@@ -140,7 +141,7 @@ static void settle(struct worker *worker)
 
 static void run(struct worker *worker, const struct clo_frame *frame)
 {
-    struct clo_order order;
+    struct clo_order order = {0};
     struct clo_error error = {0};
     struct clo_run_host host = {.answer = answer,
                                 .output = output,
@@ -162,6 +163,7 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     if (!status)
         status = clo_runner_run(worker->runner, &order, &host, result, &error);
     bool last = clo_runner_is_broken(worker->runner);
+    bool keep = !worker->bootstrap->pooled || order.keep_state;
     if (status)
         clo_frame_put_status(&worker->frames, CLO_FRAME_FAILED, status, 0, &error);
     else
@@ -171,10 +173,10 @@ static void run(struct worker *worker, const struct clo_frame *frame)
     free(copy);
     if (last)
         leave();
-    if (worker->bootstrap->pooled)
-        settle(worker);
-    else
+    if (keep)
         clo_runner_rest(worker->runner);
+    else
+        settle(worker);
 }
 
 /* What the run's functions left below this one's frame. The heap's part is in heap_wipe.c, the
@@ -225,6 +227,7 @@ static void take(struct worker *worker, const struct clo_frame *frame)
     int status = 0;
     switch (frame->type) {
     case CLO_FRAME_RUN: run(worker, frame); return;
+    case CLO_FRAME_CLEAN: settle(worker); return;
     case CLO_FRAME_SAVE: status = clo_worker_save(&worker->frames, worker->runner); break;
     case CLO_FRAME_LOAD: status = clo_worker_load(&worker->frames, worker->runner, frame); break;
     default: leave();
