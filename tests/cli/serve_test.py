@@ -331,6 +331,27 @@ class Serve(unittest.TestCase):
             self.assertGreater(watch.peak, TOTAL_MEMORY / 2)  # the bombs went off, and were seen
             self.check_example(host.ask(QUESTION))
 
+    def test_runs_that_grow_share_the_ceiling_and_an_error_names_it(self):
+        hoard = ("import time\nkept = []\ntry:\n    while True:\n        kept.append(bytearray(1 << 20))\n"
+                 "finally:\n    print(len(kept))\n    time.sleep(0.2)\n")
+        with serve_agent("{count: 6, cpu_time: 100s, time: 100s, wait: 2s}", "--total-memory",
+                         str(TOTAL_MEMORY)) as host, \
+                concurrent.futures.ThreadPoolExecutor(6) as pool:
+            self.assertNotIn("run at once, others wait", host.said())  # by reservation one would
+            runs = list(pool.map(lambda _: host.request("/v1/runs", {"code": hoard}), range(6)))
+            limits = []
+            for status, run in runs:
+                if status == 503:
+                    self.assertEqual(run["error"]["code"], "sandbox_busy")
+                    continue
+                self.assertEqual((status, run["error"]["type"], run["exit_code"]), (200, "MemoryError", 137), run)
+                self.assertGreaterEqual(int(run["stdout"]), 1)  # it had some
+                limits.append((run["error"]["limit"], run["error"]["limit_value"]))
+            self.assertLessEqual(set(limits), {("total_memory", TOTAL_MEMORY), ("memory", 256 * MIB)})
+            self.assertIn(("total_memory", TOTAL_MEMORY), limits)
+            status, alone = host.request("/v1/runs", {"code": "print(len(bytearray(150 << 20)) >> 20)"})
+            self.assertEqual((status, alone["stdout"]), (200, "150\n"), alone)  # all was given back
+
     def test_the_jail_is_named_and_a_strict_one_insists(self):
         with serve(None, "--jail", "best") as host:
             self.assertRegex(host.said(), "jail around worker processes: user, pid, net, ipc, files")
