@@ -5,6 +5,7 @@
 
 #include "sandbox/run/limits.h"
 #include "sandbox/worker/frames.h"
+#include "sandbox/worker/state_frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,6 +21,19 @@ static void read_result(const struct clo_frame *frame)
     clo_run_result_free(result);
 }
 
+static volatile unsigned sink; /* what is read into it is read */
+
+/* All that the pages are said to be must be within the frame. */
+static void read_pages(const struct clo_frame *frame)
+{
+    struct clo_state_pages pages;
+    struct clo_error error;
+    if (clo_frame_read_pages(frame, &pages, &error))
+        return;
+    for (unsigned i = 0; i < pages.count; i++)
+        sink = pages.numbers[i] + pages.bytes[i][0] + pages.bytes[i][CLO_PAGE_SIZE - 1];
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!size)
@@ -33,16 +47,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t length;
     uint32_t sequence;
     unsigned layers;
-    bool cancelled;
+    bool cancelled, may_wait;
+    uint64_t bytes;
+    struct clo_grant grant;
+    struct clo_state_head head;
     struct clo_frame_socket frames = {.fd = -1}; /* no descriptor has come */
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
-    switch (data[0] % 6) {
+    switch (data[0] % 10) {
     case 0: clo_frame_read_run(&frame, &order, &sequence, &error); break;
     case 1: clo_frame_read_output(&frame, &stream, &text, &length, &error); break;
     case 2: clo_frame_read_call(&frame, &call, &error); break;
     case 3: clo_frame_read_reply(&frames, &frame, &reply, &cancelled, &error); break;
     case 4: read_result(&frame); break;
-    default: clo_frame_read_status(&frame, &layers, &error);
+    case 5: clo_frame_read_status(&frame, &layers, &error); break;
+    case 6: clo_frame_read_grow(&frame, &bytes, &may_wait, &error); break;
+    case 7: clo_frame_read_grant(&frame, &grant, &cancelled, &error); break;
+    case 8: clo_frame_read_state(&frame, &head, &error); break;
+    default: read_pages(&frame);
     }
     clo_buffer_free(&reply.data);
     return 0;

@@ -8,6 +8,6 @@ here=$(cd "$(dirname "$0")" && pwd)
     CC=clang meson setup "$build" -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
         -Dc_args=-fsanitize=fuzzer-no-link >/dev/null
 names=$(cd "$here" && ls ./*.c | sed 's#^\./\(.*\)\.c$#\1#')
-ninja -C "$build" $(printf 'fuzz/fuzz_%s ' $names) >/dev/null
+told=$(ninja -C "$build" $(printf 'fuzz/fuzz_%s ' $names)) || { printf '%s\n' "$told" >&2; exit 1; }
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 exec "$here/targets.py" "$build" "$seconds" "$at_once" $names
