@@ -262,6 +262,9 @@ struct clo_artifact {
         path; /* below /output, with '/' between names: UTF-8, of any other characters but NUL. What
                    is no UTF-8 in a name stands as \xNN: `renamed` */
     bool renamed;
+    /* The run made it, wrote to it or moved it there: all of a clean run's; of a session those of runs
+     * before are false, where this one has let them be. */
+    bool changed;
     uint64_t size; /* bytes */
     const char
         *media_type; /* by the name's ending; else text/plain where all of it is UTF-8 without

@@ -173,6 +173,7 @@ int clo_artifact_node_write(struct clo_artifact_tree *tree, struct clo_artifact_
     if (offset + *written > node->size)
         set_size(tree, node, offset + *written);
     node->modified_ns = node->changed_ns = now_ns;
+    node->changed = true;
     return 0; /* what was written counts; the next write meets the error again */
 }
 
@@ -209,6 +210,7 @@ int clo_artifact_node_resize(struct clo_artifact_tree *tree, struct clo_artifact
             return why;
     }
     set_size(tree, node, size);
+    node->changed = true;
     node->modified_ns = node->changed_ns = now_ns;
     return 0;
 }

@@ -143,6 +143,7 @@ static int make(struct clo_artifact_tree *tree, struct clo_artifact_node *parent
     node->length = (uint8_t)length;
     node->folder = folder;
     node->slot = CLO_NO_SLOT;
+    node->changed = true;
     node->number = ++tree->numbers;
     node->accessed_ns = node->modified_ns = now_ns;
     *(folder ? &tree->folders : &tree->files) += 1;
@@ -206,6 +207,8 @@ int clo_artifact_tree_begin(struct clo_artifact_tree *tree, const struct clo_lim
         clo_artifact_tree_clear(tree);
         tree->root.accessed_ns = tree->root.modified_ns = tree->root.changed_ns = 0;
     }
+    for (struct clo_artifact_node *node = &tree->root; node; node = clo_artifact_next(node))
+        node->changed = false;
     tree->limits = *limits;
     tree->refused = CLO_LIMIT_NONE;
     return clo_artifact_own_spool(tree, error);
@@ -449,5 +452,8 @@ int clo_artifact_rename(struct clo_artifact_tree *tree, const char *from, size_t
     source.node->name = name;
     source.node->length = (uint8_t)target.length;
     put_in(tree, source.node, target.parent, now_ns);
+    for (struct clo_artifact_node *node = source.node; node && is_within(node, source.node);
+         node = clo_artifact_next(node))
+        node->changed = true;
     return 0;
 }

@@ -38,6 +38,7 @@ struct clo_artifact_node {
         copied; /* in the spool, and in one that it is copied to; UINT32_MAX: no contents */
     uint32_t opens;
     bool folder, named;
+    bool changed;   /* a file that was made, written or moved since the run began */
     uint8_t length; /* of the name */
     char *name;
 };

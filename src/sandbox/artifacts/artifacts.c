@@ -176,6 +176,7 @@ static int fill(struct clo_artifact_tree *tree, struct collected *all, size_t co
     for (size_t i = 0; i < count; i++) {
         result->artifacts[i].path = all[i].path; /* the result's from here on */
         result->artifacts[i].renamed = all[i].renamed;
+        result->artifacts[i].changed = all[i].node->changed;
         result->artifact_count = i + 1;
         store->slots[i] = all[i].node->slot;
         if (!why)
