@@ -1,9 +1,10 @@
 /* snapshot_random_test.c - random programs, run piece by piece in one session, print what they
  * print when a snapshot is taken between any two pieces and another sandbox, behind another wall,
- * goes on with it.
+ * goes on with it; and when each piece is a run of a pool, on whichever member of whichever of them, with clean
+ * runs of others between.
  *
  * $SNAPSHOT_PROGRAMS says how many, $SNAPSHOT_SEED which: a failure prints its seed. */
-#include "snapshot_fixture.h"
+#include "session_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,25 +95,33 @@ static void write_piece(char text[TEXT_MAX], int number)
 #pragma GCC diagnostic pop
 }
 
-/* What a piece prints and how it ends; the caller frees it. */
-static char *play(struct clo_sandbox *sandbox, const char *code, uint64_t number)
+static struct clo_fixed fixed(uint64_t number)
 {
-    struct clo_run run = {.code = code,
-                          .code_length = strlen(code),
-                          .keep_state = true,
-                          .fixed = {.has_seed = true,
-                                    .seed = number,
-                                    .has_clock = true,
-                                    .clock_ns = (1796000000 + number * 60) * 1000000000ull}};
-    struct clo_run_result *result;
-    struct clo_error error;
+    return (struct clo_fixed){.has_seed = true,
+                              .seed = number,
+                              .has_clock = true,
+                              .clock_ns = (1796000000 + number * 60) * 1000000000ull};
+}
+
+/* What it prints and how it ends; the caller frees it. The result goes. */
+static char *text_of(struct clo_run_result *result)
+{
     char *text;
-    if (clo_sandbox_run(sandbox, &run, &result, &error))
-        fail_msg("%s: %s", code, error.message);
     assert_true(asprintf(&text, "%s--- %s %s", result->out, result->err,
                          result->error.message ? result->error.message : "") > 0);
     clo_run_result_free(result);
     return text;
+}
+
+static char *play(struct clo_sandbox *sandbox, const char *code, uint64_t number)
+{
+    struct clo_run run = {
+        .code = code, .code_length = strlen(code), .keep_state = true, .fixed = fixed(number)};
+    struct clo_run_result *result;
+    struct clo_error error;
+    if (clo_sandbox_run(sandbox, &run, &result, &error))
+        fail_msg("%s: %s", code, error.message);
+    return text_of(result);
 }
 
 static void forget(struct clo_sandbox *sandbox)
@@ -123,24 +132,46 @@ static void forget(struct clo_sandbox *sandbox)
     clo_run_result_free(result);
 }
 
-static void play_program(struct clo_sandbox *const sandboxes[], unsigned count, uint64_t seed)
-{
+/* The pieces, and what each prints in one session; to be freed. */
+struct program {
+    uint64_t seed;
     char code[PIECES][TEXT_MAX], *whole[PIECES];
-    random_state = seed;
-    forget(sandboxes[0]);
+};
+
+static void make_program(struct program *program, struct clo_sandbox *sandbox, uint64_t seed)
+{
+    random_state = program->seed = seed;
+    forget(sandbox);
     for (int i = 0; i < PIECES; i++) {
-        write_piece(code[i], i);
-        whole[i] = play(sandboxes[0], code[i], (uint64_t)i);
+        write_piece(program->code[i], i);
+        program->whole[i] = play(sandbox, program->code[i], (uint64_t)i);
     }
+}
+
+/* What the piece printed now. */
+static void compare(const struct program *program, int piece, char *part)
+{
+    if (strcmp(part, program->whole[piece]) != 0)
+        fail_msg(
+            "SNAPSHOT_SEED=%llu, piece %d:\n%s\nprints in one session:\n%s\nwith snapshots:\n%s",
+            (unsigned long long)program->seed, piece, program->code[piece], program->whole[piece],
+            part);
+    free(part);
+}
+
+static void end_program(struct program *program)
+{
+    for (int i = 0; i < PIECES; i++)
+        free(program->whole[i]);
+}
+
+static void play_with_snapshots(struct program *program, struct clo_sandbox *const sandboxes[],
+                                unsigned count)
+{
     struct clo_sandbox *sandbox = sandboxes[any(count)];
     forget(sandbox);
     for (int i = 0; i < PIECES; i++) {
-        char *part = play(sandbox, code[i], (uint64_t)i);
-        if (strcmp(part, whole[i]) != 0)
-            fail_msg(
-                "SNAPSHOT_SEED=%llu, piece %d:\n%s\nprints in one session:\n%s\nwith snapshots:\n%s",
-                (unsigned long long)seed, i, code[i], whole[i], part);
-        free(part);
+        compare(program, i, play(sandbox, program->code[i], (uint64_t)i));
         if (any(4) == 0) /* two pieces in one */
             continue;
         int file = snapshot_take(sandbox);
@@ -154,30 +185,75 @@ static void play_program(struct clo_sandbox *const sandboxes[], unsigned count, 
         snapshot_put(sandbox, file);
         close(file);
     }
-    for (int i = 0; i < PIECES; i++)
-        free(whole[i]);
+}
+
+/* Each piece is a run in a pool; between them clean runs, and others of the session that are lost. */
+static void play_in_pools(struct program *program, struct clo_pool *const pools[], unsigned count)
+{
+    struct session session = SESSION;
+    struct clo_run_result *result;
+    struct clo_error error;
+    for (int i = 0; i < PIECES; i++) {
+        struct clo_pool *pool = pools[any(count)];
+        if (any(2))
+            session_clean_run(pool,
+                              "import os\nprint('log' in globals(), os.listdir('/tmp'), "
+                              "os.listdir('/output'))\njunk = bytearray(9 << 20)",
+                              "False [] []\n");
+        if (any(4) == 0) {
+            assert_int_equal(session_try(&session, pool,
+                                         "import os\nlog = d = None\n"
+                                         "open('/output/lost', 'w').write('x'); os._exit(1)",
+                                         (struct clo_run){0}, &result, &error),
+                             0);
+            assert_int_equal(result->state, CLO_STATE_LOST);
+            clo_run_result_free(result);
+        }
+        if (session_try(&session, pools[any(count)], program->code[i],
+                        (struct clo_run){.fixed = fixed((uint64_t)i)}, &result, &error))
+            fail_msg("%s: %s", program->code[i], error.message);
+        assert_int_equal(result->state, CLO_STATE_KEPT);
+        compare(program, i, text_of(result));
+    }
+    session_end(&session);
+}
+
+static bool is_left_out(const struct snapshot_place *place)
+{
+    return !snapshot_can(place) ||
+           (runs_isolation == CLO_ISOLATION_PROCESS && place->isolation != CLO_ISOLATION_PROCESS);
 }
 
 static void programs_go_on_as_if_nothing_had_been(void **state)
 {
     (void)state;
     struct clo_sandbox *sandboxes[2 * SNAPSHOT_PLACES];
-    unsigned count = 0;
-    for (int i = 0; i < 2 * SNAPSHOT_PLACES; i++) {
-        const struct snapshot_place *place = &snapshot_places[i / 2];
-        if (!snapshot_can(place) ||
-            (runs_isolation == CLO_ISOLATION_PROCESS && place->isolation != CLO_ISOLATION_PROCESS))
+    struct clo_pool *pools[SNAPSHOT_PLACES];
+    unsigned count = 0, pool_count = 0;
+    for (int i = 0; i < SNAPSHOT_PLACES; i++) {
+        if (is_left_out(&snapshot_places[i]))
             continue;
-        sandboxes[count++] = snapshot_sandbox(place, 0);
+        sandboxes[count++] = snapshot_sandbox(&snapshot_places[i], 0);
+        sandboxes[count++] = snapshot_sandbox(&snapshot_places[i], 0);
+        pools[pool_count++] = session_pool(&snapshot_places[i], 2, 0);
     }
     const char *wanted = getenv("SNAPSHOT_PROGRAMS"), *seed = getenv("SNAPSHOT_SEED");
     uint64_t first = seed ? strtoull(seed, NULL, 10) : 1;
     unsigned programs = wanted ? (unsigned)atoi(wanted) : seed ? 1 : PROGRAMS;
-    for (unsigned i = 0; i < programs; i++)
-        play_program(sandboxes, count, first + i);
-    printf("%u programs\n", programs);
+    struct program *program = malloc(sizeof *program);
+    assert_non_null(program);
+    for (unsigned i = 0; i < programs; i++) {
+        make_program(program, sandboxes[0], first + i);
+        play_with_snapshots(program, sandboxes, count);
+        play_in_pools(program, pools, pool_count);
+        end_program(program);
+    }
+    printf("%u programs, by snapshots and in pools\n", programs);
+    free(program);
     while (count--)
         clo_sandbox_destroy(sandboxes[count]);
+    while (pool_count--)
+        clo_pool_destroy(pools[pool_count]);
 }
 
 int main(int count, char **arguments)
