@@ -1,6 +1,6 @@
 /* churn_test.c - a thousand runs, 64 at once, each of a kind by chance: good ones among those that fail in every
- * way that a run can fail. Each is to end as its kind ends, whatever its neighbours do, and when all have
- * ended nothing is left of them. $CLOCHE_TEST_SHARE 1000 makes ten thousand.
+ * way that a run can fail, clean ones and those of sessions. Each is to end as its kind ends, whatever its
+ * neighbours do, a session knows all that it did and nothing else, and when all have ended nothing is left of them. $CLOCHE_TEST_SHARE 1000 makes ten thousand.
  *
  * CHURN_SEED in the environment plays other runs; the seed is printed. */
 #include <dirent.h>
@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -201,6 +202,61 @@ static bool calls_too_often(const struct churned *run)
     return is_limit(run, CLO_LIMIT_HOST_CALLS) && prints_number(run);
 }
 
+/* ---- sessions: one for each thread ---- */
+
+static const uint8_t session_key[] = "a key for this test alone, that all may know";
+static const struct clo_snapshot_options session_options = {.key = session_key,
+                                                            .key_length = sizeof session_key};
+static struct session {
+    int file; /* its last state; -1: none yet */
+    unsigned visits;
+} sessions[AT_ONCE];
+
+static bool visits(const struct churned *run)
+{
+    char text[64];
+    unsigned now = sessions[run->thread].visits + 1;
+    snprintf(text, sizeof text, "%u %u %u True\n", now, now, now);
+    return !run->result->error.kind && prints(run, text) && run->result->state == CLO_STATE_KEPT;
+}
+
+static bool is_lost(const struct churned *run)
+{
+    return prints(run, "away\n") && run->result->state == CLO_STATE_LOST;
+}
+
+/* A run of the thread's session, whose code does the checks. */
+static void begin_visit(struct clo_run *run, struct clo_run_state *between, unsigned thread)
+{
+    *between = (struct clo_run_state){.from = sessions[thread].file,
+                                      .to = memfd_create("session", MFD_CLOEXEC),
+                                      .from_options = &session_options,
+                                      .to_options = &session_options};
+    if (between->to < 0)
+        abort();
+    run->state = between;
+}
+
+static void end_visit(const struct clo_run_state *between, unsigned thread, bool kept)
+{
+    struct session *session = &sessions[thread];
+    int over = kept ? session->file : between->to;
+    if (over >= 0)
+        close(over);
+    if (kept)
+        session->file = between->to;
+    session->visits += kept;
+}
+
+static void end_sessions(bool begun)
+{
+    for (size_t i = 0; i < AT_ONCE; i++) {
+        if (begun && sessions[i].file >= 0)
+            close(sessions[i].file);
+        sessions[i] = (struct session){.file = -1};
+    }
+}
+
 #define LEAVE                                                                                      \
     "assert not os.listdir('/output'); os.mkdir('/output/left')\n"                                 \
     "with open('/output/left/number', 'w') as file: file.write(sys.argv[1])\n"
@@ -221,6 +277,22 @@ static const struct kind {
      "assert not hasattr(os, 'left'); os.left = number\n" LEAVE
      "print(call_tool('double', number=number), number, open('/input/shared/text').read(),\n"
      "      len(open(f'/input/shared/{number % 5}', 'rb').read()))\n"},
+    {"session",
+     20,
+     visits,
+     {0},
+     "visited = globals().get('visited', 0) + 1\n"
+     "junk = bytearray(4 << 20 if visited % 3 else 1); os.left = 'of a session'\n"
+     "with open('/tmp/visits', 'a') as file: file.write('x')\n"
+     "with open('/output/visits', 'a') as file: file.write(sys.argv[2] + ' ')\n"
+     "with open('/output/visits') as file: seen = file.read().split()\n"
+     "print(visited, os.stat('/tmp/visits').st_size, len(seen), set(seen) == {sys.argv[2]})"},
+    {"lost session",
+     4,
+     is_lost,
+     {0},
+     "visited = 1000; open('/tmp/visits', 'w').write('y' * 1000)\n"
+     "open('/output/visits', 'w').write('nobody '); print('away', flush=True); os._exit(3)"},
     {"exception", 8, raises, {0}, "{}[f'run {number}']"},
     {"exit", 6, exits, {0}, "print(number, flush=True); os._exit(number % 200)"},
     {"time-out",
@@ -322,7 +394,11 @@ static void tell(const struct churned *run, const struct kind *kind, const struc
 static void play(unsigned number, unsigned thread)
 {
     static const char before[] = "import errno, os, sys, time\nnumber = int(sys.argv[1])\n";
+    static const char clean[] =
+        "assert 'visited' not in globals() and os.listdir('/tmp') == os.listdir('/output') == []\n";
     const struct kind *kind = choose(number, churn.seed);
+    bool session = kind->ends_well == visits || kind->ends_well == is_lost;
+    struct clo_run_state between;
     char folder[100], code[2000], first[16], second[16];
     const char *const arguments[] = {first, second};
     struct clo_mount mount = {.source = folder, .target = "/input/mine"};
@@ -331,7 +407,7 @@ static void play(unsigned number, unsigned thread)
     snprintf(first, sizeof first, "%u", number);
     snprintf(second, sizeof second, "%u", thread);
     snprintf(folder, sizeof folder, "%s/%u", top, number);
-    int length = snprintf(code, sizeof code, "%s%s", before, kind->code);
+    int length = snprintf(code, sizeof code, "%s%s%s", before, session ? "" : clean, kind->code);
     struct clo_run run = {.code = code,
                           .code_length = (size_t)length,
                           .arguments = arguments,
@@ -346,10 +422,14 @@ static void play(unsigned number, unsigned thread)
         run.mounts = &mount;
         run.mount_count = 1;
     }
+    if (session)
+        begin_visit(&run, &between, thread);
     int status = clo_pool_run(churn.pool, &run, LONG_MS, &result, &error);
     struct churned churned = {.number = number, .thread = thread, .result = result};
     if (status || !kind->ends_well(&churned))
         tell(&churned, kind, &error);
+    if (session)
+        end_visit(&between, thread, result && result->state == CLO_STATE_KEPT);
     atomic_fetch_add(&churn.of_kind[kind - kinds], 1);
     clo_run_result_free(result);
     atomic_store(&cancels[thread], NULL);
@@ -369,6 +449,7 @@ static void *play_many(void *number)
 static void play_all(void)
 {
     pthread_t threads[AT_ONCE];
+    end_sessions(false);
     for (uintptr_t i = 0; i < AT_ONCE; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, play_many, (void *)i), 0);
     for (unsigned told = 0; atomic_load(&churn.ended) < churn.runs; runs_sleep(100)) {
@@ -379,6 +460,11 @@ static void play_all(void)
     }
     for (size_t i = 0; i < AT_ONCE; i++)
         pthread_join(threads[i], NULL);
+    unsigned visited = 0;
+    for (size_t i = 0; i < AT_ONCE; i++)
+        visited += sessions[i].visits;
+    print_message("%u visits of sessions\n", visited);
+    end_sessions(true);
 }
 
 /* ---- what is left ---- */
