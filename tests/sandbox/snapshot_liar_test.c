@@ -1,6 +1,6 @@
 /* snapshot_liar_test.c - workers that were taken over hand out states that are none, and do not
  * take those that they are given: that costs the snapshot and the worker, and nothing else. */
-#include "snapshot_fixture.h"
+#include "session_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +91,50 @@ static void a_state_that_is_not_taken_costs_the_worker(void **state)
     clo_sandbox_destroy(sandbox);
 }
 
+/* In a pool the state of one run is not kept, and what comes in is tried with another worker. */
+static void say_in_session(struct session *session, struct clo_pool *pool, const char *lie,
+                           enum clo_state_outcome outcome, const char *words)
+{
+    char code[64];
+    struct clo_run_result *result;
+    struct clo_error error;
+    snprintf(code, sizeof code, "good %s", lie);
+    if (session_try(session, pool, code, (struct clo_run){0}, &result, &error))
+        fail_msg("%s: %s", lie, error.message);
+    assert_int_equal(result->error.kind, CLO_RUN_OK);
+    assert_string_equal(result->result, code);
+    if (result->state != outcome ||
+        (words && !(result->state_note && strstr(result->state_note, words))))
+        fail_msg("%s: state %d, %s", lie, result->state, result->state_note);
+    clo_run_result_free(result);
+}
+
+static void liars_in_a_pool_cost_the_state_of_their_run(void **state)
+{
+    (void)state;
+    struct clo_pool *pool = session_pool(place(), 1, 64 * MIB);
+    struct session session = SESSION;
+    say_in_session(&session, pool, "an honest state", CLO_STATE_KEPT, NULL);
+    for (size_t i = 0; i < sizeof saves / sizeof *saves; i++) {
+        say_in_session(&session, pool, saves[i].lie, CLO_STATE_REFUSED, saves[i].words);
+        say_in_session(&session, pool, "an honest state", CLO_STATE_KEPT, NULL);
+    }
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        struct job job = {.pool = pool, .wait_ms = 60000};
+        char code[64];
+        snprintf(code, sizeof code, "good %s", loads[i]);
+        job.code = code;
+        job_run(&job);
+        assert_int_equal(job.status, 0);
+        clo_run_result_free(job.result);
+        say_in_session(&session, pool, "an honest state", CLO_STATE_KEPT, NULL);
+    }
+    say_in_session(&session, pool, "no hello when it is clean", CLO_STATE_KEPT, NULL);
+    say_in_session(&session, pool, "an honest state", CLO_STATE_KEPT, NULL);
+    session_end(&session);
+    clo_pool_destroy(pool);
+}
+
 static void *liar;
 static size_t liar_size;
 
@@ -106,6 +150,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_state_that_is_none_costs_the_snapshot, become_liars),
         cmocka_unit_test_setup(a_state_that_is_not_taken_costs_the_worker, become_liars),
+        cmocka_unit_test_setup(liars_in_a_pool_cost_the_state_of_their_run, become_liars),
     };
     int status = runs_begin(count, arguments);
     if (status)

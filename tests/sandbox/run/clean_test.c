@@ -3,7 +3,8 @@
  *   clean_test IMAGE SCRIPTS TOOLS.so
  *
  * Scripts and random programs run in one runner, to their end, to a limit or to a cancellation at a
- * random moment. Then it is settled, as a pool does, and compared whole with a fresh micro-VM. Once
+ * random moment, some of them as runs of a session: from a snapshot, and to one. Then it is settled, as a
+ * pool does, and compared whole with a fresh micro-VM. Once
  * with pages found by the kernel's scan and once as on kernels before 6.7. IMAGE is overridden by
  * $CLOCHE_IMAGE; without SCRIPTS there are the random programs only. $CLOCHE_TEST_SHARE 1000 makes
  * the thousand runs each way of `make test-clean` out of a hundred.
@@ -16,13 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clean_programs.h"
 #include "cloche/tool.h"
 #include "sandbox/call/host_calls.h"
 #include "sandbox/run/run_loop.h"
 #include "sandbox/run/runner.h"
+#include "sandbox/snapshot/snapshot.h"
 
 #define RUNS 100
 #define MEMORY (128ull << 20)
@@ -43,6 +47,10 @@ struct fixture {
     struct clo_limits limits;
     struct clo_run_result *result;
     bool by_reading;
+    bool keeps;      /* the run's state, and its /output: a session's */
+    int state;       /* of a session, kept; -1: none yet */
+    unsigned visits; /* runs that began with it, and were kept */
+    unsigned kept;
     unsigned ended[CLO_RUN_WORKER + 1], fresh, grown;
     uint64_t random;
 };
@@ -110,13 +118,15 @@ static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context
                               .code_length = fixture->program.length,
                               .name = fixture->program.name,
                               .has_files = true,
+                              .keep_state = fixture->keeps,
                               .write_through = program_dice(&fixture->random, 2)};
     struct clo_error error;
     assert_int_equal(clo_limits_resolve(&order.limits, &fixture->limits, NULL, NULL), 0);
     clo_run_result_free(fixture->result);
     fixture->result = calloc(1, sizeof *fixture->result);
     assert_non_null(fixture->result);
-    assert_int_equal(clo_artifact_tree_begin(fixture->output, &order.limits, false, &error), 0);
+    assert_int_equal(
+        clo_artifact_tree_begin(fixture->output, &order.limits, fixture->keeps, &error), 0);
     clo_host_calls_begin(fixture->calls, &order.limits, NULL, -1);
     clo_host_calls_files(fixture->calls, mounts, fixture->output);
     atomic_store(&stopped, false);
@@ -131,6 +141,52 @@ static void run_with(struct fixture *fixture, bool (*is_cancelled)(void *context
     const struct clo_growth *linear = &fixture->runner->vm->regions[CLO_REGION_LINEAR];
     fixture->ended[fixture->result->error.kind]++;
     fixture->grown += linear->size > linear->initial;
+}
+
+/* ---- sessions ---- */
+
+static const uint8_t key[] = "a key for this test alone, that all may know";
+static const struct clo_snapshot_options options = {.key = key, .key_length = sizeof key};
+
+static void bring(struct fixture *fixture)
+{
+    struct clo_limits limits;
+    struct clo_reservation all = {.bytes = MEMORY};
+    struct clo_snapshot_terms terms = {.limits = &limits, .reservation = &all};
+    struct clo_state_port port = clo_runner_port(fixture->runner);
+    struct clo_error error;
+    assert_int_equal(
+        clo_limits_resolve(&limits, &(struct clo_limits){.memory = MEMORY}, NULL, NULL), 0);
+    if (clo_snapshot_read(&port, image, fixture->output, &terms, fixture->state, &options, &error))
+        fail_msg("a session's state: %s (%s)", error.message, error.hint);
+}
+
+/* False: it has none any more. */
+static bool keep(struct fixture *fixture, int file)
+{
+    struct clo_state_port port = clo_runner_port(fixture->runner);
+    struct clo_error error;
+    int status = clo_snapshot_write(&port, image, fixture->output, file, &options, NULL, &error);
+    if (status && status != CLO_EINVALID)
+        fail_msg("keeping a session's state: %s", error.message);
+    return !status;
+}
+
+/* One that has memory, files and modules of its own. */
+static void begin_session(struct fixture *fixture)
+{
+    static const char code[] = "import wave, os\nbig = bytearray(range(250)) * (40 << 10)\n"
+                               "open('/tmp/kept', 'w').write('x' * 1000000)\n"
+                               "open('/output/kept', 'w').write('y')\n";
+    memcpy(fixture->program.code, code, sizeof code);
+    fixture->program.length = sizeof code - 1;
+    snprintf(fixture->program.name, sizeof fixture->program.name, "session.py");
+    fixture->limits = (struct clo_limits){.memory = MEMORY};
+    fixture->keeps = true;
+    run_with(fixture, cancelled, 0);
+    fixture->keeps = false;
+    fixture->state = memfd_create("state", MFD_CLOEXEC);
+    assert_true(fixture->state >= 0 && keep(fixture, fixture->state));
 }
 
 /* A hostile script or a random program; limits and moments so that endless ones end soon. */
@@ -150,7 +206,19 @@ static void run_something(struct fixture *fixture, size_t number)
         .output = program_dice(random, 2) ? 1000 : 1 << 20,
         .host_calls = program_dice(random, 2) ? 10 : 10000,
     };
+    fixture->keeps = program_dice(random, 4) == 0;
+    if (fixture->keeps && program_dice(random, 4)) {
+        fixture->limits.memory = MEMORY;
+        bring(fixture);
+    }
     run_with(fixture, cancelled, way < 6 ? 0 : 200000 + 1000ull * program_dice(random, 15000));
+    if (fixture->keeps && program_dice(random, 2)) {
+        int file = memfd_create("state", MFD_CLOEXEC);
+        fixture->kept += keep(fixture, file);
+        close(file);
+    }
+    fixture->visits += fixture->keeps;
+    fixture->keeps = false;
 }
 
 static void settle(struct fixture *fixture)
@@ -251,6 +319,10 @@ static void clean_after_each_run(void **state)
 {
     struct fixture *fixture = *state;
     unsigned runs = harness_rounds(RUNS);
+    begin_session(fixture);
+    settle(fixture);
+    if (clo_vm_compare(fixture->runner->vm))
+        fail_msg("the first run of a session left something");
     for (unsigned i = 0; i < runs; i++) {
         run_something(fixture, i);
         settle(fixture);
@@ -266,6 +338,8 @@ static void clean_after_each_run(void **state)
             fail_msg("run %u of those in a row, or one before it, left something", i);
     }
     const unsigned *ended = fixture->ended;
+    printf("%u runs of sessions, %u kept\n", fixture->visits, fixture->kept);
+    assert_true(fixture->kept > 0);
     printf(
         "%u runs: %u in order, %u exceptions, %u at a limit, %u cancelled, %u faulted or broke the contract (%u fresh micro-VMs after them), %u had grown memory\n",
         runs + runs / 4, ended[CLO_RUN_OK], ended[CLO_RUN_EXCEPTION], ended[CLO_RUN_LIMIT],
@@ -273,7 +347,7 @@ static void clean_after_each_run(void **state)
         fixture->grown);
 }
 
-static struct fixture by_scan, by_reading = {.by_reading = true};
+static struct fixture by_scan = {.state = -1}, by_reading = {.by_reading = true, .state = -1};
 
 static int set_up(void **state)
 {
@@ -302,6 +376,9 @@ static int tear_down(void **state)
     fixture->output = NULL;
     clo_run_result_free(fixture->result);
     fixture->result = NULL;
+    if (fixture->state >= 0)
+        close(fixture->state);
+    fixture->state = -1;
     return 0;
 }
 

@@ -2,7 +2,8 @@
  *
  * Linked with the real zygote in the real worker's place, so that it stands where a worker stands.
  * For an honest answer the code is "good ...": it is then the run's result. After a result it says
- * hello, as an honest worker does that has restored its micro-VM, but for the lie "no hello".
+ * hello, as an honest worker does that has restored its micro-VM, but for the lie "no hello"; after one of
+ * a session when it is told to be clean.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -360,7 +361,7 @@ static void lie_in_save(const char *lie)
     else if (strcmp(lie, "a page for ever") == 0)
         for (;;)
             put_pages(4, 5, false);
-    else if (strcmp(lie, "an honest state") == 0)
+    else if (strcmp(lie, "an honest state") == 0 || strcmp(lie, "no hello when it is clean") == 0)
         put_pages(4, 5, true);
 }
 
@@ -404,6 +405,12 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
         char code[64] = "";
         if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))
             _exit(0);
+        if (frame.type == CLO_FRAME_CLEAN) {
+            if (strcmp(state_lie, "no hello when it is clean") == 0)
+                _exit(0);
+            say_hello(0);
+            continue;
+        }
         if (frame.type == CLO_FRAME_SAVE || frame.type == CLO_FRAME_LOAD) {
             (frame.type == CLO_FRAME_SAVE ? lie_in_save : lie_in_load)(state_lie);
             continue;
@@ -419,7 +426,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
         lie_in_calls(code); /* "silence" is nobody's */
         lie_in_time(code);
         lie_about_memory(code);
-        if (answered && bootstrap->pooled && strcmp(code, "no hello") != 0)
+        if (answered && bootstrap->pooled && !order.keep_state && strcmp(code, "no hello") != 0)
             say_hello(0);
     }
 }
