@@ -52,6 +52,8 @@ static json_t *artifact_list(const struct clo_run_result *result)
         clo_json_put(&one, "media_type", json_string(artifact->media_type));
         clo_json_put(&one, "sha256", json_string(artifact->sha256));
         clo_json_put(&one, "renamed", json_boolean(artifact->renamed));
+        if (result->state) /* of a session: else all are this run's */
+            clo_json_put(&one, "changed", json_boolean(artifact->changed));
         if (json_array_append_new(list, one)) {
             json_decref(list);
             return NULL;

@@ -123,6 +123,8 @@ size_t clo_artifacts_keep(const struct clo_run_result *result, int folder)
     size_t lost = 0;
     for (size_t i = 0; i < result->artifact_count; i++) {
         struct clo_error error;
+        if (!result->artifacts[i].changed) /* a run before of the session has left it */
+            continue;
         int status = piece ? keep(result, i, folder, piece, &error) : clo_fail_memory(&error);
         if (status)
             say(result->artifacts[i].path, error.message);
@@ -134,7 +136,9 @@ size_t clo_artifacts_keep(const struct clo_run_result *result, int folder)
 
 void clo_artifacts_mention(const struct clo_run_result *result)
 {
-    size_t count = result->artifact_count;
+    size_t count = 0;
+    for (size_t i = 0; i < result->artifact_count; i++)
+        count += result->artifacts[i].changed;
     if (count)
         fprintf(stderr, "cloche: %zu file%s in /output %s not kept; --artifacts DIR keeps %s\n",
                 count, count == 1 ? "" : "s", count == 1 ? "is" : "are",

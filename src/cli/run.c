@@ -1,27 +1,29 @@
 /* run.c - `cloche run`: one piece of code, in one sandbox, once. */
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/fixed_text.h"
 #include "agent/run_json.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/quantity.h"
 #include "cli/artifacts.h"
 #include "cli/cli.h"
 #include "cli/isolation.h"
+#include "cli/state.h"
+#include "cli/streams.h"
 #include "cloche/sandbox.h"
 #include "sandbox/files/mount_text.h"
 
 #define CODE_MAX (4u << 20) /* bytes of source */
 #define LIBRARIES_MAX 16
+#define SESSION_WAIT_MS 60000 /* for a sandbox that is there */
 
 static const char help[] =
     "Usage: cloche run [OPTION…] FILE.py [ARG…]      run a file\n"
@@ -41,6 +43,11 @@ static const char help[] =
     "  --mount SOURCE[:PLACE]\n"
     "                      the code finds this folder or file, read-only and live, at PLACE: /input or\n"
     "                      below it (/input/NAME, its own name); repeatable\n"
+    "  --state FILE        go on with the session in FILE, or begin one there: variables, imports, /output.\n"
+    "                      FILE is replaced after the run; one that ends the interpreter (os._exit, a\n"
+    "                      fault, a limit that the code ignores) leaves it as it was, and a line says so\n"
+    "  --state-key FILE    what the session is sealed with, 16 to 1024 secret bytes (FILE.key of --state,\n"
+    "                      which is made when the session begins)\n"
     "  --artifacts DIR     what the code leaves in /output is copied there (DIR is made; what is there is\n"
     "                      not written over)\n"
     "  --artifact-file-size SIZE, --artifact-total-size SIZE, --artifact-files COUNT\n"
@@ -75,6 +82,7 @@ static const char help[] =
     "  cloche run --time 200ms -c 'while True: pass'\n"
     "  cloche run --json -c '6 * 7'\n"
     "  echo 'import sys; sys.exit(3)' | cloche run - ; echo $?\n"
+    "  cloche run --state s -c 'n = 20'; cloche run --state s -c 'print(n + 1)'\n"
     "  cloche run -c 'import sys; print(len(sys.stdin.read()), sys.argv[1:])' x y < data.csv\n"
     "  cloche run --tools build/examples/example_tools.so -c 'print(call_tool(\"fetch_data\", table=\"users\"))'\n";
 
@@ -95,6 +103,7 @@ struct wanted {
     int artifacts_fd;      /* of it, or -1 */
     struct clo_limits limits;
     struct clo_fixed fixed;
+    const char *state_path, *state_key; /* NULL: no session; its own key */
     struct clo_isolation_choice isolation;
     const char *placement_word, *jail_word; /* as given; NULL: not */
     enum clo_placement placement;
@@ -183,6 +192,8 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         {"seed", required_argument, NULL, 's'},
         {"clock", required_argument, NULL, 'C'},
         {"timezone", required_argument, NULL, 'Z'},
+        {"state", required_argument, NULL, 'S'},
+        {"state-key", required_argument, NULL, 'K'},
         {"artifacts", required_argument, NULL, 'A'},
         {"artifact-file-size", required_argument, NULL, 'F'},
         {"artifact-total-size", required_argument, NULL, 'B'},
@@ -209,6 +220,8 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         case 'J': wanted->jail_word = optarg; break;
         case 'W': return clo_cli_usage("run", "--worker is called --placement=worker now");
         case 'i': wanted->image = optarg; break;
+        case 'S': wanted->state_path = optarg; break;
+        case 'K': wanted->state_key = optarg; break;
         case 'A': wanted->artifacts = optarg; break;
         case 'l':
             if (wanted->library_count == LIBRARIES_MAX)
@@ -230,6 +243,8 @@ static int parse(int argc, char **argv, struct wanted *wanted)
         wanted->file = argv[optind++];
     if (!wanted->code && !wanted->file)
         return clo_cli_usage("run", "give a file, \"-\" or -c CODE");
+    if (wanted->state_key && !wanted->state_path)
+        return clo_cli_usage("run", "--state-key without --state FILE: there is no session");
     wanted->arguments = argv + optind;
     wanted->argument_count = (size_t)(argc - optind);
     if (wanted->limits.wall_ms && !wanted->limits.cpu_ms)
@@ -305,48 +320,10 @@ static void close_tools(struct tool_box *box)
         clo_tool_library_close(box->libraries[--box->library_count]);
 }
 
-static void pass_on(void *context, enum clo_stream stream, const char *data, size_t length)
-{
-    (void)context;
-    int out = stream == CLO_STDOUT ? STDOUT_FILENO : STDERR_FILENO;
-    while (length) {
-        ssize_t n = write(out, data, length);
-        if (n < 0 && errno != EINTR)
-            return; /* a closed pipe: the code runs on, as under a shell that ignores SIGPIPE */
-        if (n > 0) {
-            data += n;
-            length -= (size_t)n;
-        }
-    }
-}
-
-/* Standard input is the code's where it is data: a pipe, a socket or a file, and not the code. */
-static bool has_input(const struct wanted *wanted)
-{
-    struct stat stat;
-    if ((wanted->file && strcmp(wanted->file, "-") == 0) || fstat(STDIN_FILENO, &stat))
-        return false;
-    return S_ISREG(stat.st_mode) || S_ISFIFO(stat.st_mode) || S_ISSOCK(stat.st_mode);
-}
-
-static ptrdiff_t take_input(void *context, char *buffer, size_t capacity, uint64_t wait_ms)
-{
-    (void)context;
-    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-    if (poll(&input, 1, (int)wait_ms) <= 0)
-        return -1;
-    ssize_t length = read(STDIN_FILENO, buffer, capacity);
-    if (length < 0 && (errno == EINTR || errno == EAGAIN))
-        return -1;
-    return length > 0 ? length : 0;
-}
-
 /* By process isolation the jail is what holds: that a part of it is missing is not passed over,
  * unless somebody said that he accepts it. */
-static void say_missing(const struct wanted *wanted, const struct clo_sandbox *sandbox)
+static void say_missing(const struct wanted *wanted, const char *missing)
 {
-    char missing[CLO_JAIL_TEXT_MAX];
-    clo_sandbox_jail_missing(sandbox, missing);
     if (!missing[0] || wanted->jail_word || wanted->isolation.isolation != CLO_ISOLATION_PROCESS)
         return;
     fprintf(
@@ -356,12 +333,51 @@ static void say_missing(const struct wanted *wanted, const struct clo_sandbox *s
         missing);
 }
 
+static int run_alone(const struct wanted *wanted, const struct clo_sandbox_config *config,
+                     const struct clo_run *run, struct clo_run_result **result,
+                     struct clo_error *error)
+{
+    struct clo_sandbox *sandbox = NULL;
+    char missing[CLO_JAIL_TEXT_MAX];
+    int status = clo_sandbox_create(&sandbox, config, error);
+    if (!status) {
+        clo_sandbox_jail_missing(sandbox, missing);
+        say_missing(wanted, missing);
+        status = clo_sandbox_run(sandbox, run, result, error);
+    }
+    clo_sandbox_destroy(sandbox);
+    return status;
+}
+
+/* A session is in a file between its runs, which is what pools do. */
+static int run_session(const struct wanted *wanted, const struct clo_sandbox_config *config,
+                       struct clo_run *run, struct clo_run_result **result, struct clo_error *error)
+{
+    struct cli_state state;
+    struct clo_pool *pool = NULL;
+    char missing[CLO_JAIL_TEXT_MAX];
+    int status = clo_cli_state_open(&state, wanted->state_path, wanted->state_key, error);
+    if (!status)
+        status = clo_pool_create(&pool, config, 1, error);
+    if (!status) {
+        clo_pool_jail_missing(pool, missing);
+        if (config->placement == CLO_PLACEMENT_WORKER)
+            say_missing(wanted, missing);
+        run->state = &state.run;
+        status = clo_pool_run(pool, run, SESSION_WAIT_MS, result, error);
+    }
+    if (!status && (*result)->state == CLO_STATE_KEPT)
+        status = clo_cli_state_keep(&state, error);
+    clo_cli_state_close(&state);
+    clo_pool_destroy(pool);
+    return status;
+}
+
 static int execute(const struct wanted *wanted, const struct clo_buffer *code,
                    struct clo_run_result **result, struct clo_error *error)
 {
     static struct tool_box box;
     struct clo_image *image = NULL;
-    struct clo_sandbox *sandbox = NULL;
     int status = open_tools(wanted, &box, error);
     if (!status) /* before the image: without a hypervisor none can be made either */
         status = clo_isolation_prepare(wanted->isolation.isolation, error);
@@ -382,24 +398,20 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
             .mount_count = wanted->mount_count,
             .fixed = wanted->fixed,
         };
-        status = clo_sandbox_create(&sandbox, &config, error);
-    }
-    if (!status) {
-        say_missing(wanted, sandbox);
         struct clo_run run = {
             .code = code->data ? code->data : "",
             .code_length = code->length,
             .name = name_of(wanted),
             .arguments = (const char *const *)wanted->arguments,
             .argument_count = wanted->argument_count,
-            .on_input = has_input(wanted) ? take_input : NULL,
+            .on_input = clo_cli_has_input(wanted->file) ? clo_cli_take_input : NULL,
             .wants_result = wanted->json,
             .repair = wanted->repair ? CLO_REPAIR_CODE : CLO_REPAIR_NONE,
-            .on_output = wanted->json ? NULL : pass_on,
+            .on_output = wanted->json ? NULL : clo_cli_pass_on,
         };
-        status = clo_sandbox_run(sandbox, &run, result, error);
+        status = wanted->state_path ? run_session(wanted, &config, &run, result, error)
+                                    : run_alone(wanted, &config, &run, result, error);
     }
-    clo_sandbox_destroy(sandbox);
     clo_image_close(image);
     close_tools(&box);
     return status;
@@ -409,6 +421,11 @@ static int execute(const struct wanted *wanted, const struct clo_buffer *code,
 static int print_json(const struct clo_run_result *result)
 {
     json_t *object = clo_run_json(result);
+    if (result->state)
+        clo_json_put(&object, "state",
+                     json_pack("{s:s, s:s?, s:I}", "outcome",
+                               result->state == CLO_STATE_KEPT ? "kept" : "as_before", "note",
+                               result->state_note, "bytes", (json_int_t)result->state_bytes));
     int status = object ? json_dumpf(object, stdout, JSON_INDENT(2)) : -1;
     json_decref(object);
     fputc('\n', stdout);
@@ -423,9 +440,12 @@ static int hand_over(const struct wanted *wanted, const struct clo_run_result *r
     bool unsaid = wanted->json && print_json(result);
     if (!wanted->json && result->note)
         fprintf(stderr, "cloche: %s\n", result->note);
+    if (result->state_note)
+        fprintf(stderr, "cloche: the session is as it was before this run: %s\n",
+                result->state_note);
     if (wanted->artifacts)
         lost = clo_artifacts_keep(result, wanted->artifacts_fd);
-    else if (!wanted->json)
+    else if (!wanted->json && result->state != CLO_STATE_KEPT)
         clo_artifacts_mention(result);
     return unsaid || (lost && !status) ? EXIT_CLOCHE : status;
 }

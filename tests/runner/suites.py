@@ -81,6 +81,7 @@ class Suites:
     REPAIR_NAMES = ["Repairs", "Untouched", "Same", "Missing", "Notebook", "Documented"]
     OUTPUT = {"commands": ["run"], "image": True, "places": ["tests/sandbox/artifacts/programs/"]}
     OUTPUT_NAMES = ["Same", "Artifacts"]
+    STATE = {"commands": ["run"], "image": True}
     SCRIPTS = {"commands": ["run"], "image": True, "places": ["tests/scripts/"]}
     SERVE = {"commands": ["serve", "run", "doctor"], "programs": ["examples/example_tools.so", "examples/embed"], "image": True,
              "places": ["examples/"]}
@@ -99,6 +100,7 @@ class Suites:
         tools = ["examples/example_tools.so"]
         yield from self._cases("cli", "run_test", [*self._shares("Run", 3), "Usage"], self.RUN)
         yield from self._cases("cli", "artifacts_test", self.OUTPUT_NAMES, self.OUTPUT)
+        yield from self._cases("cli", "state_test", ["State"], self.STATE)
         yield from self._cases("cli", "repair_test", self.REPAIR_NAMES, self.REPAIR)
         yield from self._cases("cli", "image_test", ["Image", "Doctor", "NoHypervisor"],
                                self.IMAGE)
@@ -180,6 +182,7 @@ class Suites:
                                env={**PROCESS, **MANY})
         yield from self._cases("process", "run_test", self._shares("Run", 3), self.RUN, env=PROCESS)
         yield from self._cases("process", "artifacts_test", self.OUTPUT_NAMES, self.OUTPUT, env=PROCESS)
+        yield from self._cases("process", "state_test", ["State"], self.STATE, env=PROCESS)
         yield from self._cases("process", "repair_test", self.REPAIR_NAMES, self.REPAIR, env=PROCESS)
         yield from self._cases("process", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR, env=PROCESS)
         yield from self._cases("process", "serve_test", self._shares("Serve", 4), self.SERVE, env=PROCESS)
