@@ -26,7 +26,7 @@ static int fail_lost(struct clo_server *server, struct clo_record *record)
         return CLO_ENOMEMORY;
     }
     snprintf(record->status, sizeof record->status, "failed");
-    clo_store_update(server->store, record->id, record->response, NULL);
+    clo_store_update(server->store, record->id, record->response, NULL, NULL);
     return 0;
 }
 

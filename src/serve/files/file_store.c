@@ -12,9 +12,9 @@
 
 #include "base/error.h"
 #include "serve/files/file_name.h"
-#include "serve/files/folder.h"
 #include "serve/files/table_head.h"
 #include "serve/log.h"
+#include "serve/store/folder.h"
 
 #define RESERVE_STEP (1u << 20) /* bytes that a draft reserves at a time */
 #define LEAST 4096u             /* what a file counts for; CLO_STORE_FILE_LEAST */
@@ -120,11 +120,6 @@ static void give_back(struct clo_file_draft *draft)
 
 /* ---- drafts ---- */
 
-static void draft_name(char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX], const char *id)
-{
-    snprintf(name, CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX, CLO_FILE_DRAFT_PREFIX "%s", id);
-}
-
 static int disk_failed(const char *what, struct clo_problem *problem)
 {
     int code = errno;
@@ -138,7 +133,7 @@ static int disk_failed(const char *what, struct clo_problem *problem)
 int clo_file_draft_begin(struct clo_file_store *files, const char *id, const char *owner,
                          struct clo_file_draft *draft, struct clo_problem *problem)
 {
-    char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
+    char name[CLO_ID_MAX + sizeof CLO_FOLDER_DRAFT_PREFIX];
     *draft = (struct clo_file_draft){.descriptor = -1};
     if (files->folder.descriptor < 0)
         return clo_problem_set(
@@ -151,10 +146,10 @@ int clo_file_draft_begin(struct clo_file_store *files, const char *id, const cha
         return status;
     draft->files = files;
     draft->reserved = LEAST;
-    clo_file_id_make(draft->id);
+    clo_folder_id_make(&clo_folder_files, draft->id);
     if (id)
         snprintf(draft->id, sizeof draft->id, "%s", id);
-    draft_name(name, draft->id);
+    clo_folder_draft_name(name, draft->id);
     draft->descriptor = openat(files->folder.descriptor, name,
                                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (draft->descriptor >= 0)
@@ -238,10 +233,10 @@ static void fill(const struct clo_file_draft *draft, struct clo_file *file)
  * process: its files need not either. */
 static int publish(const struct clo_file_draft *draft)
 {
-    char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
+    char name[CLO_ID_MAX + sizeof CLO_FOLDER_DRAFT_PREFIX];
     const struct clo_folder *folder = &draft->files->folder;
     bool fleeting = folder->private || draft->fleeting;
-    draft_name(name, draft->id);
+    clo_folder_draft_name(name, draft->id);
     if (!fleeting && fsync(draft->descriptor) < 0)
         return -1;
     if (renameat(folder->descriptor, name, folder->descriptor, draft->id) < 0)
@@ -270,10 +265,10 @@ int clo_file_draft_keep(struct clo_file_draft *draft, struct clo_file *file,
 
 void clo_file_draft_drop(struct clo_file_draft *draft)
 {
-    char name[CLO_ID_MAX + sizeof CLO_FILE_DRAFT_PREFIX];
+    char name[CLO_ID_MAX + sizeof CLO_FOLDER_DRAFT_PREFIX];
     if (!draft->files)
         return;
-    draft_name(name, draft->id);
+    clo_folder_draft_name(name, draft->id);
     unlinkat(draft->files->folder.descriptor, name, 0);
     close(draft->descriptor);
     give_back(draft);
@@ -284,8 +279,9 @@ void clo_file_draft_drop(struct clo_file_draft *draft)
 
 int clo_file_store_get(struct clo_file_store *files, const char *id, struct clo_file *file)
 {
-    return clo_file_id_ok(id) ? clo_store_file_get(files->store, id, clo_file_store_now(), file)
-                              : CLO_ENOTFOUND;
+    return clo_folder_id_ok(&clo_folder_files, id)
+               ? clo_store_file_get(files->store, id, clo_file_store_now(), file)
+               : CLO_ENOTFOUND;
 }
 
 bool clo_file_store_has(struct clo_file_store *files, const char *id)
@@ -389,7 +385,7 @@ int clo_file_store_open(struct clo_file_store **made, struct clo_store *store,
     files->store = store;
     files->config = *config;
     pthread_mutex_init(&files->lock, NULL);
-    int status = clo_folder_open(&files->folder, config->store, error);
+    int status = clo_folder_open(&files->folder, &clo_folder_files, config->store, error);
     if (status == CLO_ESYSTEM && !config->store)
         status = go_without(error);
     else if (status == 0 && put_in_order(files) < 0)

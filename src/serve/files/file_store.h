@@ -66,7 +66,7 @@ struct clo_file_draft {
     size_t first_length;
 };
 
-/* On a problem there is no draft any more. `id`: of clo_file_id_make; NULL: a new one. `owner`: the
+/* On a problem there is no draft any more. `id`: of clo_folder_id_make; NULL: a new one. `owner`: the
  * response for which it is made; where the ceiling on all files is reached, those of the oldest other
  * response go for it. NULL: it is refused then. */
 int clo_file_draft_begin(struct clo_file_store *files, const char *id, const char *owner,

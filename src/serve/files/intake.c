@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "serve/files/base64.h"
 #include "serve/files/file_name.h"
-#include "serve/files/folder.h"
+#include "serve/store/folder.h"
 
 struct intake {
     struct clo_file_store *files;
@@ -92,7 +92,7 @@ static int take(struct intake *intake, const json_t *part, const char *field, co
             CLO_INTAKE_FILES_MAX);
     if (!intake->request->inline_files)
         intake->request->inline_files = json_array();
-    clo_file_id_make(id);
+    clo_folder_id_make(&clo_folder_files, id);
     name_it(name, part, type);
     json_t *file = json_pack("{s:s, s:s, s:s, s:O, s:I}", "id", id, "name", name, "media", type,
                              "data", data, "at", (json_int_t)(base64 - json_string_value(data)));

@@ -259,7 +259,7 @@ static json_t *settle(struct clo_response_job *job, const struct clo_response_st
     job->over = true;
     job->outcome = outcome_of(state->status);
     if (response && job->request.background) {
-        stored = clo_store_update(store, job->id, response, state->output);
+        stored = clo_store_update(store, job->id, response, state->output, NULL);
     } else if (response && job->request.store) {
         record_of(job, response, &record);
         stored = clo_store_put(store, &record, job->request.input, state->output);
@@ -466,7 +466,7 @@ static void mark_in_progress(struct clo_response_job *job)
     if (!job->over) {
         json_t *response = clo_response_at(job->base, &state);
         if (response)
-            clo_store_update(job->server->store, job->id, response, NULL);
+            clo_store_update(job->server->store, job->id, response, NULL, NULL);
         json_decref(response);
     }
     pthread_mutex_unlock(&job->lock);

@@ -109,6 +109,7 @@ static int put(struct clo_store *store, void *context)
     clo_sql_text(store, insert, 6, record->conversation);
     clo_sql_text(store, insert, 7, record->session);
     clo_sql_bound(store, sqlite3_bind_text(insert, 8, text, -1, free));
+    clo_sql_text(store, insert, 9, record->snapshot);
     status = clo_sql_run(store, SQL_PUT);
     if (status == 0)
         status = add_items(store, record->id, SOURCE_INPUT, what->input);
@@ -126,7 +127,7 @@ int clo_store_put(struct clo_store *store, const struct clo_record *record, cons
 }
 
 struct update {
-    const char *id;
+    const char *id, *snapshot;
     const json_t *response, *output;
 };
 
@@ -140,6 +141,7 @@ static int update(struct clo_store *store, void *context)
     clo_sql_text(store, change, 1, what->id);
     clo_sql_text(store, change, 2, json_string_value(json_object_get(what->response, "status")));
     clo_sql_bound(store, sqlite3_bind_text(change, 3, text, -1, free));
+    clo_sql_text(store, change, 4, what->snapshot);
     int status = clo_sql_run(store, SQL_UPDATE);
     if (status == 0 && sqlite3_changes(store->db) == 0)
         status = CLO_ENOTFOUND;
@@ -151,9 +153,9 @@ static int update(struct clo_store *store, void *context)
 }
 
 int clo_store_update(struct clo_store *store, const char *id, const json_t *response,
-                     const json_t *output)
+                     const json_t *output, const char *snapshot)
 {
-    struct update what = {id, response, output};
+    struct update what = {id, snapshot, response, output};
     pthread_mutex_lock(&store->lock);
     int status = clo_sql_transaction(store, update, &what);
     pthread_mutex_unlock(&store->lock);
@@ -181,6 +183,7 @@ static int get(struct clo_store *store, const char *id, struct clo_record *recor
     copy_column(record->previous, sizeof record->previous, row, 2);
     copy_column(record->conversation, sizeof record->conversation, row, 3);
     copy_column(record->session, sizeof record->session, row, 4);
+    copy_column(record->snapshot, sizeof record->snapshot, row, 6);
     int status = clo_sql_json(row, 5, &record->response);
     sqlite3_reset(row);
     if (status < 0) {

@@ -6,6 +6,7 @@
  *   events      a background response's stream, one row an event, for replay
  *   files       what store_files.h has: the files that clients sent and runs left, but not their
  *               content, which is in a folder (serve/files/file_store.h)
+ *   snapshots   what store_snapshots.h has, likewise (serve/sessions/snapshots.h)
  *
  * What is always true
  * - One connection behind one lock, under which nothing else is locked or called; any thread may
@@ -29,7 +30,7 @@
 #include "base/id.h"
 #include "cloche/error.h"
 
-#define CLO_STORE_SCHEMA 2                  /* PRAGMA user_version */
+#define CLO_STORE_SCHEMA 3                  /* PRAGMA user_version */
 #define CLO_STORE_FILE_MAX (8ull << 30)     /* bytes */
 #define CLO_STORE_MEMORY_MAX (256ull << 20) /* bytes */
 
@@ -44,6 +45,7 @@ struct clo_record {
     char previous[CLO_NAME_BYTES_MAX + 1];     /* "": none */
     char conversation[CLO_NAME_BYTES_MAX + 1]; /* "": none */
     char session[CLO_NAME_BYTES_MAX + 1];
+    char snapshot[CLO_ID_MAX]; /* of the state that its session goes on from; "": none */
     char status[16];
     bool background;
     json_t *response; /* the object; from clo_store_get with its output */
@@ -58,9 +60,10 @@ bool clo_status_final(const char *status);
  * are arrays or NULL: none. An input item without an id gets one. */
 int clo_store_put(struct clo_store *store, const struct clo_record *record, const json_t *input,
                   const json_t *output);
-/* A new state of a stored response; what else the record holds stays. CLO_ENOTFOUND: deleted. */
+/* A new state of a stored response; what else the record holds stays, and its snapshot where that is
+ * NULL or "". CLO_ENOTFOUND: deleted. */
 int clo_store_update(struct clo_store *store, const char *id, const json_t *response,
-                     const json_t *output);
+                     const json_t *output, const char *snapshot);
 int clo_store_get(struct clo_store *store, const char *id, struct clo_record *record);
 int clo_store_delete(struct clo_store *store, const char *id);
 

@@ -46,9 +46,43 @@ static const char *const steps[CLO_STORE_SCHEMA] = {
     "CREATE TRIGGER file_deleted AFTER DELETE ON files BEGIN UPDATE file_totals SET"
     " files = files - 1, bytes = bytes - max(old.bytes, " CLO_STORE_FILE_LEAST ");"
     " INSERT INTO files_gone (id) VALUES (old.id); END;",
+
+    /* Snapshots of sessions. What stops to refer to one puts it into snapshots_unused, where it is looked
+     * at; a row that goes away leaves its id in snapshots_gone, as files do. */
+    "ALTER TABLE responses ADD COLUMN snapshot TEXT;"
+    "CREATE INDEX responses_snapshot ON responses (snapshot) WHERE snapshot IS NOT NULL;"
+    "ALTER TABLE files ADD COLUMN sha256 TEXT;"
+    "CREATE TABLE snapshots (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " created INTEGER NOT NULL, bytes INTEGER NOT NULL, session TEXT NOT NULL);"
+    "CREATE INDEX snapshots_session ON snapshots (session, number);"
+    "CREATE TABLE session_runs (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " session TEXT NOT NULL, snapshot TEXT NOT NULL);"
+    "CREATE INDEX session_runs_session ON session_runs (session, number);"
+    "CREATE INDEX session_runs_snapshot ON session_runs (snapshot);"
+    "CREATE TABLE snapshot_totals (snapshots INTEGER NOT NULL, bytes INTEGER NOT NULL);"
+    "INSERT INTO snapshot_totals VALUES (0, 0);"
+    "CREATE TABLE snapshots_unused (id TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE snapshots_gone (id TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TRIGGER snapshot_added AFTER INSERT ON snapshots BEGIN UPDATE snapshot_totals SET"
+    " snapshots = snapshots + 1, bytes = bytes + max(new.bytes, " CLO_STORE_FILE_LEAST "); END;"
+    "CREATE TRIGGER snapshot_deleted AFTER DELETE ON snapshots BEGIN UPDATE snapshot_totals SET"
+    " snapshots = snapshots - 1, bytes = bytes - max(old.bytes, " CLO_STORE_FILE_LEAST ");"
+    " INSERT INTO snapshots_gone (id) VALUES (old.id);"
+    " DELETE FROM session_runs WHERE snapshot = old.id; END;"
+    "CREATE TRIGGER response_deleted AFTER DELETE ON responses WHEN old.snapshot IS NOT NULL"
+    " BEGIN INSERT OR IGNORE INTO snapshots_unused (id) VALUES (old.snapshot); END;"
+    "CREATE TRIGGER response_moved AFTER UPDATE OF snapshot ON responses"
+    " WHEN old.snapshot IS NOT NULL AND old.snapshot IS NOT new.snapshot"
+    " BEGIN INSERT OR IGNORE INTO snapshots_unused (id) VALUES (old.snapshot); END;"
+    "CREATE TRIGGER session_run_deleted AFTER DELETE ON session_runs"
+    " BEGIN INSERT OR IGNORE INTO snapshots_unused (id) VALUES (old.snapshot); END;",
 };
 
-#define FILE_COLUMNS "id, created, expires, bytes, name, purpose, media, head, owner"
+#define FILE_COLUMNS "id, created, expires, bytes, name, purpose, media, head, owner, sha256"
+#define SNAPSHOT_COLUMNS "id, created, bytes, session, number"
+#define UNREFERRED                                                                                 \
+    " AND NOT EXISTS (SELECT 1 FROM responses WHERE responses.snapshot = snapshots.id)"            \
+    " AND NOT EXISTS (SELECT 1 FROM session_runs WHERE session_runs.snapshot = snapshots.id)"
 #define ALIVE(now) " AND (expires IS NULL OR expires > " now ")"
 
 static const char *const texts[SQL_COUNT] = {
@@ -56,9 +90,10 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_PUT] = "INSERT INTO responses (id, created, status, background, previous, conversation,"
-                " session, response) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [SQL_UPDATE] = "UPDATE responses SET status = ?2, response = ?3 WHERE id = ?1",
-    [SQL_GET] = "SELECT status, background, previous, conversation, session, response"
+                " session, response, snapshot) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_UPDATE] = "UPDATE responses SET status = ?2, response = ?3,"
+                   " snapshot = ifnull(?4, snapshot) WHERE id = ?1",
+    [SQL_GET] = "SELECT status, background, previous, conversation, session, response, snapshot"
                 " FROM responses WHERE id = ?1",
     [SQL_DELETE] = "DELETE FROM responses WHERE id = ?1",
     [SQL_DELETE_ITEMS] = "DELETE FROM items WHERE response = ?1",
@@ -97,7 +132,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_OLDEST] = "SELECT id FROM responses WHERE status IN"
                    " ('completed', 'incomplete', 'failed', 'cancelled') ORDER BY number LIMIT 1",
     [SQL_FILE_ADD] = "INSERT INTO files (id, created, expires, bytes, name, purpose, media, head,"
-                     " owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                     " owner, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [SQL_FILE] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1" ALIVE("?2"),
     [SQL_FILE_NUMBER] = "SELECT number FROM files WHERE id = ?1",
     [SQL_FILES_UP] = "SELECT " FILE_COLUMNS " FROM files WHERE number > ?2"
@@ -115,6 +150,38 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_FILES_TOTALS] = "SELECT files, bytes FROM file_totals",
     [SQL_FILES_GONE] = "SELECT id FROM files_gone LIMIT 1",
     [SQL_FILES_FORGET] = "DELETE FROM files_gone WHERE id = ?1",
+    [SQL_SNAPSHOT_ADD] =
+        "INSERT INTO snapshots (id, created, bytes, session) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_SNAPSHOT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE id = ?1",
+    [SQL_SNAPSHOT_DELETE] = "DELETE FROM snapshots WHERE id = ?1",
+    [SQL_SNAPSHOT_NEXT] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots WHERE number > ?1"
+                          " ORDER BY number LIMIT 1",
+    [SQL_SNAPSHOT_NEXT_OF_SESSION] = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots"
+                                     " WHERE number > ?1 AND session = ?2 ORDER BY number LIMIT 1",
+    [SQL_SNAPSHOTS_TOTALS] = "SELECT snapshots, bytes FROM snapshot_totals",
+    [SQL_SNAPSHOTS_TOTALS_OF_SESSION] =
+        "SELECT count(*), ifnull(sum(max(bytes, " CLO_STORE_FILE_LEAST ")), 0) FROM snapshots"
+        " WHERE session = ?1",
+    [SQL_SNAPSHOT_OF_RESPONSE] = "SELECT snapshot FROM responses WHERE id = ?1",
+    [SQL_SNAPSHOT_OF_CONVERSATION] = "SELECT snapshot FROM responses WHERE conversation = ?1"
+                                     " AND status IN ('completed', 'incomplete', 'failed',"
+                                     " 'cancelled') ORDER BY number DESC LIMIT 1",
+    [SQL_SNAPSHOT_OF_ITEM] = "SELECT responses.snapshot FROM items CROSS JOIN responses"
+                             " ON responses.id = items.response WHERE items.id = ?1"
+                             " AND items.source = 1 ORDER BY responses.number DESC LIMIT 1",
+    [SQL_SNAPSHOT_OF_RUN] = "SELECT snapshot FROM session_runs WHERE id = ?1",
+    [SQL_SESSION_RUN_ADD] = "INSERT INTO session_runs (id, session, snapshot) VALUES (?1, ?2, ?3)",
+    [SQL_SESSION_RUNS_CUT] = "DELETE FROM session_runs WHERE number IN (SELECT number FROM"
+                             " session_runs WHERE session = ?1 ORDER BY number DESC"
+                             " LIMIT -1 OFFSET ?2)",
+    [SQL_SNAPSHOTS_UNUSED] = "SELECT id FROM snapshots_unused WHERE id > ?1 ORDER BY id LIMIT 1",
+    [SQL_SNAPSHOTS_UNUSED_FIRST] = "SELECT id FROM snapshots_unused ORDER BY id LIMIT 1",
+    [SQL_SNAPSHOT_DROP] = "DELETE FROM snapshots WHERE id = ?1" UNREFERRED,
+    [SQL_SNAPSHOT_LOOKED_AT] = "DELETE FROM snapshots_unused WHERE id = ?1",
+    [SQL_SNAPSHOTS_ORPHANS] = "INSERT OR IGNORE INTO snapshots_unused (id)"
+                              " SELECT id FROM snapshots WHERE 1" UNREFERRED,
+    [SQL_SNAPSHOTS_GONE] = "SELECT id FROM snapshots_gone LIMIT 1",
+    [SQL_SNAPSHOTS_FORGET] = "DELETE FROM snapshots_gone WHERE id = ?1",
 };
 
 int clo_sql_status(struct clo_store *store, int code)

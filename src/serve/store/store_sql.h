@@ -7,7 +7,8 @@
 
 #include "serve/store/store.h"
 
-#define CLO_STORE_FILE_LEAST "4096" /* what a file counts for at least, in bytes, as SQL */
+/* What a file, and a snapshot, counts for at least, in bytes, as SQL. */
+#define CLO_STORE_FILE_LEAST "4096"
 
 enum clo_sql {
     SQL_BEGIN,
@@ -46,6 +47,26 @@ enum clo_sql {
     SQL_FILES_TOTALS,
     SQL_FILES_GONE,
     SQL_FILES_FORGET,
+    SQL_SNAPSHOT_ADD,
+    SQL_SNAPSHOT,
+    SQL_SNAPSHOT_DELETE,
+    SQL_SNAPSHOT_NEXT,
+    SQL_SNAPSHOT_NEXT_OF_SESSION,
+    SQL_SNAPSHOTS_TOTALS,
+    SQL_SNAPSHOTS_TOTALS_OF_SESSION,
+    SQL_SNAPSHOT_OF_RESPONSE,
+    SQL_SNAPSHOT_OF_CONVERSATION,
+    SQL_SNAPSHOT_OF_ITEM,
+    SQL_SNAPSHOT_OF_RUN,
+    SQL_SESSION_RUN_ADD,
+    SQL_SESSION_RUNS_CUT,
+    SQL_SNAPSHOTS_UNUSED,
+    SQL_SNAPSHOTS_UNUSED_FIRST,
+    SQL_SNAPSHOT_DROP,
+    SQL_SNAPSHOT_LOOKED_AT,
+    SQL_SNAPSHOTS_ORPHANS,
+    SQL_SNAPSHOTS_GONE,
+    SQL_SNAPSHOTS_FORGET,
     SQL_COUNT,
 };
 

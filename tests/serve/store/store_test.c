@@ -85,13 +85,13 @@ static void an_update_replaces_state_and_output(void **state)
     put(store, "resp_1", "", "in_progress", "question", "early");
     json_t *response = json_pack("{s:s, s:s}", "id", "resp_1", "status", "completed");
     json_t *output = json_pack("[{s:s}]", "content", "late");
-    assert_int_equal(clo_store_update(store, "resp_1", response, output), 0);
+    assert_int_equal(clo_store_update(store, "resp_1", response, output, NULL), 0);
     assert_output(store, "resp_1", "late");
     assert_int_equal(clo_store_get(store, "resp_1", &record), 0);
     assert_string_equal(record.status, "completed");
     assert_string_equal(record.session, "sess_1");
     clo_record_clear(&record);
-    assert_int_equal(clo_store_update(store, "resp_x", response, output), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_update(store, "resp_x", response, output, NULL), CLO_ENOTFOUND);
     json_decref(response);
     json_decref(output);
     clo_store_close(store);

@@ -1,9 +1,9 @@
-/* folder.c - FILE-files beside the store, or a private folder.
+/* folder.c - FILE-files or FILE-snapshots beside the store, or a private folder.
  *
  * A private folder is locked (flock) for as long as its server lives. So one that can be locked was
  * left by a server that died, and goes; a folder in /tmp that is somebody else's is never touched.
  */
-#include "serve/files/folder.h"
+#include "serve/store/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,26 +17,40 @@
 
 #include "base/error.h"
 
-#define PRIVATE_PREFIX "cloche-files-"
+#define PRIVATE_MAX 64 /* bytes of the beginning of a private folder's name */
 #define ID_DIGITS 32
 
-void clo_file_id_make(char id[CLO_ID_MAX])
+const struct clo_folder_kind clo_folder_files = {"files", "file"};
+const struct clo_folder_kind clo_folder_snapshots = {"snapshots", "snap"};
+
+void clo_folder_id_make(const struct clo_folder_kind *kind, char id[CLO_ID_MAX])
 {
-    clo_id_make(id, CLO_FILE_ID_PREFIX);
-    id[sizeof CLO_FILE_ID_PREFIX - 1] = '-'; /* as clients know such ids */
+    clo_id_make(id, kind->prefix);
+    id[strlen(kind->prefix)] = '-'; /* as clients know such ids */
 }
 
-bool clo_file_id_ok(const char *id)
+bool clo_folder_id_ok(const struct clo_folder_kind *kind, const char *id)
 {
-    static const size_t prefix = sizeof CLO_FILE_ID_PREFIX; /* with its '-' */
-    return strncmp(id, CLO_FILE_ID_PREFIX "-", prefix) == 0 &&
-           strspn(id + prefix, "0123456789abcdef") == ID_DIGITS && !id[prefix + ID_DIGITS];
+    size_t prefix = strlen(kind->prefix);
+    return strncmp(id, kind->prefix, prefix) == 0 && id[prefix] == '-' &&
+           strspn(id + prefix + 1, "0123456789abcdef") == ID_DIGITS && !id[prefix + 1 + ID_DIGITS];
 }
 
-static bool is_draft(const char *name)
+void clo_folder_draft_name(char name[CLO_ID_MAX + sizeof CLO_FOLDER_DRAFT_PREFIX], const char *id)
 {
-    static const size_t prefix = sizeof CLO_FILE_DRAFT_PREFIX - 1;
-    return strncmp(name, CLO_FILE_DRAFT_PREFIX, prefix) == 0 && clo_file_id_ok(name + prefix);
+    snprintf(name, CLO_ID_MAX + sizeof CLO_FOLDER_DRAFT_PREFIX, CLO_FOLDER_DRAFT_PREFIX "%s", id);
+}
+
+static bool is_draft(const struct clo_folder_kind *kind, const char *name)
+{
+    static const size_t prefix = sizeof CLO_FOLDER_DRAFT_PREFIX - 1;
+    return strncmp(name, CLO_FOLDER_DRAFT_PREFIX, prefix) == 0 &&
+           clo_folder_id_ok(kind, name + prefix);
+}
+
+static void private_prefix(char text[PRIVATE_MAX], const struct clo_folder_kind *kind)
+{
+    snprintf(text, PRIVATE_MAX, "cloche-%s-", kind->name);
 }
 
 /* A stream of its own over the folder, from its beginning. */
@@ -57,7 +71,8 @@ int clo_folder_sweep(const struct clo_folder *folder, bool (*keep)(void *context
         return CLO_ESYSTEM;
     for (const struct dirent *entry; (entry = readdir(stream));) {
         const char *name = entry->d_name;
-        if (is_draft(name) || (clo_file_id_ok(name) && !keep(context, name)))
+        if (is_draft(folder->kind, name) ||
+            (clo_folder_id_ok(folder->kind, name) && !keep(context, name)))
             unlinkat(folder->descriptor, name, 0);
     }
     closedir(stream);
@@ -71,10 +86,11 @@ static bool keep_none(void *context, const char *id)
 }
 
 /* What a server that is gone has left: only if it is a folder of ours that nobody has locked. */
-static void remove_left(int parent, const char *name)
+static void remove_left(const struct clo_folder_kind *kind, int parent, const char *name)
 {
     struct stat status;
     struct clo_folder left = {
+        .kind = kind,
         .descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     if (left.descriptor < 0)
         return;
@@ -86,13 +102,15 @@ static void remove_left(int parent, const char *name)
     close(left.descriptor);
 }
 
-static void remove_all_left(const char *path)
+static void remove_all_left(const struct clo_folder_kind *kind, const char *path)
 {
+    char prefix[PRIVATE_MAX];
+    private_prefix(prefix, kind);
     int parent = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = parent < 0 ? NULL : list(parent);
     for (const struct dirent *entry; stream && (entry = readdir(stream));) {
-        if (strncmp(entry->d_name, PRIVATE_PREFIX, sizeof PRIVATE_PREFIX - 1) == 0)
-            remove_left(parent, entry->d_name);
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            remove_left(kind, parent, entry->d_name);
     }
     if (stream)
         closedir(stream);
@@ -104,11 +122,13 @@ static void remove_all_left(const char *path)
  * and the next attempt makes another. */
 static int make_private_in(struct clo_folder *folder, const char *parent)
 {
-    remove_all_left(parent);
+    char prefix[PRIVATE_MAX];
+    private_prefix(prefix, folder->kind);
+    remove_all_left(folder->kind, parent);
     for (int attempt = 0; attempt < 8; attempt++) {
         struct stat status;
         free(folder->path);
-        if (asprintf(&folder->path, "%s/" PRIVATE_PREFIX "XXXXXX", parent) < 0) {
+        if (asprintf(&folder->path, "%s/%sXXXXXX", parent, prefix) < 0) {
             folder->path = NULL;
             return CLO_ENOMEMORY;
         }
@@ -136,7 +156,7 @@ static int make_private(struct clo_folder *folder)
 static int make_beside(struct clo_folder *folder, const char *store)
 {
     struct stat status;
-    if (asprintf(&folder->path, "%s-files", store) < 0) {
+    if (asprintf(&folder->path, "%s-%s", store, folder->kind->name) < 0) {
         folder->path = NULL;
         return CLO_ENOMEMORY;
     }
@@ -151,15 +171,16 @@ static int make_beside(struct clo_folder *folder, const char *store)
     return 0;
 }
 
-int clo_folder_open(struct clo_folder *folder, const char *store, struct clo_error *error)
+int clo_folder_open(struct clo_folder *folder, const struct clo_folder_kind *kind,
+                    const char *store, struct clo_error *error)
 {
-    *folder = (struct clo_folder){.descriptor = -1, .private = !store};
+    *folder = (struct clo_folder){.kind = kind, .descriptor = -1, .private = !store};
     int status = store ? make_beside(folder, store) : make_private(folder);
     if (status == CLO_ENOMEMORY)
         clo_fail_memory(error);
     if (status == CLO_ESYSTEM) {
-        clo_fail_errno(error, CLO_ESYSTEM, "the folder '%s' for files cannot be used",
-                       folder->path);
+        clo_fail_errno(error, CLO_ESYSTEM, "the folder '%s' for %s cannot be used", folder->path,
+                       kind->name);
         clo_hint(error, CLO_ESYSTEM,
                  store ? "let this user write in the folder of the store"
                        : "set TMPDIR to a folder that can be written, or give a --store");
