@@ -50,7 +50,8 @@ USES = {
     "serve/store": "serve/protocol serve/log.h agent codeact",
     "serve/http": "serve/protocol serve/serve.h serve/log.h",
     "serve/files": "serve/protocol serve/store serve/http serve/serve.h serve/log.h agent",
-    "serve/job": "serve/files serve/protocol serve/store serve/http serve/serve.h serve/log.h agent",
+    "serve/sessions": "serve/store serve/log.h agent",
+    "serve/job": "serve/sessions serve/files serve/protocol serve/store serve/http serve/serve.h serve/log.h agent",
     "cli": "serve agent codeact model image sandbox vm",
 }
 ALONE = ("cloche", "abi", "guest", "base")

@@ -56,6 +56,9 @@ struct clo_agent_config {
     const struct clo_mount *mounts; /* what runs find below /input (cloche/sandbox.h) */
     size_t mount_count;
     struct clo_fixed fixed; /* of every run: its randomness, clocks and time zone */
+    /* clo_serve: variables, modules and /output last across the runs of one conversation, where a
+     * request does not say otherwise. clo_agent_ask: each run is clean. */
+    bool sessions;
 };
 
 struct clo_agent;

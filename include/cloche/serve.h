@@ -27,6 +27,18 @@ enum clo_serve_items {
 #define CLO_SERVE_KEEPALIVE_MS_MIN 10
 #define CLO_SERVE_TIME_MS_MAX 3600000 /* of grace_ms and keepalive_ms */
 
+/* The states of sessions, which are kept as snapshots: the oldest goes first, never one in use. */
+struct clo_serve_snapshots {
+    uint64_t count; /* [10,000] how many */
+    uint64_t
+        max_bytes; /* [256 MiB, at most total_bytes] of one: a run that leaves more leaves nothing */
+    uint64_t
+        total_bytes; /* [10 GiB; without a store 1 GiB] of all, each counted with 4 KiB at least */
+    uint64_t keep_s; /* [30 days] after which one is removed, and its session begins anew */
+    uint64_t conversation_count; /* [100] of one conversation, with all of its branches */
+    uint64_t conversation_bytes; /* [1 GiB, at most total_bytes] likewise */
+};
+
 struct clo_serve_config {
     const char *address;  /* [127.0.0.1] address to listen on; "0.0.0.0" or "::" for all */
     uint16_t port;        /* 0: $PORT, else 8088 */
@@ -45,6 +57,9 @@ struct clo_serve_config {
                               without a store in a private folder of $TMPDIR, /tmp or /dev/shm, which goes
                               at the end */
     uint64_t files_keep_s; /* after which an uploaded file is deleted; 0: never */
+    /* Their content is in the folder STORE-snapshots, which has the key that seals it, too; without a
+     * store in a private folder, as files are. */
+    struct clo_serve_snapshots snapshots;
     /* Called once when requests are accepted, with the port in use; may be NULL. */
     void (*on_ready)(void *context, const char *address, uint16_t port);
     void *context;

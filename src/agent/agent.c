@@ -37,6 +37,19 @@ static int take_text(char **copy, const char *what, const char *text, size_t mos
     return *copy ? 0 : clo_fail_memory(error);
 }
 
+static char *make_prompt(const struct clo_agent *agent, const char *how)
+{
+    struct clo_buffer prompt = CLO_BUFFER(CLO_AGENT_PROMPT_MAX);
+    if (agent->instructions && *agent->instructions) {
+        clo_buffer_text(&prompt, agent->instructions);
+        clo_buffer_text(&prompt, "\n\n");
+    }
+    clo_buffer_text(&prompt, how);
+    char *text = clo_buffer_take(&prompt, NULL);
+    clo_buffer_free(&prompt);
+    return text;
+}
+
 static int take_texts(struct clo_agent *agent, const struct clo_agent_config *config,
                       struct clo_error *error)
 {
@@ -47,15 +60,9 @@ static int take_texts(struct clo_agent *agent, const struct clo_agent_config *co
                            CLO_AGENT_TEXT_MAX, error);
     if (status)
         return status;
-    struct clo_buffer prompt = CLO_BUFFER(CLO_AGENT_PROMPT_MAX);
-    if (agent->instructions && *agent->instructions) {
-        clo_buffer_text(&prompt, agent->instructions);
-        clo_buffer_text(&prompt, "\n\n");
-    }
-    clo_buffer_text(&prompt, clo_codeact_instructions);
-    agent->prompt = clo_buffer_take(&prompt, NULL);
-    clo_buffer_free(&prompt);
-    return agent->prompt ? 0 : clo_fail_memory(error);
+    agent->prompt = make_prompt(agent, clo_codeact_instructions);
+    agent->session_prompt = make_prompt(agent, clo_codeact_session_instructions);
+    return agent->prompt && agent->session_prompt ? 0 : clo_fail_memory(error);
 }
 
 static int take_number(unsigned *to, const char *what, unsigned value, unsigned standard,
@@ -120,6 +127,9 @@ static int make_tool(struct clo_agent *agent, const struct clo_agent_config *con
         status = keep_places(agent, places, config->mount_count, error);
     if (!status)
         status = clo_codeact_tool(&agent->tool, &words, error);
+    words.session = true;
+    if (!status)
+        status = clo_codeact_tool(&agent->session_tool, &words, error);
     clo_buffer_free(&text);
     return status;
 }
@@ -169,6 +179,7 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
     agent->memory_start = clo_reservation_start(agent->image, config->admission, limits.memory);
     agent->limits = limits;
     agent->isolation = config->isolation;
+    agent->sessions = config->sessions;
     status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
     if (!status && config->fixed.timezone)
         status = try_timezone(agent, error);
@@ -216,14 +227,21 @@ void clo_agent_destroy(struct clo_agent *agent)
         clo_tool_library_close(agent->libraries[i]);
     clo_model_destroy(agent->model);
     json_decref(agent->tool);
+    json_decref(agent->session_tool);
     for (size_t i = 0; i < agent->place_count; i++)
         free(agent->places[i]);
     free(agent->name);
     free(agent->instructions);
     free(agent->prompt);
+    free(agent->session_prompt);
     free(agent->serve_address);
     free(agent->serve_store);
     free(agent);
+}
+
+bool clo_agent_has_sessions(const struct clo_agent *agent)
+{
+    return agent->sessions;
 }
 
 const char *clo_agent_name(const struct clo_agent *agent)
@@ -239,6 +257,19 @@ const char *clo_agent_model_name(const struct clo_agent *agent)
 const char *clo_agent_model_description(const struct clo_agent *agent)
 {
     return clo_model_description(agent->model);
+}
+
+static void take_snapshots(struct clo_serve_snapshots *config,
+                           const struct clo_serve_snapshots *said)
+{
+    config->count = said->count ? said->count : config->count;
+    config->max_bytes = said->max_bytes ? said->max_bytes : config->max_bytes;
+    config->total_bytes = said->total_bytes ? said->total_bytes : config->total_bytes;
+    config->keep_s = said->keep_s ? said->keep_s : config->keep_s;
+    config->conversation_count =
+        said->conversation_count ? said->conversation_count : config->conversation_count;
+    config->conversation_bytes =
+        said->conversation_bytes ? said->conversation_bytes : config->conversation_bytes;
 }
 
 void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_config *config)
@@ -257,6 +288,7 @@ void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_co
     config->file_bytes = said->file_bytes ? said->file_bytes : config->file_bytes;
     config->files_bytes = said->files_bytes ? said->files_bytes : config->files_bytes;
     config->files_keep_s = said->files_keep_s ? said->files_keep_s : config->files_keep_s;
+    take_snapshots(&config->snapshots, &said->snapshots);
 }
 
 const char *const *clo_agent_places(const struct clo_agent *agent, size_t *count)

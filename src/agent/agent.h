@@ -32,6 +32,18 @@ struct clo_turn_files {
     void *context;
 };
 
+#define CLO_TURN_ANEW_MAX 256 /* bytes */
+
+/* A session, whose state lasts from run to run. `run` carries one out as clo_agent_run does, with the
+ * state of the one before; NULL: there is no session, and each run is clean. Runs of a turn with a session
+ * are carried out one after another, in the order of their calls. *anew, of CLO_TURN_ANEW_MAX bytes: why
+ * this one began without the state that there was; "": it did not. */
+struct clo_turn_session {
+    int (*run)(void *context, const struct clo_run *run, struct clo_run_result **result, char *anew,
+               struct clo_error *error);
+    void *context;
+};
+
 struct clo_turn {
     const json_t *input;        /* array of items: history, then what is new */
     const char *instructions;   /* of the request, added to the agent's; or NULL */
@@ -41,6 +53,7 @@ struct clo_turn {
     unsigned max_tool_calls;    /* 0: no limit */
     const char *traceparent;    /* see struct clo_model_request */
     struct clo_turn_files files;
+    struct clo_turn_session session;
     struct clo_item_sink sink; /* every item as it happens: ids set, function_call_output too */
     struct clo_cancel *cancel;
 };
@@ -81,6 +94,9 @@ int clo_agent_check_run(const struct clo_agent *agent, const struct clo_run *run
 /* Waits for a sandbox as long as the agent does. As clo_pool_run. */
 int clo_agent_run(struct clo_agent *agent, const struct clo_run *run,
                   struct clo_run_result **result, struct clo_error *error);
+
+/* Whether runs are those of a session where a request does not say (sandbox.state). */
+bool clo_agent_has_sessions(const struct clo_agent *agent);
 
 const char *clo_agent_name(const struct clo_agent *agent);
 const char *clo_agent_model_name(const struct clo_agent *agent);

@@ -1,4 +1,5 @@
-/* calls.c - a batch of execute_code calls, carried out by several threads at once. */
+/* calls.c - a batch of execute_code calls, carried out by several threads at once; those of a session by
+ * one, in their order. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,11 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
                           .mounts = batch->mounts,
                           .mount_count = batch->mount_count,
                           .cancel = batch->turn->cancel};
-    if (clo_pool_run(batch->agent->pool, &run, batch->agent->wait_ms, &result, &error)) {
+    const struct clo_turn_session *session = &batch->turn->session;
+    char anew[CLO_TURN_ANEW_MAX] = "";
+    int status = session->run ? session->run(session->context, &run, &result, anew, &error)
+                              : clo_agent_run(batch->agent, &run, &result, &error);
+    if (status) {
         char text[EXPLANATION_MAX];
         call->output = clo_codeact_refusal(explain(&error, text));
         call->failed = true;
@@ -82,7 +87,7 @@ static void execute(const struct batch *batch, struct clo_code_call *call)
             call->trouble = error;
     } else {
         call->isolation = clo_isolation_name(result->usage.isolation);
-        call->output = clo_codeact_outcome(result, batch->agent->tool_output_max);
+        call->output = clo_codeact_outcome(result, batch->agent->tool_output_max, anew);
         call->failed = result->error.kind != CLO_RUN_OK || result->exit_code != 0;
         keep_artifacts(batch->turn, result, call);
         clo_run_result_free(result);
@@ -119,6 +124,8 @@ void clo_calls_run(struct clo_agent *agent, const struct clo_turn *turn,
         batch.mounts = turn->files.mounts(turn->files.context, &batch.mount_count);
     if (wanted > CLO_AGENT_BATCH_THREADS)
         wanted = CLO_AGENT_BATCH_THREADS;
+    if (wanted && turn->session.run)
+        wanted = 1;
     /* this thread works too; where no further one can be had, it does the work of all */
     while (started + 1 < wanted && clo_thread_start(&threads[started], work, &batch) == 0)
         started++;

@@ -113,6 +113,30 @@ static int check_files(struct clo_config *config)
                            &why);
 }
 
+/* One snapshot has room under both ceilings that it counts in. */
+static int check_snapshots(struct clo_config *config)
+{
+    struct clo_error why = {0};
+    char one[CLO_QUANTITY_TEXT_MAX], all[CLO_QUANTITY_TEXT_MAX];
+    uint64_t max = config->said.serve.snapshots.max_bytes;
+    uint64_t total = config->said.serve.snapshots.total_bytes;
+    uint64_t each = config->said.serve.snapshots.conversation.total_bytes;
+    bool is_each = each && (!total || each < total);
+    const struct clo_yaml_node *serve = clo_yaml_get(clo_yaml_root(config->yaml), "serve");
+    if (is_each)
+        total = each;
+    if (!max || !total || max <= total)
+        return 0;
+    clo_size_format(one, max);
+    clo_size_format(all, total);
+    clo_fail(&why, CLO_EINVALID, "a snapshot may have %s, which is more than the %s of all%s", one,
+             all, is_each ? " of one conversation" : "");
+    clo_hint(&why, CLO_EINVALID, "lower serve.snapshots.max_bytes, or raise serve.snapshots.%s",
+             is_each ? "conversation.total_bytes" : "total_bytes");
+    return clo_config_tell(config, clo_yaml_get(clo_yaml_get(serve, "snapshots"), "max_bytes"),
+                           false, &why);
+}
+
 static bool is_address(const char *text)
 {
     struct in6_addr six;
@@ -241,6 +265,7 @@ static int take(struct clo_config *config)
         .sandboxes = (unsigned)said->sandbox.count,
         .sandboxes_least = (unsigned)said->sandbox.least,
         .sandbox_idle_ms = said->sandbox.idle,
+        .sessions = said->sandbox.state == 2,
         .total_memory = choice->total_memory ? choice->total_memory : said->sandbox.total_memory,
         .wait_ms = (unsigned)said->sandbox.wait,
         .max_iterations = (unsigned)said->loop.max_iterations,
@@ -260,6 +285,12 @@ static int take(struct clo_config *config)
         .file_bytes = said->serve.files.max_bytes,
         .files_bytes = said->serve.files.total_bytes,
         .files_keep_s = (said->serve.files.keep + 999) / 1000,
+        .snapshots = {.count = said->serve.snapshots.count,
+                      .max_bytes = said->serve.snapshots.max_bytes,
+                      .total_bytes = said->serve.snapshots.total_bytes,
+                      .keep_s = (said->serve.snapshots.keep + 999) / 1000,
+                      .conversation_count = said->serve.snapshots.conversation.count,
+                      .conversation_bytes = said->serve.snapshots.conversation.total_bytes},
         .items =
             said->serve.items ? (enum clo_serve_items)(said->serve.items - 1) : CLO_SERVE_ITEMS_MCP,
     };
@@ -360,9 +391,10 @@ int clo_config_read(struct clo_config *config)
                                     config->error)) ||
         (status = take(config)) || (status = settle_isolation(config)) ||
         (status = check_memory(config)) || (status = check_limits(config)) ||
-        (status = check_files(config)) || (status = check_count(config)) ||
-        (status = check_listen(config)) || (status = check_image(config)) ||
-        (status = clo_config_check_mounts(config)) || (status = check_model(config)))
+        (status = check_files(config)) || (status = check_snapshots(config)) ||
+        (status = check_count(config)) || (status = check_listen(config)) ||
+        (status = check_image(config)) || (status = clo_config_check_mounts(config)) ||
+        (status = check_model(config)))
         return status;
     return warn_of_all(config);
 }

@@ -20,11 +20,13 @@
 struct clo_agent {
     char *name;
     char *instructions; /* as configured; NULL: none */
-    char *prompt;       /* the instructions and how to use execute_code */
+    /* The instructions and how to use execute_code, where runs are clean, and of a session. */
+    char *prompt, *session_prompt;
     struct clo_model *model;
     struct clo_image *image;
     struct clo_pool *pool;
-    json_t *tool; /* execute_code */
+    json_t *tool, *session_tool; /* execute_code, likewise */
+    bool sessions;               /* where a request does not say */
     unsigned max_iterations, tool_output_max, wait_ms, sandboxes;
     uint64_t memory;       /* limit of one run */
     uint64_t memory_start; /* what it begins with */
@@ -50,7 +52,8 @@ struct clo_code_call {
     struct clo_error trouble;
 };
 
-/* Carry out those that are to be, several at once; fills output of all but the client's. */
+/* Carry out those that are to be, several at once, in a session one after another; fills output of all
+ * but the client's. */
 void clo_calls_run(struct clo_agent *agent, const struct clo_turn *turn,
                    struct clo_code_call *calls, size_t count);
 

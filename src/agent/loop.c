@@ -372,10 +372,10 @@ static void name_the_rest(struct loop *loop)
     clo_buffer_free(&text);
 }
 
-static char *join_instructions(const struct clo_agent *agent, const char *more)
+static char *join_instructions(const struct clo_agent *agent, bool session, const char *more)
 {
     struct clo_buffer text = CLO_BUFFER(CLO_AGENT_PROMPT_MAX);
-    clo_buffer_text(&text, agent->prompt);
+    clo_buffer_text(&text, session ? agent->session_prompt : agent->prompt);
     if (more && *more) {
         clo_buffer_text(&text, "\n\n");
         clo_buffer_text(&text, more);
@@ -385,11 +385,11 @@ static char *join_instructions(const struct clo_agent *agent, const char *more)
     return taken;
 }
 
-static json_t *gather_tools(const struct clo_agent *agent, const json_t *clients)
+static json_t *gather_tools(const struct clo_agent *agent, bool session, const json_t *clients)
 {
     json_t *tools = json_array(), *tool;
     size_t index;
-    int bad = !tools || json_array_append(tools, agent->tool);
+    int bad = !tools || json_array_append(tools, session ? agent->session_tool : agent->tool);
     json_array_foreach((json_t *)clients, index, tool)
         bad |= json_array_append(tools, tool);
     if (!bad)
@@ -403,12 +403,13 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
 {
     *result = (struct clo_turn_result){.status = CLO_TURN_COMPLETED, .output = json_array()};
     clo_text_copy(result->model, sizeof result->model, clo_model_name(agent->model));
+    bool session = turn->session.run != NULL;
     struct loop loop = {.agent = agent,
                         .turn = turn,
                         .result = result,
                         .history = clo_json_copy(turn->input),
-                        .tools = gather_tools(agent, turn->client_tools),
-                        .instructions = join_instructions(agent, turn->instructions)};
+                        .tools = gather_tools(agent, session, turn->client_tools),
+                        .instructions = join_instructions(agent, session, turn->instructions)};
     if (turn->instructions && strlen(turn->instructions) > CLO_AGENT_TEXT_MAX)
         fail(&loop, CLO_ERROR_CODE_PROMPT, "The instructions are longer than 256 KiB.");
     else if (is_clients(&loop, CLO_CODEACT_TOOL))

@@ -17,6 +17,7 @@ static const char *const kinds[] = {"auto", "responses", "chat", "script", NULL}
 static const char *const isolations[] = {"microvm", "process", NULL};
 static const char *const placements[] = {"thread", "worker", NULL};
 static const char *const admissions[] = {"grow", "reserve", NULL};
+static const char *const states[] = {"clean", "session", NULL};
 static const char *const jails[] = {"best", "strict", NULL};
 static const char *const whether[] = {"allow", "refuse", NULL};
 static const char *const forms[] = {"mcp", "calls", "answer", NULL};
@@ -229,6 +230,14 @@ static const struct clo_setting sandbox[] = {
      .standard = "best",
      .about = "The layers of the workers' jail. best: those that this machine allows; strict: all "
               "of them, or no start."},
+    {.name = "state",
+     .kind = CLO_SETTING_CHOICE,
+     .at = AT(sandbox.state),
+     .words = states,
+     .standard = "clean",
+     .about =
+         "What a run begins with. clean: nothing of any other; session: variables, imports and "
+         "files of the earlier runs of its conversation. A request may say otherwise."},
     {.name = "wait",
      .kind = CLO_SETTING_DURATION,
      .at = AT(sandbox.wait),
@@ -322,6 +331,60 @@ static const struct clo_setting files[] = {
     {0},
 };
 
+static const struct clo_setting conversation[] = {
+    {.name = "count",
+     .kind = CLO_SETTING_COUNT,
+     .at = AT(serve.snapshots.conversation.count),
+     .least = 1,
+     .most = CLO_AGENT_SNAPSHOTS_MAX,
+     .standard = "100",
+     .about = "How many one conversation may have, with all of its branches."},
+    {.name = "total_bytes",
+     .kind = CLO_SETTING_SIZE,
+     .at = AT(serve.snapshots.conversation.total_bytes),
+     .least = 4096,
+     .most = INT64_MAX,
+     .standard = "1GiB",
+     .about = "Those of one conversation together."},
+    {0},
+};
+
+static const struct clo_setting snapshots[] = {
+    {.name = "count",
+     .kind = CLO_SETTING_COUNT,
+     .at = AT(serve.snapshots.count),
+     .least = 1,
+     .most = CLO_AGENT_SNAPSHOTS_MAX,
+     .standard = "10000",
+     .about = "How many there may be; then the oldest goes, and its session begins anew."},
+    {.name = "max_bytes",
+     .kind = CLO_SETTING_SIZE,
+     .at = AT(serve.snapshots.max_bytes),
+     .least = 4096,
+     .most = CLO_AGENT_SNAPSHOT_MAX,
+     .standard = "256MiB",
+     .about = "How large one may be; a run that leaves more leaves nothing."},
+    {.name = "total_bytes",
+     .kind = CLO_SETTING_SIZE,
+     .at = AT(serve.snapshots.total_bytes),
+     .least = 4096,
+     .most = INT64_MAX,
+     .about = "All together, each counted with 4KiB at least. Default: 10GiB; without a store "
+              "1GiB."},
+    {.name = "keep",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(serve.snapshots.keep),
+     .least = 1000,
+     .most = CLO_AGENT_FILES_KEEP_MS_MAX,
+     .standard = "720h",
+     .about = "After which one is deleted."},
+    {.name = "conversation",
+     .kind = CLO_SETTING_SECTION,
+     .parts = conversation,
+     .about = "Ceilings of each conversation."},
+    {0},
+};
+
 static const struct clo_setting serve[] = {
     {.name = "listen",
      .kind = CLO_SETTING_TEXT,
@@ -393,6 +456,10 @@ static const struct clo_setting serve[] = {
      .kind = CLO_SETTING_SECTION,
      .parts = files,
      .about = "Files that clients upload (docs/http-api.md)."},
+    {.name = "snapshots",
+     .kind = CLO_SETTING_SECTION,
+     .parts = snapshots,
+     .about = "States of sessions between their runs (docs/http-api.md)."},
     {0},
 };
 

@@ -25,6 +25,8 @@
 #define CLO_AGENT_LIBRARIES_MAX 16
 #define CLO_AGENT_MOUNTS_MAX 63 /* and the workspace */
 #define CLO_AGENT_FILES_KEEP_MS_MAX (3650ull * 24 * 3600 * 1000)
+#define CLO_AGENT_SNAPSHOTS_MAX 1000000      /* of all */
+#define CLO_AGENT_SNAPSHOT_MAX (64ull << 30) /* bytes of one */
 
 enum clo_setting_kind {
     CLO_SETTING_TEXT,     /* const char * into the tree; `most` bytes */
@@ -79,7 +81,7 @@ struct clo_agent_settings {
         const char *image;
         uint64_t memory, time, cpu_time, tool_time, output, host_calls, host_call_size;
         uint64_t count, least, idle, admission;
-        uint64_t placement, isolation, jail, total_memory, wait;
+        uint64_t placement, isolation, jail, total_memory, wait, state;
         const char *workspace, *seed, *clock, *timezone;
         size_t mount_count;
         struct clo_mount_setting mounts[CLO_AGENT_MOUNTS_MAX];
@@ -96,6 +98,12 @@ struct clo_agent_settings {
         struct {
             uint64_t max_bytes, total_bytes, keep;
         } files;
+        struct {
+            uint64_t count, max_bytes, total_bytes, keep;
+            struct {
+                uint64_t count, total_bytes;
+            } conversation;
+        } snapshots;
     } serve;
 };
 

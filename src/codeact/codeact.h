@@ -18,8 +18,9 @@
 #define CLO_CODEACT_TOOL "execute_code"
 #define CLO_CODEACT_DESCRIPTION_MAX (256u << 10) /* bytes: CLO_ELIMIT beyond it */
 
-/* What the model should know about using execute_code; for every agent the same. */
-extern const char clo_codeact_instructions[];
+/* What the model should know about using execute_code; for every agent the same. Where each run is clean,
+ * and in a session. */
+extern const char clo_codeact_instructions[], clo_codeact_session_instructions[];
 
 struct clo_codeact_config {
     const char *runtime; /* "CPython 3.13.5" */
@@ -29,6 +30,7 @@ struct clo_codeact_config {
     unsigned output_max;       /* bytes of a run's output that the model is shown */
     const char *const *places; /* of what is mounted: folders with a '/' at the end */
     size_t place_count;
+    bool session; /* what the code did lasts from run to run */
 };
 
 /* {type: "function", name, description, parameters, strict}: a new reference in *tool. */
@@ -43,8 +45,9 @@ int clo_codeact_arguments(const json_t *arguments, char **code, size_t *length, 
                           struct clo_error *error);
 
 /* What the model reads about a run, in the form of model/run_report.h. Long sections lose their
- * middle, so that all of them together have at most output_max bytes. NULL: out of memory. */
-char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max);
+ * middle, so that all of them together have at most output_max bytes. `anew`: why a run of a session
+ * began without the state that there was; "": it did not. NULL: out of memory. */
+char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max, const char *anew);
 
 /* What the model reads where nothing ran. NULL: out of memory. */
 char *clo_codeact_refusal(const char *why);

@@ -13,13 +13,30 @@
 
 #define QUOTAS_MAX 160
 
+#define HOW_TO                                                                                     \
+    "You have a tool, " CLO_CODEACT_TOOL                                                           \
+    ", that runs Python you write in a sealed sandbox. Reach "                                     \
+    "for it whenever an answer needs calculation, data or a function that its description lists, " \
+    "and let one piece of code do the whole job where that is possible: fetch, combine, compute, " \
+    "print. You see what the code prints, the value of its last expression, and any exception; "   \
+    "after an exception, correct the code and run it again. "
+#define FACTS " State as a fact only what a run has shown you."
+
 const char clo_codeact_instructions[] =
-    "You have a tool, " CLO_CODEACT_TOOL ", that runs Python you write in a sealed sandbox. Reach "
-    "for it whenever an answer needs calculation, data or a function that its description lists, "
-    "and let one piece of code do the whole job where that is possible: fetch, combine, compute, "
-    "print. You see what the code prints, the value of its last expression, and any exception; "
-    "after an exception, correct the code and run it again. Each run starts from nothing, so put "
-    "everything it needs into the code. State as a fact only what a run has shown you.";
+    HOW_TO "Each run starts from nothing, so put everything it needs into the code." FACTS;
+
+const char clo_codeact_session_instructions[] = HOW_TO
+    "Runs go on from one another, as the cells of a notebook do: variables, imports and "
+    "functions of earlier runs are still there, so do not compute again what you have. Where "
+    "a run's output says that they are not, put what you need into the code again." FACTS;
+
+#define CLEAN                                                                                      \
+    "- Nothing is kept from one run to the next, neither variables nor files, but what you are "   \
+    "told to find in /input.\n"
+#define SESSION                                                                                    \
+    "- Variables, imports and files in /tmp and /output last from one run to the next, in this "   \
+    "answer and the following ones, after an exception too. A run that had to be killed leaves "   \
+    "them as they were before it, which its output then says.\n"
 
 /* Text of several lines, each moved in. */
 static void write_indented(struct clo_buffer *out, const char *text, const char *indent)
@@ -124,9 +141,8 @@ static void write_head(struct clo_buffer *out, const struct clo_codeact_config *
         "- An uncaught exception comes back as its traceback. Fix the code and run it again.\n"
         "- await may be used at top level.\n"
         "- What the code writes to /output is given to the user as files.%s\n"
-        "- Nothing is kept from one run to the next, neither variables nor files, but what you are "
-        "told to find in /input.\n",
-        config->runtime, shown, quotas);
+        "%s",
+        config->runtime, shown, quotas, config->session ? SESSION : CLEAN);
     for (size_t i = 0; i < config->place_count; i++) {
         clo_buffer_text(out, i ? ", " : "- Files to work on, read-only and always up to date: ");
         clo_text_clean(out, config->places[i], strlen(config->places[i]));

@@ -122,7 +122,33 @@ static void write_note(struct clo_buffer *out, const char *note)
     clo_buffer_text(out, "\n");
 }
 
-char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max)
+static void write_why(struct clo_buffer *out, const char *why)
+{
+    if (!why || !*why)
+        return;
+    clo_buffer_text(out, ": ");
+    clo_text_clean(out, why, strlen(why));
+}
+
+/* What the model cannot see from the output: what the next run of the session begins with. */
+static void write_state(struct clo_buffer *out, const struct clo_run_result *result,
+                        const char *anew)
+{
+    if (*anew) {
+        clo_buffer_text(out, "note: what earlier runs left is gone");
+        write_why(out, anew);
+        clo_buffer_text(out, "; this run began anew, without their variables, imports and files\n");
+    }
+    if (result->state != CLO_STATE_LOST && result->state != CLO_STATE_REFUSED)
+        return;
+    clo_buffer_text(out, result->state == CLO_STATE_LOST
+                             ? "note: what this run did to variables, imports and files is lost"
+                             : "note: what this run left could not be kept");
+    write_why(out, result->state_note);
+    clo_buffer_text(out, "; the next run finds everything as it was before this one\n");
+}
+
+char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max, const char *anew)
 {
     static const char print[] = "to read them, run the code again and print that part alone";
     static const char slice[] =
@@ -154,6 +180,7 @@ char *clo_codeact_outcome(const struct clo_run_result *result, size_t output_max
     if (!text.length)
         clo_buffer_text(&text, NOTHING);
     write_note(&text, result->note);
+    write_state(&text, result, anew);
     char *taken = clo_buffer_take(&text, NULL);
     clo_buffer_free(&text);
     return taken;

@@ -27,6 +27,7 @@
 #include "serve/job/response_job.h"
 #include "serve/job/run_job.h"
 #include "serve/log.h"
+#include "serve/sessions/snapshots.h"
 #include "serve/store/store.h"
 
 /* The handlers' only way to the server; one server a process handles signals at a time. */
@@ -127,6 +128,36 @@ static int fill_files(struct clo_serve_config *config, struct clo_error *error)
         (unsigned long long)config->file_bytes, (unsigned long long)config->files_bytes);
 }
 
+static uint64_t least_of(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
+}
+
+static int fill_snapshots(struct clo_serve_config *config, struct clo_error *error)
+{
+    struct clo_serve_snapshots *snapshots = &config->snapshots;
+    uint64_t all = config->store ? 10ull << 30 : 1ull << 30, most = snapshots->max_bytes;
+    snapshots->count = snapshots->count ? snapshots->count : 10000;
+    snapshots->keep_s = snapshots->keep_s ? snapshots->keep_s : (uint64_t)30 * 24 * 3600;
+    if (!snapshots->conversation_count)
+        snapshots->conversation_count = least_of(100, snapshots->count);
+    if (!snapshots->total_bytes)
+        snapshots->total_bytes = most > all ? most : all;
+    if (!snapshots->conversation_bytes)
+        snapshots->conversation_bytes =
+            least_of(most > 1ull << 30 ? most : 1ull << 30, snapshots->total_bytes);
+    if (!snapshots->max_bytes)
+        snapshots->max_bytes =
+            least_of(256ull << 20, least_of(snapshots->total_bytes, snapshots->conversation_bytes));
+    most = least_of(snapshots->total_bytes, snapshots->conversation_bytes);
+    if (snapshots->max_bytes <= most && snapshots->total_bytes <= INT64_MAX)
+        return 0;
+    return clo_fail(error, CLO_EINVALID,
+                    "a snapshot may have %llu bytes, but all together, or those of a conversation, "
+                    "only %llu",
+                    (unsigned long long)snapshots->max_bytes, (unsigned long long)most);
+}
+
 static int fill_config(struct clo_server *server, const struct clo_serve_config *given,
                        struct clo_error *error)
 {
@@ -146,7 +177,7 @@ static int fill_config(struct clo_server *server, const struct clo_serve_config 
         check("keepalive_ms", &config->keepalive_ms, 15000, CLO_SERVE_KEEPALIVE_MS_MIN,
               CLO_SERVE_TIME_MS_MAX, error) < 0)
         return CLO_EINVALID;
-    if (fill_files(config, error) < 0)
+    if (fill_files(config, error) < 0 || fill_snapshots(config, error) < 0)
         return CLO_EINVALID;
     if ((unsigned)config->items > CLO_SERVE_ITEMS_ANSWER)
         return clo_fail(error, CLO_EINVALID, "items is %u, which is no enum clo_serve_items",
@@ -201,9 +232,19 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
                                                 .max_bytes = config->file_bytes,
                                                 .total_bytes = config->files_bytes,
                                                 .keep_s = config->files_keep_s};
+    const struct clo_snapshots_config snapshots = {
+        .store = config->store,
+        .max_bytes = config->snapshots.max_bytes,
+        .count = config->snapshots.count,
+        .total_bytes = config->snapshots.total_bytes,
+        .keep_s = config->snapshots.keep_s,
+        .session_count = config->snapshots.conversation_count,
+        .session_bytes = config->snapshots.conversation_bytes};
     int status = clo_store_open(&server->store, config->store, error);
     if (status == 0)
         status = clo_file_store_open(&server->files, server->store, &files, error);
+    if (status == 0)
+        status = clo_snapshots_open(&server->snapshots, server->store, &snapshots, error);
     if (status == 0)
         status = clo_in_flight_create(&server->in_flight, error);
     if (status == 0)
@@ -271,6 +312,14 @@ static void stop_http(struct clo_server *server)
     clo_http_stop(server->http);
 }
 
+static void sweep(struct clo_server *server)
+{
+    if (server->files)
+        clo_file_store_sweep(server->files);
+    if (server->snapshots)
+        clo_snapshots_sweep(server->snapshots);
+}
+
 static void stop(struct clo_server *server)
 {
     if (server->executor)
@@ -281,8 +330,8 @@ static void stop(struct clo_server *server)
     clo_disconnect_watch_destroy(server->watch);
     clo_run_jobs_destroy(server->runs);
     clo_in_flight_destroy(server->in_flight);
-    if (server->files)
-        clo_file_store_sweep(server->files);
+    sweep(server);
+    clo_snapshots_close(server->snapshots);
     clo_file_store_close(server->files);
     clo_store_close(server->store);
     close(server->wake);
@@ -296,7 +345,7 @@ void clo_server_stale(struct clo_server *server)
     }
 }
 
-/* Meanwhile files go that were deleted or have expired: this is the thread that may wait for it. */
+/* Meanwhile files and snapshots go that were deleted or have expired: this is the thread that may wait for it. */
 static void wait_for_signal(struct clo_server *server, int event)
 {
     struct pollfd ready[] = {{.fd = event, .events = POLLIN},
@@ -309,7 +358,7 @@ static void wait_for_signal(struct clo_server *server, int event)
         if (ready[1].revents && read(server->wake, &count, sizeof count) < 0) {
             /* it is non-blocking: nothing was there */
         }
-        clo_file_store_sweep(server->files);
+        sweep(server);
     }
 }
 

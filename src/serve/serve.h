@@ -23,9 +23,10 @@
  *   http/      connections: the exchange, its event stream, the watch over clients that go away
  *   protocol/  what requests, responses and events are: JSON to JSON; no thread, no socket
  *   store/     responses in SQLite, and the history that is made of them
+ *   sessions/  the state that lasts from run to run: one session in hand, and snapshots on the disk
  *   files/     files that clients send and runs leave: uploads, content, what stands below /input
  *   job/       a response in the making, the register of those, readers of background ones
- * Arrows: job → files → http, store → protocol. http knows a job as an answerer (disconnect.h) alone.
+ * Arrows: job → files, sessions → http, store → protocol. http knows a job as an answerer (disconnect.h) alone.
  *
  * Words
  *   exchange   one HTTP request and its answer         job       one response in the making
@@ -72,6 +73,7 @@
 
 struct clo_store;
 struct clo_file_store;
+struct clo_snapshots;
 struct clo_executor;
 struct clo_lane;
 struct clo_disconnect_watch;
@@ -95,6 +97,7 @@ struct clo_server {
     struct clo_http *http;
     struct clo_store *store;
     struct clo_file_store *files;
+    struct clo_snapshots *snapshots;
     struct clo_executor *executor; /* its threads: one a turn, and one for what was cancelled */
     struct clo_lane *turns;        /* first come, first served */
     struct clo_lane *cancelled;    /* jobs cancelled while they waited, which only have to end */
@@ -109,7 +112,7 @@ struct clo_server {
     atomic_bool stopping;   /* no new turns; /readiness answers 503 */
 };
 
-/* Files were deleted: their content is removed by a thread that may wait. Thread-safe. */
+/* Files or responses were deleted: content is removed by a thread that may wait. Thread-safe. */
 void clo_server_stale(struct clo_server *server);
 
 #endif

@@ -223,13 +223,13 @@ static void runs_are_reported(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        char *text = clo_codeact_outcome(&runs[i].result, 10000);
+        char *text = clo_codeact_outcome(&runs[i].result, 10000, "");
         assert_non_null(text);
         assert_string_equal(text, runs[i].text);
         free(text);
     }
     struct clo_run_result repaired = {TEXT("hi\n"), .note = "a fence was taken off"};
-    char *text = clo_codeact_outcome(&repaired, 10000);
+    char *text = clo_codeact_outcome(&repaired, 10000, "");
     assert_non_null(text);
     assert_string_equal(text, "stdout (3 bytes):\nhi\nnote: a fence was taken off\n");
     free(text);
@@ -275,7 +275,7 @@ static void files_are_listed(void **state)
     for (size_t i = 0; i < 4; i++)
         leave_file(tree, files[i][0], files[i][1], strlen(files[i][1]));
     assert_int_equal(clo_artifacts_collect(tree, result, NULL), 0);
-    char *text = clo_codeact_outcome(result, 10000);
+    char *text = clo_codeact_outcome(result, 10000, "");
     assert_non_null(text);
     assert_string_equal(text, "files (202 bytes):\n"
                               "/output/a?result (2 bytes):, 1 bytes, text/plain:\n"
@@ -289,7 +289,7 @@ static void files_are_listed(void **state)
     free(text);
     result->artifacts_refused = CLO_LIMIT_ARTIFACT_FILES;
     result->artifacts_refused_value = 4;
-    text = clo_codeact_outcome(result, 10000);
+    text = clo_codeact_outcome(result, 10000, "");
     assert_non_null(text);
     assert_non_null(strstr(text, "    text\nnote: limit of 4 files in /output reached; files there "
                                  "may be cut short or missing\n"));
@@ -304,7 +304,7 @@ static void files_are_listed(void **state)
         leave_file(tree, name, big, 1000);
     }
     assert_int_equal(clo_artifacts_collect(tree, result, NULL), 0);
-    text = clo_codeact_outcome(result, 10000);
+    text = clo_codeact_outcome(result, 10000, "");
     assert_non_null(text);
     assert_non_null(strstr(text, "\n... and 24 more\n"));
     assert_in_range(strlen(text), 3000, 6000);
@@ -326,7 +326,7 @@ static void long_output_is_cut_in_the_middle(void **state)
                                             .out_length = strlen(long_out),
                                             .err = TRACE,
                                             .err_length = sizeof TRACE - 1};
-            char *text = clo_codeact_outcome(&result, most);
+            char *text = clo_codeact_outcome(&result, most, "");
             assert_non_null(text);
             const char *shown;
             size_t length, left, all;
@@ -367,7 +367,7 @@ static void the_end_of_a_traceback_is_shown(void **state)
                                               .message = "x",
                                               .traceback = TRACE,
                                               .line = 1}};
-    char *text = clo_codeact_outcome(&result, 1000);
+    char *text = clo_codeact_outcome(&result, 1000, "");
     assert_non_null(text);
     const char *shown;
     size_t length;

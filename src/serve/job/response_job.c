@@ -114,10 +114,11 @@ struct clo_answerer clo_response_job_answerer(struct clo_response_job *job)
     return (struct clo_answerer){&calls, job};
 }
 
-static void record_of(const struct clo_response_job *job, json_t *response,
+static void record_of(const struct clo_response_job *job, json_t *response, const char *snapshot,
                       struct clo_record *record)
 {
     memset(record, 0, sizeof *record);
+    snprintf(record->snapshot, sizeof record->snapshot, "%s", snapshot);
     clo_name_copy(record->id, job->id);
     if (job->request.previous)
         clo_name_copy(record->previous, job->request.previous);
@@ -133,7 +134,8 @@ static void record_of(const struct clo_response_job *job, json_t *response,
 static int store_queued(struct clo_response_job *job)
 {
     struct clo_record record;
-    record_of(job, job->base, &record);
+    clo_job_session_find(job);
+    record_of(job, job->base, job->snapshot, &record);
     int status = clo_store_put(job->server->store, &record, job->request.input, NULL);
     if (status == 0) {
         clo_events_response(&job->events, "created", job->base);
@@ -254,14 +256,15 @@ static json_t *settle(struct clo_response_job *job, const struct clo_response_st
 {
     struct clo_store *store = job->server->store;
     json_t *response = clo_response_at(job->base, state);
+    const char *snapshot = clo_job_session_snapshot(job, state->status);
     struct clo_record record;
     int stored = 0;
     job->over = true;
     job->outcome = outcome_of(state->status);
     if (response && job->request.background) {
-        stored = clo_store_update(store, job->id, response, state->output, NULL);
+        stored = clo_store_update(store, job->id, response, state->output, snapshot);
     } else if (response && job->request.store) {
-        record_of(job, response, &record);
+        record_of(job, response, snapshot, &record);
         stored = clo_store_put(store, &record, job->request.input, state->output);
     }
     job->stored = response && stored == 0 && (job->request.background || job->request.store);
@@ -297,6 +300,7 @@ static struct clo_output_filter_view view_of(const struct clo_response_job *job)
 static json_t *finish(struct clo_response_job *job, const struct clo_turn_result *result)
 {
     struct clo_response_state state = {.status = "cancelled"};
+    clo_job_session_keep(job);
     pthread_mutex_lock(&job->lock);
     json_t *response;
     job->isolation = result->isolation;
@@ -324,6 +328,7 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
         .max_tool_calls = job->request.max_tool_calls,
         .traceparent = job->request.traceparent[0] ? job->request.traceparent : NULL,
         .files = clo_job_files_turn(job),
+        .session = clo_job_session_turn(job),
         .cancel = job->cancel,
     };
     struct clo_output_filter filter;
@@ -502,10 +507,12 @@ static void execute(struct clo_task *task)
 {
     struct clo_response_job *job = (struct clo_response_job *)task;
     clo_job_files_begin(job);
+    clo_job_session_begin(job);
     if (job->request.background)
         carry_out_background(job);
     else
         carry_out_foreground(job);
+    clo_job_session_end(job);
     clo_job_files_end(job);
     clo_response_job_release(job);
 }

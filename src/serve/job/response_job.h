@@ -32,6 +32,7 @@
 #include "serve/protocol/events.h"
 #include "serve/protocol/request.h"
 #include "serve/serve.h"
+#include "serve/sessions/session.h"
 
 enum clo_job_reason {
     CLO_JOB_NONE,
@@ -58,11 +59,13 @@ struct clo_response_job {
     atomic_bool ended;             /* background: the last event is written; any thread may look */
     struct clo_places places;      /* of its files, while it is carried out */
     struct clo_turn_artifacts artifacts;
-    bool has_files; /* files belong to it, which go where it is not stored */
+    bool has_files;                   /* files belong to it, which go where it is not stored */
+    struct clo_serve_session session; /* while it is carried out; snapshots NULL: runs are clean */
     /* Guarded by the lock. */
     pthread_mutex_t lock;
     unsigned references;
     enum clo_job_reason reason;
+    char snapshot[CLO_ID_MAX]; /* of the state that it goes on from; "": none */
     bool over;             /* final state reached (and stored); events may still be on their way */
     bool stored;           /* and it is in the store */
     const char *outcome;   /* static: the final status, for the log; NULL before */
@@ -110,6 +113,18 @@ struct clo_turn_files clo_job_files_turn(struct clo_response_job *job); /* as th
 void clo_job_files_turn_end(struct clo_response_job *job);
 /* Files of a response that is not stored go: nobody could ask for them. */
 void clo_job_files_end(struct clo_response_job *job);
+
+/* job_session.c: the state that its runs go on from, and the one that they leave. A response of which no
+ * run took place has that of the one before; so has one that was cancelled, as its output is not kept
+ * either. On the thread that carries the job out, but for `find` and `snapshot`. */
+void clo_job_session_find(
+    struct clo_response_job *job); /* what it goes on from; may wait for the store */
+void clo_job_session_begin(struct clo_response_job *job);
+struct clo_turn_session clo_job_session_turn(struct clo_response_job *job);
+void clo_job_session_keep(struct clo_response_job *job); /* before the response is stored */
+/* What the response refers to, with that final status. With the job's lock held. */
+const char *clo_job_session_snapshot(const struct clo_response_job *job, const char *status);
+void clo_job_session_end(struct clo_response_job *job);
 
 /* in_flight.c: the register of what is in flight. */
 int clo_in_flight_create(struct clo_in_flight **in_flight, struct clo_error *error);

@@ -15,6 +15,7 @@
 #include "serve/files/turn_artifacts.h"
 #include "serve/log.h"
 #include "serve/protocol/run_events.h"
+#include "serve/sessions/session.h"
 
 struct clo_run_job {
     struct clo_task task; /* first: the executor hands this back */
@@ -28,7 +29,8 @@ struct clo_run_job {
     /* Used by the thread that carries it out. */
     struct clo_exchange *exchange; /* until it is answered */
     struct clo_event_stream *stream;
-    struct clo_places places; /* of the request's files */
+    struct clo_places places;         /* of the request's files */
+    struct clo_serve_session session; /* snapshots NULL: the run is clean */
     json_t *files; /* what the client is told of them: [{"file_id", "path"}]; NULL: none */
     /* Guarded by the lock. */
     pthread_mutex_t lock;
@@ -324,6 +326,25 @@ static json_t *keep_artifacts(struct clo_run_job *job, const struct clo_run_resu
     return whole ? told : NULL;
 }
 
+/* The state that the run has left becomes a snapshot, under the run's id, before its client hears of it.
+ * NULL: no memory. */
+static json_t *keep_state(struct clo_run_job *job, const struct clo_run_result *result)
+{
+    static const char lost[] = "the snapshot could not be written; the server's log says why";
+    bool kept = result->state == CLO_STATE_KEPT;
+    const char *note = result->state_note;
+    if (kept && clo_serve_session_keep(&job->session) < 0) {
+        kept = false;
+        note = lost;
+    }
+    if (clo_serve_session_name_run(&job->session, job->id) < 0) {
+        kept = false;
+        note = lost;
+    }
+    return json_pack("{s:s, s:s?, s:I}", "outcome", kept ? "kept" : "as_before", "note", note,
+                     "bytes", (json_int_t)(kept ? result->state_bytes : 0));
+}
+
 static void complete(struct clo_run_job *job, const struct clo_run_result *result)
 {
     const char *ended = result->error.kind == CLO_RUN_OK && !result->exit_code ? "completed"
@@ -334,6 +355,8 @@ static void complete(struct clo_run_job *job, const struct clo_run_result *resul
     json_t *told = keep_artifacts(job, result, clo_run_json(result));
     if (job->files)
         clo_json_put(&told, "files", json_incref(job->files));
+    if (job->session.snapshots)
+        clo_json_put(&told, "state", keep_state(job, result));
     if (run && (!told || json_object_update(run, told))) {
         json_decref(run);
         run = NULL;
@@ -430,6 +453,36 @@ static int place_files(struct clo_run_job *job, struct clo_problem *problem)
     return 0;
 }
 
+static int begin_session(struct clo_run_job *job, struct clo_problem *problem)
+{
+    const char *previous = job->request.previous;
+    char snapshot[CLO_ID_MAX] = "";
+    if (!job->request.session)
+        return 0;
+    int status = previous ? clo_store_snapshot_of_run(job->server->store, previous, snapshot) : 0;
+    if (status < 0 && status != CLO_ENOTFOUND)
+        return clo_problem_internal(problem);
+    clo_serve_session_begin(&job->session, job->server->snapshots, job->id, snapshot, true);
+    if (status == 0 && !job->session.anew)
+        return 0;
+    return clo_problem_set(
+        problem, 404, "not_found", "previous_run_id",
+        "There is no state of a run with id '%.64s'. It had no session (\"state\": \"session\"), is too "
+        "old or gave way to newer ones (serve.snapshots), or belongs to another server; leave "
+        "'previous_run_id' out to begin a new session.",
+        previous);
+}
+
+static int carry_out_run(struct clo_run_job *job, const struct clo_run *run,
+                         struct clo_run_result **result, struct clo_error *error)
+{
+    char anew[CLO_TURN_ANEW_MAX];
+    struct clo_agent *agent = job->server->agent;
+    return job->session.snapshots
+               ? clo_serve_session_run(&job->session, agent, run, result, anew, error)
+               : clo_agent_run(agent, run, result, error);
+}
+
 static void carry_out(struct clo_run_job *job)
 {
     struct clo_run_result *result = NULL;
@@ -440,7 +493,7 @@ static void carry_out(struct clo_run_job *job)
         fail(job, &problem);
         return;
     }
-    if (place_files(job, &problem)) {
+    if (place_files(job, &problem) || begin_session(job, &problem)) {
         fail(job, &problem);
         return;
     }
@@ -454,7 +507,7 @@ static void carry_out(struct clo_run_job *job)
     run.cancel = job->cancel;
     run.context = job;
     run.on_output = job->stream ? on_output : NULL;
-    if (clo_agent_run(job->server->agent, &run, &result, &error)) {
+    if (carry_out_run(job, &run, &result, &error)) {
         explain(job, &error, &problem);
         fail(job, &problem);
         return;
@@ -470,6 +523,7 @@ static void execute(struct clo_task *task)
     const char *const *taken = clo_agent_places(job->server->agent, &count);
     clo_places_init(&job->places, job->server->files, taken, count);
     carry_out(job);
+    clo_serve_session_end(&job->session);
     clo_places_clear(&job->places);
     clo_event_stream_release(job->stream);
     job->stream = NULL;

@@ -35,6 +35,7 @@ static const struct clo_field fields[] = {
     {"text", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"reasoning", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"include", CLO_FIELD_ARRAY, 0, 64, NULL},
+    {"sandbox", CLO_FIELD_OBJECT, 0, 0, NULL}, /* ours, as the one before */
     {"agent_session_id", CLO_FIELD_STRING, 0, CLO_NAME_BYTES_MAX, NULL},
 };
 
@@ -193,6 +194,26 @@ static int take_conversation(struct clo_request *request, struct clo_problem *pr
     return 0;
 }
 
+/* Ours, so what is not known is refused: it is misspelt. */
+static int take_sandbox(struct clo_request *request, struct clo_problem *problem)
+{
+    static const struct clo_field state_field = {"state", CLO_FIELD_CHOICE, 0, 0, "clean|session"};
+    const char *key;
+    json_t *value;
+    json_object_foreach(clo_field_get(request->body, "sandbox"), key, value) {
+        if (strcmp(key, "state") != 0)
+            return clo_problem_set(problem, 400, "unknown_parameter", "sandbox",
+                                   "Unknown parameter: 'sandbox.%.100s'. There is: state.", key);
+        if (clo_field_check(value, &state_field, "sandbox.state", problem) < 0)
+            return CLO_EINVALID;
+        const char *text = json_string_value(value); /* NULL: null, as if it were left out */
+        if (text)
+            request->state =
+                strcmp(text, "session") == 0 ? CLO_REQUEST_STATE_SESSION : CLO_REQUEST_STATE_CLEAN;
+    }
+    return 0;
+}
+
 static int check_combinations(const struct clo_request *request, struct clo_problem *problem)
 {
     if (request->background && !request->store)
@@ -249,7 +270,8 @@ int clo_request_parse(struct clo_request *request, const char *text, size_t leng
         check_text_format(request->body, problem) < 0 || check_include(request->body, problem) < 0)
         return CLO_EINVALID;
     take_fields(request);
-    if (take_conversation(request, problem) < 0 || check_combinations(request, problem) < 0 ||
+    if (take_conversation(request, problem) < 0 || take_sandbox(request, problem) < 0 ||
+        check_combinations(request, problem) < 0 ||
         clo_request_input(request->body, &request->input, problem) < 0 ||
         clo_request_tools(request->body, &request->client_tools, problem) < 0 ||
         clo_request_tool_choice(request->body, request->client_tools, problem) < 0)

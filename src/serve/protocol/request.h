@@ -29,6 +29,13 @@
 #define CLO_REQUEST_METADATA_MAX 16 /* pairs; keys of 64, values of 512 characters */
 #define CLO_REQUEST_ID_MAX 256      /* bytes of an item's id or call_id */
 
+/* What the runs of a request begin with. */
+enum clo_request_state {
+    CLO_REQUEST_STATE_AGENT, /* it does not say: as the agent's sandbox.state does */
+    CLO_REQUEST_STATE_CLEAN,
+    CLO_REQUEST_STATE_SESSION,
+};
+
 struct clo_request {
     json_t *body;             /* the object as sent; owned */
     json_t *input;            /* array of items in their full form; owned; ids only where sent */
@@ -40,8 +47,9 @@ struct clo_request {
     char conversation[CLO_NAME_BYTES_MAX + 1]; /* "" : none */
     char session[CLO_NAME_BYTES_MAX + 1];      /* agent_session_id, "": none */
     bool stream, store, background, truncate;
-    enum clo_serve_items items; /* see output_filter.h; set by who read the headers */
-    unsigned max_tool_calls;    /* 0: no limit */
+    enum clo_request_state state; /* "sandbox": {"state": …} */
+    enum clo_serve_items items;   /* see output_filter.h; set by who read the headers */
+    unsigned max_tool_calls;      /* 0: no limit */
     char traceparent[CLO_TRACE_PARENT_MAX + 1]; /* see trace.h; of the headers; "": none */
 };
 

@@ -77,6 +77,9 @@ json_t *clo_response_base(const struct clo_request *request, const char *id, int
     json_t *user = clo_field_get(request->body, "user");
     if (user) /* older than safety_identifier; shown to those who send it */
         failed |= json_object_set(base, "user", user);
+    json_t *sandbox = clo_field_get(request->body, "sandbox");
+    if (sandbox) /* ours: who asks for a session sees that it was understood */
+        failed |= json_object_set(base, "sandbox", sandbox);
     if (failed) {
         json_decref(base);
         return NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/instant.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "serve/protocol/field.h"
 
@@ -24,6 +25,8 @@ static const struct clo_field fields[] = {
     {"clock", CLO_FIELD_STRING, 0, 64, NULL},
     {"timezone", CLO_FIELD_STRING, 0, 256, NULL},
     {"stream", CLO_FIELD_BOOL, 0, 0, NULL},
+    {"state", CLO_FIELD_CHOICE, 0, 0, "clean|session"},
+    {"previous_run_id", CLO_FIELD_STRING, 1, CLO_NAME_BYTES_MAX, NULL},
 };
 enum { FIELDS = sizeof fields / sizeof *fields };
 
@@ -83,7 +86,7 @@ static int check_fields(json_t *body, struct clo_problem *problem)
             return unknown(
                 key,
                 "code, name, arguments, stdin, files, limits, tools, isolation, repair, seed, "
-                "clock, timezone, stream",
+                "clock, timezone, stream, state, previous_run_id",
                 problem);
         bool number = strcmp(key, "clock") == 0 && json_is_number(value);
         if (!number && clo_field_check(value, &fields[i], key, problem) < 0)
@@ -253,6 +256,21 @@ static int check_isolation(const json_t *body, const char *isolation, struct clo
         wanted, isolation, wanted);
 }
 
+static int take_state(struct clo_run_request *request, struct clo_problem *problem)
+{
+    const char *state = json_string_value(clo_field_get(request->body, "state"));
+    if (take_plain(clo_field_get(request->body, "previous_run_id"), "previous_run_id",
+                   &request->previous, problem))
+        return CLO_EINVALID;
+    request->session = state ? strcmp(state, "session") == 0 : request->previous != NULL;
+    if (request->session || !request->previous)
+        return 0;
+    return clo_problem_set(
+        problem, 400, "invalid_value", "previous_run_id",
+        "'previous_run_id' goes on with the state of another run, which \"state\": \"clean\" leaves "
+        "out; leave that out.");
+}
+
 static int take(struct clo_run_request *request, const char *isolation, struct clo_problem *problem)
 {
     const json_t *body = request->body, *code = json_object_get(body, "code");
@@ -269,7 +287,7 @@ static int take(struct clo_run_request *request, const char *isolation, struct c
     if (check_isolation(body, isolation, problem) ||
         take_plain(clo_field_get(body, "name"), "name", &run->name, problem) ||
         take_arguments(request, problem) || take_files(request, problem) ||
-        take_limits(request, problem))
+        take_limits(request, problem) || take_state(request, problem))
         return CLO_EINVALID;
     return take_fixed(request, problem);
 }

@@ -29,6 +29,8 @@ struct clo_run_request {
     size_t file_count;
     struct clo_run run; /* without mounts, cancel and on_output */
     bool stream;
+    bool session;         /* its state lasts */
+    const char *previous; /* the run that it goes on from; NULL: none, the session begins */
 };
 
 /* `isolation`: the wall that there is; a request may ask for no other. After an error the request is

@@ -1,0 +1,215 @@
+/* session.c - see session.h. */
+#include "serve/sessions/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "serve/log.h"
+
+#define GONE "its snapshot is no longer kept"
+
+void clo_serve_session_begin(struct clo_serve_session *session, struct clo_snapshots *snapshots,
+                             const char *name, const char *snapshot, bool strict)
+{
+    *session =
+        (struct clo_serve_session){.snapshots = snapshots, .strict = strict, .descriptor = -1};
+    snprintf(session->found, sizeof session->found, "%s", snapshot);
+    session->anew = clo_snapshots_hold(snapshots, name, snapshot, &session->hold) < 0;
+}
+
+static void drop_draft(struct clo_serve_session *session)
+{
+    if (session->descriptor < 0)
+        return;
+    clo_snapshots_draft_drop(session->snapshots, session->draft);
+    close(session->descriptor);
+    session->descriptor = -1;
+    session->draft[0] = '\0';
+}
+
+void clo_serve_session_end(struct clo_serve_session *session)
+{
+    if (!session->snapshots)
+        return;
+    drop_draft(session);
+    clo_snapshots_release(session->snapshots, &session->hold);
+    if (session->kept) /* and nothing has come to refer to it */
+        clo_store_snapshot_drop(clo_snapshots_rows(session->snapshots), session->hold.row.id);
+    session->snapshots = NULL;
+}
+
+/* ---- one run ---- */
+
+/* A descriptor to read the newest state from, under *id, and whether the caller closes it. -1: it begins
+ * with the image's; -2: it should not, and `why` says so. */
+enum { FROM_NOTHING = -1, FROM_LOST = -2 };
+
+static int open_from(struct clo_serve_session *session, const char **id, bool *owned)
+{
+    *owned = false;
+    *id = session->draft;
+    if (session->descriptor >= 0)
+        return session->descriptor;
+    *id = session->hold.row.id;
+    if (session->anew)
+        return FROM_LOST;
+    if (!**id || !session->hold.row.bytes || session->left)
+        return FROM_NOTHING;
+    int descriptor = clo_snapshots_content(session->snapshots, &session->hold);
+    *owned = descriptor >= 0;
+    return descriptor >= 0 ? descriptor : FROM_LOST;
+}
+
+struct attempt {
+    struct clo_serve_session *session;
+    struct clo_agent *agent;
+    const struct clo_run *run;
+    char id[CLO_ID_MAX]; /* of what it leaves */
+    int to;              /* -1: nowhere */
+};
+
+static int carry_out(const struct attempt *attempt, int from, const char *id,
+                     struct clo_run_result **result, struct clo_error *error)
+{
+    const struct clo_snapshots *snapshots = attempt->session->snapshots;
+    const struct clo_snapshot_options old = clo_snapshots_seal(snapshots, id, true);
+    const struct clo_snapshot_options new = clo_snapshots_seal(snapshots, attempt->id, false);
+    const struct clo_run_state state = {
+        .from = from, .to = attempt->to, .from_options = &old, .to_options = &new};
+    struct clo_run run = *attempt->run;
+    run.state = &state;
+    return clo_agent_run(attempt->agent, &run, result, error);
+}
+
+static int cannot_go_on(struct clo_error *error)
+{
+    clo_fail(error, CLO_EINVALID, "the session cannot go on: " GONE);
+    return clo_hint(error, CLO_EINVALID, "begin a new one");
+}
+
+/* A state that is refused is refused for what it is, and no code has run. Where the run itself is
+ * wrong the second attempt says the same. */
+static int carry_out_or_begin_anew(const struct attempt *attempt, struct clo_run_result **result,
+                                   char *anew, struct clo_error *error)
+{
+    struct clo_serve_session *session = attempt->session;
+    const char *id;
+    bool owned;
+    int from = open_from(session, &id, &owned), status;
+    if (from == FROM_LOST && session->strict)
+        return cannot_go_on(error);
+    if (from == FROM_LOST)
+        snprintf(anew, CLO_TURN_ANEW_MAX, GONE);
+    status = carry_out(attempt, from, id, result, error);
+    if (owned)
+        close(from);
+    bool refused = (status == CLO_EINVALID || status == CLO_ELIMIT) && from >= 0;
+    if (!refused || session->strict)
+        return status;
+    struct clo_error why = *error;
+    status = carry_out(attempt, FROM_NOTHING, id, result, error);
+    if (status == 0) {
+        clo_log_event("warning", "sessions", "%s is of no use: %s", id, why.message);
+        clo_text_copy(anew, CLO_TURN_ANEW_MAX, why.message);
+    }
+    return status;
+}
+
+static void refuse(struct clo_run_result *result, const char *why)
+{
+    free(result->state_note);
+    result->state_note = strdup(why); /* without memory it has no reason */
+    result->state_bytes = 0;
+    result->state = CLO_STATE_REFUSED;
+}
+
+/* What the run left becomes the newest state, if there is room for it. */
+static void take(struct attempt *attempt, struct clo_run_result *result)
+{
+    struct clo_serve_session *session = attempt->session;
+    const char *what;
+    char why[160];
+    if (attempt->to < 0) {
+        refuse(result,
+               "this server has no folder for the states of sessions, or cannot write there");
+        return;
+    }
+    if (result->state != CLO_STATE_KEPT)
+        return;
+    int status =
+        clo_snapshots_count(session->snapshots, &session->hold, result->state_bytes, &what);
+    if (status < 0) {
+        snprintf(why, sizeof why, "the server has no more room for the states of sessions%s%s%s",
+                 what ? " (" : "", what ? what : "", what ? ")" : "");
+        refuse(result, why);
+        return;
+    }
+    drop_draft(session);
+    snprintf(session->draft, sizeof session->draft, "%s", attempt->id);
+    session->descriptor = attempt->to;
+    session->bytes = result->state_bytes;
+    attempt->to = -1;
+}
+
+int clo_serve_session_run(struct clo_serve_session *session, struct clo_agent *agent,
+                          const struct clo_run *run, struct clo_run_result **result, char *anew,
+                          struct clo_error *error)
+{
+    struct attempt attempt = {.session = session, .agent = agent, .run = run};
+    *anew = '\0';
+    attempt.to = clo_snapshots_draft(session->snapshots, attempt.id);
+    attempt.to = attempt.to < 0 ? -1 : attempt.to;
+    int status = carry_out_or_begin_anew(&attempt, result, anew, error);
+    if (status == 0 && *anew) {
+        session->anew = false;
+        session->left = true;
+        drop_draft(session);
+    }
+    if (status == 0)
+        take(&attempt, *result);
+    if (attempt.to >= 0) {
+        clo_snapshots_draft_drop(session->snapshots, attempt.id);
+        close(attempt.to);
+    }
+    return status;
+}
+
+/* ---- what lasts ---- */
+
+int clo_serve_session_keep(struct clo_serve_session *session)
+{
+    if (session->descriptor < 0)
+        return 0;
+    int status = clo_snapshots_publish(session->snapshots, &session->hold, session->draft,
+                                       session->descriptor, session->bytes);
+    if (status == 0 || !session->strict) { /* one that could not be made will be missed */
+        snprintf(session->found, sizeof session->found, "%s", session->draft);
+        session->left = false;
+        session->anew = status < 0;
+    }
+    session->kept |= status == 0;
+    close(session->descriptor);
+    session->descriptor = -1;
+    session->draft[0] = '\0';
+    return status;
+}
+
+const char *clo_serve_session_snapshot(const struct clo_serve_session *session)
+{
+    return session->left ? "" : session->found;
+}
+
+int clo_serve_session_name_run(struct clo_serve_session *session, const char *run)
+{
+    int status = 0;
+    if (session->anew)
+        return CLO_ESYSTEM;
+    if (!session->hold.row.id[0] || session->left)
+        status = clo_snapshots_publish_beginning(session->snapshots, &session->hold);
+    session->kept |= status == 0;
+    return status < 0 ? status : clo_snapshots_name_run(session->snapshots, &session->hold, run);
+}
