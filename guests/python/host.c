@@ -9,6 +9,7 @@
  *   process_time_ns()                 processor time of the run
  *   source(name)                      the text of the program that runs under this name, or None
  *   rehearse(bytes)                   run a request while the image is built (interpreter.c)
+ *   settle()                          what is in memory now becomes an image's (init.c)
  *   unraisable(exception, function)   tell of what has ended a thread that _thread started
  *   swap_locals(None or the last)     a new thread's place for threading.local; returns the last
  *
@@ -267,6 +268,16 @@ static PyObject *host_process_time_ns(PyObject *self, PyObject *unused)
     return PyLong_FromUnsignedLongLong(now);
 }
 
+/* Anyone may call it: it costs the run that does some memory, and nobody else anything. */
+static PyObject *host_settle(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    if (clo_settle() < 0) {
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *host_reason(PyObject *self, PyObject *unused)
 {
     char text[CLO_INTERRUPT_REASON_MAX];
@@ -332,6 +343,7 @@ static PyMethodDef functions[] = {
     {"process_time_ns", host_process_time_ns, METH_NOARGS, NULL},
     {"source", clo_interpreter_source, METH_O, NULL},
     {"rehearse", clo_interpreter_rehearse, METH_O, NULL},
+    {"settle", host_settle, METH_NOARGS, NULL},
     {"unraisable", (PyCFunction)(void (*)(void))host_unraisable, METH_FASTCALL, NULL},
     {"swap_locals", host_swap_locals, METH_O, NULL},
     {NULL, NULL, 0, NULL},

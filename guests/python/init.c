@@ -79,6 +79,12 @@ static void name_interrupt_stores(void)
     cloche_interrupt(&thread->eval_breaker, _PY_ASYNC_EXCEPTION_BIT, 1);
 }
 
+int clo_settle(void)
+{
+    clo_reseed_again();
+    return clo_immortal_make_all() < 0 ? -1 : clo_heap_fill();
+}
+
 EXPORT("guest_init") void guest_init(void)
 {
     PyObject *warm, *done;
@@ -97,12 +103,8 @@ EXPORT("guest_init") void guest_init(void)
     }
     Py_DECREF(done);
     Py_DECREF(warm);
-    clo_reseed_again();
-    if (clo_immortal_make_all() < 0) {
-        give_up("the image's objects could not be made immortal");
-    }
-    if (clo_heap_fill() < 0) {
-        give_up("no memory to fill the holes");
+    if (clo_settle() < 0) {
+        give_up("the image's objects could not be made immortal, or there is no memory to fill the holes");
     }
     name_interrupt_stores();
     printf("runtime: CPython %d.%d.%d\n", PY_MAJOR_VERSION, PY_MINOR_VERSION, PY_MICRO_VERSION);

@@ -62,6 +62,9 @@ PyObject *clo_interpreter_source(PyObject *self, PyObject *name);
 /* host.c: the builtin module _cloche */
 PyObject *clo_host_module(void);
 
+/* init.c: what is in memory now becomes an image's: immortal, without holes, random numbers unseeded */
+int clo_settle(void);
+
 /* program.c: source text to a code object that, if `keep`, leaves the value of a final expression
  * under this name, which no program can spell */
 PyObject *clo_program_compile(const char *source, PyObject *filename, int keep);

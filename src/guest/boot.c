@@ -83,6 +83,7 @@ _Noreturn void clo_run(void)
     begin();
     clo_outcome_length = 0;
     w2c_guest_guest_run(&instance);
+    clo_clock_forget();
     CLO_CONTROL->message_offset = 0;
     CLO_CONTROL->message_length = clo_outcome_length;
     clo_host_end(CLO_OP_DONE, 0);

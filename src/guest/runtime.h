@@ -112,7 +112,7 @@ static inline void clo_store64(uint32_t address, uint64_t value)
 /* clock.c ------------------------------------------------------------------------------------ */
 
 void clo_clock_start(void);  /* at the start of a run */
-void clo_clock_forget(void); /* leave no time in the image: the same inputs give the same bytes */
+void clo_clock_forget(void); /* leave no time in an image or a state: the same inputs give the same bytes */
 /* A program's look at a clock. */
 uint64_t clo_clock_realtime(void);
 uint64_t clo_clock_monotonic(void);

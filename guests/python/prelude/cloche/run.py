@@ -22,6 +22,7 @@ _ITEMS_MAX = 65536  # items of a list, a dict ... whose repr is made
 _OWN_FRAMES = sys._getframe().f_code.co_filename.partition("cloche")[0] + "cloche"
 
 
+packages = []  # of an image that has more than the standard library: their names, with versions
 notes = []  # what the program's reader is told of it, each a sentence without its full stop
 
 
@@ -118,7 +119,8 @@ def _hint(exception):
     if kind is ModuleNotFoundError and exception.msg == f"No module named {exception.name!r}":
         name = str(exception.name).partition(".")[0]
         if name not in sys.stdlib_module_names and name not in sys.modules:
-            exception.add_note("Only Python's standard library is here, and nothing can be "
+            beside = f" and {', '.join(packages)} are" if packages else " is"
+            exception.add_note(f"Only Python's standard library{beside} here, and nothing can be "
                                "installed.")
 
 
