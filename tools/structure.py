@@ -37,6 +37,7 @@ USES = {
     "sandbox/snapshot": "sandbox/artifacts sandbox/run sandbox/worker sandbox/worker_client.h"
                         " sandbox/worker_client_state.h sandbox/reservation.h vm abi",
     "image": "sandbox/run sandbox/value sandbox/worker vm abi",
+    "image/add": "image sandbox vm abi",
     "model": "",
     "model/http": "model/model.h model/error_code.h model/redact.h",
     "model/protocol": "model/http model/model.h model/client.h",

@@ -13,7 +13,9 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/program.h"
+#include "image/contents.h"
 #include "image/image.h"
+#include "image/named.h"
 #include "vm/internal.h"
 
 #define IMAGE_NAME "python.image"
@@ -27,7 +29,7 @@ static bool candidate(int index, char path[PATH_MAX])
     path[0] = '\0';
     if (index == 0) {
         const char *chosen = getenv("CLOCHE_IMAGE");
-        if (chosen)
+        if (chosen && !clo_image_named(chosen, path))
             snprintf(path, PATH_MAX, "%s", chosen);
         return true;
     }
@@ -53,7 +55,7 @@ static int find(char path[PATH_MAX], struct clo_error *error)
              tried.length ? tried.data : "nothing");
     clo_buffer_free(&tried);
     return clo_hint(error, CLO_ENOTFOUND,
-                    "build one with make image, or set CLOCHE_IMAGE to its path");
+                    "build one with make image, or set CLOCHE_IMAGE to its path or name");
 }
 
 /* ---- reading ---- */
@@ -168,29 +170,41 @@ out:
     return status;
 }
 
-int clo_image_open(struct clo_image **image, const char *path, enum clo_image_mode mode,
+static int open_as(struct clo_image **image, const char *path, enum clo_image_mode mode,
                    struct clo_error *error)
 {
-    char found[PATH_MAX];
-    *image = NULL;
-    if (!path) {
-        int status = find(found, error);
-        if (status)
-            return status;
-        path = found;
-    }
-    int fd;
+    int fd, sealed = -1;
     int status = clo_image_open_file(path, &fd, error);
     if (status)
         return status;
     if (mode == CLO_IMAGE_MAP)
         return clo_image_attach(image, fd, path, false, CLO_ISOLATION_MICROVM, error);
-    int sealed = -1;
     status = seal_copy(fd, path, &sealed, error);
     close(fd);
     if (status)
         return status;
     return clo_image_attach(image, sealed, path, true, CLO_ISOLATION_MICROVM, error);
+}
+
+int clo_image_open(struct clo_image **image, const char *path, enum clo_image_mode mode,
+                   struct clo_error *error)
+{
+    char found[PATH_MAX];
+    int status = 0;
+    *image = NULL;
+    if (!path)
+        status = find(found, error);
+    if (!status)
+        status = open_as(image, path && !clo_image_named(path, found) ? path : found, mode, error);
+    if (status == CLO_ENOTFOUND && path && clo_image_is_name(path))
+        return clo_image_missing(path, error);
+    if (!status)
+        status = clo_contents_read(*image, error);
+    if (status) {
+        clo_image_close(*image);
+        *image = NULL;
+    }
+    return status;
 }
 
 int clo_image_verify(const char *path, struct clo_error *error)

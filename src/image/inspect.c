@@ -52,12 +52,18 @@ static void put_row(FILE *out, const char *name, const char *text)
     fputc('\n', out);
 }
 
-static void for_people(const struct clo_image_header *header, const char *path, FILE *out)
+static void for_people(const struct clo_image *image, FILE *out)
 {
-    put_row(out, "image", path);
+    const struct clo_image_header *header = &image->header;
+    put_row(out, "image", image->path);
     put_row(out, "name", header->name);
     put_row(out, "runtime", header->runtime);
     put_row(out, "processor", header->cpu);
+    if (image->packages) {
+        put_row(out, "base", image->base);
+        put_row(out, "packages", image->packages);
+        put_row(out, "imported", image->imported);
+    }
     put_row(out, "inputs", header->inputs[0] ? header->inputs : "not recorded");
     fprintf(out, "%-12s%u, host call contract %u\n", "format", header->version, header->abi);
     fprintf(out, "%-12s%llu bytes\n", "file", (unsigned long long)header->file_size);
@@ -83,15 +89,37 @@ static void put_member(FILE *out, const char *name, const char *text)
     fputc('"', out);
 }
 
-static void as_json(const struct clo_image_header *header, const char *path, FILE *out)
+/* A list with ", " between its members; in brackets it is none. */
+static void put_list(FILE *out, const char *name, const char *list)
 {
+    fprintf(out, ",\"%s\":[", name);
+    for (const char *at = list; *at;) {
+        size_t length = 0;
+        bool inside = false;
+        while (at[length] && (inside || at[length] != ',')) {
+            inside = at[length] == '(' || (inside && at[length] != ')');
+            length++;
+        }
+        fprintf(out, "%s\"%.*s\"", at == list ? "" : ",", (int)length, at);
+        at += length + (at[length] ? 2 : 0);
+    }
+    fputc(']', out);
+}
+
+static void as_json(const struct clo_image *image, FILE *out)
+{
+    const struct clo_image_header *header = &image->header;
     fputs("{\"path\":\"", out);
-    put_text(out, path);
+    put_text(out, image->path);
     fputc('"', out);
     put_member(out, "name", header->name);
     put_member(out, "runtime", header->runtime);
     put_member(out, "cpu", header->cpu);
     put_member(out, "inputs", header->inputs);
+    if (image->base)
+        put_member(out, "base", image->base);
+    put_list(out, "packages", clo_image_packages(image));
+    put_list(out, "imported", image->imported ? image->imported : "");
     fprintf(out, ",\"version\":%u,\"abi\":%u,\"file_size\":%llu,\"sha256\":\"", header->version,
             header->abi, (unsigned long long)header->file_size);
     put_hash(out, header->sha256);
@@ -116,9 +144,9 @@ int clo_image_inspect(const char *path, bool json, FILE *out, struct clo_error *
     if (status)
         return status;
     if (json)
-        as_json(&image->header, image->path, out);
+        as_json(image, out);
     else
-        for_people(&image->header, image->path, out);
+        for_people(image, out);
     clo_image_close(image);
     if (ferror(out))
         return clo_fail(error, CLO_ESYSTEM, "writing a description of an image failed");

@@ -368,6 +368,18 @@ int clo_backend_snapshot(struct clo_backend *backend, int fd,
     return status;
 }
 
+int clo_backend_save(struct clo_backend *backend, const struct clo_state_sink *sink,
+                     struct clo_error *error)
+{
+    struct clo_state_port port;
+    struct clo_worker_port *of_worker;
+    int status = open_port(backend, &port, &of_worker, error);
+    if (!status)
+        status = port.save(port.context, sink, error);
+    clo_worker_port_close(of_worker);
+    return status;
+}
+
 int clo_backend_restore(struct clo_backend *backend, int fd,
                         const struct clo_snapshot_options *options, struct clo_reservation *memory,
                         struct clo_error *error)

@@ -7,6 +7,7 @@
 #include "sandbox/backend.h"
 #include "sandbox/reservation.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/snapshot/snapshot.h"
 #include "sandbox/worker/jail.h"
 
 struct clo_sandbox {
@@ -109,6 +110,13 @@ int clo_sandbox_snapshot(struct clo_sandbox *sandbox, int fd,
 {
     int status = check_thread(sandbox, error);
     return status ? status : clo_backend_snapshot(sandbox->backend, fd, options, bytes, error);
+}
+
+int clo_sandbox_save(struct clo_sandbox *sandbox, const struct clo_state_sink *sink,
+                     struct clo_error *error)
+{
+    int status = check_thread(sandbox, error);
+    return status ? status : clo_backend_save(sandbox->backend, sink, error);
 }
 
 int clo_sandbox_restore(struct clo_sandbox *sandbox, int fd,

@@ -115,6 +115,9 @@ void clo_image_close(struct clo_image *image)
         munmap((void *)image->bytes, image->size);
     close(image->fd);
     free(image->hot);
+    free(image->base);
+    free(image->packages);
+    free(image->imported);
     free(image->path);
     free(image);
 }

@@ -69,6 +69,8 @@ struct clo_image {
     uint8_t *shared; /* for micro-VMs: SHARED segments, each on a 2 MiB boundary, in order */
     uint64_t shared_size;
     bool copied; /* `shared` is a copy in huge pages, not the file's own pages */
+    /* What src/image/contents.c read behind the hot list, lists with ", " between; NULL: nothing. */
+    char *base, *packages, *imported;
 };
 
 /* Is this header right for a file of `size` bytes? Pure: reads nothing else. */

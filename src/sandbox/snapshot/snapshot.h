@@ -50,6 +50,12 @@ struct clo_state_port {
 
 struct clo_state_port clo_runner_port(struct clo_runner *runner);
 
+/* For who makes something else of a state than a file (src/image/add): each page in place, and by a
+ * worker's word what it is and where. On the sandbox's thread. Errors: clo_sandbox_snapshot's, what the
+ * sink returns. */
+int clo_sandbox_save(struct clo_sandbox *sandbox, const struct clo_state_sink *sink,
+                     struct clo_error *error);
+
 /* clo_sandbox_snapshot's contract. */
 int clo_snapshot_write(const struct clo_state_port *port, const struct clo_image *image,
                        struct clo_artifact_tree *output, int fd,
