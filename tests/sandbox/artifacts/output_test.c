@@ -578,12 +578,12 @@ static void a_result_lists_and_reads_the_files(void **state)
     assert_int_equal(ask(output, request, "", NULL).error, 0);
     end(output);
     const struct clo_artifact expected[] = {
-        {"a\n\\xff.bin", true, FILE_BYTES, "application/octet-stream", ""},
-        {"b", false, 7, "text/plain", ""},
-        {"data", false, 7, "application/octet-stream", ""},
-        {"empty.csv", false, 0, "text/csv",
+        {"a\n\\xff.bin", true, true, FILE_BYTES, "application/octet-stream", ""},
+        {"b", false, true, 7, "text/plain", ""},
+        {"data", false, true, 7, "application/octet-stream", ""},
+        {"empty.csv", false, true, 0, "text/csv",
          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-        {"sub/b.txt", false, 5, "text/plain",
+        {"sub/b.txt", false, true, 5, "text/plain",
          "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},
     };
     assert_int_equal(output->result->artifact_count, 5);
@@ -591,6 +591,7 @@ static void a_result_lists_and_reads_the_files(void **state)
         const struct clo_artifact *artifact = &output->result->artifacts[i];
         assert_string_equal(artifact->path, expected[i].path);
         assert_int_equal(artifact->renamed, expected[i].renamed);
+        assert_int_equal(artifact->changed, expected[i].changed);
         assert_int_equal(artifact->size, expected[i].size);
         assert_string_equal(artifact->media_type, expected[i].media_type);
         assert_int_equal(strlen(artifact->sha256), 64);
