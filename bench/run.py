@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))
 import beside  # noqa: E402
 import files  # noqa: E402
 import hosts  # noqa: E402
+import sessions  # noqa: E402
 
 ROUNDS = 7  # of each CPU-bound script, both sides in turn; the best counts
 PROCESSES = 40  # whole-process runs of each side
@@ -181,6 +182,8 @@ def main():
     process = whole_process(arguments.build)
     print("mounted files, and /output:")
     mounted = [*files.measured(arguments.build), *files.written(arguments.build)]
+    print("states of sessions:")
+    states = list(sessions.measured(arguments.build))
     print("CPU-bound scripts:")
     cpu = list(scripts(arguments.build))
     geomean = math.exp(statistics.fmean(math.log(c["ratio"]) for c in cpu))
@@ -189,12 +192,12 @@ def main():
     native = subprocess.run([NATIVE, "--version"], capture_output=True, text=True).stdout.strip()
     head = (f"Measured {time.strftime('%Y-%m-%d')} by `make bench` on Linux {platform.release()}, "
             f"native python3 is {native}. Medians; these machines are noisy.\n\n")
-    text += "\n" + files.table(mounted)
+    text += "\n" + files.table(mounted) + "\n" + sessions.table(states)
     text += "\nOthers, in the same run. Start: to the first output, of a host to its first answer; whole request: POST to\n"
     text += "answer, with two calls of a model server on this machine and one run of code.\n\n" + beside.table(rows + others)
     (folder / "results.md").write_text(head + text)
     (folder / "results.json").write_text(json.dumps(
-        {"inside": rows, "others": others, "whole_process": process, "files": mounted, "scripts": cpu,
+        {"inside": rows, "others": others, "whole_process": process, "files": mounted, "sessions": states, "scripts": cpu,
          "geomean": geomean}, indent=1) + "\n")
     plot(rows, cpu, folder)
     print("\n" + text)
