@@ -29,6 +29,7 @@
 #include "cloche/image.h"
 #include "cloche/isolation.h"
 #include "cloche/tool.h"
+#include "cloche/value.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -183,6 +184,41 @@ struct clo_run_state {
     const struct clo_snapshot_options *from_options, *to_options;
 };
 
+/* Where a run is kept that cannot go on before somebody has answered its calls (CLO_TOOL_SUSPEND). */
+struct clo_run_suspend {
+    int to; /* an empty regular file, open for writing: as for clo_sandbox_snapshot */
+    const struct clo_snapshot_options *options;
+};
+
+struct clo_answer {
+    uint32_t id; /* clo_suspended_call.id */
+    const struct clo_value
+        *value;        /* what call_tool returns; NULL: it raises ToolError, with this message */
+    const char *error; /* of a call that failed, UTF-8; else NULL */
+};
+
+/* Go on with a run that was suspended, in this process or another, by either wall and in either
+ * placement, in a sandbox or a pool of the same image. What the run is and was promised comes with it:
+ * code, name, arguments, limits and what it has had of them, its fixed seed and clock, no_tools,
+ * wants_result. Those fields of struct clo_run are not looked at here, and `code` is NULL. What is
+ * around it is that of the resumer: tools, mounts, input (which goes on where it was), on_output
+ * (which is called for what is new), cancel, suspend.
+ *
+ * The result is as if it had not been suspended: all of its output, usage from its start, its files.
+ * Its monotonic clock and processor time stood still, its wall clock did not. A file of /output that
+ * it had open still is, if mounts stand where they did; one of a mount is not: using it is an OSError
+ * (ESTALE).
+ *
+ * Each file goes on once. Nobody here can see that it does: its owner claims it first, by renaming it,
+ * say. Gone on with twice, both runs draw the same random numbers. */
+struct clo_run_resume {
+    int from; /* that file, open for reading: as for clo_sandbox_restore */
+    const struct clo_snapshot_options *options;
+    const struct clo_answer *answers; /* one for each call that it waits for; in the order in which
+                                         the code gets them */
+    size_t answer_count;
+};
+
 struct clo_run {
     const char *code; /* UTF-8 source */
     size_t code_length;
@@ -223,6 +259,9 @@ struct clo_run {
     /* Called on the sandbox's thread with output as it comes; may be NULL. Not NUL-terminated. */
     void (*on_output)(void *context, enum clo_stream stream, const char *data, size_t length);
     void *context;
+    /* NULL: a call that would suspend the run is a ToolError. */
+    const struct clo_run_suspend *suspend;
+    const struct clo_run_resume *resume; /* NULL: a run from its start */
     struct clo_cancel *cancel; /* once triggered the run ends with CLO_RUN_CANCELLED; may be NULL */
 };
 
@@ -234,6 +273,8 @@ enum clo_run_error_kind {
     CLO_RUN_GUEST,     /* the guest broke the contract across the wall */
     CLO_RUN_CANCELLED,
     CLO_RUN_WORKER, /* the worker process died */
+    /* It waits for answers and is in the file of clo_run_suspend: clo_run_result.calls. */
+    CLO_RUN_SUSPENDED,
 };
 
 struct clo_run_error {
@@ -254,6 +295,13 @@ struct clo_usage {
     uint64_t host_calls;   /* let in; refused ones are not counted */
     uint64_t output_bytes; /* of both streams, as kept: after a cut */
     enum clo_isolation isolation; /* the wall that stood around this run */
+};
+
+/* A call that a suspended run waits for. */
+struct clo_suspended_call {
+    uint32_t id; /* in this run, by which it is answered */
+    char *tool;
+    struct clo_value arguments; /* a map, which fits the tool's schema */
 };
 
 /* A file that the code left in /output. */
@@ -300,7 +348,7 @@ struct clo_run_result {
     size_t result_length;
     int exit_code; /* the code's own (sys.exit, os._exit), 1 after an exception; else
                       124 wall_ms or cpu_ms, 137 memory, 1 another limit, 130 cancelled,
-                      139 a fault, a broken contract or a lost worker */
+                      139 a fault, a broken contract or a lost worker, 75 suspended */
     struct clo_run_error error;
     struct clo_usage usage;
     char *note; /* one line of at most 1,024 bytes: what was repaired in the code; NULL: nothing */
@@ -316,6 +364,11 @@ struct clo_run_result {
     enum clo_state_outcome state; /* of a run of a session */
     char *state_note;             /* one line: why it is LOST or REFUSED; else NULL */
     uint64_t state_bytes;         /* of the snapshot that was written; else 0 */
+    /* Of CLO_RUN_SUSPENDED, by ascending id; else none. */
+    struct clo_suspended_call *calls;
+    size_t call_count;
+    uint64_t suspended_bytes; /* of its file */
+    char suspended_id[65];    /* 64 hexadecimal digits that no other file has; "" */
 };
 
 struct clo_sandbox;
@@ -356,6 +409,9 @@ CLO_API void clo_sandbox_jail_missing(const struct clo_sandbox *sandbox,
 
 /* Run code to its end. 0: it ran, and *result says how it went (an exception or a limit is a
  * result, not an error). Negative: it could not be run; *result is NULL. */
+/* A run that cannot be suspended because its file cannot be written, or read, is an error: CLO_ELIMIT,
+ * CLO_ESYSTEM; what clo_sandbox_restore says of a file; CLO_EINVALID where answers do not fit the calls.
+ * What is refused before it goes on leaves the sandbox as it was. */
 CLO_API CLO_MUST_USE int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
                                          struct clo_run_result **result, struct clo_error *error);
 CLO_API void clo_run_result_free(struct clo_run_result *result);

@@ -19,6 +19,11 @@ extern "C" {
 #define CLO_TOOL_NAME_MAX 64
 #define CLO_TOOLS_MAX 128
 
+/* What a tool's function returns when somebody else has to answer first, whom it may take hours to
+ * hear from: whoever allows a call, a client that carries it out. The run is suspended once nothing
+ * else is left to wait for (clo_run_suspend), and goes on with the answer (clo_run_resume). */
+#define CLO_TOOL_SUSPEND 1
+
 struct clo_tool {
     const char *name;        /* a Python identifier of at most CLO_TOOL_NAME_MAX bytes */
     const char *description; /* what the model reads; may be NULL */
@@ -26,7 +31,7 @@ struct clo_tool {
                                 NULL: no parameters */
     /* Do the work. `arguments` is a map, valid during the call. Put the answer into `result`
      * (null on entry; the caller clears it). Return 0, or a negative status with `error` filled:
-     * the code in the sandbox then sees ToolError with that message. */
+     * the code in the sandbox then sees ToolError with that message; or CLO_TOOL_SUSPEND. */
     int (*call)(void *context, const struct clo_value *arguments, struct clo_value *result,
                 struct clo_error *error);
     void *context; /* passed to call; outlives the sandbox */
@@ -34,6 +39,8 @@ struct clo_tool {
     /* Somebody must agree to each call. There is no way to ask yet, so a set of tools with such a
      * one is refused (CLO_EINVALID): it is never called without approval. */
     bool needs_approval;
+    /* Each call suspends the run: as if `call`, which may be NULL, returned CLO_TOOL_SUSPEND. */
+    bool suspends;
 };
 
 #define CLO_PLUGIN_VERSION 1

@@ -115,7 +115,8 @@ struct clo_control {
     uint32_t interrupt_count;               /* READY */
     uint32_t guest_reserved;
     struct clo_interrupt_store interrupts[CLO_INTERRUPT_STORES_MAX]; /* READY */
-    uint8_t guest_pad[256 - 80 - 16 * CLO_INTERRUPT_STORES_MAX];
+    uint64_t elapsed_ns; /* CALL: how far the run's clock has gone on, before it stands still */
+    uint8_t guest_pad[256 - 88 - 16 * CLO_INTERRUPT_STORES_MAX];
 
     /* host to guest: the reply to the last host call */
     uint32_t status;       /* enum clo_call_status; GROW: 0 granted, 1 refused */
@@ -130,7 +131,9 @@ struct clo_control {
     uint64_t monotonic_ns;
     uint64_t ns_per_tick;  /* of the time-stamp counter, 32.32 fixed point */
     uint64_t memory_limit; /* bytes of linear memory and heap together that may be granted */
-    uint8_t seed[32];      /* for random_get: fresh entropy, or what the run's caller chose */
+    uint64_t thawed;  /* CLO_THAWED_* with the reply to the call at which the run was frozen; the
+                              guest clears it */
+    uint8_t seed[32]; /* for random_get: fresh entropy, or what the run's caller chose */
     char interrupt_reason[CLO_INTERRUPT_REASON_MAX]; /* NUL-terminated; set before the stores */
 };
 
@@ -145,6 +148,11 @@ struct clo_control {
 #define CLO_CLOCK_FIXED 8u
 #define CLO_CLOCK_LOOK_NS 1000u
 #define CLO_CLOCK_UPTIME_NS 1000000000000000u /* monotonic_ns of such a run */
+
+/* thawed: the run goes on here and now, maybe on another machine. ns_per_tick and realtime_ns are new:
+ * the guest counts ticks anew from elapsed_ns. */
+#define CLO_THAWED 1u
+#define CLO_THAWED_ELSEWHERE 2u /* likewise, and other things are mounted: it asks for them again */
 
 _Static_assert(offsetof(struct clo_control, status) == 256, "guest part is 256 bytes");
 _Static_assert(sizeof(struct clo_control) <= CLO_PAGE_SIZE, "control is one page");

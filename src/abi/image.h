@@ -14,7 +14,7 @@
 #include "abi/hostcall.h"
 #include "abi/layout.h"
 
-#define CLO_ABI_VERSION 4u
+#define CLO_ABI_VERSION 5u
 #define CLO_IMAGE_VERSION 1u
 #define CLO_IMAGE_MAGIC                                                                            \
     "\x89"                                                                                         \

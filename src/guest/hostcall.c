@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "guest/files/hostfs.h"
 #include "runtime.h"
 
 #define RECORD_HEADER 4u
@@ -35,9 +36,19 @@ void clo_host_start(void)
 void clo_host(enum clo_op op)
 {
     CLO_CONTROL->op = op;
-    epoch += op == CLO_OP_CALL;
+    if (op == CLO_OP_CALL) {
+        epoch++;
+        CLO_CONTROL->elapsed_ns = clo_clock_elapsed();
+    }
     __asm__ volatile("outb %%al, %0" : : "i"(CLO_PORT_CALL), "a"(0) : "memory");
     CLO_CONTROL->output_length = 0;
+    if (CLO_CONTROL->thawed != 0) {
+        clo_clock_thaw();
+        if (CLO_CONTROL->thawed == CLO_THAWED_ELSEWHERE) {
+            clo_hostfs_begin();
+        }
+        CLO_CONTROL->thawed = 0;
+    }
 }
 
 _Noreturn void clo_host_end(enum clo_op op, uint64_t argument)

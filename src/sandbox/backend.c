@@ -2,8 +2,10 @@
 #include "sandbox/backend.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/thread/cancel.h"
@@ -116,10 +118,18 @@ static void kick(void *context)
     clo_runner_kick(context);
 }
 
+static int go_on_here(struct run_here *here, const struct clo_run *run,
+                      const struct clo_suspended *suspended, struct clo_error *error)
+{
+    int status = clo_capture_go_on(&here->capture, suspended->out, suspended->out_length,
+                                   suspended->err, suspended->err_length, error);
+    return status ? status : clo_suspended_go_on(suspended, here->calls, run->resume, error);
+}
+
 static int run_here(struct clo_backend *backend, const struct clo_run *run,
                     const struct clo_mounts *mounts, const struct clo_order *order,
-                    struct clo_reservation *memory, struct clo_run_result *result,
-                    struct clo_error *error)
+                    struct clo_suspended *suspended, struct clo_reservation *memory,
+                    struct clo_run_result *result, struct clo_error *error)
 {
     struct run_here here = {.calls = backend->calls,
                             .memory = memory,
@@ -137,8 +147,12 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
     clo_host_calls_input(here.calls, run);
     clo_host_calls_files(here.calls, mounts, backend->output);
     clo_cancel_add(run->cancel, &watch);
-    int status = clo_runner_run(backend->runner, order, &host, result, error);
+    int status = order->resume ? go_on_here(&here, run, suspended, error) : 0;
+    if (!status)
+        status = clo_runner_run(backend->runner, order, &host, result, error);
     clo_cancel_remove(run->cancel, &watch);
+    if (!status && result->error.kind == CLO_RUN_SUSPENDED)
+        status = clo_suspended_collect(suspended, here.calls, order, mounts, NULL, error);
     result->usage.host_calls = clo_host_calls_count(here.calls);
     clo_host_calls_end(here.calls);
     if (!status)
@@ -171,6 +185,38 @@ static int check_arguments(const struct clo_run *run, struct clo_error *error)
     return 0;
 }
 
+/* In a pool: a worker that shall be asked for its state waits for that. */
+static bool keeps_state(const struct clo_backend *backend, const struct clo_run *run)
+{
+    return run->keep_state || run->state ||
+           (backend->config->pooled && (run->suspend || run->resume));
+}
+
+/* Of a run that goes on: the rest is known when its file has been read (get_run). */
+static int make_resume(const struct clo_backend *backend, const struct clo_run *run,
+                       struct clo_order *order, struct clo_error *error)
+{
+    if (run->code || run->code_length)
+        return clo_fail(error, CLO_EINVALID,
+                        "a run that goes on with a suspended one brings no code of its own");
+    if (run->state && run->state->from >= 0)
+        return clo_fail(error, CLO_EINVALID,
+                        "a run that goes on with a suspended one has that one's state, and takes "
+                        "none `from` elsewhere");
+    if (clo_cancel_is_set(run->cancel))
+        return clo_fail(error, CLO_ECANCELLED, "the run was cancelled before it went on");
+    *order = (struct clo_order){.code = "",
+                                .name = "",
+                                .limits = backend->config->limits,
+                                .keep_state = keeps_state(backend, run),
+                                .goes_on = true,
+                                .resume = true,
+                                .write_through = run->on_output != NULL,
+                                .has_files = true,
+                                .may_suspend = run->suspend != NULL};
+    return clo_session_check_file(run->resume->from, false, run->resume->options, error);
+}
+
 /* Check a run and make the order for it. */
 static int make_order(const struct clo_backend *backend, const struct clo_run *run,
                       struct clo_order *order, struct clo_error *error)
@@ -193,7 +239,7 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
     *order = (struct clo_order){.code = run->code,
                                 .code_length = run->code_length,
                                 .name = run->name ? run->name : "main.py",
-                                .keep_state = run->keep_state || run->state,
+                                .keep_state = keeps_state(backend, run),
                                 .goes_on = run->state && run->state->from >= 0,
                                 .write_through = run->on_output != NULL,
                                 .arguments = run->arguments,
@@ -202,7 +248,8 @@ static int make_order(const struct clo_backend *backend, const struct clo_run *r
                                 .has_files = true,
                                 .wants_result = run->wants_result,
                                 .repair = run->repair,
-                                .no_tools = run->no_tools};
+                                .no_tools = run->no_tools,
+                                .may_suspend = run->suspend != NULL};
     status = clo_fixed_check(&run->fixed, error);
     if (status)
         return status;
@@ -215,6 +262,7 @@ void clo_run_result_free(struct clo_run_result *result)
     if (!result)
         return;
     clo_artifacts_free(result);
+    clo_suspended_calls_free(result);
     clo_result_free(result);
 }
 
@@ -225,22 +273,34 @@ static void set_clock(struct clo_backend *backend, uint64_t ns)
     root->accessed_ns = root->modified_ns = root->changed_ns = ns;
 }
 
+/* A run and what it consists of on this side. */
+struct turn {
+    struct clo_backend *backend;
+    const struct clo_run *run;
+    const struct clo_mounts *mounts;
+    struct clo_order order;
+    struct clo_reservation *memory;
+    struct clo_suspended suspended; /* what goes on, and what is suspended then */
+    struct clo_run_result *result;
+};
+
 /* The run itself, once its state is there, if it has one. */
-static int carry_out(struct clo_backend *backend, const struct clo_run *run,
-                     const struct clo_mounts *mounts, struct clo_order *order,
-                     struct clo_reservation *memory, struct clo_run_result *result,
-                     struct clo_error *error)
+static int carry_out(struct turn *turn, struct clo_error *error)
 {
-    bool keep = run->keep_state || order->goes_on;
+    struct clo_backend *backend = turn->backend;
+    struct clo_order *order = &turn->order;
+    bool keep = turn->run->keep_state || order->goes_on;
     int status = clo_artifact_tree_begin(backend->output, &order->limits, keep, error);
     if (status)
         return status;
     if (order->fixed.has_clock && !keep)
         set_clock(backend, order->fixed.clock_ns);
-    order->reserved = memory->bytes;
-    return backend->client ? clo_worker_client_run(backend->client, run, mounts, backend->output,
-                                                   order, memory, result, error)
-                           : run_here(backend, run, mounts, order, memory, result, error);
+    order->reserved = turn->memory->bytes;
+    return backend->client
+               ? clo_worker_client_run(backend->client, turn->run, turn->mounts, backend->output,
+                                       order, &turn->suspended, turn->memory, turn->result, error)
+               : run_here(backend, turn->run, turn->mounts, order, &turn->suspended, turn->memory,
+                          turn->result, error);
 }
 
 /* ---- state ---- */
@@ -273,34 +333,109 @@ static int bring(struct clo_backend *backend, int fd, const struct clo_snapshot_
     return status;
 }
 
-/* With the state that it goes on from. */
-static int carry_on(struct clo_backend *backend, const struct clo_run *run,
-                    const struct clo_mounts *mounts, struct clo_order *order,
-                    struct clo_reservation *memory, struct clo_run_result *result,
-                    struct clo_error *error)
+static int put_run(void *context, const struct clo_run_used *claimed, clo_keep_put put, void *to,
+                   struct clo_error *error)
 {
-    const struct clo_run_state *state = run->state;
-    struct clo_snapshot_terms terms = {
-        .limits = &order->limits, .reservation = memory, .cancel = run->cancel};
-    int status = bring(backend, state->from, state->from_options, &terms, error);
-    return status ? status : carry_out(backend, run, mounts, order, memory, result, error);
+    struct turn *turn = context;
+    struct clo_suspended *suspended = &turn->suspended;
+    if (!suspended->accounted)
+        suspended->used = *claimed;
+    suspended->used.refused = claimed->refused; /* they explain its end, and decide nothing */
+    suspended->used.memory_refused = claimed->memory_refused;
+    suspended->out = turn->result->out;
+    suspended->out_length = turn->result->out_length;
+    suspended->err = turn->result->err;
+    suspended->err_length = turn->result->err_length;
+    int status = clo_suspended_put(suspended, put, to, error);
+    suspended->out = suspended->err = NULL; /* they are the result's */
+    return status;
+}
+
+/* A suspended run's file tells what the order lacks; it is refused before anything is given up. */
+static int get_run(void *context, struct clo_run_used *used, clo_keep_get get, void *from,
+                   struct clo_error *error)
+{
+    struct turn *turn = context;
+    struct clo_order *order = &turn->order;
+    struct clo_suspended *suspended = &turn->suspended;
+    uint64_t memory = turn->backend->config->limits.memory;
+    clo_suspended_clear(suspended);
+    int status = clo_suspended_get(suspended, get, from, error);
+    if (!status)
+        status = clo_suspended_check(suspended, turn->run, error);
+    if (status)
+        return status;
+    *used = suspended->used;
+    order->limits = suspended->limits;
+    if (order->limits.memory > memory)
+        order->limits.memory = memory;
+    order->has_input = suspended->has_input && (turn->run->input || turn->run->on_input);
+    order->no_tools = suspended->no_tools;
+    order->fixed.has_clock = suspended->has_clock;
+    order->elsewhere = clo_suspended_elsewhere(suspended, turn->mounts);
+    return 0;
+}
+
+/* With the state that it goes on from. */
+static int carry_on(struct turn *turn, struct clo_error *error)
+{
+    const struct clo_run *run = turn->run;
+    const struct clo_run_resume *resume = run->resume;
+    struct clo_snapshot_run in_run = {.get = get_run, .context = turn};
+    struct clo_snapshot_terms terms = {.limits = &turn->order.limits,
+                                       .reservation = turn->memory,
+                                       .cancel = run->cancel,
+                                       .run = resume ? &in_run : NULL};
+    int status = bring(turn->backend, resume ? resume->from : run->state->from,
+                       resume ? resume->options : run->state->from_options, &terms, error);
+    return status ? status : carry_out(turn, error);
 }
 
 /* A worker that dies before the run has begun is no reason for it to fail: once more with another. */
-static int run_session(struct clo_backend *backend, const struct clo_run *run,
-                       const struct clo_mounts *mounts, struct clo_order *order,
-                       struct clo_reservation *memory, struct clo_run_result *result,
-                       struct clo_error *error)
+static int begin(struct turn *turn, struct clo_error *error)
 {
-    int status = clo_session_check(run->state, error);
+    struct clo_backend *backend = turn->backend;
+    int status = turn->run->state ? clo_session_check(turn->run->state, error) : 0;
     if (status)
         return status;
-    if (!order->goes_on)
-        return carry_out(backend, run, mounts, order, memory, result, error);
-    status = carry_on(backend, run, mounts, order, memory, result, error);
+    if (!turn->order.goes_on)
+        return carry_out(turn, error);
+    status = carry_on(turn, error);
     if (status == CLO_ESYSTEM && backend->client && !clo_worker_client_is_there(backend->client))
-        status = carry_on(backend, run, mounts, order, memory, result, error);
+        status = carry_on(turn, error);
     return status;
+}
+
+static void write_id(char text[65], const uint8_t id[CLO_SNAPSHOT_ID_SIZE])
+{
+    for (int i = 0; i < CLO_SNAPSHOT_ID_SIZE; i++)
+        snprintf(text + 2 * (size_t)i, 3, "%02x", id[i]);
+}
+
+/* A run that waits for answers: into its file. */
+static int suspend(struct turn *turn, struct clo_error *error)
+{
+    const struct clo_run_suspend *to = turn->run->suspend;
+    struct clo_run_result *result = turn->result;
+    struct clo_snapshot_run in_run = {.put = put_run, .context = turn};
+    struct clo_snapshot_made made;
+    struct clo_state_port port;
+    struct clo_worker_port *of_worker;
+    int status = clo_suspended_tell(&turn->suspended, result, error);
+    if (status)
+        return status;
+    status = open_port(turn->backend, &port, &of_worker, error);
+    if (!status)
+        status = clo_snapshot_write(&port, turn->backend->config->image, turn->backend->output,
+                                    to->to, to->options, &in_run, &made, error);
+    clo_worker_port_close(of_worker);
+    if (status && ftruncate(to->to, 0))
+        return clo_hint(error, status, "what was written of the run's file could not be removed");
+    if (status)
+        return status;
+    result->suspended_bytes = made.bytes;
+    write_id(result->suspended_id, made.id);
+    return 0;
 }
 
 static int keep(struct clo_backend *backend, const struct clo_run_state *state,
@@ -321,36 +456,38 @@ int clo_backend_run(struct clo_backend *backend, const struct clo_run *run,
                     struct clo_reservation *memory, struct clo_run_result **result,
                     struct clo_error *error)
 {
-    struct clo_order order;
+    struct turn turn = {
+        .backend = backend, .run = run, .mounts = backend->config->mounts, .memory = memory};
     struct clo_mounts *own = NULL; /* with those of the run */
-    const struct clo_mounts *mounts = backend->config->mounts;
     *result = NULL;
-    int status = make_order(backend, run, &order, error);
+    int status = (run->resume ? make_resume : make_order)(backend, run, &turn.order, error);
+    if (!status && run->suspend)
+        status = clo_session_check_file(run->suspend->to, true, run->suspend->options, error);
     if (!status && run->mount_count) {
-        status = clo_mounts_add(&own, mounts, run->mounts, run->mount_count, error);
-        mounts = own;
+        status = clo_mounts_add(&own, turn.mounts, run->mounts, run->mount_count, error);
+        turn.mounts = own;
     }
     if (status)
         return status;
-    struct clo_run_result *made = calloc(1, sizeof *made);
-    if (!made)
-        status = clo_fail_memory(error);
+    turn.result = calloc(1, sizeof *turn.result);
+    status = turn.result ? begin(&turn, error) : clo_fail_memory(error);
+    bool suspended = !status && turn.result->error.kind == CLO_RUN_SUSPENDED;
     if (!status)
-        status = (run->state ? run_session : carry_out)(backend, run, mounts, &order, memory, made,
-                                                        error);
+        status = clo_artifacts_collect(backend->output, turn.result, error);
+    if (!status && suspended)
+        status = suspend(&turn, error);
+    else if (!status && run->state)
+        status = keep(backend, run->state, turn.result, error);
     clo_mounts_close(own);
-    if (!status)
-        status = clo_artifacts_collect(backend->output, made, error);
-    if (!status && run->state)
-        status = keep(backend, run->state, made, error);
-    if (run->state && backend->client)
+    clo_suspended_clear(&turn.suspended);
+    if (backend->config->pooled && turn.order.keep_state && backend->client)
         clo_worker_client_clean(backend->client);
     if (backend->config->pooled)
         clo_artifact_tree_clear(backend->output);
     if (status)
-        clo_run_result_free(made);
+        clo_run_result_free(turn.result);
     else
-        *result = made;
+        *result = turn.result;
     return status;
 }
 
@@ -358,12 +495,15 @@ int clo_backend_snapshot(struct clo_backend *backend, int fd,
                          const struct clo_snapshot_options *options, uint64_t *bytes,
                          struct clo_error *error)
 {
+    struct clo_snapshot_made made = {0};
     struct clo_state_port port;
     struct clo_worker_port *of_worker;
     int status = open_port(backend, &port, &of_worker, error);
     if (!status)
         status = clo_snapshot_write(&port, backend->config->image, backend->output, fd, options,
-                                    bytes, error);
+                                    NULL, &made, error);
+    if (bytes)
+        *bytes = status ? 0 : made.bytes;
     clo_worker_port_close(of_worker);
     return status;
 }

@@ -17,6 +17,19 @@ void clo_capture_begin(struct clo_capture *capture, const struct clo_run *run,
                                     .room = output_limit + NOTE_ROOM};
 }
 
+int clo_capture_go_on(struct clo_capture *capture, const char *out, size_t out_length,
+                      const char *err, size_t err_length, struct clo_error *error)
+{
+    if (clo_buffer_append(&capture->out, out, out_length) ||
+        clo_buffer_append(&capture->err, err, err_length))
+        return clo_fail_memory(error);
+    capture->room -=
+        out_length + err_length < capture->room ? out_length + err_length : capture->room;
+    if (err_length)
+        capture->last_err = err[err_length - 1];
+    return 0;
+}
+
 void clo_capture_take(void *context, enum clo_stream stream, const char *data, size_t length)
 {
     struct clo_capture *capture = context;

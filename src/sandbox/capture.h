@@ -16,6 +16,10 @@ struct clo_capture {
 void clo_capture_begin(struct clo_capture *capture, const struct clo_run *run,
                        uint64_t output_limit);
 
+/* What the run printed before it was suspended: nobody is told again. CLO_ENOMEMORY. */
+int clo_capture_go_on(struct clo_capture *capture, const char *out, size_t out_length,
+                      const char *err, size_t err_length, struct clo_error *error);
+
 /* A clo_output_sink; `context` is the capture. */
 void clo_capture_take(void *context, enum clo_stream stream, const char *data, size_t length);
 

@@ -11,6 +11,7 @@
 #include "sandbox/config.h"
 #include "sandbox/reservation.h"
 #include "sandbox/run/run.h"
+#include "sandbox/suspend/suspend.h"
 #include "sandbox/zygote.h"
 
 struct clo_worker_client;
@@ -23,12 +24,15 @@ int clo_worker_client_create(struct clo_worker_client **client, const struct clo
                              struct clo_zygote *zygote, struct clo_error *error);
 void clo_worker_client_destroy(struct clo_worker_client *client);
 
-/* One run, which sees `mounts` and writes to `output`; `order` is made from `run`.
+/* One run, which sees `mounts` and writes to `output`; `order` is made from `run`. Where that goes on
+ * with one that was suspended, `suspended` is what is known of it; where it is suspended at its end, it
+ * is what is known of it then.
  * What it has of the memory budget is `memory`, whatever the worker says. Fills *result (zeroed by the caller), output included. */
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,
                           const struct clo_mounts *mounts, struct clo_artifact_tree *output,
-                          const struct clo_order *order, struct clo_reservation *memory,
-                          struct clo_run_result *result, struct clo_error *error);
+                          const struct clo_order *order, struct clo_suspended *suspended,
+                          struct clo_reservation *memory, struct clo_run_result *result,
+                          struct clo_error *error);
 
 /* After a run of a session in a pool, or where its state came in and no run followed: tell the worker
  * to give that up. It says when it has: clo_worker_client_settle. */

@@ -54,7 +54,9 @@ struct client_run {
     uint64_t cpu_start_ns;          /* of the worker's clock */
     /* On this thread since the first call: as its clock said last, and what may have come since. */
     uint64_t host_start_ns, host_known_ns, host_guess_ns;
+    uint64_t before_cpu_ns; /* that it had used when it was suspended */
     bool cancel_seen;
+    bool suspended; /* its worker was told that it is: it has nothing to do but to say so */
 };
 
 /* For the thread that cancels a run: the descriptor stays open beyond the run (clo_worker_client_drop). */
@@ -77,7 +79,7 @@ static uint64_t worker_clock(const struct clo_worker_client *client)
 static uint64_t worker_cpu_ns(const struct client_run *run)
 {
     uint64_t now = worker_clock(run->client);
-    return now > run->cpu_start_ns ? now - run->cpu_start_ns : 0;
+    return run->before_cpu_ns + (now > run->cpu_start_ns ? now - run->cpu_start_ns : 0);
 }
 
 /* What it has may not be more than what is reserved for it, whatever it said that it needs. */
@@ -280,6 +282,7 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
         outlast(run, start, now);
     if (reply.cpu_ns >= cpu_limit_ns(run))
         end_by(run, now);
+    run->suspended = !status && reply.status == CLO_CALL_SUSPENDED;
     if (status)
         clo_frame_put_violation(&client->frames, why.message);
     else
@@ -343,6 +346,8 @@ static int take_result(struct client_run *run, const struct clo_frame *frame, bo
     int status = clo_frame_read_result(frame, run->limits, result, last, why);
     if (!status && result->error.kind == CLO_RUN_CANCELLED && !clo_cancel_is_set(run->run->cancel))
         status = clo_fail(why, CLO_EGUEST, "it says that the run was cancelled, and it was not");
+    if (!status && (result->error.kind == CLO_RUN_SUSPENDED) && !run->suspended)
+        status = clo_fail(why, CLO_EGUEST, "it says that the run is suspended, and it is not");
     if (!status && result->error.limit == CLO_LIMIT_TOTAL_MEMORY && !run->ceiling)
         status = clo_fail(why, CLO_EGUEST, "it says that it was refused memory, and it was not");
     if (!status && result->error.limit == CLO_LIMIT_TOTAL_MEMORY)
@@ -475,14 +480,51 @@ static int check_size(const struct clo_order *order, struct clo_error *error)
                     order->code_length, arguments, CLO_MESSAGE_MAX);
 }
 
+/* By this side's account. */
+static struct clo_run_used used_by(const struct client_run *run, const struct clo_capture *capture)
+{
+    return (struct clo_run_used){.wall_ns = clo_monotonic_ns() - run->start_ns,
+                                 .wall_end_ns = run->wall_end_ns - run->start_ns,
+                                 .tool_ns = run->tool_ns,
+                                 .cpu_ns = run->result->usage.cpu_us * 1000,
+                                 .output = capture->out.length + capture->err.length,
+                                 .ceiling = run->ceiling};
+}
+
+/* The accounts of a run that begins, or goes on as if it had begun so long ago. */
+static void begin_accounts(struct client_run *run, const struct clo_run_used *used)
+{
+    uint64_t now = clo_monotonic_ns();
+    run->start_ns = now - used->wall_ns;
+    run->wall_end_ns = run->start_ns + used->wall_end_ns;
+    run->tool_ns = used->tool_ns;
+    run->before_cpu_ns = used->cpu_ns;
+    run->ceiling = used->ceiling;
+    run->calls_end_ns = run->deadline_ns =
+        end_after(run->wall_end_ns > now ? run->wall_end_ns : now);
+    run->memory_look_ns = now + MEMORY_LOOK_NS;
+    run->cpu_look_ns = now + cpu_limit_ns(run) / CPU_LOOKS;
+}
+
+static int go_on(struct client_run *run, const struct clo_suspended *suspended,
+                 struct clo_error *error)
+{
+    int status = clo_capture_go_on(&run->capture, suspended->out, suspended->out_length,
+                                   suspended->err, suspended->err_length, error);
+    return status ? status
+                  : clo_suspended_go_on(suspended, run->client->calls, run->run->resume, error);
+}
+
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,
                           const struct clo_mounts *mounts, struct clo_artifact_tree *output,
-                          const struct clo_order *order, struct clo_reservation *memory,
-                          struct clo_run_result *result, struct clo_error *error)
+                          const struct clo_order *order, struct clo_suspended *suspended,
+                          struct clo_reservation *memory, struct clo_run_result *result,
+                          struct clo_error *error)
 {
     const struct clo_limits *limits = &order->limits;
     struct client_run here = {
         .client = client, .run = run, .limits = limits, .memory = memory, .result = result};
+    struct clo_run_used fresh = {.wall_end_ns = limits->wall_ms * NS_PER_MS};
     int status = check_size(order, error);
     if (!status)
         status = send_run(&here, order, error);
@@ -492,16 +534,21 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
     clo_host_calls_begin(client->calls, limits, run->cancel, client->frames.fd);
     clo_host_calls_input(client->calls, run);
     clo_host_calls_files(client->calls, mounts, output);
-    here.start_ns = clo_monotonic_ns();
-    here.wall_end_ns = here.start_ns + limits->wall_ms * NS_PER_MS;
-    here.calls_end_ns = here.deadline_ns = end_after(here.wall_end_ns);
-    here.memory_look_ns = here.start_ns + MEMORY_LOOK_NS;
-    here.cpu_look_ns = here.start_ns + limits->cpu_ms * NS_PER_MS / CPU_LOOKS;
+    begin_accounts(&here, order->resume ? &suspended->used : &fresh);
     struct cancel_signal signal = {.handle = client->handle, .sequence = client->sequence};
     struct clo_cancel_watch watch = {.wake = send_cancel, .context = &signal};
     clo_cancel_add(run->cancel, &watch);
-    status = serve(&here, error);
+    if (order->resume)
+        status = go_on(&here, suspended, error);
+    if (status) /* it waits for its first answer */
+        clo_worker_client_drop(client);
+    else
+        status = serve(&here, error);
     clo_cancel_remove(run->cancel, &watch);
+    if (!status && result->error.kind == CLO_RUN_SUSPENDED) {
+        struct clo_run_used used = used_by(&here, &here.capture);
+        status = clo_suspended_collect(suspended, client->calls, order, mounts, &used, error);
+    }
     clo_host_calls_end(client->calls);
     if (!status)
         status = clo_capture_finish(&here.capture, result, error);

@@ -183,6 +183,11 @@ struct clo_wall {
     int (*shrink)(struct clo_vm *vm, struct clo_error *error);   /* both regions, as at the start */
     int (*drop_all)(struct clo_vm *vm, struct clo_error *error); /* after shrink: every page */
     int (*clean)(struct clo_vm *vm, struct clo_error *error);    /* registers, after a run */
+    /* Of a guest that stands behind a host call; and after start, to go on there. */
+    int (*registers)(struct clo_vm *vm, struct clo_vm_registers *registers,
+                     struct clo_error *error);
+    int (*start_at)(struct clo_vm *vm, const struct clo_vm_registers *registers,
+                    struct clo_error *error);
     /* Of a guest address in a region that grows; NULL: it is in none. */
     uint8_t *(*at)(const struct clo_vm *vm, uint64_t va);
 };
@@ -292,6 +297,18 @@ int clo_state_init(struct clo_vm *vm, struct clo_error *error);
 void clo_state_start(struct clo_vm *vm); /* by KVM_CAP_SYNC_REGS */
 int clo_state_clean_vectors(struct clo_vm *vm, struct clo_error *error);
 int clo_state_is_supervisor(struct clo_vm *vm, uint64_t *fault_address, struct clo_error *error);
+
+int clo_state_registers(struct clo_vm *vm, struct clo_vm_registers *registers,
+                        struct clo_error *error);
+int clo_state_start_at(struct clo_vm *vm, const struct clo_vm_registers *registers,
+                       struct clo_error *error);
+
+/* x86/registers.c: from and to an area as XSAVE has it; without components it is FXSAVE's alone. */
+void clo_registers_take_vectors(struct clo_vm_registers *registers, const uint8_t *area,
+                                bool has_components);
+void clo_registers_give_vectors(const struct clo_vm_registers *registers, uint8_t *area);
+/* The lowest address of the stack that is alive, on a page. */
+uint64_t clo_registers_stack(const struct clo_vm_registers *registers);
 
 /* x86/cpu.c: does this processor have what an image was compiled for? */
 bool clo_cpu_has(const char *level);

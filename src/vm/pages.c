@@ -1,10 +1,12 @@
-/* pages.c - what a guest's memory has become since its image, page by page: for snapshots between
- * runs.
+/* pages.c - what a guest's memory has become since its image, page by page: for snapshots.
  *
  * The state that a later run can see is linear memory, the runtime's heap and its data. The stack
  * and the window are dead once a run has ended, registers too: every run starts with an empty
  * stack and with registers of its own. So a snapshot is the sizes of the two regions that grow and
  * the pages in them that differ from the image.
+ *
+ * In the middle of a run, behind a host call, the stack is alive from a little below its pointer on,
+ * and so is the control page. The rest of the window is not: output was taken, the message copied.
  *
  * Which pages may differ is asked of the kernel, as restores do (scan.c); which do is found by
  * comparing. Where the kernel cannot be asked all are compared.
@@ -41,15 +43,34 @@ static const uint8_t *image_page(const struct clo_image *image,
                                            : zeros;
 }
 
+/* What is alive in the middle of a run only, by ascending address; where nothing wrote it is zero. */
+#define RUN_PIECES 2
+static void run_pieces(const struct clo_vm_registers *registers,
+                       struct clo_image_segment pieces[RUN_PIECES])
+{
+    uint64_t stack = clo_registers_stack(registers);
+    pieces[0] =
+        (struct clo_image_segment){.address = stack, .size = CLO_STACK_VA + CLO_STACK_SIZE - stack};
+    pieces[1] = (struct clo_image_segment){.address = CLO_WINDOW_VA + CLO_WINDOW_CONTROL,
+                                           .size = CLO_PAGE_SIZE};
+}
+
 const uint8_t *clo_image_page(const struct clo_image *image, const uint64_t sizes[CLO_REGION_COUNT],
-                              uint32_t number)
+                              const struct clo_vm_registers *registers, uint32_t number)
 {
     uint64_t va = number * CLO_PAGE_SIZE;
+    struct clo_image_segment pieces[RUN_PIECES];
     for (uint32_t i = 0; i < image->header.segment_count; i++) {
         const struct clo_image_segment *segment = &image->header.segments[i];
         if (va - segment->address < segment_length(segment, sizes))
             return image_page(image, segment, va - segment->address);
     }
+    if (!registers)
+        return NULL;
+    run_pieces(registers, pieces);
+    for (int i = 0; i < RUN_PIECES; i++)
+        if (va - pieces[i].address < pieces[i].size)
+            return zeros;
     return NULL;
 }
 
@@ -126,7 +147,20 @@ static int walk_segment(const struct walk *walk, uint64_t length)
     return 0;
 }
 
-int clo_vm_pages(struct clo_vm *vm, clo_page_fn each, void *context, struct clo_error *error)
+static int walk_run(struct walk *walk, const struct clo_vm_registers *registers)
+{
+    struct clo_image_segment pieces[RUN_PIECES];
+    int status = 0;
+    run_pieces(registers, pieces);
+    for (int i = 0; i < RUN_PIECES && !status; i++) {
+        walk->segment = &pieces[i];
+        status = walk_segment(walk, pieces[i].size);
+    }
+    return status;
+}
+
+int clo_vm_pages(struct clo_vm *vm, const struct clo_vm_registers *registers, clo_page_fn each,
+                 void *context, struct clo_error *error)
 {
     const struct clo_image_header *header = &vm->image->header;
     const uint64_t sizes[] = {vm->regions[CLO_REGION_LINEAR].size,
@@ -134,23 +168,30 @@ int clo_vm_pages(struct clo_vm *vm, clo_page_fn each, void *context, struct clo_
     struct walk walk = {.vm = vm, .each = each, .context = context, .error = error};
     if (vm->spent)
         return clo_fail(error, CLO_EINVALID, "a guest has no state after a fault");
-    int status = 0;
+    int status = registers ? clo_image_check_registers(vm->image, registers, error) : 0;
     for (uint32_t i = 0; i < header->segment_count && !status; i++) { /* by ascending address */
-        walk.segment = &header->segments[i];
-        status = walk_segment(&walk, segment_length(walk.segment, sizes));
+        const struct clo_image_segment *segment = &header->segments[i];
+        if (registers && segment->address > CLO_WINDOW_VA) {
+            status = walk_run(&walk, registers);
+            registers = NULL;
+        }
+        walk.segment = segment;
+        if (!status)
+            status = walk_segment(&walk, segment_length(segment, sizes));
     }
-    return status;
+    return status || !registers ? status : walk_run(&walk, registers);
 }
 
 /* ---- in ---- */
 
-int clo_vm_page_put(struct clo_vm *vm, uint32_t number, const uint8_t bytes[CLO_PAGE_SIZE],
-                    struct clo_error *error)
+int clo_vm_page_put(struct clo_vm *vm, const struct clo_vm_registers *registers, uint32_t number,
+                    const uint8_t bytes[CLO_PAGE_SIZE], struct clo_error *error)
 {
     const uint64_t sizes[] = {vm->regions[CLO_REGION_LINEAR].size,
                               vm->regions[CLO_REGION_HEAP].size};
     uint64_t va = number * CLO_PAGE_SIZE;
-    uint8_t *at = clo_image_page(vm->image, sizes, number) ? clo_memory_at(vm, va) : NULL;
+    uint8_t *at =
+        clo_image_page(vm->image, sizes, registers, number) ? clo_memory_at(vm, va) : NULL;
     if (!at) {
         clo_fail(error, CLO_EINVALID, "a page at %#llx, which is no memory of this guest",
                  (unsigned long long)va);

@@ -68,6 +68,24 @@ int clo_vm_inherit(struct clo_vm *vm, struct clo_error *error);
 /* Set all registers for a new run from the image's entry; the next resume enters there. */
 void clo_vm_start(struct clo_vm *vm);
 
+/* ---- the middle of a run ---- */
+
+/* What a guest goes on with that stands behind a host call, beside its memory. */
+struct clo_vm_registers {
+    uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+    uint64_t rip, rflags;
+    uint32_t mxcsr, zero;
+    uint8_t xmm[16][16];
+};
+
+/* After CLO_VM_HOST_CALL. CLO_EINVALID: it stands where no image's code calls the host. */
+int clo_vm_registers(struct clo_vm *vm, struct clo_vm_registers *registers,
+                     struct clo_error *error);
+/* clo_vm_start, but the next resume goes on there. CLO_EINVALID: nobody could stand there. */
+int clo_vm_start_at(struct clo_vm *vm, const struct clo_vm_registers *registers,
+                    struct clo_error *error);
+
 /* Load the registers and enter without running the guest: what KVM does only once, a thread of its
  * own included, is then done. */
 int clo_vm_prime(struct clo_vm *vm, struct clo_error *error);
@@ -101,26 +119,34 @@ int clo_vm_restore(struct clo_vm *vm, size_t *pages, struct clo_error *error);
 int clo_vm_grow(struct clo_vm *vm, enum clo_region region, uint64_t size, struct clo_error *error);
 uint64_t clo_vm_region_size(const struct clo_vm *vm, enum clo_region region);
 
-/* ---- the state that a later run can see, for snapshots between runs: pages.c ---- */
+/* ---- memory for snapshots: pages.c ----
+ *
+ * Of what a later run can see, or, with the registers of a run in progress, of what that one goes on
+ * with: its stack and the control page too. `registers`: NULL between runs. */
 
 /* One page that differs from the image's: its guest address / CLO_PAGE_SIZE, and where it is, in
  * place, as long as the guest stands still. Anything but 0 ends the walk. */
 typedef int (*clo_page_fn)(void *context, uint32_t number, const uint8_t *bytes,
                            struct clo_error *error);
 
-/* All of them, by ascending number. Between runs only. Errors: CLO_EINVALID after a fault,
- * CLO_ESYSTEM, what `each` returned. */
-int clo_vm_pages(struct clo_vm *vm, clo_page_fn each, void *context, struct clo_error *error);
+/* All of them, by ascending number. Errors: CLO_EINVALID after a fault, CLO_ESYSTEM, what `each`
+ * returned. */
+int clo_vm_pages(struct clo_vm *vm, const struct clo_vm_registers *registers, clo_page_fn each,
+                 void *context, struct clo_error *error);
 
 /* Write a page of the state, in memory that is granted. It is the guest's as if a run had written
  * it: a restore takes it back. CLO_EINVALID: there is no such page. */
-int clo_vm_page_put(struct clo_vm *vm, uint32_t number, const uint8_t bytes[CLO_PAGE_SIZE],
-                    struct clo_error *error);
+int clo_vm_page_put(struct clo_vm *vm, const struct clo_vm_registers *registers, uint32_t number,
+                    const uint8_t bytes[CLO_PAGE_SIZE], struct clo_error *error);
 
 /* What a guest whose regions have these sizes has in that page when nothing wrote to it; NULL: the
  * page is not of its state. Any thread. */
 const uint8_t *clo_image_page(const struct clo_image *image, const uint64_t sizes[CLO_REGION_COUNT],
-                              uint32_t number);
+                              const struct clo_vm_registers *registers, uint32_t number);
+
+/* Could a guest of this image stand so, behind a host call? CLO_EINVALID. Any thread. */
+int clo_image_check_registers(const struct clo_image *image,
+                              const struct clo_vm_registers *registers, struct clo_error *error);
 
 /* The hash in the image's header: 32 bytes. Whether it is right was checked, or not, by whoever
  * opened it. */

@@ -41,7 +41,7 @@ static struct pages *take_all(struct clo_vm *vm)
     struct pages *pages = calloc(1, sizeof *pages);
     struct clo_error error;
     pages->bytes = malloc(PAGES_MAX * CLO_PAGE_SIZE);
-    if (clo_vm_pages(vm, take, pages, &error))
+    if (clo_vm_pages(vm, NULL, take, pages, &error))
         fail_msg("%s", error.message);
     return pages;
 }
@@ -69,7 +69,7 @@ static void put_all(struct clo_vm *vm, const struct pages *pages)
 {
     struct clo_error error;
     for (size_t i = 0; i < pages->count; i++)
-        if (clo_vm_page_put(vm, pages->numbers[i], pages->bytes + i * CLO_PAGE_SIZE, &error))
+        if (clo_vm_page_put(vm, NULL, pages->numbers[i], pages->bytes + i * CLO_PAGE_SIZE, &error))
             fail_msg("page %u: %s", pages->numbers[i], error.message);
 }
 
@@ -159,18 +159,18 @@ static void a_page_lies_where_a_state_does(void **state)
                               UINT32_MAX * CLO_PAGE_SIZE};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         uint32_t number = (uint32_t)(wrong[i] / CLO_PAGE_SIZE);
-        assert_null(clo_image_page(vm->image, granted, number));
-        assert_int_equal(clo_vm_page_put(vm, number, page, NULL), CLO_EINVALID);
+        assert_null(clo_image_page(vm->image, granted, NULL, number));
+        assert_int_equal(clo_vm_page_put(vm, NULL, number, page, NULL), CLO_EINVALID);
     }
     /* address 0: by process isolation nobody can have it */
-    int low = clo_vm_page_put(vm, 0, page, NULL);
+    int low = clo_vm_page_put(vm, NULL, 0, page, NULL);
     assert_int_equal(low, harness_isolation == CLO_ISOLATION_PROCESS ? CLO_EINVALID : 0);
-    assert_int_equal(clo_vm_page_put(vm, GUEST_FIRST / CLO_PAGE_SIZE, page, NULL), 0);
-    assert_non_null(clo_image_page(vm->image, granted, 0));
+    assert_int_equal(clo_vm_page_put(vm, NULL, GUEST_FIRST / CLO_PAGE_SIZE, page, NULL), 0);
+    assert_non_null(clo_image_page(vm->image, granted, NULL, 0));
     harness_restore(vm);
     assert_int_equal(clo_vm_compare(vm), 0);
     harness_fault(vm, GUEST_BAD, BAD_OPCODE, 0);
-    assert_int_equal(clo_vm_pages(vm, take, NULL, NULL), CLO_EINVALID);
+    assert_int_equal(clo_vm_pages(vm, NULL, take, NULL, NULL), CLO_EINVALID);
     clo_vm_destroy(vm);
 }
 

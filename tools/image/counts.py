@@ -336,7 +336,7 @@ def compare(old_path, new_path):
         print(f"{key}: {old.keys.get(key, 'none')} then, {new.keys.get(key, 'none')} now")
     share = alike(old, new)
     if keys and "training" not in keys:
-        print(f"{percent(share)} in common, where other packages were used; {percent(ALIKE_WANTED)} are wanted")
+        print(f"{percent(share)} in common, where other packages or sources were used; {percent(ALIKE_WANTED)} are wanted")
         return int(share < ALIKE_WANTED)
     print(f"{percent(share)} in common")
     before = {function.name: function for function in old.functions()}

@@ -88,6 +88,20 @@ void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *ru
     calls->input_taken = 0;
 }
 
+void clo_host_calls_keep(const struct clo_host_calls *calls, struct clo_host_calls_kept *kept)
+{
+    *kept = (struct clo_host_calls_kept){.submitted = calls->submitted,
+                                         .input_taken = calls->input_taken,
+                                         .pending_calls = calls->pending_calls,
+                                         .files = calls->files};
+}
+
+void clo_host_calls_go_on(struct clo_host_calls *calls, const struct clo_host_calls_kept *kept)
+{
+    calls->submitted = kept->submitted;
+    calls->input_taken = (size_t)kept->input_taken;
+}
+
 uint64_t clo_host_calls_count(const struct clo_host_calls *calls)
 {
     return calls->submitted;
@@ -108,6 +122,23 @@ static void refuse_limit(struct clo_host_calls *calls, struct clo_call_reply *re
     reply->limit = limit;
 }
 
+/* Somebody else has to answer: the call is in flight, as one that was submitted. */
+static void await_other(struct clo_host_calls *calls, const struct clo_call *call,
+                        struct clo_tool_call *arguments, struct clo_call_reply *reply)
+{
+    struct clo_error error;
+    struct clo_pending_call *pending =
+        clo_pending_call_create(calls->pending_calls, call->id, &error);
+    if (pending) {
+        pending->arguments = *arguments;
+        *arguments = (struct clo_tool_call){0};
+        if (clo_pending_call_suspend(pending, &error) == 0)
+            return;
+        clo_pending_call_drop(pending);
+    }
+    reply->status = clo_tool_call_error(&reply->data, &error);
+}
+
 static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
                      struct clo_call_reply *reply)
 {
@@ -118,6 +149,7 @@ static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
         return;
     }
     reply->on_thread = true;
+    arguments.may_suspend = call->may_suspend;
     uint64_t start = calls->limits.tool_ms ? clo_monotonic_ns() : 0;
     reply->data.limit = calls->limits.host_call_bytes;
     reply->status =
@@ -125,6 +157,8 @@ static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
     if (start)
         reply->tool_ns = clo_monotonic_ns() - start;
     reply->data.limit = CLO_MESSAGE_MAX;
+    if (reply->status == CLO_CALL_SUSPENDED)
+        await_other(calls, call, &arguments, reply);
     clo_tool_call_clear(&arguments);
 }
 
@@ -143,6 +177,7 @@ static void submit(struct clo_host_calls *calls, const struct clo_call *call,
         pending->reply = CLO_BUFFER(calls->limits.host_call_bytes);
         status = clo_tool_call_read(calls->tools, call->message, call->length, &pending->arguments,
                                     &error);
+        pending->arguments.may_suspend = call->may_suspend;
         if (!status)
             status = clo_pending_call_start(pending, &error);
     }
@@ -279,6 +314,12 @@ static void wait_until(struct clo_host_calls *calls, const struct clo_call *call
             reply->status = timed_out ? CLO_CALL_PENDING : CLO_CALL_INTERRUPTED;
             return;
         }
+        /* a time-out that the run lives to see is something to wait for */
+        if (call->may_suspend && timeout >= deadline &&
+            clo_pending_calls_rest(calls->pending_calls, call->wait_id)) {
+            reply->status = CLO_CALL_SUSPENDED;
+            return;
+        }
         uint64_t until = timeout < deadline ? timeout : deadline;
         if (sleep_until(calls, now, until)) {
             reply->status = CLO_CALL_INTERRUPTED;
@@ -299,7 +340,7 @@ static int wait_for(struct clo_host_calls *calls, const struct clo_call *call,
     uint64_t start = clo_monotonic_ns();
     wait_until(calls, call, tools ? call->tool_deadline_ns : call->deadline_ns, reply);
     if (tools)
-        reply->tool_ns = clo_monotonic_ns() - start;
+        reply->tool_ns += clo_monotonic_ns() - start;
     return 0;
 }
 
@@ -385,7 +426,10 @@ static int serve(struct clo_host_calls *calls, const struct clo_call *call,
         }
         if (synchronous) {
             call_now(calls, call, reply);
-            return 0;
+            if (reply->status != CLO_CALL_SUSPENDED)
+                return 0;
+            reply->status = CLO_CALL_OK; /* until that wait says otherwise */
+            return wait_for(calls, call, reply, error);
         }
         submit(calls, call, reply);
         if (reply->status != CLO_CALL_OK)

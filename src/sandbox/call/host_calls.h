@@ -54,8 +54,19 @@ void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *ru
 void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts *mounts,
                           struct clo_artifact_tree *output);
 
+/* What goes along when the run is suspended; the last two are lent, until its end. */
+struct clo_host_calls_kept {
+    uint64_t submitted, input_taken; /* calls; bytes of standard input */
+    struct clo_pending_calls *pending_calls;
+    struct clo_files *files;
+};
+void clo_host_calls_keep(const struct clo_host_calls *calls, struct clo_host_calls_kept *kept);
+/* After the run's input was given, which is long enough, and before its first call. */
+void clo_host_calls_go_on(struct clo_host_calls *calls, const struct clo_host_calls_kept *kept);
+
 /* Answer one call. 0, or CLO_EGUEST: the call breaks the contract, and the run must end. A wait
- * that is cut by deadline, cancel or abort_fd is answered with CLO_CALL_INTERRUPTED. */
+ * that is cut by deadline, cancel or abort_fd is answered with CLO_CALL_INTERRUPTED, one that nobody
+ * here can end with CLO_CALL_SUSPENDED, where the call says that it may. */
 int clo_host_calls_call(struct clo_host_calls *calls, const struct clo_call *call,
                         struct clo_call_reply *reply, struct clo_error *error);
 

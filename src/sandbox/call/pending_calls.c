@@ -1,7 +1,7 @@
 /* pending_calls.c - calls in flight.
  *
- * Each is in one of two lists under the lock: `pending` (with the tool threads) or `done` (in the
- * order in which they ended). A call whose run has ended is in neither; its tool thread frees it.
+ * Each is in one of three lists under the lock: `pending` (with the tool threads), `suspended` (with
+ * nobody here, arguments and all) or `done` (in the order in which they ended). A call whose run has ended is in neither; its tool thread frees it.
  * The executor's lock may be taken under this one, never the other way round.
  */
 #include "sandbox/call/pending_calls.h"
@@ -15,6 +15,7 @@
 #include "abi/hostcall.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "sandbox/run/run.h"
 #include "sandbox/value/value.h"
 
 /* A map of short texts is what takes most: a lone call has room whatever it brings. */
@@ -31,7 +32,7 @@ struct clo_pending_calls {
     int event;
 
     pthread_mutex_t lock;
-    struct list pending, done;
+    struct list pending, suspended, done;
     size_t count, argument_bytes, reply_bytes;
     uint64_t cpu_ns; /* of calls that have ended */
     bool held;       /* the lane: too many replies wait */
@@ -49,6 +50,7 @@ int clo_pending_calls_create(struct clo_pending_calls **result, struct clo_execu
     pending_calls->threads = threads;
     pending_calls->event = -1;
     TAILQ_INIT(&pending_calls->pending);
+    TAILQ_INIT(&pending_calls->suspended);
     TAILQ_INIT(&pending_calls->done);
     pthread_mutex_init(&pending_calls->lock, NULL);
     pthread_cond_init(&pending_calls->orphan_done, NULL);
@@ -144,7 +146,9 @@ static void work(struct clo_task *task)
     uint64_t before = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
     uint32_t status =
         clo_tool_call_run(&pending->arguments, pending->deadline_ns, NULL, &pending->reply);
-    clo_tool_call_clear(&pending->arguments);
+    bool suspended = status == CLO_CALL_SUSPENDED;
+    if (!suspended)
+        clo_tool_call_clear(&pending->arguments);
     uint64_t cpu_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
     pthread_mutex_lock(&pending_calls->lock);
     bool orphan = pending->orphan;
@@ -155,8 +159,12 @@ static void work(struct clo_task *task)
         pending->status = status;
         pending_calls->cpu_ns += cpu_ns;
         TAILQ_REMOVE(&pending_calls->pending, pending, entry);
-        pending_calls->argument_bytes -= argument_bytes;
-        add_reply(pending_calls, pending);
+        if (suspended) {
+            TAILQ_INSERT_TAIL(&pending_calls->suspended, pending, entry);
+        } else {
+            pending_calls->argument_bytes -= argument_bytes;
+            add_reply(pending_calls, pending);
+        }
         wake(pending_calls);
     }
     pthread_mutex_unlock(&pending_calls->lock);
@@ -176,14 +184,15 @@ static int prepare(struct clo_pending_calls *pending_calls, struct clo_error *er
                            CLO_PENDING_CALLS_MAX, error);
 }
 
-/* Into the account, unless there is too much in it. */
-static bool add_pending(struct clo_pending_calls *pending_calls, struct clo_pending_call *pending)
+/* Into the account and a list, unless there is too much in it. */
+static bool add_to(struct list *list, struct clo_pending_calls *pending_calls,
+                   struct clo_pending_call *pending)
 {
     size_t bytes = pending->arguments.bytes;
     pthread_mutex_lock(&pending_calls->lock);
     bool fits = pending_calls->argument_bytes + bytes <= CLO_PENDING_ARGUMENTS_MAX;
     if (fits) {
-        TAILQ_INSERT_TAIL(&pending_calls->pending, pending, entry);
+        TAILQ_INSERT_TAIL(list, pending, entry);
         pending_calls->argument_bytes += bytes;
         pending_calls->count++;
     }
@@ -201,17 +210,22 @@ static void remove_pending(struct clo_pending_calls *pending_calls,
     pthread_mutex_unlock(&pending_calls->lock);
 }
 
+static int too_large(const struct clo_pending_call *pending, struct clo_error *error)
+{
+    return clo_fail(
+        error, CLO_EBUSY,
+        "too many host calls in flight: the arguments of this one take %zu KiB of the host, those of the run may take %llu MiB; wait for one first",
+        pending->arguments.bytes >> 10, CLO_PENDING_ARGUMENTS_MAX >> 20);
+}
+
 int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *error)
 {
     struct clo_pending_calls *pending_calls = pending->pending_calls;
     int status = prepare(pending_calls, error);
     if (status)
         return status;
-    if (!add_pending(pending_calls, pending))
-        return clo_fail(
-            error, CLO_EBUSY,
-            "too many host calls in flight: the arguments of this one take %zu KiB of the host, those of the run may take %llu MiB; wait for one first",
-            pending->arguments.bytes >> 10, CLO_PENDING_ARGUMENTS_MAX >> 20);
+    if (!add_to(&pending_calls->pending, pending_calls, pending))
+        return too_large(pending, error);
     pending->task.run = work;
     status = clo_lane_add(pending_calls->lane, &pending->task, error);
     if (status)
@@ -219,14 +233,27 @@ int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *e
     return status;
 }
 
-void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_error *why)
+int clo_pending_call_suspend(struct clo_pending_call *pending, struct clo_error *error)
 {
     struct clo_pending_calls *pending_calls = pending->pending_calls;
-    pending->status = clo_tool_call_error(&pending->reply, why);
+    pending->status = CLO_CALL_SUSPENDED;
+    return add_to(&pending_calls->suspended, pending_calls, pending) ? 0
+                                                                     : too_large(pending, error);
+}
+
+void clo_pending_call_put(struct clo_pending_call *pending)
+{
+    struct clo_pending_calls *pending_calls = pending->pending_calls;
     pthread_mutex_lock(&pending_calls->lock);
     pending_calls->count++;
     add_reply(pending_calls, pending);
     pthread_mutex_unlock(&pending_calls->lock);
+}
+
+void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_error *why)
+{
+    pending->status = clo_tool_call_error(&pending->reply, why);
+    clo_pending_call_put(pending);
 }
 
 /* ---- all of them ---- */
@@ -234,9 +261,38 @@ void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_
 bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id)
 {
     pthread_mutex_lock(&pending_calls->lock);
-    bool found = find(&pending_calls->pending, id) || find(&pending_calls->done, id);
+    bool found = find(&pending_calls->pending, id) || find(&pending_calls->suspended, id) ||
+                 find(&pending_calls->done, id);
     pthread_mutex_unlock(&pending_calls->lock);
     return found;
+}
+
+bool clo_pending_calls_rest(struct clo_pending_calls *pending_calls, uint32_t id)
+{
+    pthread_mutex_lock(&pending_calls->lock);
+    bool rest = TAILQ_EMPTY(&pending_calls->pending) &&
+                (id ? find(&pending_calls->suspended, id) != NULL
+                    : TAILQ_EMPTY(&pending_calls->done) && !TAILQ_EMPTY(&pending_calls->suspended));
+    pthread_mutex_unlock(&pending_calls->lock);
+    return rest;
+}
+
+/* No tool thread has any of them: nobody else looks at the lists. */
+int clo_pending_calls_each(struct clo_pending_calls *pending_calls,
+                           int (*each)(void *context, struct clo_pending_call *pending,
+                                       struct clo_error *error),
+                           void *context, struct clo_error *error)
+{
+    struct list *const lists[] = {&pending_calls->suspended, &pending_calls->done};
+    struct clo_pending_call *pending;
+    int status = 0;
+    for (int i = 0; i < 2; i++) {
+        TAILQ_FOREACH(pending, lists[i], entry) {
+            if (!status)
+                status = each(context, pending, error);
+        }
+    }
+    return status;
 }
 
 bool clo_pending_calls_any(struct clo_pending_calls *pending_calls)
@@ -273,10 +329,20 @@ uint64_t clo_pending_calls_cpu_ns(struct clo_pending_calls *pending_calls)
     return cpu_ns;
 }
 
+static void drop_list(struct list *list)
+{
+    struct clo_pending_call *pending;
+    while ((pending = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, pending, entry);
+        clo_pending_call_drop(pending);
+    }
+}
+
 void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
 {
     struct clo_pending_call *pending;
-    if (!pending_calls->lane && TAILQ_EMPTY(&pending_calls->done))
+    if (!pending_calls->lane && TAILQ_EMPTY(&pending_calls->done) &&
+        TAILQ_EMPTY(&pending_calls->suspended))
         return; /* without a lane no tool thread has anything: nobody else looks at the lists */
     struct clo_task_list rest;
     clo_lane_leave(pending_calls->lane, &rest);
@@ -286,10 +352,8 @@ void clo_pending_calls_end(struct clo_pending_calls *pending_calls)
         TAILQ_REMOVE(&pending_calls->pending, pending, entry);
         clo_pending_call_drop(pending);
     }
-    while ((pending = TAILQ_FIRST(&pending_calls->done))) {
-        TAILQ_REMOVE(&pending_calls->done, pending, entry);
-        clo_pending_call_drop(pending);
-    }
+    drop_list(&pending_calls->suspended);
+    drop_list(&pending_calls->done);
     TAILQ_FOREACH(pending, &pending_calls->pending, entry) {
         pending->orphan = true;
         pending_calls->orphans++;

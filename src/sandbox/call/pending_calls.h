@@ -1,5 +1,8 @@
 /* sandbox/call/pending_calls.h - the calls of one run in flight: submitted, and not yet waited for.
  *
+ * One whose tool says that somebody has to answer first (CLO_TOOL_SUSPEND) is suspended: nothing
+ * happens to it any more in this process. When nothing else is in work, the run is.
+ *
  * The guest chooses how many there are and how large, so both have a ceiling, in the bytes that
  * they take of the host: arguments beyond it are refused; while results beyond it wait, no further
  * call is begun. A run that ends waits for none of its calls: those not begun are dropped, the
@@ -56,6 +59,23 @@ int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *e
 
 /* It has ended already: its reply, an error, is to be fetched like any other. */
 void clo_pending_call_finish(struct clo_pending_call *pending, const struct clo_error *why);
+
+/* It is suspended from the start: for a call that was tried on the run's own thread. CLO_EBUSY: its
+ * arguments are too large now; it is still the caller's then. */
+int clo_pending_call_suspend(struct clo_pending_call *pending, struct clo_error *error);
+
+/* It has ended elsewhere: its status and reply are filled in. */
+void clo_pending_call_put(struct clo_pending_call *pending);
+
+/* Would a wait for `id` (0: any) last until somebody answers a suspended call? */
+bool clo_pending_calls_rest(struct clo_pending_calls *pending_calls, uint32_t id);
+
+/* Each call of a run at rest: those that are suspended in the order in which they came to be, then
+ * those that have ended (status says which). The first failure of `each` ends it. */
+int clo_pending_calls_each(struct clo_pending_calls *pending_calls,
+                           int (*each)(void *context, struct clo_pending_call *pending,
+                                       struct clo_error *error),
+                           void *context, struct clo_error *error);
 
 bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id);
 bool clo_pending_calls_any(struct clo_pending_calls *pending_calls);

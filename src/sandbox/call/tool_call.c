@@ -5,6 +5,7 @@
 
 #include "abi/hostcall.h"
 #include "base/error.h"
+#include "sandbox/run/run.h"
 #include "sandbox/value/cbor.h"
 #include "sandbox/value/value.h"
 
@@ -62,7 +63,7 @@ static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool
             error, CLO_EBUSY,
             "the arguments of this host call take %zu KiB of the host, and there is no room for them in the %llu MiB of all runs; try again later, or with less",
             bytes >> 10, CLO_ARGUMENTS_LARGE_MAX >> 20);
-    *arguments = (struct clo_tool_call){tool, *value, bytes};
+    *arguments = (struct clo_tool_call){.tool = tool, .value = *value, .bytes = bytes};
     *value = (struct clo_value){0};
     return 0;
 }
@@ -81,14 +82,14 @@ int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message,
 
 /* The answer as the guest will read it; `data` is empty and has the message ceiling as its limit.
  */
-static uint32_t say_result(const struct clo_tool_entry *tool, const struct clo_value *result,
+static uint32_t say_result(const char *tool, const struct clo_value *result,
                            struct clo_buffer *data)
 {
     struct clo_error why, error;
     if (clo_cbor_encode(data, result, &why) == 0)
         return CLO_CALL_OK;
-    clo_fail(&error, CLO_EINVALID, "the result of tool '%s' cannot be passed on: %s",
-             clo_tool_entry_name(tool), why.message);
+    clo_fail(&error, CLO_EINVALID, "the result of tool '%s' cannot be passed on: %s", tool,
+             why.message);
     return clo_tool_call_error(data, &error);
 }
 
@@ -99,9 +100,30 @@ uint32_t clo_tool_call_run(const struct clo_tool_call *arguments, uint64_t deadl
     struct clo_error error;
     int failed = clo_tool_entry_call(arguments->tool, &arguments->value, deadline_ns, cancel,
                                      &result, &error);
-    uint32_t status = failed == CLO_EBUSY || failed == CLO_ECANCELLED ? CLO_CALL_INTERRUPTED
-                      : failed ? clo_tool_call_error(data, &error)
-                               : say_result(arguments->tool, &result, data);
+    uint32_t status;
+    if (failed == CLO_TOOL_SUSPEND && arguments->may_suspend) {
+        status = CLO_CALL_SUSPENDED;
+    } else if (failed == CLO_TOOL_SUSPEND) {
+        clo_fail(
+            &error, CLO_EINVALID,
+            "tool '%s' is answered by somebody who has to be waited for, and this run cannot be suspended for that",
+            clo_tool_entry_name(arguments->tool));
+        status = clo_tool_call_error(data, &error);
+    } else if (failed == CLO_EBUSY || failed == CLO_ECANCELLED) {
+        status = CLO_CALL_INTERRUPTED;
+    } else {
+        status = failed ? clo_tool_call_error(data, &error)
+                        : say_result(clo_tool_entry_name(arguments->tool), &result, data);
+    }
     clo_value_clear(&result);
     return status;
+}
+
+uint32_t clo_tool_call_answer(const char *tool, const struct clo_answer *answer,
+                              struct clo_buffer *data)
+{
+    if (answer->value)
+        return say_result(tool, answer->value, data);
+    clo_tool_call_message(data, answer->error);
+    return CLO_CALL_ERROR;
 }

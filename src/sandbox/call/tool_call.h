@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "cloche/cancel.h"
+#include "cloche/sandbox.h"
 #include "sandbox/tool/tool_set.h"
 
 /* Arguments of up to 64 KiB in memory are always let in; larger ones, of all runs of the process
@@ -17,6 +18,7 @@ struct clo_tool_call {
     const struct clo_tool_entry *tool; /* of the set that they were read for */
     struct clo_value value;            /* a map */
     size_t bytes;                      /* of this process's memory */
+    bool may_suspend;                  /* the caller's to set: else a suspension is an error */
 };
 
 /* Read [name, {argument: value, ...}] and check it against the tool's schema. CLO_EBUSY: other runs
@@ -26,9 +28,13 @@ int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message,
 void clo_tool_call_clear(struct clo_tool_call *arguments); /* empty ones too */
 
 /* Call the tool and write what comes of it into `data`, which is empty and has as its limit what a
- * reply may be. Returns an enum clo_call_status. `cancel` may be NULL. */
+ * reply may be. Returns an enum clo_call_status, or CLO_CALL_SUSPENDED. `cancel` may be NULL. */
 uint32_t clo_tool_call_run(const struct clo_tool_call *arguments, uint64_t deadline_ns,
                            const struct clo_cancel *cancel, struct clo_buffer *data);
+
+/* Write somebody else's answer, likewise. */
+uint32_t clo_tool_call_answer(const char *tool, const struct clo_answer *answer,
+                              struct clo_buffer *data);
 
 /* Write a complaint in place of what is there, whatever the limit of `data`. */
 void clo_tool_call_message(struct clo_buffer *data, const char *message);

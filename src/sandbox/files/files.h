@@ -39,6 +39,23 @@ void clo_files_begin(struct clo_files *files, const struct clo_mounts *mounts,
                      struct clo_artifact_tree *tree);
 void clo_files_end(struct clo_files *files); /* closes all handles */
 
+/* A handle of a run that is suspended. */
+struct clo_file_kept {
+    uint32_t number;
+    uint32_t flags; /* CLO_KEPT_* */
+    uint64_t node;  /* its inode in /output */
+    uint64_t after; /* of a folder that is being listed: how many names have been told */
+};
+#define CLO_KEPT_WRITABLE 1u
+#define CLO_KEPT_FOLDER 2u
+
+/* Those of named files and folders of /output, at most CLO_FILES_OPEN_MAX; others are stale when the
+ * run goes on. *given: the last number. Returns how many. */
+size_t clo_files_keep(const struct clo_files *files, struct clo_file_kept *kept, uint32_t *given);
+/* When the run has begun again; what is not there any more is stale. Hostile input: CLO_EINVALID. */
+int clo_files_reopen(struct clo_files *files, const struct clo_file_kept *kept, size_t count,
+                     uint32_t given, struct clo_error *error);
+
 /* Answer a message of CLO_CALL_FILE: the reply is appended to `reply`. *descriptor: of the file that
  * was opened, still owned here, where there is more of it to read; else -1. CLO_EGUEST: the message
  * is not well-formed; CLO_ENOMEMORY. */

@@ -75,17 +75,19 @@ static uint64_t ns_of(uint64_t ms)
     return ms > UINT64_MAX / NS_PER_MS ? UINT64_MAX : ms * NS_PER_MS;
 }
 
-/* A run of a session has all of its state's memory at once. */
+/* A run of a session, or one that was suspended, has all of its state's memory at once. */
 static int begins_with(struct clo_pool *pool, struct request *request, uint64_t limit,
                        uint64_t *bytes)
 {
     const struct clo_run_state *state = request->run->state;
+    const struct clo_run_resume *resume = request->run->resume;
     *bytes = clo_config_start(&pool->config, limit);
-    if (!state || state->from < 0)
+    if (!resume && (!state || state->from < 0))
         return 0;
     uint64_t has;
-    int status = clo_snapshot_memory(pool->config.image, state->from, state->from_options, limit,
-                                     &has, &request->error);
+    int status = clo_snapshot_memory(pool->config.image, resume ? resume->from : state->from,
+                                     resume ? resume->options : state->from_options, resume != NULL,
+                                     limit, &has, &request->error);
     has = clo_reservation_for(has, limit);
     if (has > *bytes)
         *bytes = has;

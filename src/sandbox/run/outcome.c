@@ -137,6 +137,7 @@ const char *clo_run_error_name(enum clo_run_error_kind kind)
     case CLO_RUN_GUEST: return "guest";
     case CLO_RUN_CANCELLED: return "cancelled";
     case CLO_RUN_WORKER: return "worker";
+    case CLO_RUN_SUSPENDED: return "suspended";
     }
     return "unknown";
 }

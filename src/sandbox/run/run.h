@@ -28,6 +28,9 @@
 #include "cloche/sandbox.h"
 #include "sandbox/run/limits.h"
 
+/* A reply's status that no guest ever sees: somebody has to answer first, and the run is suspended. */
+#define CLO_CALL_SUSPENDED 100u
+
 struct clo_call { /* what the guest asks (abi/hostcall.h) */
     uint32_t flags, kind, id, wait_id;
     uint64_t timeout_ns;
@@ -35,6 +38,7 @@ struct clo_call { /* what the guest asks (abi/hostcall.h) */
     uint64_t
         tool_deadline_ns; /* likewise, where it waits for tools; where that is not counted apart
                                   (tool_ms) the same */
+    bool may_suspend;     /* the run can be frozen at this call */
     const uint8_t *message;
     size_t length;
 };
@@ -84,6 +88,16 @@ struct clo_run_host {
 
 #define CLO_NOTE_MAX 1024 /* bytes of what is told of repairs */
 
+/* What a run that was suspended has had of its limits, and what its end will be explained by. */
+struct clo_run_used {
+    uint64_t wall_ns, wall_end_ns; /* since its start; when its wall time is over */
+    uint64_t tool_ns, cpu_ns;
+    uint64_t output;         /* bytes */
+    uint64_t ceiling;        /* as struct clo_run_loop has them */
+    uint32_t refused;        /* enum clo_limit */
+    uint32_t memory_refused; /* 0 or 1 */
+};
+
 struct clo_order { /* one run, with its limits resolved */
     const char *code;
     size_t code_length;
@@ -101,6 +115,9 @@ struct clo_order { /* one run, with its limits resolved */
     enum clo_repair repair;
     struct clo_fixed fixed;
     bool no_tools;
+    bool may_suspend; /* there is a place for it meanwhile */
+    bool resume;      /* go on with the run that was loaded (state.h): no code, no request */
+    bool elsewhere;   /* of that: what is mounted has changed */
 };
 
 #endif

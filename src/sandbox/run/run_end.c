@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/run/fixed.h"
 #include "sandbox/run/outcome.h"
@@ -10,6 +11,7 @@
 
 #define EXIT_FAULT 139     /* as a shell reports a segmentation fault */
 #define EXIT_CANCELLED 130 /* and an interrupt */
+#define EXIT_SUSPENDED 75  /* EX_TEMPFAIL of sysexits.h */
 
 static int set_limit(struct clo_run_loop *run, enum clo_limit limit, struct clo_error *error)
 {
@@ -91,6 +93,42 @@ int clo_run_end_cancelled(struct clo_run_loop *run, struct clo_error *error)
         return clo_fail_memory(error);
     run->result->exit_code = EXIT_CANCELLED;
     note(run);
+    return 0;
+}
+
+/* What it has had so far; clo_run_loop_enter goes on from there. */
+static struct clo_run_used used_by(const struct clo_run_loop *run)
+{
+    uint64_t now = clo_monotonic_ns();
+    return (struct clo_run_used){.wall_ns = now - run->start_ns,
+                                 .wall_end_ns = run->deadline_ns - run->start_ns,
+                                 .tool_ns = run->tool_ns,
+                                 .cpu_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) -
+                                           run->cpu_start_ns + run->cpu_elsewhere_ns,
+                                 .output = run->runner->output.produced,
+                                 .ceiling = run->ceiling,
+                                 .refused = run->refused,
+                                 .memory_refused = run->memory_refused};
+}
+
+int clo_run_end_suspended(struct clo_run_loop *run, struct clo_error *error)
+{
+    struct clo_runner *runner = run->runner;
+    struct clo_error why;
+    runner->stand = (struct clo_state_head){.in_run = 1, .used = used_by(run)};
+    int status = clo_vm_registers(run->vm, &runner->stand.registers, &why);
+    if (status == CLO_EINVALID)
+        return clo_run_end_guest(run, why.message, error);
+    if (status) {
+        if (error)
+            *error = why;
+        return status;
+    }
+    runner->frozen = true;
+    if (clo_result_set_error(run->result, CLO_RUN_SUSPENDED, "Suspended",
+                             "the run goes on when its calls have been answered"))
+        return clo_fail_memory(error);
+    run->result->exit_code = EXIT_SUSPENDED;
     return 0;
 }
 

@@ -159,6 +159,16 @@ static int on_read(struct clo_run_loop *run, const struct clo_call *call, struct
     return status;
 }
 
+/* Before the guest learns of it: it goes on at this very call. */
+static int on_suspended(struct clo_run_loop *run, const struct clo_call *call,
+                        struct clo_error *error)
+{
+    if (!call->may_suspend)
+        return clo_fail(error, CLO_EINTERNAL, "a run that cannot be suspended was");
+    return ended(run->host->cancelled(run->host->context) ? clo_run_end_cancelled(run, error)
+                                                          : clo_run_end_suspended(run, error));
+}
+
 static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                    struct clo_error *error)
 {
@@ -168,7 +178,8 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
                             .id = control->call_id,
                             .wait_id = control->wait_id,
                             .timeout_ns = control->timeout_ns,
-                            .deadline_ns = wait_deadline(run)};
+                            .deadline_ns = wait_deadline(run),
+                            .may_suspend = run->order->may_suspend && !run->reached};
     uint64_t before = clo_monotonic_ns(), cpu_before = run->reached ? cpu_ns(run) : 0;
     call.tool_deadline_ns = tool_deadline(run, before, call.deadline_ns);
     int status = 0;
@@ -194,6 +205,8 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
     if (run->reached)
         count_grace(run, before, cpu_before);
     bool tools_over = count_tools(run, reply->tool_ns);
+    if (reply->status == CLO_CALL_SUSPENDED)
+        return on_suspended(run, &call, error);
     enum clo_limit limit = tools_over ? CLO_LIMIT_TOOL : CLO_LIMIT_WALL;
     if (reply->status == CLO_CALL_REFUSED || reply->status == CLO_CALL_ERROR) {
         run->refused = reply->limit;
@@ -414,6 +427,52 @@ static void fill_usage(struct clo_run_loop *run)
                          clo_vm_region_size(run->vm, CLO_REGION_HEAP);
 }
 
+/* ---- from the start, or from where it was suspended ---- */
+
+static int begin(struct clo_run_loop *run, struct clo_error *error)
+{
+    const struct clo_limits *limits = &run->order->limits;
+    run->start_ns = clo_monotonic_ns();
+    run->deadline_ns = run->start_ns + limits->wall_ms * NS_PER_MS;
+    run->cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    int status = set_alarm(run, run->start_ns, limits->cpu_ms * NS_PER_MS, error);
+    if (!status)
+        clo_vm_start(run->vm);
+    return status;
+}
+
+/* Its limits go on counting where they were, as if it had begun so long ago. */
+static int begin_again(struct clo_run_loop *run, struct clo_error *error)
+{
+    const struct clo_run_used *used = &run->runner->stand.used;
+    uint64_t cpu_limit = run->order->limits.cpu_ms * NS_PER_MS, now = clo_monotonic_ns();
+    run->start_ns = now - used->wall_ns;
+    run->deadline_ns = run->start_ns + used->wall_end_ns;
+    run->tool_ns = used->tool_ns;
+    run->cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID) - used->cpu_ns;
+    run->refused = (enum clo_limit)used->refused;
+    run->memory_refused = used->memory_refused != 0;
+    run->ceiling = used->ceiling;
+    run->runner->output.produced = used->output;
+    int status =
+        set_alarm(run, now, cpu_limit > used->cpu_ns ? cpu_limit - used->cpu_ns : 0, error);
+    return status ? status : clo_vm_start_at(run->vm, &run->runner->stand.registers, error);
+}
+
+/* The call at which it was suspended: what was submitted then is with the host, and is waited for. */
+static int answer_first(struct clo_run_loop *run, struct clo_error *error)
+{
+    struct clo_control control;
+    memcpy(&control, clo_vm_control(run->vm), offsetof(struct clo_control, status));
+    if (control.op != CLO_OP_CALL || !(control.flags & CLO_CALL_WAIT))
+        return broken_contract(run, "it was suspended at no call that waits", error);
+    control.flags = CLO_CALL_WAIT;
+    int status = on_call(run, &control, error);
+    if (status == GO_ON && !run->reached)
+        status = watch_limits(run, error);
+    return status;
+}
+
 int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
                        const struct clo_run_host *host, struct clo_run_result *result,
                        struct clo_error *error)
@@ -423,18 +482,15 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
         error = &own;
     struct clo_run_loop run = {
         .runner = runner, .vm = runner->vm, .order = order, .host = host, .result = result};
-    const struct clo_limits *limits = &order->limits;
-    clo_output_records_begin(&runner->output, host->output, host->context, limits->output);
+    clo_output_records_begin(&runner->output, host->output, host->context, order->limits.output);
     run.reserved = order->reserved;
-    run.start_ns = clo_monotonic_ns();
-    run.deadline_ns = run.start_ns + limits->wall_ms * NS_PER_MS;
-    run.cpu_start_ns = clo_clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    int status = set_alarm(&run, run.start_ns, limits->cpu_ms * NS_PER_MS, error);
+    int status = order->resume ? begin_again(&run, error) : begin(&run, error);
     if (status)
         return status;
-    clo_vm_start(run.vm);
     if (host->cancelled(host->context)) /* a kick before the start is forgotten by it */
         status = ended(clo_run_end_cancelled(&run, error));
+    else if (order->resume)
+        status = answer_first(&run, error);
     while (status == GO_ON) {
         status = step(&run, error);
         if (status == GO_ON && host->flush)

@@ -9,6 +9,7 @@
 #include "sandbox/run/output_records.h"
 #include "sandbox/run/run.h"
 #include "sandbox/run/run_files.h"
+#include "sandbox/run/state/state_head.h"
 #include "vm/vm.h"
 
 struct clo_runner {
@@ -21,6 +22,8 @@ struct clo_runner {
     bool used;                 /* has run since it was made or restored */
     bool broken;               /* must not run again */
     bool lasting;              /* the last run ended by itself: its state may be kept */
+    bool frozen;               /* it stands in the middle of a run, at `stand` */
+    struct clo_state_head stand;
     struct clo_buffer message; /* copy of the guest's; also where the request is built */
     struct clo_call_reply reply;
     struct clo_output_records output;
@@ -62,7 +65,12 @@ int clo_run_loop_enter(struct clo_runner *runner, const struct clo_order *order,
                        const struct clo_run_host *host, struct clo_run_result *result,
                        struct clo_error *error);
 
+/* state/thaw.c: what the guest finds in the control page when it goes on. */
+void clo_thaw_control(struct clo_runner *runner, const struct clo_order *order);
+
 /* run_end.c: the ways in which a run ends. Each fills the result. */
+/* It goes on when its calls have been answered, here or elsewhere. */
+int clo_run_end_suspended(struct clo_run_loop *run, struct clo_error *error);
 int clo_run_end_done(struct clo_run_loop *run, const uint8_t *message, size_t length,
                      struct clo_error *error);
 int clo_run_end_exit(struct clo_run_loop *run, uint64_t code, struct clo_error *error);

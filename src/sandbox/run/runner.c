@@ -23,7 +23,7 @@ static int make_vm(struct clo_runner *runner, struct clo_error *error)
     struct clo_vm *vm = NULL;
     int status = clo_vm_create(&vm, runner->image, &config, error);
     if (!status) {
-        runner->used = runner->broken = runner->lasting = false;
+        runner->used = runner->broken = runner->lasting = runner->frozen = false;
         atomic_store(&runner->vm, vm);
     }
     return status;
@@ -87,6 +87,7 @@ void clo_runner_kick(struct clo_runner *runner)
 /* Have a micro-VM in the state in which the run shall begin. */
 static int prepare_vm(struct clo_runner *runner, bool keep_state, struct clo_error *error)
 {
+    runner->frozen = false;
     if (runner->broken)
         drop_vm(runner);
     if (!runner->vm)
@@ -205,6 +206,13 @@ static int write_request(struct clo_runner *runner, const struct clo_order *orde
     return 0;
 }
 
+static int prepare_thaw(struct clo_runner *runner, struct clo_error *error)
+{
+    if (!clo_runner_is_broken(runner) && runner->used && runner->frozen)
+        return 0;
+    return clo_fail(error, CLO_EINVALID, "there is no run that could go on");
+}
+
 static int check_order(struct clo_runner *runner, const struct clo_order *order,
                        struct clo_error *error)
 {
@@ -229,15 +237,18 @@ int clo_runner_run(struct clo_runner *runner, const struct clo_order *order,
                    const struct clo_run_host *host, struct clo_run_result *result,
                    struct clo_error *error)
 {
-    int status = prepare_vm(runner, order->keep_state, error);
+    int status =
+        order->resume ? prepare_thaw(runner, error) : prepare_vm(runner, order->keep_state, error);
     if (!status)
         status = check_order(runner, order, error);
-    if (!status)
+    if (!status && order->resume)
+        clo_thaw_control(runner, order);
+    else if (!status)
         status = write_request(runner, order, error);
     if (status)
         return status;
     runner->used = true;
-    runner->lasting = false;
+    runner->lasting = runner->frozen = false;
     status = clo_run_loop_enter(runner, order, host, result, error);
     if (status && !runner->lasting)
         runner->broken = true;

@@ -16,6 +16,7 @@
     "CLOSNP\n"
 #define CLO_SNAPSHOT_VERSION 1u
 #define CLO_SNAPSHOT_BETWEEN_RUNS 1u      /* kind: no registers are in it */
+#define CLO_SNAPSHOT_IN_RUN 2u            /* they are, in RUN blocks */
 #define CLO_SNAPSHOT_X86_64 1u            /* machine */
 #define CLO_SNAPSHOT_BLOCK_MAX (1u << 20) /* bytes of a block before compression */
 #define CLO_SEAL_SIZE 32
@@ -29,7 +30,7 @@ struct clo_snapshot_head {
     uint32_t machine;
     uint32_t reserved;
     uint8_t image[32]; /* its hash */
-    uint8_t salt[32];  /* random: of this file's seals */
+    uint8_t salt[32];  /* random: of this file's seals; and its id */
     uint64_t region_size[CLO_REGION_COUNT];
     uint64_t monotonic_ns; /* the session's clock */
     uint8_t zeros[72];
@@ -41,6 +42,7 @@ enum clo_block_kind {
     CLO_BLOCK_PAGES = 1,
     CLO_BLOCK_OUTPUT,
     CLO_BLOCK_END,
+    CLO_BLOCK_RUN,
 };
 
 struct clo_block_head { /* then the bytes, then the seal */

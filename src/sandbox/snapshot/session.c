@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "sandbox/snapshot/block.h"
 
-static int check_file(int fd, bool writing, const struct clo_snapshot_options *options,
-                      struct clo_error *error)
+int clo_session_check_file(int fd, bool writing, const struct clo_snapshot_options *options,
+                           struct clo_error *error)
 {
     struct clo_snapshot_file file;
     if (fd < 0)
@@ -22,8 +22,8 @@ static int check_file(int fd, bool writing, const struct clo_snapshot_options *o
 
 int clo_session_check(const struct clo_run_state *state, struct clo_error *error)
 {
-    int status = check_file(state->from, false, state->from_options, error);
-    return status ? status : check_file(state->to, true, state->to_options, error);
+    int status = clo_session_check_file(state->from, false, state->from_options, error);
+    return status ? status : clo_session_check_file(state->to, true, state->to_options, error);
 }
 
 /* Why a run has left no state, as far as its end tells. */
@@ -37,6 +37,7 @@ static const char *what_ended_it(const struct clo_run_error *error)
     case CLO_RUN_GUEST: return "the guest broke its contract with the host";
     case CLO_RUN_CANCELLED: return "the run was cancelled";
     case CLO_RUN_WORKER: return "the worker process of the run was lost";
+    case CLO_RUN_SUSPENDED: return "the run is suspended, and its state is in that run's file";
     }
     return "the run did not end by itself";
 }
@@ -71,9 +72,11 @@ int clo_session_keep(const struct clo_state_port *port, const struct clo_image *
     struct clo_error why = {0};
     if (state->to < 0)
         return 0;
-    int status = port ? clo_snapshot_write(port, image, output, state->to, state->to_options,
-                                           &result->state_bytes, &why)
+    struct clo_snapshot_made made = {0};
+    int status = port ? clo_snapshot_write(port, image, output, state->to, state->to_options, NULL,
+                                           &made, &why)
                       : clo_fail_memory(&why);
+    result->state_bytes = made.bytes;
     result->state = outcome_of(status);
     if (status && ftruncate(state->to, 0))
         clo_fail_errno(&why, CLO_ESYSTEM, "emptying what was written of a snapshot");

@@ -9,6 +9,9 @@
 
 #include "sandbox/snapshot/snapshot.h"
 
+/* Of one file, with the options for it. A negative descriptor is none. */
+int clo_session_check_file(int fd, bool writing, const struct clo_snapshot_options *options,
+                           struct clo_error *error);
 /* Before anything happens: are keys and descriptors such as will be needed? CLO_EINVALID,
  * CLO_ELIMIT (`from` is longer than its max_bytes), CLO_ENOMEMORY. */
 int clo_session_check(const struct clo_run_state *state, struct clo_error *error);

@@ -21,11 +21,12 @@
  *   head    magic, version; the image's hash; salt; sizes of the regions, the clock; seal
  *   block   kind, number, lengths; bytes, as they are or deflated (RFC 1950); seal
  *
- *   kinds   PAGES  records of pages (page_code.h), ascending over all blocks
+ *   kinds   RUN    of a run in its middle: its registers, and what the host keeps of it (a stream)
+ *           PAGES  records of pages (page_code.h), ascending over all blocks
  *           OUTPUT a piece of the stream that /output is (artifacts/artifact_keep.h)
  *           END    nothing follows
  *
- * PAGES come before OUTPUT. A seal is HMAC-SHA-256 of what stands before it in the head or block,
+ * RUN comes before PAGES, and that before OUTPUT. A seal is HMAC-SHA-256 of what stands before it in the head or block,
  * with a key that is made of the caller's, the file's salt and what the file is about: so no block
  * fits another file, and by its number no other place in its own.
  */
@@ -33,12 +34,13 @@
 #define CLO_SANDBOX_SNAPSHOT_SNAPSHOT_H
 
 #include "cloche/sandbox.h"
+#include "sandbox/artifacts/artifact_keep.h"
 #include "sandbox/artifacts/artifact_tree.h"
 #include "sandbox/reservation.h"
-#include "sandbox/run/state.h"
+#include "sandbox/run/state/state.h"
 
 /* Where a state comes from and goes to: a runner of this process, or a worker process. The
- * contracts are those of run/state.h. */
+ * contracts are those of run/state/state.h. */
 struct clo_state_port {
     int (*save)(void *context, const struct clo_state_sink *sink, struct clo_error *error);
     int (*begin)(void *context, const struct clo_state_head *head, struct clo_error *error);
@@ -56,10 +58,30 @@ struct clo_state_port clo_runner_port(struct clo_runner *runner);
 int clo_sandbox_save(struct clo_sandbox *sandbox, const struct clo_state_sink *sink,
                      struct clo_error *error);
 
-/* clo_sandbox_snapshot's contract. */
+/* What the host keeps of a run in its middle: a stream of bytes in its file. */
+struct clo_snapshot_run {
+    /* `claimed`: what the side that ran it says of its limits. */
+    int (*put)(void *context, const struct clo_run_used *claimed, clo_keep_put put, void *to,
+               struct clo_error *error);
+    /* All of the file has been checked, nothing has been given up for it. Fills *used, and has the
+     * limits ready that struct clo_snapshot_terms points to. Any failure refuses the file. */
+    int (*get)(void *context, struct clo_run_used *used, clo_keep_get get, void *from,
+               struct clo_error *error);
+    void *context;
+};
+
+#define CLO_SNAPSHOT_ID_SIZE 32
+struct clo_snapshot_made { /* of a file that was written */
+    uint64_t bytes;
+    uint8_t id[CLO_SNAPSHOT_ID_SIZE]; /* that no other has */
+};
+
+/* clo_sandbox_snapshot's contract. `run`: NULL for a state between runs; that which the port hands out
+ * must be of the same kind (CLO_EINVALID). */
 int clo_snapshot_write(const struct clo_state_port *port, const struct clo_image *image,
                        struct clo_artifact_tree *output, int fd,
-                       const struct clo_snapshot_options *options, uint64_t *bytes,
+                       const struct clo_snapshot_options *options,
+                       const struct clo_snapshot_run *run, struct clo_snapshot_made *made,
                        struct clo_error *error);
 
 /* What a state that comes in may have. */
@@ -69,6 +91,8 @@ struct clo_snapshot_terms {
      * failure. */
     struct clo_reservation *reservation;
     struct clo_cancel *cancel; /* then it ends with CLO_ECANCELLED; may be NULL */
+    const struct clo_snapshot_run
+        *run; /* a run in its middle is wanted; NULL: a state between runs */
 };
 
 /* clo_sandbox_restore's contract. */
@@ -76,10 +100,10 @@ int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image 
                       struct clo_artifact_tree *output, const struct clo_snapshot_terms *terms,
                       int fd, const struct clo_snapshot_options *options, struct clo_error *error);
 
-/* Bytes of memory that the guest will have with this state. Looks at the head alone, whose seal must be
+/* Bytes of memory that the guest will have with this state, between runs or in_run. Looks at the head alone, whose seal must be
  * right; CLO_ELIMIT: more than `limit`. */
 int clo_snapshot_memory(const struct clo_image *image, int fd,
-                        const struct clo_snapshot_options *options, uint64_t limit, uint64_t *bytes,
-                        struct clo_error *error);
+                        const struct clo_snapshot_options *options, bool in_run, uint64_t limit,
+                        uint64_t *bytes, struct clo_error *error);
 
 #endif

@@ -16,7 +16,10 @@ struct reading {
     struct clo_cancel *cancel;
     const struct clo_snapshot_options *options;
     const struct clo_image *image;
+    const struct clo_snapshot_run
+        *run; /* wanted: a run in its middle; NULL: a state between runs */
     struct clo_snapshot_head head;
+    struct clo_state_head state;
     enum clo_block_kind kind; /* of the block that was read last */
     const uint8_t *bytes;     /* what is left of it */
     size_t length;
@@ -30,13 +33,28 @@ static int next_block(struct reading *reading, struct clo_error *error)
                                   error);
 }
 
+static int wrong_kind(const struct reading *reading, struct clo_error *error)
+{
+    if (reading->run) {
+        clo_fail(error, CLO_EINVALID,
+                 "the snapshot is of a session between two runs, where a suspended run is wanted");
+        return clo_hint(error, CLO_EINVALID, "clo_sandbox_restore or clo_run.state go on with it");
+    }
+    clo_fail(error, CLO_EINVALID,
+             "the snapshot is of a suspended run, where a session between two runs is wanted");
+    return clo_hint(error, CLO_EINVALID, "clo_run.resume goes on with it");
+}
+
 static int check_head(const struct reading *reading, struct clo_error *error)
 {
     const struct clo_snapshot_head *head = &reading->head;
-    if (head->kind != CLO_SNAPSHOT_BETWEEN_RUNS || head->machine != CLO_SNAPSHOT_X86_64)
+    if ((head->kind != CLO_SNAPSHOT_BETWEEN_RUNS && head->kind != CLO_SNAPSHOT_IN_RUN) ||
+        head->machine != CLO_SNAPSHOT_X86_64)
         return clo_fail(error, CLO_EINVALID,
                         "a snapshot of kind %u for machine %u, which this program does not know",
                         head->kind, head->machine);
+    if ((head->kind == CLO_SNAPSHOT_IN_RUN) != (reading->run != NULL))
+        return wrong_kind(reading, error);
     if (memcmp(head->image, clo_image_sha256(reading->image), sizeof head->image) == 0 &&
         head->abi == CLO_ABI_VERSION)
         return 0;
@@ -92,6 +110,62 @@ static int check_all(struct reading *reading, struct clo_error *error)
     return status;
 }
 
+/* Bytes of a stream that blocks of that kind are. */
+static int get_stream(struct reading *reading, enum clo_block_kind kind, void *bytes, size_t length,
+                      struct clo_error *error)
+{
+    while (length) {
+        while (!reading->length || reading->kind != kind) {
+            if (reading->kind != kind)
+                return clo_fail(error, CLO_EINVALID,
+                                "the snapshot has a block of kind %u where one of kind %u is due",
+                                reading->kind, kind);
+            int status = next_block(reading, error);
+            if (status)
+                return status;
+        }
+        size_t now = length < reading->length ? length : reading->length;
+        memcpy(bytes, reading->bytes, now);
+        reading->bytes += now;
+        reading->length -= now;
+        bytes = (uint8_t *)bytes + now;
+        length -= now;
+    }
+    return 0;
+}
+
+static int get_output(void *context, void *bytes, size_t length, struct clo_error *error)
+{
+    return get_stream(context, CLO_BLOCK_OUTPUT, bytes, length, error);
+}
+
+static int get_in_run(void *context, void *bytes, size_t length, struct clo_error *error)
+{
+    return get_stream(context, CLO_BLOCK_RUN, bytes, length, error);
+}
+
+/* Where the run stands, and what the host kept of it. */
+static int read_run(struct reading *reading, struct clo_error *error)
+{
+    struct clo_state_head *state = &reading->state;
+    if (!reading->run)
+        return 0;
+    state->in_run = 1;
+    int status = next_block(reading, error);
+    if (!status)
+        status = get_in_run(reading, &state->registers, sizeof state->registers, error);
+    if (!status)
+        status = clo_image_check_registers(reading->image, &state->registers, error);
+    if (!status)
+        status = reading->run->get(reading->run->context, &state->used, get_in_run, reading, error);
+    if (!status)
+        status = clo_state_check(state, error);
+    if (!status && reading->length)
+        status = clo_fail(error, CLO_EINVALID, "%zu bytes follow what the snapshot says of its run",
+                          reading->length);
+    return status;
+}
+
 static int load_pages(struct reading *reading, const struct clo_state_port *port,
                       struct clo_error *error)
 {
@@ -103,7 +177,8 @@ static int load_pages(struct reading *reading, const struct clo_state_port *port
         status = clo_page_record(reading->bytes, reading->length, &number, &size, error);
         if (status)
             break;
-        const uint8_t *was = clo_image_page(reading->image, reading->head.region_size, number);
+        const uint8_t *was = clo_image_page(reading->image, reading->head.region_size,
+                                            clo_state_registers_of(&reading->state), number);
         if (!was)
             return clo_fail(error, CLO_EINVALID,
                             "page %u of the snapshot is no memory of such a guest", number);
@@ -118,9 +193,10 @@ static int load_pages(struct reading *reading, const struct clo_state_port *port
 static int load_state(struct reading *reading, const struct clo_state_port *port,
                       struct clo_error *error)
 {
-    struct clo_state_head head = {.monotonic_ns = reading->head.monotonic_ns};
-    memcpy(head.region_size, reading->head.region_size, sizeof head.region_size);
-    int status = port->begin(port->context, &head, error);
+    struct clo_state_head *state = &reading->state;
+    state->monotonic_ns = reading->head.monotonic_ns;
+    memcpy(state->region_size, reading->head.region_size, sizeof state->region_size);
+    int status = port->begin(port->context, state, error);
     if (!status)
         status = next_block(reading, error);
     while (!status && reading->kind == CLO_BLOCK_PAGES) {
@@ -129,30 +205,6 @@ static int load_state(struct reading *reading, const struct clo_state_port *port
             status = next_block(reading, error);
     }
     return status;
-}
-
-/* Bytes of the stream that OUTPUT blocks are. */
-static int get_output(void *context, void *bytes, size_t length, struct clo_error *error)
-{
-    struct reading *reading = context;
-    while (length) {
-        while (!reading->length || reading->kind != CLO_BLOCK_OUTPUT) {
-            if (reading->kind != CLO_BLOCK_OUTPUT)
-                return clo_fail(error, CLO_EINVALID,
-                                "the snapshot has a block of kind %u where /output goes on",
-                                reading->kind);
-            int status = next_block(reading, error);
-            if (status)
-                return status;
-        }
-        size_t now = length < reading->length ? length : reading->length;
-        memcpy(bytes, reading->bytes, now);
-        reading->bytes += now;
-        reading->length -= now;
-        bytes = (uint8_t *)bytes + now;
-        length -= now;
-    }
-    return 0;
 }
 
 static int load_output(struct reading *reading, struct clo_artifact_tree *output,
@@ -213,13 +265,16 @@ int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image 
     struct reading reading = {.options = options,
                               .image = image,
                               .memory = terms->limits->memory,
-                              .cancel = terms->cancel};
+                              .cancel = terms->cancel,
+                              .run = terms->run};
     int status = clo_snapshot_file_open(&reading.file, fd, false, options, error);
     if (status)
         return status;
     status = check_all(&reading, error);
     if (!status)
         status = begin(&reading, error);
+    if (!status)
+        status = read_run(&reading, error);
     if (!status)
         status = reserve(&reading, terms, error);
     if (!status)
@@ -229,10 +284,12 @@ int clo_snapshot_read(const struct clo_state_port *port, const struct clo_image 
 }
 
 int clo_snapshot_memory(const struct clo_image *image, int fd,
-                        const struct clo_snapshot_options *options, uint64_t limit, uint64_t *bytes,
-                        struct clo_error *error)
+                        const struct clo_snapshot_options *options, bool in_run, uint64_t limit,
+                        uint64_t *bytes, struct clo_error *error)
 {
-    struct reading reading = {.options = options, .image = image, .memory = limit};
+    static const struct clo_snapshot_run any;
+    struct reading reading = {
+        .options = options, .image = image, .memory = limit, .run = in_run ? &any : NULL};
     int status = clo_snapshot_file_open(&reading.file, fd, false, options, error);
     if (status)
         return status;

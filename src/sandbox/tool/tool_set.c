@@ -98,7 +98,7 @@ static int compile_schema(struct clo_schema **schema, const struct clo_tool *too
 
 static int check_rest(const struct clo_tool *tool, struct clo_error *error)
 {
-    if (!tool->call)
+    if (!tool->call && !tool->suspends)
         return clo_fail(error, CLO_EINVALID, "tool '%s' has no function", tool->name);
     if (tool->description && strnlen(tool->description, DESCRIPTION_MAX + 1) > DESCRIPTION_MAX)
         return clo_fail(error, CLO_EINVALID, "tool '%s': the description is longer than %u bytes",
@@ -310,6 +310,8 @@ int clo_tool_entry_call(const struct clo_tool_entry *entry, const struct clo_val
                         uint64_t deadline_ns, const struct clo_cancel *cancel,
                         struct clo_value *result, struct clo_error *error)
 {
+    if (entry->tool.suspends)
+        return CLO_TOOL_SUSPEND;
     if (entry->gate) {
         int status = take_gate(entry->gate, deadline_ns, cancel);
         if (status)
@@ -319,8 +321,8 @@ int clo_tool_entry_call(const struct clo_tool_entry *entry, const struct clo_val
     int status = entry->tool.call(entry->tool.context, arguments, result, &why);
     if (entry->gate)
         leave_gate(entry->gate);
-    if (!status)
-        return 0;
+    if (!status || status == CLO_TOOL_SUSPEND)
+        return status;
     /* whatever the tool returned, it failed; the codes of waiting are not the tool's to use */
     if (why.message[0])
         return clo_fail(error, CLO_EINVALID, "%s", why.message);

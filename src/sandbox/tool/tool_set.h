@@ -48,7 +48,8 @@ int clo_tool_check_arguments(const struct clo_tool_entry *entry, struct clo_valu
                              struct clo_error *error);
 
 /* Call the tool on this thread. A serial tool is waited for until `deadline_ns` of the monotonic
- * clock: CLO_EBUSY, or CLO_ECANCELLED. Any other failure is the tool's own. */
+ * clock: CLO_EBUSY, or CLO_ECANCELLED. Any other failure is the tool's own.
+ * CLO_TOOL_SUSPEND: somebody has to answer first. */
 int clo_tool_entry_call(const struct clo_tool_entry *entry, const struct clo_value *arguments,
                         uint64_t deadline_ns, const struct clo_cancel *cancel,
                         struct clo_value *result, struct clo_error *error);

@@ -30,6 +30,9 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
                                 .name_length = (uint32_t)name,
                                 .repair = order->repair,
                                 .no_tools = order->no_tools,
+                                .may_suspend = order->may_suspend,
+                                .resume = order->resume,
+                                .elsewhere = order->elsewhere,
                                 .has_seed = order->fixed.has_seed,
                                 .has_clock = order->fixed.has_clock,
                                 .seed = order->fixed.seed,
@@ -64,7 +67,8 @@ void clo_frame_put_call(struct clo_frame_socket *frames, const struct clo_call *
                                  .wait_id = call->wait_id,
                                  .timeout_ns = call->timeout_ns,
                                  .deadline_ns = call->deadline_ns,
-                                 .tool_deadline_ns = call->tool_deadline_ns};
+                                 .tool_deadline_ns = call->tool_deadline_ns,
+                                 .may_suspend = call->may_suspend};
     clo_frame_socket_begin(frames, CLO_FRAME_CALL, sizeof body + call->length);
     clo_frame_socket_put(frames, &body, sizeof body);
     clo_frame_socket_put(frames, call->message, call->length);
@@ -241,6 +245,9 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
                                 .wants_result = body.wants_result != 0,
                                 .repair = (enum clo_repair)body.repair,
                                 .no_tools = body.no_tools != 0,
+                                .may_suspend = body.may_suspend != 0,
+                                .resume = body.resume != 0,
+                                .elsewhere = body.elsewhere != 0,
                                 .fixed = {.has_seed = body.has_seed != 0,
                                           .has_clock = body.has_clock != 0,
                                           .seed = body.seed,
@@ -283,6 +290,7 @@ int clo_frame_read_call(const struct clo_frame *frame, struct clo_call *call,
                               .timeout_ns = body.timeout_ns,
                               .deadline_ns = body.deadline_ns,
                               .tool_deadline_ns = body.tool_deadline_ns,
+                              .may_suspend = body.may_suspend != 0,
                               .message = rest,
                               .length = length};
     return 0;
@@ -392,7 +400,8 @@ static bool consistent(const struct clo_result_body *body, size_t length)
                      body->result_length + body->note_length;
     bool plain = body->kind == CLO_RUN_OK
                      ? !body->type_length && !body->message_length && !body->traceback_length
-                     : body->kind > CLO_RUN_OK && body->kind < CLO_RUN_WORKER;
+                     : (body->kind > CLO_RUN_OK && body->kind < CLO_RUN_WORKER) ||
+                           body->kind == CLO_RUN_SUSPENDED;
     bool limit = body->kind == CLO_RUN_LIMIT
                      ? body->limit > CLO_LIMIT_NONE && body->limit < CLO_LIMIT_COUNT
                      : body->limit == CLO_LIMIT_NONE;

@@ -19,7 +19,8 @@ struct
     uint64_t reserved; /* bytes of guest memory that need not be asked for */
     uint32_t sequence; /* of the run; a cancellation names it */
     uint8_t keep_state, write_through, has_input, wants_result;
-    uint8_t has_files, repair /* enum clo_repair */, no_tools, has_seed, has_clock, padding[3];
+    uint8_t has_files, repair /* enum clo_repair */, no_tools, has_seed, has_clock;
+    uint8_t may_suspend, resume, elsewhere;
     uint64_t seed, clock_ns;
     uint32_t argument_count, argument_bytes;
     uint32_t name_length, timezone_length /* 0: none */;
@@ -32,6 +33,7 @@ struct clo_output_body { /* then the bytes */
 struct clo_call_body { /* then the message */
     uint32_t flags, kind, id, wait_id;
     uint64_t timeout_ns, deadline_ns, tool_deadline_ns;
+    uint64_t may_suspend;
 };
 
 struct clo_grow_body {

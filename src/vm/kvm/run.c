@@ -206,5 +206,7 @@ const struct clo_wall clo_wall_kvm = {
     .shrink = clo_kvm_shrink,
     .drop_all = drop_all,
     .clean = clo_state_clean_vectors,
+    .registers = clo_state_registers,
+    .start_at = clo_state_start_at,
     .at = clo_kvm_memory_at,
 };

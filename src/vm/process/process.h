@@ -65,5 +65,8 @@ void clo_context_enter(struct clo_context *context, struct clo_stop *stop);
 void clo_context_forget(struct clo_context *context);
 /* Go on `bytes` further than where it stopped. */
 void clo_context_skip(struct clo_context *context, unsigned bytes);
+/* Those that it would go on with; and in place of those of a start. */
+void clo_context_registers(const struct clo_context *context, struct clo_vm_registers *registers);
+void clo_context_set(struct clo_context *context, const struct clo_vm_registers *registers);
 
 #endif

@@ -106,6 +106,21 @@ static int clean(struct clo_vm *vm, struct clo_error *error)
     return 0;
 }
 
+static int registers(struct clo_vm *vm, struct clo_vm_registers *registers, struct clo_error *error)
+{
+    (void)error;
+    clo_context_registers(vm->context, registers);
+    return 0;
+}
+
+static int start_at(struct clo_vm *vm, const struct clo_vm_registers *registers,
+                    struct clo_error *error)
+{
+    (void)error;
+    clo_context_set(vm->context, registers);
+    return 0;
+}
+
 const struct clo_wall clo_wall_process = {
     .create = create,
     .destroy = destroy,
@@ -117,5 +132,7 @@ const struct clo_wall clo_wall_process = {
     .shrink = clo_process_shrink,
     .drop_all = clo_process_drop_all,
     .clean = clean,
+    .registers = registers,
+    .start_at = start_at,
     .at = clo_process_memory_at,
 };

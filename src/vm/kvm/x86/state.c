@@ -169,3 +169,80 @@ int clo_state_is_supervisor(struct clo_vm *vm, uint64_t *fault_address, struct c
     *fault_address = sregs.cr2;
     return (sregs.cs.selector & 3) == 0;
 }
+
+/* KVM completes the OUT when it is entered again, and only then RIP stands behind it on every
+ * flavour: it is told to leave before it runs anything. */
+static int complete(struct clo_vm *vm, struct clo_error *error)
+{
+    __atomic_store_n(&vm->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    int result = ioctl(vm->vcpu, KVM_RUN, 0);
+    __atomic_store_n(&vm->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+    if (result < 0 && errno == EINTR)
+        return 0;
+    return clo_fail_errno(error, CLO_ESYSTEM, "completing a host call");
+}
+
+int clo_state_registers(struct clo_vm *vm, struct clo_vm_registers *registers,
+                        struct clo_error *error)
+{
+    struct kvm_regs regs;
+    struct kvm_xsave area;
+    int status = complete(vm, error);
+    if (status)
+        return status;
+    if (ioctl(vm->vcpu, KVM_GET_REGS, &regs) < 0)
+        return clo_fail_errno(error, CLO_ESYSTEM, "KVM_GET_REGS");
+    if (ioctl(vm->vcpu, KVM_GET_XSAVE, &area) < 0)
+        return clo_fail_errno(error, CLO_ESYSTEM, "KVM_GET_XSAVE");
+    registers->rax = regs.rax;
+    registers->rbx = regs.rbx;
+    registers->rcx = regs.rcx;
+    registers->rdx = regs.rdx;
+    registers->rsi = regs.rsi;
+    registers->rdi = regs.rdi;
+    registers->rbp = regs.rbp;
+    registers->rsp = regs.rsp;
+    registers->r8 = regs.r8;
+    registers->r9 = regs.r9;
+    registers->r10 = regs.r10;
+    registers->r11 = regs.r11;
+    registers->r12 = regs.r12;
+    registers->r13 = regs.r13;
+    registers->r14 = regs.r14;
+    registers->r15 = regs.r15;
+    registers->rip = regs.rip;
+    registers->rflags = regs.rflags;
+    clo_registers_take_vectors(registers, (const uint8_t *)area.region, true);
+    return 0;
+}
+
+/* After a start: what is not among them is as there. */
+int clo_state_start_at(struct clo_vm *vm, const struct clo_vm_registers *registers,
+                       struct clo_error *error)
+{
+    struct kvm_regs *to = &vm->run->s.regs.regs;
+    uint32_t area[sizeof vm->kvm->clean / sizeof *vm->kvm->clean];
+    memcpy(area, vm->kvm->clean, sizeof area);
+    clo_registers_give_vectors(registers, (uint8_t *)area);
+    to->rax = registers->rax;
+    to->rbx = registers->rbx;
+    to->rcx = registers->rcx;
+    to->rdx = registers->rdx;
+    to->rsi = registers->rsi;
+    to->rdi = registers->rdi;
+    to->rbp = registers->rbp;
+    to->rsp = registers->rsp;
+    to->r8 = registers->r8;
+    to->r9 = registers->r9;
+    to->r10 = registers->r10;
+    to->r11 = registers->r11;
+    to->r12 = registers->r12;
+    to->r13 = registers->r13;
+    to->r14 = registers->r14;
+    to->r15 = registers->r15;
+    to->rip = registers->rip;
+    to->rflags = RFLAGS | registers->rflags;
+    if (ioctl(vm->vcpu, KVM_SET_XSAVE, area) < 0)
+        return clo_fail_errno(error, CLO_ESYSTEM, "KVM_SET_XSAVE");
+    return 0;
+}

@@ -310,3 +310,53 @@ void clo_context_skip(struct clo_context *context, unsigned bytes)
 {
     context->frame.context.uc_mcontext.gregs[REG_RIP] += bytes;
 }
+
+void clo_context_registers(const struct clo_context *context, struct clo_vm_registers *registers)
+{
+    const greg_t *from = context->frame.context.uc_mcontext.gregs;
+    registers->rax = (uint64_t)from[REG_RAX];
+    registers->rbx = (uint64_t)from[REG_RBX];
+    registers->rcx = (uint64_t)from[REG_RCX];
+    registers->rdx = (uint64_t)from[REG_RDX];
+    registers->rsi = (uint64_t)from[REG_RSI];
+    registers->rdi = (uint64_t)from[REG_RDI];
+    registers->rbp = (uint64_t)from[REG_RBP];
+    registers->rsp = (uint64_t)from[REG_RSP];
+    registers->r8 = (uint64_t)from[REG_R8];
+    registers->r9 = (uint64_t)from[REG_R9];
+    registers->r10 = (uint64_t)from[REG_R10];
+    registers->r11 = (uint64_t)from[REG_R11];
+    registers->r12 = (uint64_t)from[REG_R12];
+    registers->r13 = (uint64_t)from[REG_R13];
+    registers->r14 = (uint64_t)from[REG_R14];
+    registers->r15 = (uint64_t)from[REG_R15];
+    registers->rip = (uint64_t)from[REG_RIP];
+    registers->rflags = (uint64_t)from[REG_EFL];
+    clo_registers_take_vectors(registers, context->state,
+                               context->state_size > LEGACY_SIZE + XSAVE_HEADER_SIZE);
+}
+
+/* After a start: what is not among them is as there. */
+void clo_context_set(struct clo_context *context, const struct clo_vm_registers *registers)
+{
+    greg_t *to = context->frame.context.uc_mcontext.gregs;
+    to[REG_RAX] = (greg_t)registers->rax;
+    to[REG_RBX] = (greg_t)registers->rbx;
+    to[REG_RCX] = (greg_t)registers->rcx;
+    to[REG_RDX] = (greg_t)registers->rdx;
+    to[REG_RSI] = (greg_t)registers->rsi;
+    to[REG_RDI] = (greg_t)registers->rdi;
+    to[REG_RBP] = (greg_t)registers->rbp;
+    to[REG_RSP] = (greg_t)registers->rsp;
+    to[REG_R8] = (greg_t)registers->r8;
+    to[REG_R9] = (greg_t)registers->r9;
+    to[REG_R10] = (greg_t)registers->r10;
+    to[REG_R11] = (greg_t)registers->r11;
+    to[REG_R12] = (greg_t)registers->r12;
+    to[REG_R13] = (greg_t)registers->r13;
+    to[REG_R14] = (greg_t)registers->r14;
+    to[REG_R15] = (greg_t)registers->r15;
+    to[REG_RIP] = (greg_t)registers->rip;
+    to[REG_EFL] = RFLAGS_START | (greg_t)registers->rflags;
+    clo_registers_give_vectors(registers, context->state);
+}

@@ -1,5 +1,5 @@
 /* state.c - see state.h. */
-#include "sandbox/run/state.h"
+#include "sandbox/run/state/state.h"
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -8,18 +8,22 @@
 int clo_runner_save(struct clo_runner *runner, const struct clo_state_sink *sink,
                     struct clo_error *error)
 {
-    struct clo_state_head head;
-    if (clo_runner_is_broken(runner) || !runner->used || !runner->lasting) {
+    struct clo_state_head head = {0};
+    if (clo_runner_is_broken(runner) || !runner->used || !(runner->lasting || runner->frozen)) {
         clo_fail(error, CLO_EINVALID, "the sandbox has no state that could be kept");
         return clo_hint(error, CLO_EINVALID,
                         "it has one once a run has ended by itself: not after os._exit, a fault, a "
                         "hard stop or a lost worker");
     }
+    if (runner->frozen)
+        head = runner->stand;
     for (int i = 0; i < CLO_REGION_COUNT; i++)
         head.region_size[i] = clo_vm_region_size(runner->vm, (enum clo_region)i);
     head.monotonic_ns = clo_monotonic_ns() + runner->monotonic_shift_ns;
     int status = sink->head(sink->context, &head, error);
-    return status ? status : clo_vm_pages(runner->vm, sink->page, sink->context, error);
+    return status ? status
+                  : clo_vm_pages(runner->vm, clo_state_registers_of(&head), sink->page,
+                                 sink->context, error);
 }
 
 void clo_runner_load_drop(struct clo_runner *runner)
@@ -45,12 +49,12 @@ static int grow(struct clo_runner *runner, const struct clo_state_head *head,
 int clo_runner_load_begin(struct clo_runner *runner, const struct clo_state_head *head,
                           struct clo_error *error)
 {
-    if (head->monotonic_ns > CLO_STATE_MONOTONIC_MAX)
-        return clo_fail(error, CLO_EINVALID, "the state's clock says %llu ns",
-                        (unsigned long long)head->monotonic_ns);
-    int status = clo_runner_clean(runner, error);
+    int status = clo_state_check(head, error);
+    if (!status)
+        status = clo_runner_clean(runner, error);
     if (status)
         return status;
+    runner->stand = *head;
     runner->used = true; /* from here on there is something to take back */
     runner->lasting = false;
     runner->load_next = 0;
@@ -70,7 +74,8 @@ int clo_runner_load_page(struct clo_runner *runner, uint32_t number,
     if (number < runner->load_next)
         status = clo_fail(error, CLO_EINVALID, "page %u of a state comes out of order", number);
     if (!status)
-        status = clo_vm_page_put(runner->vm, number, bytes, error);
+        status = clo_vm_page_put(runner->vm, clo_state_registers_of(&runner->stand), number, bytes,
+                                 error);
     if (status)
         clo_runner_load_drop(runner);
     else
@@ -80,5 +85,6 @@ int clo_runner_load_page(struct clo_runner *runner, uint32_t number,
 
 void clo_runner_load_end(struct clo_runner *runner)
 {
-    runner->lasting = true;
+    runner->frozen = runner->stand.in_run != 0;
+    runner->lasting = !runner->frozen;
 }

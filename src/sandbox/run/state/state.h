@@ -1,9 +1,13 @@
-/* sandbox/run/state.h - the state that a session has between two runs, out of a runner and into
- * one.
+/* sandbox/run/state/state.h - the state that a session has between two runs, or a run in its middle,
+ * out of a runner and into one.
  *
- * It is what the next run with keep_state would begin with: how much memory is granted, the pages
- * that differ from the image's, and the time on the monotonic clock. Registers, stack and messages
- * are none of it: every run starts with its own (src/vm/pages.c).
+ * Between runs it is what the next run with keep_state would begin with: how much memory is granted,
+ * the pages that differ from the image's, and the time on the monotonic clock. Registers, stack and
+ * messages are none of it: every run starts with its own (src/vm/pages.c).
+ *
+ * A run that is suspended stands at a host call that waits. Then registers, stack and control page
+ * are a part of it, and what the run has had of its limits. It goes on by an order that says `resume`;
+ * what it was promised, its output and its calls are the host's to keep (sandbox/suspend/suspend.h).
  *
  * What comes in is hostile: sizes pass the checks of growth, each page must lie in memory that was
  * granted, and pages come by ascending number. Whatever fails on the way leaves the runner clean,
@@ -13,14 +17,7 @@
 #define CLO_SANDBOX_RUN_STATE_H
 
 #include "sandbox/run/runner.h"
-#include "vm/vm.h"
-
-struct clo_state_head {
-    uint64_t region_size[CLO_REGION_COUNT]; /* bytes granted */
-    uint64_t monotonic_ns; /* the session's clock: it stands still until the state is back */
-};
-
-#define CLO_STATE_MONOTONIC_MAX (1ull << 62) /* ns; more than a century */
+#include "sandbox/run/state/state_head.h"
 
 struct
     clo_state_sink { /* a page's bytes are in place: they stay while the runner does nothing else */
@@ -30,7 +27,7 @@ struct
 };
 
 /* Hand out the state; the runner keeps it. CLO_EINVALID: there is none, as the last run did not
- * end by itself, or there was none. */
+ * end by itself and is not suspended, or there was none. */
 int clo_runner_save(struct clo_runner *runner, const struct clo_state_sink *sink,
                     struct clo_error *error);
 
