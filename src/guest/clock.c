@@ -1,8 +1,8 @@
 /* clock.c - time without a host call: the host's clocks at the start of the run plus the
  * time-stamp counter since then.
  *
- * A run that was frozen goes on with another counter, at another time, maybe on another machine: what
- * had passed until then stands in the control page, and the ticks are counted from there.
+ * A run that was frozen goes on with another counter, at another time, maybe on another machine:
+ * what had passed until then stands in the control page, and the ticks are counted from there.
  *
  * Where a run's clocks are fixed (CLO_CLOCK_FIXED) the counter is left out: time passes by what the
  * program does. A look takes time, so that a loop that waits for a moment reaches it.
