@@ -116,6 +116,7 @@ static int make_tool(struct clo_agent *agent, const struct clo_agent_config *con
     const char *places[CLO_SANDBOX_MOUNTS_MAX];
     struct clo_buffer text = CLO_BUFFER(PLACES_MAX);
     struct clo_codeact_config words = {.runtime = clo_image_runtime(agent->image),
+                                       .packages = clo_image_packages(agent->image),
                                        .tools = config->tools,
                                        .tool_count = config->tool_count,
                                        .limits = *limits,

@@ -211,6 +211,16 @@ static int take_path(struct clo_config *config, const char **to, char **kept, co
     return 0;
 }
 
+/* An image by its name, or a path. */
+static int take_image(struct clo_config *config, const char *word)
+{
+    char path[CLO_IMAGE_PATH_MAX];
+    if (!word || !clo_image_named(word, path))
+        return take_path(config, &config->config.image, &config->image, word);
+    config->config.image = config->image = strdup(path);
+    return config->image ? 0 : clo_fail_memory(config->error);
+}
+
 /* sandbox.seed, clock and timezone */
 typedef int (*take_function)(struct clo_fixed *fixed, const char *text, struct clo_error *error);
 
@@ -297,7 +307,7 @@ static int take(struct clo_config *config)
     int status =
         take_path(config, &config->config.model.script, &config->script, said->model.script);
     if (!status)
-        status = take_path(config, &config->config.image, &config->image, said->sandbox.image);
+        status = take_image(config, said->sandbox.image);
     if (!status)
         status = take_path(config, &config->serve.store, &config->store, said->serve.store);
     if (!status)

@@ -31,6 +31,7 @@ struct clo_codeact_config {
     const char *const *places; /* of what is mounted: folders with a '/' at the end */
     size_t place_count;
     bool session; /* what the code did lasts from run to run */
+    const char *packages; /* beside the standard library: clo_image_packages; "" or NULL: none */
 };
 
 /* {type: "function", name, description, parameters, strict}: a new reference in *tool. */

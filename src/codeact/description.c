@@ -1,4 +1,5 @@
 /* description.c - execute_code as the model is shown it. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "sandbox/run/limits.h"
 
 #define QUOTAS_MAX 160
+#define PACKAGES_MAX 4000
 
 #define HOW_TO                                                                                     \
     "You have a tool, " CLO_CODEACT_TOOL                                                           \
@@ -124,16 +126,33 @@ static void write_quotas(char text[QUOTAS_MAX], const struct clo_limits *limits)
              (unsigned long long)limits->artifact_files);
 }
 
+/* A long list loses its end: at a comma, so that no name is cut. */
+static void write_packages(char text[PACKAGES_MAX + 100], const char *packages)
+{
+    size_t length = packages ? strlen(packages) : 0;
+    bool cut = length > PACKAGES_MAX;
+    text[0] = '\0';
+    if (cut)
+        for (length = PACKAGES_MAX; length > 0 && packages[length] != ','; length--)
+            ;
+    if (length)
+        snprintf(text, PACKAGES_MAX + 100,
+                 " and with these packages (in brackets what is imported, where it is called "
+                 "otherwise): %.*s%s",
+                 (int)length, packages, cut ? " and more" : "");
+}
+
 static void write_head(struct clo_buffer *out, const struct clo_codeact_config *config)
 {
-    char shown[CLO_QUANTITY_TEXT_MAX], quotas[QUOTAS_MAX];
+    char shown[CLO_QUANTITY_TEXT_MAX], quotas[QUOTAS_MAX], packages[PACKAGES_MAX + 100];
+    write_packages(packages, config->packages);
     clo_size_format(shown, config->output_max);
     write_quotas(quotas, &config->limits);
     clo_buffer_format(
         out,
         "Run Python in a sealed sandbox and read what comes out.\n"
         "\n"
-        "- The interpreter is %s with the complete standard library. There are no other packages, "
+        "- The interpreter is %s with the complete standard library%s. There are no other packages, "
         "no network, no subprocesses and no parallel threads; input() fails. /tmp can be written.\n"
         "- Back come stdout, stderr and the value of the last expression, so printing is not "
         "needed for a single value. Of long output the first and last parts are shown, %s in all: "
@@ -142,7 +161,7 @@ static void write_head(struct clo_buffer *out, const struct clo_codeact_config *
         "- await may be used at top level.\n"
         "- What the code writes to /output is given to the user as files.%s\n"
         "%s",
-        config->runtime, shown, quotas, config->session ? SESSION : CLEAN);
+        config->runtime, packages, shown, quotas, config->session ? SESSION : CLEAN);
     for (size_t i = 0; i < config->place_count; i++) {
         clo_buffer_text(out, i ? ", " : "- Files to work on, read-only and always up to date: ");
         clo_text_clean(out, config->places[i], strlen(config->places[i]));
