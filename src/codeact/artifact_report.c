@@ -58,8 +58,10 @@ static size_t read_text(const struct clo_run_result *result, size_t index, char 
 void clo_artifact_report(struct clo_buffer *out, const struct clo_run_result *result)
 {
     struct clo_buffer list = CLO_BUFFER(REPORT_MAX);
-    size_t budget = TEXTS_MAX, count = result->artifact_count;
-    for (size_t i = 0; i < count && i < FILES_MAX; i++) {
+    size_t budget = TEXTS_MAX, count = 0;
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        if (!result->artifacts[i].changed || ++count > FILES_MAX)
+            continue;
         char text[TEXT_SHORT];
         size_t length = read_text(result, i, text, &budget);
         clo_buffer_text(&list, "/output/");

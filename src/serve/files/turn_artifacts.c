@@ -153,6 +153,15 @@ static void tell(struct clo_buffer *told, size_t *lines, const struct clo_artifa
         clo_buffer_format(told, " is %s there\n", outcome->target);
 }
 
+static bool any_changed(const struct clo_run_result *result)
+{
+    for (size_t i = 0; i < result->artifact_count; i++) {
+        if (result->artifacts[i].changed)
+            return true;
+    }
+    return false;
+}
+
 json_t *clo_turn_artifacts_keep(void *context, const struct clo_run_result *result, char **told)
 {
     struct clo_turn_artifacts *artifacts = context;
@@ -160,10 +169,16 @@ json_t *clo_turn_artifacts_keep(void *context, const struct clo_run_result *resu
     json_t *entries = json_array();
     size_t lines = 0;
     *told = NULL;
+    if (!any_changed(result)) {
+        json_decref(entries);
+        return NULL;
+    }
     clo_buffer_text(&text, "note: later runs find these files in /input\n");
     pthread_mutex_lock(&artifacts->lock);
     for (size_t i = 0; i < result->artifact_count; i++) {
         struct outcome outcome = {.why = NULL};
+        if (!result->artifacts[i].changed) /* it became a file when it was written */
+            continue;
         json_t *entry = keep_one(artifacts, result, i, &outcome);
         if (outcome.why)
             clo_log_event("warning", "files", "an artifact of %s: %s", artifacts->owner,

@@ -4,7 +4,8 @@
  *                            /input for the runs that follow (places.h)
  *   a message ends  ─▶ announce: those that no message has named yet
  *
- * What was written anew with the same bytes is the same file. The files of a response that is not
+ * What was written anew with the same bytes is the same file. What a run of a session has let be is kept
+ * already. The files of a response that is not
  * stored belong to nobody, and expire.
  * Any thread may call: several runs may end at once.
  */

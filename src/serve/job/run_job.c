@@ -299,7 +299,7 @@ static json_t *id_of(const json_t *kept, const char *path)
                 return json_incref(json_object_get(entry, "file_id"));
         }
     }
-    return json_null(); /* the log says why */
+    return json_null(); /* it did not change, or the log says why */
 }
 
 /* What the code left in /output becomes files of the server that belong to nobody, and their ids stand
@@ -316,8 +316,12 @@ static json_t *keep_artifacts(struct clo_run_job *job, const struct clo_run_resu
         return told;
     clo_turn_artifacts_init(&artifacts, &job->places, job->id, false);
     json_t *kept = clo_turn_artifacts_keep(&artifacts, result, &text);
-    json_array_foreach(json_object_get(told, "artifacts"), index, one)
+    json_array_foreach(json_object_get(told, "artifacts"), index, one) {
         whole &= !json_object_set_new(one, "file_id", id_of(kept, clo_json_text(one, "path")));
+        if (job->session.snapshots)
+            whole &= !json_object_set_new(one, "changed",
+                                          json_boolean(result->artifacts[index].changed));
+    }
     json_decref(kept);
     free(text);
     clo_turn_artifacts_clear(&artifacts);

@@ -159,15 +159,22 @@ static int make_room(struct clo_snapshots *snapshots, const struct clo_snapshot_
     }
 }
 
+static void rooms_of(const struct clo_snapshots *snapshots, const struct clo_snapshot_hold *hold,
+                     struct room rooms[2])
+{
+    const struct clo_snapshots_config *config = &snapshots->config;
+    rooms[0] = (struct room){hold->session, config->session_count, config->session_bytes,
+                             "serve.snapshots.conversation.count",
+                             "serve.snapshots.conversation.total_bytes"};
+    rooms[1] = (struct room){NULL, config->count, config->total_bytes, "serve.snapshots.count",
+                             "serve.snapshots.total_bytes"};
+}
+
 static int make_all_room(struct clo_snapshots *snapshots, const struct clo_snapshot_hold *hold,
                          uint64_t draft, const char **what)
 {
-    const struct clo_snapshots_config *config = &snapshots->config;
-    const struct room rooms[] = {{hold->session, config->session_count, config->session_bytes,
-                                  "serve.snapshots.conversation.count",
-                                  "serve.snapshots.conversation.total_bytes"},
-                                 {NULL, config->count, config->total_bytes, "serve.snapshots.count",
-                                  "serve.snapshots.total_bytes"}};
+    struct room rooms[2];
+    rooms_of(snapshots, hold, rooms);
     int status = make_room(snapshots, hold, &rooms[0], draft, what);
     return status < 0 ? status : make_room(snapshots, hold, &rooms[1], draft, what);
 }
@@ -270,22 +277,20 @@ static int make_durable(const struct clo_snapshots *snapshots, const char *id, i
     return folder->private ? 0 : fsync(folder->descriptor);
 }
 
-/* With the lock held. What the session went on from goes where it is in the way. */
-static void leave(struct clo_snapshots *snapshots, struct clo_snapshot_hold *hold,
-                  const struct clo_snapshot_row *row)
+/* With the lock held. Now that what the session went on from is one like others, the oldest go until all
+ * that there are fit. */
+static void settle(struct clo_snapshots *snapshots, const struct clo_snapshot_hold *hold)
 {
-    struct clo_snapshot_row before = hold->row;
-    const struct clo_snapshots_config *config = &snapshots->config;
-    uint64_t count, bytes, all, all_bytes;
-    hold->row = *row;
-    hold->draft = 0;
-    if (!before.id[0] || is_held(snapshots, before.id, NULL) ||
-        clo_store_snapshots_totals(snapshots->store, hold->session, &count, &bytes) < 0 ||
-        clo_store_snapshots_totals(snapshots->store, NULL, &all, &all_bytes) < 0)
-        return;
-    if (count > config->session_count || bytes > config->session_bytes || all > config->count ||
-        all_bytes > config->total_bytes)
-        clo_store_snapshot_delete(snapshots->store, before.id);
+    struct room rooms[2];
+    uint64_t count, bytes;
+    rooms_of(snapshots, hold, rooms);
+    for (size_t i = 0; i < 2; i++) {
+        const char *session = rooms[i].session;
+        while (clo_store_snapshots_totals(snapshots->store, session, &count, &bytes) == 0 &&
+               (count > rooms[i].most_count || bytes > rooms[i].most_bytes) &&
+               remove_oldest(snapshots, session) == 0)
+            tell(snapshots, &rooms[i]);
+    }
 }
 
 static int add_row(struct clo_snapshots *snapshots, struct clo_snapshot_hold *hold, const char *id,
@@ -296,8 +301,11 @@ static int add_row(struct clo_snapshots *snapshots, struct clo_snapshot_hold *ho
     clo_name_copy(row.session, hold->session);
     pthread_mutex_lock(&snapshots->lock);
     int status = clo_store_snapshot_add(snapshots->store, &row);
-    if (status == 0)
-        leave(snapshots, hold, &row);
+    if (status == 0) {
+        hold->row = row;
+        hold->draft = 0;
+        settle(snapshots, hold);
+    }
     pthread_mutex_unlock(&snapshots->lock);
     remove_content(snapshots);
     return status;

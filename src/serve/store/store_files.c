@@ -23,7 +23,6 @@ static void read_row(sqlite3_stmt *row, struct clo_file *file)
     copy_column(file->media, sizeof file->media, row, 6);
     copy_column(file->head, sizeof file->head, row, 7);
     copy_column(file->owner, sizeof file->owner, row, 8);
-    copy_column(file->sha256, sizeof file->sha256, row, 9);
 }
 
 static int add(struct clo_store *store, void *context)
@@ -40,7 +39,6 @@ static int add(struct clo_store *store, void *context)
     clo_sql_text(store, row, 7, file->media);
     clo_sql_text(store, row, 8, file->head);
     clo_sql_text(store, row, 9, file->owner);
-    clo_sql_text(store, row, 10, file->sha256);
     return clo_sql_run(store, SQL_FILE_ADD);
 }
 

@@ -27,7 +27,6 @@ struct clo_file {
     char media[CLO_FILE_MEDIA_MAX + 1];
     char head[CLO_FILE_HEAD_MAX + 1];   /* the first line of a table; "": it is none */
     char owner[CLO_NAME_BYTES_MAX + 1]; /* a response's id; "": none */
-    char sha256[65];                    /* of one that a run left, in lower case; "": not known */
 };
 
 int clo_store_file_add(struct clo_store *store, const struct clo_file *file);

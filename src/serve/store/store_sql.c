@@ -51,7 +51,6 @@ static const char *const steps[CLO_STORE_SCHEMA] = {
      * at; a row that goes away leaves its id in snapshots_gone, as files do. */
     "ALTER TABLE responses ADD COLUMN snapshot TEXT;"
     "CREATE INDEX responses_snapshot ON responses (snapshot) WHERE snapshot IS NOT NULL;"
-    "ALTER TABLE files ADD COLUMN sha256 TEXT;"
     "CREATE TABLE snapshots (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " created INTEGER NOT NULL, bytes INTEGER NOT NULL, session TEXT NOT NULL);"
     "CREATE INDEX snapshots_session ON snapshots (session, number);"
@@ -78,7 +77,7 @@ static const char *const steps[CLO_STORE_SCHEMA] = {
     " BEGIN INSERT OR IGNORE INTO snapshots_unused (id) VALUES (old.snapshot); END;",
 };
 
-#define FILE_COLUMNS "id, created, expires, bytes, name, purpose, media, head, owner, sha256"
+#define FILE_COLUMNS "id, created, expires, bytes, name, purpose, media, head, owner"
 #define SNAPSHOT_COLUMNS "id, created, bytes, session, number"
 #define UNREFERRED                                                                                 \
     " AND NOT EXISTS (SELECT 1 FROM responses WHERE responses.snapshot = snapshots.id)"            \
@@ -132,7 +131,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_OLDEST] = "SELECT id FROM responses WHERE status IN"
                    " ('completed', 'incomplete', 'failed', 'cancelled') ORDER BY number LIMIT 1",
     [SQL_FILE_ADD] = "INSERT INTO files (id, created, expires, bytes, name, purpose, media, head,"
-                     " owner, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                     " owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [SQL_FILE] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1" ALIVE("?2"),
     [SQL_FILE_NUMBER] = "SELECT number FROM files WHERE id = ?1",
     [SQL_FILES_UP] = "SELECT " FILE_COLUMNS " FROM files WHERE number > ?2"

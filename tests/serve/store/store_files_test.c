@@ -118,6 +118,11 @@ static void an_older_store_is_brought_up_to_date(void **state)
     assert_int_equal(clo_store_put(store, &record, NULL, NULL), 0);
     clo_record_clear(&record);
     assert_int_equal(sqlite3_exec(store->db,
+                                  "DROP TABLE session_runs; DROP TABLE snapshots;"
+                                  " DROP TABLE snapshot_totals; DROP TABLE snapshots_unused;"
+                                  " DROP TABLE snapshots_gone; DROP TRIGGER response_deleted;"
+                                  " DROP TRIGGER response_moved; DROP INDEX responses_snapshot;"
+                                  " ALTER TABLE responses DROP COLUMN snapshot;"
                                   "DROP TABLE files; DROP TABLE file_totals; DROP TABLE files_gone;"
                                   " PRAGMA user_version = 1",
                                   NULL, NULL, NULL),
