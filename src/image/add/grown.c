@@ -1,6 +1,6 @@
 /* grown.c - an image, and the pages of a state that began with it, as a new image.
  *
- * Between two runs neither registers nor a stack are alive (run/state.h): so a state is to an image what
+ * Between two runs neither registers nor a stack are alive (run/state/state.h): so a state is to an image what
  * another image is, and a run that begins with the one begins with the other.
  */
 #include <stdlib.h>
@@ -43,7 +43,8 @@ static int take_page(void *context, uint32_t number, const uint8_t *bytes, struc
 {
     struct clo_grown *grown = context;
     bool next = grown->count == 0 || number > grown->numbers[grown->count - 1];
-    if (!next || !clo_image_page(grown->image, grown->region_size, number)) /* a worker says so */
+    if (!next ||
+        !clo_image_page(grown->image, grown->region_size, NULL, number)) /* a worker says so */
         return clo_fail(error, CLO_EGUEST,
                         "it handed out page %u, which is not the next of a state", number);
     int status = make_room(grown, error);
@@ -80,7 +81,7 @@ static const uint8_t *page_of(void *context, uint64_t address)
         grown->count ? bsearch(&number, grown->numbers, grown->count, sizeof number, by_number)
                      : NULL;
     return found ? grown->pages + (size_t)(found - grown->numbers) * CLO_PAGE_SIZE
-                 : clo_image_page(grown->image, grown->region_size, number);
+                 : clo_image_page(grown->image, grown->region_size, NULL, number);
 }
 
 /* A region that was empty has no segment to grow. */

@@ -165,8 +165,10 @@ static void bring(struct fixture *fixture)
 static bool keep(struct fixture *fixture, int file)
 {
     struct clo_state_port port = clo_runner_port(fixture->runner);
+    struct clo_snapshot_made made;
     struct clo_error error;
-    int status = clo_snapshot_write(&port, image, fixture->output, file, &options, NULL, &error);
+    int status =
+        clo_snapshot_write(&port, image, fixture->output, file, &options, NULL, &made, &error);
     if (status && status != CLO_EINVALID)
         fail_msg("keeping a session's state: %s", error.message);
     return !status;

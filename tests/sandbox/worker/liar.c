@@ -5,8 +5,10 @@
  * hello, as an honest worker does that has restored its micro-VM, but for the lie "no hello"; after one of
  * a session when it is told to be clean.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -396,6 +398,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
     (void)mapped;
     (void)zygote;
     (void)layers;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever it does for ever */
     clo_frame_socket_open(&frames, socket, CLO_TO_WORKER);
     say_hello(0);
     for (;;) {
