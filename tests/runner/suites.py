@@ -88,6 +88,8 @@ class Suites:
 
     RUNS = {**SERVE, "places": ["examples/", "tests/cli/serve_test.py"]}
     RUNS_NAMES = ["Runs", "RunsOfServers", "Again"]
+    SESSIONS = {**RUNS, "commands": ["serve"]}
+    SESSIONS_NAMES = ["Runs", "Turns", "Kept", "Many"]
 
     INSTALLED = ["include/", "docs/man/", "LICENSE", "meson.build", "meson_options.txt", "tools/install_image.sh",
                  "tools/dist/", "tools/image/fetch.txt"]
@@ -108,6 +110,7 @@ class Suites:
         yield from self._cases("cli", "forbid_test", ["Platform", "PlatformServe"], self.FORBID)
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
         yield from self._cases("cli", "runs_test", self.RUNS_NAMES, self.RUNS)
+        yield from self._cases("cli", "sessions_test", self.SESSIONS_NAMES, self.SESSIONS)
         yield from self._cases("cli", "check_test", ["Check", "Schema"], {
             "commands": ["check", "serve"], "programs": tools, "places": [
                 "docs/agent-yaml.md", "docs/agent.schema.json", "examples/", "tests/e2e/agents/", "include/"]})
@@ -167,6 +170,7 @@ class Suites:
             yield Part("clean", name, lambda name=name: play.cmocka(
                 tests[name], self.build, MANY), self.needs(tests[name]), slots=PROCESSOR)
         yield from self._cases("clean", "hostile_test", self._shares("Together", 2), self.HOSTILE, slots=PROCESSOR, env=MANY)
+        yield from self._cases("clean", "sessions_test", ["Many"], self.SESSIONS, slots=PROCESSOR, env=MANY)
 
         def fallback(name):
             for row in play.cmocka(tests[name], self.build, {"CLOCHE_SCAN_FALLBACK": "1"}):
@@ -187,6 +191,7 @@ class Suites:
         yield from self._cases("process", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR, env=PROCESS)
         yield from self._cases("process", "serve_test", self._shares("Serve", 4), self.SERVE, env=PROCESS)
         yield from self._cases("process", "runs_test", self.RUNS_NAMES, self.RUNS, env=PROCESS)
+        yield from self._cases("process", "sessions_test", self.SESSIONS_NAMES, self.SESSIONS, env=PROCESS)
         yield from self._cases("process", "image_test", ["Image", "Doctor"], self.IMAGE, env=PROCESS)
         for test in self.tests():
             if test["name"] == "agent":

@@ -36,9 +36,7 @@ void clo_serve_session_end(struct clo_serve_session *session)
     if (!session->snapshots)
         return;
     drop_draft(session);
-    clo_snapshots_release(session->snapshots, &session->hold);
-    if (session->kept) /* and nothing has come to refer to it */
-        clo_store_snapshot_drop(clo_snapshots_rows(session->snapshots), session->hold.row.id);
+    clo_snapshots_release(session->snapshots, &session->hold, session->kept);
     session->snapshots = NULL;
 }
 

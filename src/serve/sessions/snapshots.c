@@ -30,11 +30,6 @@ struct clo_snapshots {
     uint64_t told_ns; /* when the log was told that room was made; 0: never */
 };
 
-struct clo_store *clo_snapshots_rows(const struct clo_snapshots *snapshots)
-{
-    return snapshots->store;
-}
-
 static uint64_t counted(uint64_t bytes)
 {
     return bytes > LEAST ? bytes : LEAST;
@@ -75,13 +70,6 @@ int clo_snapshots_hold(struct clo_snapshots *snapshots, const char *session, con
     LIST_INSERT_HEAD(&snapshots->holds, hold, entry);
     pthread_mutex_unlock(&snapshots->lock);
     return status;
-}
-
-void clo_snapshots_release(struct clo_snapshots *snapshots, struct clo_snapshot_hold *hold)
-{
-    pthread_mutex_lock(&snapshots->lock);
-    LIST_REMOVE(hold, entry);
-    pthread_mutex_unlock(&snapshots->lock);
 }
 
 /* ---- ceilings; with the lock held ---- */
@@ -377,6 +365,19 @@ void clo_snapshots_sweep(struct clo_snapshots *snapshots)
     remove_unused(snapshots);
     pthread_mutex_unlock(&snapshots->lock);
     remove_content(snapshots);
+}
+
+void clo_snapshots_release(struct clo_snapshots *snapshots, struct clo_snapshot_hold *hold,
+                           bool kept)
+{
+    pthread_mutex_lock(&snapshots->lock);
+    LIST_REMOVE(hold, entry);
+    if (kept && !is_held(snapshots, hold->row.id, NULL) &&
+        clo_store_snapshot_drop(snapshots->store, hold->row.id) < 0)
+        clo_log_event("error", "sessions", "%s is left until the next start", hold->row.id);
+    pthread_mutex_unlock(&snapshots->lock);
+    if (kept)
+        remove_content(snapshots);
 }
 
 /* ---- opening ---- */

@@ -51,8 +51,6 @@ int clo_snapshots_open(struct clo_snapshots **snapshots, struct clo_store *store
                        const struct clo_snapshots_config *config, struct clo_error *error);
 void clo_snapshots_close(struct clo_snapshots *snapshots); /* NULL is allowed */
 
-struct clo_store *clo_snapshots_rows(const struct clo_snapshots *snapshots);
-
 /* Remove what is too old, what nothing refers to any more, and the content of what was removed. Cheap
  * where nothing is. */
 void clo_snapshots_sweep(struct clo_snapshots *snapshots);
@@ -70,7 +68,9 @@ struct clo_snapshot_hold {
  * CLO_ENOTFOUND: that one is not there or too old; the hold is good all the same, and holds none. */
 int clo_snapshots_hold(struct clo_snapshots *snapshots, const char *session, const char *id,
                        struct clo_snapshot_hold *hold);
-void clo_snapshots_release(struct clo_snapshots *snapshots, struct clo_snapshot_hold *hold);
+/* `kept`: the one that it holds was published for it, and goes if nothing has come to refer to it. */
+void clo_snapshots_release(struct clo_snapshots *snapshots, struct clo_snapshot_hold *hold,
+                           bool kept);
 
 /* The content of the one that is held, to read; the caller closes it. Negative: a status. */
 int clo_snapshots_content(struct clo_snapshots *snapshots, const struct clo_snapshot_hold *hold);

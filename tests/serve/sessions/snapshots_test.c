@@ -140,7 +140,7 @@ static void respond(struct place *place, const char *session, const char *before
     assert_int_equal(keep(place->open, &hold, bytes, &what), 0);
     snprintf(id, CLO_ID_MAX, "%s", hold.row.id);
     put_response(place, response, id);
-    clo_snapshots_release(place->open, &hold);
+    clo_snapshots_release(place->open, &hold, false);
 }
 
 static void what_is_kept_is_there_after_a_restart(void **state)
@@ -160,7 +160,7 @@ static void what_is_kept_is_there_after_a_restart(void **state)
     assert_int_equal(status.st_size, 10);
     assert_int_equal(status.st_mode & 0777, 0600);
     close(descriptor);
-    clo_snapshots_release(place->open, &hold);
+    clo_snapshots_release(place->open, &hold, false);
     assert_int_equal(stat(place->snapshots, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0700);
     snprintf(path, sizeof path, "%s/key", place->snapshots);
@@ -256,7 +256,7 @@ static void bytes_of_all_have_a_ceiling(void **state)
     assert_int_equal(keep(place->open, &hold, 10001, &what), CLO_ELIMIT);
     assert_string_equal(what, "serve.snapshots.max_bytes");
     assert_true(is_there(place, b) && is_there(place, c)); /* for nothing none goes */
-    clo_snapshots_release(place->open, &hold);
+    clo_snapshots_release(place->open, &hold, false);
 }
 
 static void what_is_held_does_not_go(void **state)
@@ -280,9 +280,9 @@ static void what_is_held_does_not_go(void **state)
     assert_int_equal(keep(place->open, &one, 10, &what), 0);
     assert_false(is_there(place, a));
     assert_true(is_there(place, one.row.id));
-    clo_snapshots_release(place->open, &one);
+    clo_snapshots_release(place->open, &one, false);
     assert_int_equal(keep(place->open, &other, 10, &what), 0);
-    clo_snapshots_release(place->open, &other);
+    clo_snapshots_release(place->open, &other, false);
     assert_int_equal(files(place), 1);
 }
 
@@ -301,9 +301,9 @@ static void drafts_count(void **state)
     assert_int_equal(clo_snapshots_count(place->open, &other, 6000, &what), CLO_ELIMIT);
     assert_int_equal(clo_snapshots_count(place->open, &one, 4000, &what), 0); /* in its place */
     assert_int_equal(clo_snapshots_count(place->open, &other, 5000, &what), 0);
-    clo_snapshots_release(place->open, &one);
+    clo_snapshots_release(place->open, &one, false);
     assert_int_equal(clo_snapshots_count(place->open, &other, 10000, &what), 0);
-    clo_snapshots_release(place->open, &other);
+    clo_snapshots_release(place->open, &other, false);
 }
 
 static void what_is_too_old_is_not_there(void **state)
@@ -323,12 +323,12 @@ static void what_is_too_old_is_not_there(void **state)
                      SQLITE_OK);
     respond(place, "c", "", 10, "rc", c);
     assert_int_equal(clo_snapshots_hold(place->open, "", a, &hold), CLO_ENOTFOUND);
-    clo_snapshots_release(place->open, &hold);
+    clo_snapshots_release(place->open, &hold, false);
     clo_snapshots_sweep(place->open);
     assert_false(is_there(place, a));
     assert_true(is_there(place, b)); /* in use */
     assert_true(is_there(place, c));
-    clo_snapshots_release(place->open, &held);
+    clo_snapshots_release(place->open, &held, false);
     clo_snapshots_sweep(place->open);
     assert_false(is_there(place, b));
     assert_true(is_there(place, c));
@@ -348,6 +348,27 @@ static void what_nothing_refers_to_goes(void **state)
     clo_snapshots_sweep(place->open);
     assert_false(is_there(place, a));
     assert_int_equal(files(place), 0);
+}
+
+/* Of a session whose response was not stored. */
+static void what_was_kept_for_nobody_goes(void **state)
+{
+    struct place *place = *state;
+    struct clo_snapshot_hold hold, other;
+    const char *what;
+    open_place(place, usual);
+    assert_int_equal(clo_snapshots_hold(place->open, "s", "", &hold), 0);
+    assert_int_equal(keep(place->open, &hold, 10, &what), 0);
+    assert_int_equal(clo_snapshots_hold(place->open, "", hold.row.id, &other), 0);
+    clo_snapshots_release(place->open, &hold, true);
+    assert_true(is_there(place, hold.row.id)); /* another one goes on from it */
+    clo_snapshots_release(place->open, &other, true);
+    assert_false(is_there(place, hold.row.id));
+    char id[CLO_ID_MAX];
+    respond(place, "s", "", 10, "r1", id);
+    assert_int_equal(clo_snapshots_hold(place->open, "", id, &hold), 0);
+    clo_snapshots_release(place->open, &hold, true);
+    assert_true(is_there(place, id));
 }
 
 static void write_file(const struct place *place, const char *name)
@@ -372,7 +393,7 @@ static void a_crash_leaves_nothing(void **state)
     /* published, and the response that was to name it never stored */
     assert_int_equal(clo_snapshots_hold(place->open, "s", "", &hold), 0);
     assert_int_equal(keep(place->open, &hold, 10, &what), 0);
-    clo_snapshots_release(place->open, &hold);
+    clo_snapshots_release(place->open, &hold, false);
     close_place(place);
     write_file(place, "part-snap-00000000000000000000000000000001");
     write_file(place, "snap-00000000000000000000000000000002");
@@ -411,7 +432,7 @@ static void a_store_in_memory_has_a_folder_of_its_own(void **state)
     int descriptor = clo_snapshots_content(snapshots, &hold);
     assert_true(descriptor >= 0);
     close(descriptor);
-    clo_snapshots_release(snapshots, &hold);
+    clo_snapshots_release(snapshots, &hold, false);
     clo_snapshots_close(snapshots);
     assert_int_not_equal(access(name, F_OK), 0);
     unsetenv("TMPDIR");
@@ -429,6 +450,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(drafts_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_old_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nothing_refers_to_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_kept_for_nobody_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crash_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_in_memory_has_a_folder_of_its_own, set_up,
                                         tear_down),
