@@ -233,6 +233,30 @@ static void runs_are_reported(void **state)
     assert_non_null(text);
     assert_string_equal(text, "stdout (3 bytes):\nhi\nnote: a fence was taken off\n");
     free(text);
+    static const struct {
+        struct clo_run_result result;
+        const char *anew, *text;
+    } sessions[] = {
+        {{TEXT("1\n"), .state = CLO_STATE_KEPT}, "", "stdout (2 bytes):\n1\n"},
+        {{TEXT("1\n"), .state = CLO_STATE_KEPT},
+         "it is too old",
+         "stdout (2 bytes):\n1\nnote: what earlier runs left is gone: it is too old; this run began "
+         "anew, without their variables, imports and files\n"},
+        {{TEXT("1\n"), .state = CLO_STATE_LOST, .state_note = "it faulted"},
+         "",
+         "stdout (2 bytes):\n1\nnote: what this run did to variables, imports and files is lost: it "
+         "faulted; the next run finds everything as it was before this one\n"},
+        {{TEXT("1\n"), .state = CLO_STATE_REFUSED},
+         "",
+         "stdout (2 bytes):\n1\nnote: what this run left could not be kept; the next run finds "
+         "everything as it was before this one\n"},
+    };
+    for (size_t i = 0; i < sizeof sessions / sizeof *sessions; i++) {
+        text = clo_codeact_outcome(&sessions[i].result, 10000, sessions[i].anew);
+        assert_non_null(text);
+        assert_string_equal(text, sessions[i].text);
+        free(text);
+    }
     text = clo_codeact_refusal("no\xff");
     assert_string_equal(text, "error: no\xef\xbf\xbd\n");
     free(text);

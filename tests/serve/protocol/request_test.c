@@ -97,6 +97,11 @@ static const struct refusal refusals[] = {
     {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"f\","
      " \"allowed_callers\": [\"programmatic\"]}]}",
      "tools[0].allowed_callers", "unsupported_value", "direct"},
+    {"{\"input\": \"x\", \"sandbox\": \"session\"}", "sandbox", "invalid_type", "an object"},
+    {"{\"input\": \"x\", \"sandbox\": {\"stat\": \"session\"}}", "sandbox", "unknown_parameter",
+     "'sandbox.stat'"},
+    {"{\"input\": \"x\", \"sandbox\": {\"state\": \"dirty\"}}", "sandbox.state", "invalid_value",
+     "clean|session"},
     {"{\"input\": \"x\", \"tool_choice\": \"any\"}", "tool_choice", "invalid_value", "required"},
     {"{\"input\": \"x\", \"tool_choice\": {\"type\": \"function\", \"name\": \"g\"}}",
      "tool_choice.name", "invalid_value", "'g'"},
@@ -165,6 +170,27 @@ static void parse(struct clo_request *request, const char *body)
     memset(request, 0, sizeof *request);
     if (clo_request_parse(request, body, strlen(body), &problem) < 0)
         fail_msg("%s: %s", body, problem.message);
+}
+
+static void a_session_is_asked_for(void **state)
+{
+    static const struct {
+        const char *body;
+        enum clo_request_state state;
+    } cases[] = {
+        {"{\"input\": \"x\"}", CLO_REQUEST_STATE_AGENT},
+        {"{\"input\": \"x\", \"sandbox\": null}", CLO_REQUEST_STATE_AGENT},
+        {"{\"input\": \"x\", \"sandbox\": {\"state\": null}}", CLO_REQUEST_STATE_AGENT},
+        {"{\"input\": \"x\", \"sandbox\": {\"state\": \"clean\"}}", CLO_REQUEST_STATE_CLEAN},
+        {"{\"input\": \"x\", \"sandbox\": {\"state\": \"session\"}}", CLO_REQUEST_STATE_SESSION},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct clo_request request;
+        parse(&request, cases[i].body);
+        assert_int_equal(request.state, cases[i].state);
+        clo_request_clear(&request);
+    }
 }
 
 static void items_are_brought_to_their_full_form(void **state)
@@ -276,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_requests_are_refused_by_name),
         cmocka_unit_test(right_requests_are_accepted),
+        cmocka_unit_test(a_session_is_asked_for),
         cmocka_unit_test(items_are_brought_to_their_full_form),
         cmocka_unit_test(tools_get_all_their_fields),
         cmocka_unit_test(flags_and_links_are_taken),

@@ -113,6 +113,11 @@ static void what_is_wrong_is_named(void **state)
         {"{\"code\": \"1\", \"timezone\": 1}", "timezone", "a string"},
         {"{\"code\": \"1\", \"timezone\": \"U\\u0000\"}", "timezone", "NUL"},
         {"{\"code\": \"1\", \"stream\": \"yes\"}", "stream", "true or false"},
+        {"{\"code\": \"1\", \"state\": \"dirty\"}", "state", "one of clean|session"},
+        {"{\"code\": \"1\", \"previous_run_id\": 1}", "previous_run_id", "a string"},
+        {"{\"code\": \"1\", \"previous_run_id\": \"a\\u0000\"}", "previous_run_id", "NUL"},
+        {"{\"code\": \"1\", \"state\": \"clean\", \"previous_run_id\": \"run_1\"}",
+         "previous_run_id", "leave that out"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -124,6 +129,34 @@ static void what_is_wrong_is_named(void **state)
             fail_msg("%s: '%s': %s", cases[i].json, problem.param, problem.message);
         assert_int_equal(problem.status, 400);
         assert_null(request.body);
+    }
+}
+
+static void a_session_is_asked_for(void **state)
+{
+    static const struct {
+        const char *json;
+        bool session;
+        const char *previous;
+    } cases[] = {
+        {"{\"code\": \"1\"}", false, NULL},
+        {"{\"code\": \"1\", \"state\": \"clean\", \"previous_run_id\": null}", false, NULL},
+        {"{\"code\": \"1\", \"state\": \"session\"}", true, NULL},
+        {"{\"code\": \"1\", \"state\": \"session\", \"previous_run_id\": \"run_1\"}", true,
+         "run_1"},
+        {"{\"code\": \"1\", \"previous_run_id\": \"run_1\"}", true, "run_1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct clo_run_request request;
+        struct clo_problem problem;
+        if (parse(&request, cases[i].json, &problem))
+            fail_msg("%s: %s", cases[i].json, problem.message);
+        assert_int_equal(request.session, cases[i].session);
+        assert_int_equal(request.previous != NULL, cases[i].previous != NULL);
+        if (request.previous)
+            assert_string_equal(request.previous, cases[i].previous);
+        clo_run_request_clear(&request);
     }
 }
 
@@ -158,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_says_all_of_a_run),
         cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(a_session_is_asked_for),
         cmocka_unit_test(long_texts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
