@@ -273,10 +273,10 @@ static void a_wrong_file_is_refused_with_the_reason(void **state)
         close(copy);
     }
     copy = copy_of(file, size);
-    uint32_t version = 2;
+    uint32_t version = 1;
     assert_int_equal(pwrite(copy, &version, sizeof version, 8), sizeof version);
     refused(one, copy, &snapshot_options, CLO_EINVALID,
-            "version 2, and this program reads version 1");
+            "version 1, and this program reads version 2");
     assert_int_equal(pwrite(copy, "GIF89a", 6, 0), 6);
     refused(one, copy, &snapshot_options, CLO_EINVALID, "no snapshot");
     close(copy);

@@ -14,7 +14,7 @@
 #define CLO_SNAPSHOT_MAGIC                                                                         \
     "\x89"                                                                                         \
     "CLOSNP\n"
-#define CLO_SNAPSHOT_VERSION 1u
+#define CLO_SNAPSHOT_VERSION 2u
 #define CLO_SNAPSHOT_BETWEEN_RUNS 1u      /* kind: no registers are in it */
 #define CLO_SNAPSHOT_IN_RUN 2u            /* they are, in RUN blocks */
 #define CLO_SNAPSHOT_X86_64 1u            /* machine */
@@ -58,11 +58,14 @@ struct clo_snapshot_file {
     uint8_t key[CLO_SEAL_SIZE];
     uint32_t number; /* of the next block */
     uint8_t *block;  /* as it is in the file */
-    uint8_t *bytes;  /* of a block that was read */
+    void *packer;    /* a context of zstd, of the one direction or the other */
+    bool writing;
+    bool checking;  /* reading: only the seals; no bytes are handed out */
+    uint8_t *bytes; /* of a block that was read */
 };
 
-/* Errors: CLO_EINVALID (options, or no such file as sandbox.h asks for), CLO_ELIMIT,
- * CLO_ENOMEMORY. */
+/* Allocates nothing yet. Errors: CLO_EINVALID (options, or no such file as sandbox.h asks for),
+ * CLO_ELIMIT. */
 int clo_snapshot_file_open(struct clo_snapshot_file *file, int fd, bool writing,
                            const struct clo_snapshot_options *options, struct clo_error *error);
 void clo_snapshot_file_close(struct clo_snapshot_file *file);
@@ -76,7 +79,7 @@ int clo_snapshot_put_block(struct clo_snapshot_file *file, enum clo_block_kind k
 /* From the beginning, again if it was read before. Its magic, version and seal are right. */
 int clo_snapshot_get_head(struct clo_snapshot_file *file, struct clo_snapshot_head *head,
                           const struct clo_snapshot_options *options, struct clo_error *error);
-/* The next block, with its seal right. *bytes are the file's until the next. After END nothing may
+/* The next block, with its seal right. *bytes (NULL where `checking`) are the file's until the next. After END nothing may
  * follow in the file. */
 int clo_snapshot_get_block(struct clo_snapshot_file *file, enum clo_block_kind *kind,
                            const uint8_t **bytes, size_t *length, struct clo_error *error);

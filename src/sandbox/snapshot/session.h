@@ -13,7 +13,7 @@
 int clo_session_check_file(int fd, bool writing, const struct clo_snapshot_options *options,
                            struct clo_error *error);
 /* Before anything happens: are keys and descriptors such as will be needed? CLO_EINVALID,
- * CLO_ELIMIT (`from` is longer than its max_bytes), CLO_ENOMEMORY. */
+ * CLO_ELIMIT (`from` is longer than its max_bytes). */
 int clo_session_check(const struct clo_run_state *state, struct clo_error *error);
 
 /* After the run that *result tells of: its state into `to`, if it is wanted, and what has become of

@@ -10,8 +10,8 @@
  *   says is used once its seal is right, and is checked all the same: by the reader, by the worker
  *   that takes the pages, and then it is the guest's, who is held by its wall whatever is in its
  *   memory.
- * - A file is copied once block by block; nothing is looked at twice. One that is checked is
- *   checked again when it is used.
+ * - A file is copied once block by block; nothing is looked at twice. The seals of all of it are checked
+ *   before anything is given up for it, and again when it is used.
  * - Blocks have a ceiling, so that files of any length take the same memory.
  *
  * The file
@@ -19,7 +19,7 @@
  *   [head][block 0][block 1]…[last block]     integers are little-endian
  *
  *   head    magic, version; the image's hash; salt; sizes of the regions, the clock; seal
- *   block   kind, number, lengths; bytes, as they are or deflated (RFC 1950); seal
+ *   block   kind, number, lengths; bytes, as they are or compressed (a frame of zstd, RFC 8878); seal
  *
  *   kinds   RUN    of a run in its middle: its registers, and what the host keeps of it (a stream)
  *           PAGES  records of pages (page_code.h), ascending over all blocks

@@ -102,11 +102,11 @@ static int begin(struct reading *reading, struct clo_error *error)
 static int check_all(struct reading *reading, struct clo_error *error)
 {
     int status = begin(reading, error);
-    while (!status) {
+    reading->file.checking = true;
+    reading->kind = CLO_BLOCK_PAGES;
+    while (!status && reading->kind != CLO_BLOCK_END)
         status = next_block(reading, error);
-        if (!status && reading->kind == CLO_BLOCK_END)
-            return 0;
-    }
+    reading->file.checking = false;
     return status;
 }
 
