@@ -207,7 +207,8 @@ int clo_artifact_tree_begin(struct clo_artifact_tree *tree, const struct clo_lim
         clo_artifact_tree_clear(tree);
         tree->root.accessed_ns = tree->root.modified_ns = tree->root.changed_ns = 0;
     }
-    for (struct clo_artifact_node *node = &tree->root; node; node = clo_artifact_next(node))
+    struct clo_artifact_node *node = &tree->root;
+    while ((node = clo_artifact_next(node)))
         node->changed = false;
     tree->limits = *limits;
     tree->refused = CLO_LIMIT_NONE;
