@@ -127,7 +127,8 @@ static const struct clo_setting sandbox[] = {
     {.name = "image",
      .kind = CLO_SETTING_PATH,
      .at = AT(sandbox.image),
-     .about = "The Python image: a path, or the name of one that `cloche image add` made. Default: found as by `cloche run`."},
+     .about =
+         "The Python image: a path, or the name of one that `cloche image add` made. Default: found as by `cloche run`."},
     {.name = "time",
      .kind = CLO_SETTING_DURATION,
      .at = AT(sandbox.time),

@@ -74,7 +74,8 @@ int clo_image_open_file(const char *path, int *fd, struct clo_error *error)
     }
     if (errno == ENOENT || errno == ENOTDIR) {
         clo_fail_errno(error, CLO_ENOTFOUND, "image %s", path);
-        return clo_hint(error, CLO_ENOTFOUND, "build it with make image, or name one that cloche image list shows");
+        return clo_hint(error, CLO_ENOTFOUND,
+                        "build it with make image, or name one that cloche image list shows");
     }
     return clo_fail_errno(error, CLO_ESYSTEM, "image %s", path);
 }

@@ -20,7 +20,7 @@ static int refuse(const char *path, struct clo_error *error, const char *format,
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
     clo_fail(error, CLO_EIMAGE, "image %s: %s", path, reason);
-    return clo_hint(error, CLO_EIMAGE, "rebuild it with make image");
+    return clo_hint(error, CLO_EIMAGE, "rebuild it with make image, or cloche image add");
 }
 
 static bool looks_like_text(const char *bytes, size_t length)

@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from environments import NO_NETWORK  # noqa: E402
 from hypervisor import needs_wall, present  # noqa: E402
+from serve_test import Host, answer  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("CLOCHE_BUILD", "build")).resolve()
@@ -32,19 +33,30 @@ REQUIREMENTS = Path(__file__).parent / "packages" / "requirements.txt"
 WALLS = ["process"] if not present() else ["microvm", "process"]
 
 
+CACHE = Path(os.environ.get("CLOCHE_CACHE") or Path.home() / ".cache" / "cloche").resolve() / "wheels"
+
+
+def pip(*words):
+    """The one of an environment: the system's Python need not have it."""
+    place = CACHE / "pip-{}.{}.{}".format(*sys.version_info[:3])
+    if not (place / "done").exists():
+        subprocess.run([sys.executable, "-m", "venv", place], check=True, capture_output=True, timeout=300)
+        (place / "done").touch()
+    return subprocess.run([place / "bin" / "pip", "--disable-pip-version-check", *words], capture_output=True,
+                          text=True, timeout=600)
+
+
 def wheels():
     """{package: path} of the pinned wheels."""
-    cache = Path(os.environ.get("CLOCHE_CACHE") or Path.home() / ".cache" / "cloche").resolve()
-    place = cache / "wheels" / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    place = CACHE / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
     place.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{place}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             with tempfile.TemporaryDirectory(dir=place.parent, prefix="new.") as new:
-                done = subprocess.run(
-                    [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-                     "--only-binary", ":all:", "--python-version", "3.11", "--platform", "manylinux2014_x86_64",
-                     "-r", REQUIREMENTS, "-d", Path(new, "all")], capture_output=True, text=True, timeout=600)
+                done = pip("download", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:",
+                           "--python-version", "3.11", "--platform", "manylinux2014_x86_64", "-r", REQUIREMENTS,
+                           "-d", Path(new, "all"))
                 if done.returncode and NO_NETWORK.search(done.stderr + done.stdout):
                     raise unittest.SkipTest("NO NETWORK FOR THE PINNED WHEELS OF packages/requirements.txt")
                 if done.returncode:
@@ -209,9 +221,8 @@ class Adds(Packages):
     def test_an_installed_folder(self):
         """What pip install --target leaves, with metadata of several packages."""
         have = wheels()
-        done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-                               "--target", self.folder / "site", have["attrs"], have["six"]],
-                              capture_output=True, text=True, timeout=300)
+        done = pip("install", "--quiet", "--no-deps", "--no-index", "--target", self.folder / "site", have["attrs"],
+                   have["six"])
         self.assertEqual(done.returncode, 0, done.stderr)
         said = self.add("--with", self.folder / "site", "--import", "attr", "--name", "site").stdout
         self.assertIn("attrs 24.2.0 (attr, attrs), six 1.16.0", said)
@@ -278,11 +289,35 @@ class Adds(Packages):
         for name in ("../x", "a/b", "", ".x", "x.image", "a" * 101):
             self.assertIn("is no name for an image", self.cloche("image", "remove", name, code=1).stderr)
 
-    def test_sessions_and_snapshots_of_the_image(self):
-        """Its state differs from it by what a run does, like any image's."""
+    def test_lists_of_packages_that_were_altered(self):
+        """What is behind the hot list comes from a file that anybody may have made."""
+        self.add("--with", wheels()["six"], "-o", "six.image")
+        path, magic = self.folder / "six.image", b"\x89CLOPKG\n"
+        whole = path.read_bytes()
+        at = whole.rindex(magic)
+        text = at + 16
+        for offset, data in ((at, b"\x88"), (at + 8, b"\xff\xff\xff\xff"), (at + 8, b"\x03"), (at + 12, b"\x01"),
+                             (text, b"bass"), (text + 5, b"\n"), (whole.index(b"package six", at) + 8, b"\x1b"),
+                             (whole.index(b"package six", at) + 8, b' '), (whole.index(b"1.16.0", at), b'"')):
+            path.write_bytes(whole[:offset] + data + whole[offset + len(data):])
+            said = self.cloche("image", "info", path, code=1).stderr
+            self.assertIn("six.image: its list of packages", said, (offset, data))
+            self.assertEqual(self.cloche("run", "--image", path, "-c", "1").returncode, 126)
+        path.write_bytes(whole)
+        self.assertIn("six 1.16.0", self.cloche("image", "info", path, code=0).stdout)
+
+    def test_a_host_with_it(self):
+        """From agent.yaml's name to what the model is told, and what its code imports."""
+        self.add("--with", wheels()["tabulate"], "--import", "tabulate", "--name", "tables")
+        folder = self.tree({"agent.yaml": "model:\n  script: offline.yaml\nsandbox:\n  image: tables\n",
+                            "offline.yaml": "turns:\n  - match: table\n    code: |\n      import tabulate\n"
+                                            "      print(tabulate.tabulate([[1, 2]]))\n    then:\n      say: \"{stdout}\"\n"})
+        self.cloche("check", f"{folder}/agent.yaml", code=0)
+        with Host(CLOCHE, "serve", "--port", "0", f"{folder}/agent.yaml", env=self.environment) as host:
+            self.assertIn("1  2", answer(host.ask("a table")))
+
+    def test_by_either_wall(self):
         self.add("--with", wheels()["attrs"], "--import", "attr", "--name", "a")
-        done = json.loads(self.cloche("run", "--json", "--image", "a", "-c", "import attr; 6 * 7", code=0).stdout)
-        self.assertEqual(done["result"], "42")
         for wall in WALLS:
             self.assertEqual(self.run_in("a", "import attr; print(attr.__version__)", "--isolation", wall), "24.2.0\n")
 

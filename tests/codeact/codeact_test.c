@@ -124,9 +124,35 @@ static void the_description_has_all_that_is_needed(void **state)
     assert_non_null(strstr(clo_json_text(tool, "description"),
                            "as files. At most 64 MiB a file, 256 MiB in all, 3 files.\n"));
     assert_non_null(strstr(clo_json_text(tool, "description"), "no host functions"));
+    assert_non_null(strstr(clo_json_text(tool, "description"),
+                           "complete standard library. There are no other packages"));
     assert_non_null(
         strstr(clo_json_text(tool, "description"), ": /input/reports/, /input/t.csv\n"));
     json_decref(tool);
+}
+
+static void descriptions_name_packages(void **state)
+{
+    (void)state;
+    struct clo_codeact_config config = {"P", tools, 2, limits, 16384};
+    json_t *tool;
+    struct clo_buffer many = CLO_BUFFER(1 << 16);
+    config.packages = "attrs 24.2.0 (attr, attrs), six 1.16.0";
+    assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
+    assert_non_null(
+        strstr(clo_json_text(tool, "description"),
+               "complete standard library and with these packages (in brackets what is "
+               "imported, where it is called otherwise): attrs 24.2.0 (attr, attrs), six "
+               "1.16.0. There are no other packages"));
+    json_decref(tool);
+    for (int i = 0; i < 1000; i++) /* the list is cut */
+        clo_buffer_format(&many, "%spack%03d", i ? ", " : "", i);
+    config.packages = many.data;
+    assert_int_equal(clo_codeact_tool(&tool, &config, NULL), 0);
+    assert_null(strstr(clo_json_text(tool, "description"), "pack900"));
+    assert_non_null(strstr(clo_json_text(tool, "description"), " and more. There are no other"));
+    json_decref(tool);
+    clo_buffer_free(&many);
 }
 
 static void descriptions_have_a_ceiling(void **state)
@@ -410,6 +436,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schemas_become_signatures),
         cmocka_unit_test(the_description_has_all_that_is_needed),
+        cmocka_unit_test(descriptions_name_packages),
         cmocka_unit_test(descriptions_have_a_ceiling),
         cmocka_unit_test(arguments_are_read_or_explained),
         cmocka_unit_test(runs_are_reported),

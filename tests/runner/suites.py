@@ -98,6 +98,9 @@ class Suites:
              "places": ["examples/", "tools/hypervisor.sh", "tools/isolation.sh", "tools/demo.sh",
                         "tests/cli/serve_test.py"]}
 
+    PACKAGES = {"commands": ["image", "run", "serve", "check", "doctor"], "image": True, "packages": ("build", "test"),
+                "places": ["src/image/add/", "tests/cli/packages/", "tests/cli/serve_test.py", "tests/environments.py"]}
+
     def cli(self):
         tools = ["examples/example_tools.so"]
         yield from self._cases("cli", "run_test", [*self._shares("Run", 3), "Usage"], self.RUN)
@@ -106,6 +109,7 @@ class Suites:
         yield from self._cases("cli", "repair_test", self.REPAIR_NAMES, self.REPAIR)
         yield from self._cases("cli", "image_test", ["Image", "Doctor", "NoHypervisor"],
                                self.IMAGE)
+        yield from self._cases("cli", "packages_test", [*self._shares("Adds", 2), *self._shares("Refusals", 2)], self.PACKAGES)
         yield from self._cases("cli", "scripts_test", [""], self.SCRIPTS, slots=PROCESSOR)
         yield from self._cases("cli", "forbid_test", ["Platform", "PlatformServe"], self.FORBID)
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)

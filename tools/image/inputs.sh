@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$repo"
 {
     find tools/image guests/python src/guest src/abi src/image -type f ! -name '*.md' \
-        ! -name 'meson.build' ! -path '*/__pycache__/*' ! -path 'guests/python/training/*' \
+        ! -name 'meson.build' ! -path '*/__pycache__/*' ! -path 'guests/python/training/*' ! -path 'src/image/add/*' \
         ! -name trainer.c ! -name train.sh ! -name steps.py -print0 | sort -z | xargs -0 sha256sum
     dpkg-query -W -f '${Package} ${Version}\n' gcc-12 clang-19 lld-19 llvm-19 \
         libclang-rt-19-dev-wasm32 binutils 2>/dev/null || true
