@@ -9,7 +9,7 @@
 
 #include "sandbox/config.h"
 #include "sandbox/reservation.h"
-#include "sandbox/run/state/state.h"
+#include "sandbox/run/state.h"
 #include "sandbox/zygote.h"
 
 struct clo_backend;
@@ -35,7 +35,7 @@ int clo_backend_restore(struct clo_backend *backend, int fd,
                         const struct clo_snapshot_options *options, struct clo_reservation *memory,
                         struct clo_error *error);
 
-/* Hand out the state itself (run/state/state.h). Errors: clo_sandbox_snapshot's, what the sink returns. */
+/* Hand out the state itself (run/state.h). Errors: clo_sandbox_snapshot's, what the sink returns. */
 int clo_backend_save(struct clo_backend *backend, const struct clo_state_sink *sink,
                      struct clo_error *error);
 

@@ -7,7 +7,7 @@
  *                                       │ /output/packages
  *                                       ▼                          of a second fresh guest
  *                                  load.py: files into its RAM file system, imports, settles
- *                                       │ the pages of its state (sandbox/run/state/state.h)
+ *                                       │ the pages of its state (sandbox/run/state.h)
  *                                       ▼
  *                                  grown.c: the image with these pages ─▶ draft.c: the file
  *
@@ -28,7 +28,7 @@
 #include "base/buffer.h"
 #include "cloche/image.h"
 #include "image/draft.h"
-#include "sandbox/run/state/state.h"
+#include "sandbox/run/state.h"
 
 #define CLO_ADD_INPUTS_MAX 200u
 #define CLO_ADD_FILES_MAX 20000u          /* in all folders */

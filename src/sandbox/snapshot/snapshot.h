@@ -37,10 +37,10 @@
 #include "sandbox/artifacts/artifact_keep.h"
 #include "sandbox/artifacts/artifact_tree.h"
 #include "sandbox/reservation.h"
-#include "sandbox/run/state/state.h"
+#include "sandbox/run/state.h"
 
 /* Where a state comes from and goes to: a runner of this process, or a worker process. The
- * contracts are those of run/state/state.h. */
+ * contracts are those of run/state.h. */
 struct clo_state_port {
     int (*save)(void *context, const struct clo_state_sink *sink, struct clo_error *error);
     int (*begin)(void *context, const struct clo_state_head *head, struct clo_error *error);

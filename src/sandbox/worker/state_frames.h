@@ -18,7 +18,7 @@
 #ifndef CLO_SANDBOX_WORKER_STATE_FRAMES_H
 #define CLO_SANDBOX_WORKER_STATE_FRAMES_H
 
-#include "sandbox/run/state/state.h"
+#include "sandbox/run/state.h"
 #include "sandbox/worker/frame_socket.h"
 
 struct clo_pages_body { /* then `count` numbers of 32 bits, then as many pages */

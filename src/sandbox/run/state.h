@@ -1,4 +1,4 @@
-/* sandbox/run/state/state.h - the state that a session has between two runs, or a run in its middle,
+/* sandbox/run/state.h - the state that a session has between two runs, or a run in its middle,
  * out of a runner and into one.
  *
  * Between runs it is what the next run with keep_state would begin with: how much memory is granted,

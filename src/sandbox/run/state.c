@@ -1,5 +1,5 @@
 /* state.c - see state.h. */
-#include "sandbox/run/state/state.h"
+#include "sandbox/run/state.h"
 
 #include "base/clock.h"
 #include "base/error.h"
