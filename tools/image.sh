@@ -27,6 +27,15 @@ fi
 
 build=$1 jobs=${2:-$(nproc)}
 mkdir -p "$cache/unfinished"
+# An image that is there needs no turn: another one may be in the making for minutes.
+if [ -f "$work/fetch/versions.txt" ]; then
+    inputs=$("$here/image/inputs.sh")
+    if [ -f "$cache/$inputs.image" ]; then
+        ninja -C "$build" -j "$jobs"
+        link "$cache/$inputs.image" "$build/python.image"
+        exit 0
+    fi
+fi
 exec 8>"$cache/lock"
 flock 8
 # The versions of what Debian has are inputs too. They are known once it has been fetched; that is
@@ -39,7 +48,7 @@ if [ -f "$work/fetch/versions.txt" ]; then inputs=$("$here/image/inputs.sh"); fi
 
 if [ -n "$inputs" ] && { [ -f "$cache/$inputs.image" ] || [ -f "$cache/$inputs.elf" ]; }; then
     ninja -C "$build" -j "$jobs"
-    if [ ! -f "$cache/$inputs.image" ]; then # the last step failed
+    if [ ! -f "$cache/$inputs.image" ]; then # it came meanwhile, or the last step failed
         "$here/image.sh" --finish "$build" "$cache/$inputs.elf"
     fi
 else
