@@ -352,9 +352,11 @@ static int run_alone(const struct wanted *wanted, const struct clo_sandbox_confi
 
 /* A session is in a file between its runs, which is what pools do. */
 static int run_session(const struct wanted *wanted, const struct clo_sandbox_config *config,
-                       struct clo_run *run, struct clo_run_result **result, struct clo_error *error)
+                       const struct clo_run *run, struct clo_run_result **result,
+                       struct clo_error *error)
 {
     struct cli_state state;
+    struct clo_run with_state = *run;
     struct clo_pool *pool = NULL;
     char missing[CLO_JAIL_TEXT_MAX];
     int status = clo_cli_state_open(&state, wanted->state_path, wanted->state_key, error);
@@ -364,8 +366,8 @@ static int run_session(const struct wanted *wanted, const struct clo_sandbox_con
         clo_pool_jail_missing(pool, missing);
         if (config->placement == CLO_PLACEMENT_WORKER)
             say_missing(wanted, missing);
-        run->state = &state.run;
-        status = clo_pool_run(pool, run, SESSION_WAIT_MS, result, error);
+        with_state.state = &state.run;
+        status = clo_pool_run(pool, &with_state, SESSION_WAIT_MS, result, error);
     }
     if (!status && (*result)->state == CLO_STATE_KEPT)
         status = clo_cli_state_keep(&state, error);
