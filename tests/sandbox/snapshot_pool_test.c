@@ -438,6 +438,52 @@ static void a_worker_that_is_killed_costs_a_state_at_most(void **state)
             kill_at_any_time(&snapshot_places[i]);
 }
 
+/* Cancelled at any time, in the middle of a restore, too. */
+static void cancel_at_any_time(const struct snapshot_place *place)
+{
+    struct clo_pool *pool = session_pool(place, 1, 0);
+    struct session session = SESSION;
+    session_run(&session, pool, "import os\nn = 0\nnoise = os.urandom(40 << 20)", "");
+    uint64_t start = clo_monotonic_ns();
+    session_run(&session, pool, "n", NULL);
+    long usual_ms = (long)((clo_monotonic_ns() - start) / NS_PER_MS);
+    unsigned kept = 0, before = 0, runs = 12;
+    for (unsigned i = 0; i < runs; i++) {
+        struct stop stop = {.cancel = clo_cancel_create(), .ms = usual_ms * (long)i / runs};
+        struct clo_run_result *result;
+        struct clo_error error;
+        assert_int_equal(pthread_create(&stop.thread, NULL, stop_later, &stop), 0);
+        int status = session_try(&session, pool, "n += 1\nprint(n)",
+                                 (struct clo_run){.cancel = stop.cancel}, &result, &error);
+        pthread_join(stop.thread, NULL);
+        clo_cancel_free(stop.cancel);
+        if (status && status != CLO_ECANCELLED)
+            fail_msg("cancelled after %ld ms: %s", stop.ms, error.message);
+        before += status != 0;
+        if (status)
+            continue;
+        assert_int_equal(result->state == CLO_STATE_KEPT, result->error.kind == CLO_RUN_OK);
+        assert_int_equal(result->state == CLO_STATE_LOST, result->error.kind == CLO_RUN_CANCELLED);
+        kept += result->state == CLO_STATE_KEPT;
+        clo_run_result_free(result);
+        session_clean_run(pool, look, clean_look);
+    }
+    char out[16];
+    snprintf(out, sizeof out, "%u\n", kept);
+    session_run(&session, pool, "print(n)", out);
+    print_message("%s: of %u runs %u were cancelled before their code, %u kept their state\n",
+                  place->name, runs, before, kept);
+    assert_true(before > 0);
+    session_end(&session);
+    clo_pool_destroy(pool);
+}
+
+static void a_run_can_be_cancelled_while_its_state_comes(void **state)
+{
+    (void)state;
+    in_each_place(cancel_at_any_time);
+}
+
 /* ---- what is refused before any code runs ---- */
 
 static void refused(struct clo_pool *pool, struct clo_run run, const struct clo_run_state *between,
@@ -636,6 +682,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(what_python_survives_is_kept_and_the_rest_is_lost),
         cmocka_unit_test(a_state_that_finds_no_room_is_refused),
         cmocka_unit_test(a_worker_that_is_killed_costs_a_state_at_most),
+        cmocka_unit_test(a_run_can_be_cancelled_while_its_state_comes),
         cmocka_unit_test(what_cannot_be_restored_runs_nothing),
         cmocka_unit_test(a_sandbox_by_itself_takes_no_state_with_a_run),
         cmocka_unit_test_teardown(the_memory_of_a_state_is_reserved_before_it_comes,
