@@ -86,6 +86,9 @@ static int would_be(struct clo_snapshots *snapshots, const struct clo_snapshot_h
                     const struct room *room, uint64_t draft, uint64_t *count, uint64_t *bytes)
 {
     const struct clo_snapshot_hold *other;
+    const struct clo_snapshot_row *own = &hold->row;
+    bool own_goes = own->id[0] && !is_held(snapshots, own->id, hold) &&
+                    (!room->session || strcmp(own->session, room->session) == 0);
     int status = clo_store_snapshots_totals(snapshots->store, room->session, count, bytes);
     if (status < 0)
         return status;
@@ -96,9 +99,7 @@ static int would_be(struct clo_snapshots *snapshots, const struct clo_snapshot_h
         ++*count;
         *bytes += other->draft;
     }
-    const struct clo_snapshot_row *own = &hold->row;
-    if (own->id[0] && *count && !is_held(snapshots, own->id, hold) &&
-        (!room->session || strcmp(own->session, room->session) == 0)) {
+    if (own_goes && *count) {
         --*count;
         *bytes -= counted(own->bytes);
     }
