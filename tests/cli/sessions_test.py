@@ -421,6 +421,18 @@ class Turns(unittest.TestCase):
             self.assertEqual(printed(self.ask("print(x)", previous_response_id=id)), ["1"])
 
     @needs_wall
+    def test_a_conversation_is_not_set_back_by_what_was_cancelled(self):
+        self.ask("x = 1", conversation="set-back")
+        slow = self.ask("slow = 'runs'", "import time\ntime.sleep(15)", conversation="set-back", background=True)
+        wait_until(lambda: any("slow = 'runs'" in str(body["messages"]) and body["messages"][-1]["role"] == "tool"
+                               for body in Model.seen), "the first run is over")
+        self.ask("x = 2", conversation="set-back")
+        self.host.request(f"/v1/responses/{slow['id']}/cancel", method="POST")
+        wait_until(lambda: self.host.request(f"/v1/responses/{slow['id']}")[1]["status"] == "cancelled", "it is cancelled")
+        self.ask(conversation="set-back")
+        self.assertEqual(printed(self.ask("print(x, 'slow' in globals())", conversation="set-back")), ["2 False"])
+
+    @needs_wall
     def test_what_is_wrong_is_refused(self):
         for sandbox in ({"state": "dirty"}, {"state": 1}, {"stat": "session"}, "session"):
             status, problem = self.host.request("/v1/responses", {"input": "x", "sandbox": sandbox})

@@ -7,6 +7,8 @@
 #include "serve/protocol/output_filter.h"
 #include "serve/store/store_snapshots.h"
 
+#define UNKNOWN                                                                                    \
+    "unknown" /* no snapshot has that id, so that a session is told that its own is gone */
 #define LOOKED_AT_MAX 64 /* items of a request, from its end, that may tell what it goes on from */
 
 static bool wants_session(const struct clo_response_job *job)
@@ -27,17 +29,18 @@ static const char *stored_id(const char *id, char text[CLO_NAME_BYTES_MAX + 1])
 }
 
 /* A client that sends the items back itself goes on from the response that the last of them is of. */
-static void find_by_items(const struct clo_response_job *job, char id[CLO_ID_MAX])
+static int find_by_items(const struct clo_response_job *job, char id[CLO_ID_MAX])
 {
     const json_t *input = job->request.input;
     char text[CLO_NAME_BYTES_MAX + 1];
     size_t end = json_array_size(input);
-    for (size_t i = end; i > 0 && end - i < LOOKED_AT_MAX; i--) {
+    int status = CLO_ENOTFOUND;
+    for (size_t i = end; i > 0 && end - i < LOOKED_AT_MAX && status == CLO_ENOTFOUND; i--) {
         const char *item = clo_json_text(json_array_get(input, i - 1), "id");
-        if (item && clo_store_snapshot_of_item(job->server->store, stored_id(item, text), id) == 0)
-            return;
+        if (item)
+            status = clo_store_snapshot_of_item(job->server->store, stored_id(item, text), id);
     }
-    id[0] = '\0';
+    return status;
 }
 
 void clo_job_session_find(struct clo_response_job *job)
@@ -45,12 +48,12 @@ void clo_job_session_find(struct clo_response_job *job)
     const struct clo_request *request = &job->request;
     struct clo_store *store = job->server->store;
     char id[CLO_ID_MAX] = "";
-    if (request->previous)
-        clo_store_snapshot_of_response(store, request->previous, id);
-    else if (request->conversation[0])
-        clo_store_snapshot_of_conversation(store, request->conversation, id);
-    else
-        find_by_items(job, id);
+    int status = request->previous ? clo_store_snapshot_of_response(store, request->previous, id)
+                 : request->conversation[0]
+                     ? clo_store_snapshot_of_conversation(store, request->conversation, id)
+                     : find_by_items(job, id);
+    if (status < 0)
+        snprintf(id, sizeof id, "%s", status == CLO_ENOTFOUND ? "" : UNKNOWN);
     pthread_mutex_lock(&job->lock);
     memcpy(job->snapshot, id, sizeof id);
     pthread_mutex_unlock(&job->lock);
@@ -81,11 +84,14 @@ void clo_job_session_keep(struct clo_response_job *job)
 {
     if (job->session.snapshots && (job->request.background || job->request.store))
         clo_serve_session_keep(&job->session);
+    /* others may have gone on with the conversation, of which this one has changed nothing */
+    if (job->request.conversation[0] && !job->session.moved)
+        clo_job_session_find(job);
 }
 
 const char *clo_job_session_snapshot(const struct clo_response_job *job, const char *status)
 {
-    return job->session.snapshots && strcmp(status, "cancelled") != 0
+    return job->session.moved && strcmp(status, "cancelled") != 0
                ? clo_serve_session_snapshot(&job->session)
                : job->snapshot;
 }

@@ -464,11 +464,13 @@ static int begin_session(struct clo_run_job *job, struct clo_problem *problem)
     if (!job->request.session)
         return 0;
     int status = previous ? clo_store_snapshot_of_run(job->server->store, previous, snapshot) : 0;
-    if (status < 0 && status != CLO_ENOTFOUND)
-        return clo_problem_internal(problem);
-    clo_serve_session_begin(&job->session, job->server->snapshots, job->id, snapshot, true);
-    if (status == 0 && !job->session.anew)
+    if (status == 0)
+        status =
+            clo_serve_session_begin(&job->session, job->server->snapshots, job->id, snapshot, true);
+    if (status == 0)
         return 0;
+    if (status != CLO_ENOTFOUND)
+        return clo_problem_internal(problem);
     return clo_problem_set(
         problem, 404, "not_found", "previous_run_id",
         "There is no state of a run with id '%.64s'. It had no session (\"state\": \"session\"), is too "

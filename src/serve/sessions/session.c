@@ -12,13 +12,15 @@
 
 #define GONE "its snapshot is no longer kept"
 
-void clo_serve_session_begin(struct clo_serve_session *session, struct clo_snapshots *snapshots,
-                             const char *name, const char *snapshot, bool strict)
+int clo_serve_session_begin(struct clo_serve_session *session, struct clo_snapshots *snapshots,
+                            const char *name, const char *snapshot, bool strict)
 {
     *session =
         (struct clo_serve_session){.snapshots = snapshots, .strict = strict, .descriptor = -1};
     snprintf(session->found, sizeof session->found, "%s", snapshot);
-    session->anew = clo_snapshots_hold(snapshots, name, snapshot, &session->hold) < 0;
+    int status = clo_snapshots_hold(snapshots, name, snapshot, &session->hold);
+    session->anew = status < 0;
+    return status;
 }
 
 static void drop_draft(struct clo_serve_session *session)
@@ -164,7 +166,7 @@ int clo_serve_session_run(struct clo_serve_session *session, struct clo_agent *a
     int status = carry_out_or_begin_anew(&attempt, result, anew, error);
     if (status == 0 && *anew) {
         session->anew = false;
-        session->left = true;
+        session->left = session->moved = true;
         drop_draft(session);
     }
     if (status == 0)
@@ -188,6 +190,7 @@ int clo_serve_session_keep(struct clo_serve_session *session)
         snprintf(session->found, sizeof session->found, "%s", session->draft);
         session->left = false;
         session->anew = status < 0;
+        session->moved = true;
     }
     session->kept |= status == 0;
     close(session->descriptor);

@@ -26,13 +26,15 @@ struct clo_serve_session {
     char draft[CLO_ID_MAX]; /* the newest state, not kept yet; "": none */
     int descriptor;         /* its; -1 */
     uint64_t bytes;
-    bool kept; /* a snapshot was made */
+    bool kept;  /* a snapshot was made */
+    bool moved; /* its state is no longer the one that it began with */
 };
 
-/* Go on from that snapshot ("": a new session); `name`: in whose ceilings it counts. `strict`: see
- * above. End it in any case. */
-void clo_serve_session_begin(struct clo_serve_session *session, struct clo_snapshots *snapshots,
-                             const char *name, const char *snapshot, bool strict);
+/* Go on from that snapshot ("": a new session); `name`: in whose ceilings a new one counts. `strict`: see
+ * above. CLO_ENOTFOUND: that snapshot is gone; CLO_ESYSTEM, CLO_ENOMEMORY: it cannot be told whether it
+ * is, logged. The session may be gone on with all the same: anew. End it in any case. */
+int clo_serve_session_begin(struct clo_serve_session *session, struct clo_snapshots *snapshots,
+                            const char *name, const char *snapshot, bool strict);
 
 /* As clo_agent_run. *anew, of CLO_TURN_ANEW_MAX bytes: why the session began anew with this run, though
  * there was one to go on from; "": it did not. */

@@ -38,7 +38,8 @@ int clo_store_snapshot_next(struct clo_store *store, const char *session, int64_
 int clo_store_snapshots_totals(struct clo_store *store, const char *session, uint64_t *count,
                                uint64_t *bytes);
 
-/* The snapshot of: a response; the newest finished response of a conversation; the newest response with
+/* The snapshot of: a response; the newest finished response of a conversation, but for those that were
+ * cancelled, which change nothing; the newest response with
  * an output item of that id; a run. "": it has none. CLO_ENOTFOUND: there is no such response or run. */
 int clo_store_snapshot_of_response(struct clo_store *store, const char *response,
                                    char id[CLO_ID_MAX]);

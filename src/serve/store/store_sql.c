@@ -163,8 +163,8 @@ static const char *const texts[SQL_COUNT] = {
         " WHERE session = ?1",
     [SQL_SNAPSHOT_OF_RESPONSE] = "SELECT snapshot FROM responses WHERE id = ?1",
     [SQL_SNAPSHOT_OF_CONVERSATION] = "SELECT snapshot FROM responses WHERE conversation = ?1"
-                                     " AND status IN ('completed', 'incomplete', 'failed',"
-                                     " 'cancelled') ORDER BY number DESC LIMIT 1",
+                                     " AND status IN ('completed', 'incomplete', 'failed')"
+                                     " ORDER BY number DESC LIMIT 1",
     [SQL_SNAPSHOT_OF_ITEM] = "SELECT responses.snapshot FROM items CROSS JOIN responses"
                              " ON responses.id = items.response WHERE items.id = ?1"
                              " AND items.source = 1 ORDER BY responses.number DESC LIMIT 1",

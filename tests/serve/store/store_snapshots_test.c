@@ -124,6 +124,9 @@ static void a_response_names_its_snapshot(void **state)
     assert_of_response(store, "r2", "b");
     assert_int_equal(clo_store_snapshot_of_conversation(store, "talk", id), 0);
     assert_string_equal(id, "b");
+    assert_int_equal(put(store, "r3", "talk", "cancelled", "a"), 0);
+    assert_int_equal(clo_store_snapshot_of_conversation(store, "talk", id), 0);
+    assert_string_equal(id, "b");
     assert_unused(store, "");
     assert_int_equal(clo_store_update(store, "r2", response, NULL, "a"), 0);
     json_decref(response);
