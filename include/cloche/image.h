@@ -45,9 +45,10 @@ CLO_API CLO_MUST_USE int clo_image_inspect(const char *path, bool json, FILE *ou
                                            struct clo_error *error);
 
 /* Boot the guest in the ELF file `elf` behind the wall `isolation`, let it initialise itself, and
- * write the image to `path` (atomically: a temporary file beside it, then a rename). `inputs` is a hash that is
- * recorded in the header; may be NULL. What the guest prints goes to stderr. Both walls give the
- * same image, byte for byte; CLO_ISOLATION_PROCESS forks, and wants a process of one thread. */
+ * write the image to `path` (atomically: a temporary file beside it, then a rename). `inputs` is a
+ * hash that is recorded in the header; may be NULL. What the guest prints goes to stderr. Both
+ * walls give the same image, byte for byte; CLO_ISOLATION_PROCESS forks, and wants a process of one
+ * thread. */
 CLO_API CLO_MUST_USE int clo_image_build(const char *elf, const char *path, const char *inputs,
                                          enum clo_isolation isolation, struct clo_error *error);
 
@@ -73,10 +74,10 @@ struct clo_image_addition {
 };
 
 /* Make an image with more packages: in the guest of the one that it begins with they are checked,
- * unpacked, compiled and imported, and what its memory is then is the new one. Neither a compiler nor
- * Python is needed, and nothing of a package is opened on the host's side of the wall. The same inputs
- * in the same order, from the same image, give the same bytes, whatever the wall. On failure there is
- * no new file. CLO_ISOLATION_PROCESS forks, and wants a process of one thread.
+ * unpacked, compiled and imported, and what its memory is then is the new one. Neither a compiler
+ * nor Python is needed, and nothing of a package is opened on the host's side of the wall. The same
+ * inputs in the same order, from the same image, give the same bytes, whatever the wall. On failure
+ * there is no new file. CLO_ISOLATION_PROCESS forks, and wants a process of one thread.
  *
  * Errors: CLO_EINVALID (a package that is refused, a requirement that is missing, an import that
  * raised, each by its name), CLO_ELIMIT (time, memory, sizes), CLO_ENOTFOUND, CLO_EIMAGE,
@@ -84,12 +85,12 @@ struct clo_image_addition {
 CLO_API CLO_MUST_USE int clo_image_add(const struct clo_image_addition *addition,
                                        struct clo_error *error);
 
-/* The packages that were added: "attrs 24.2.0 (attr, attrs), six 1.16.0", by name, in brackets their
- * modules where they are called otherwise; "": none. It is the image's. */
+/* The packages that were added: "attrs 24.2.0 (attr, attrs), six 1.16.0", by name, in brackets
+ * their modules where they are called otherwise; "": none. It is the image's. */
 CLO_API const char *clo_image_packages(const struct clo_image *image);
 
-/* Images by name. A name has letters, digits, '.', '_' and '-', begins with one of the first two, does
- * not end in ".image", and has at most CLO_IMAGE_NAME_MAX characters. NAME.image lies in
+/* Images by name. A name has letters, digits, '.', '_' and '-', begins with one of the first two,
+ * does not end in ".image", and has at most CLO_IMAGE_NAME_MAX characters. NAME.image lies in
  * $XDG_DATA_HOME/cloche/images (~/.local/share/cloche/images), or beside the program in
  * ../share/cloche/images. All of these are thread-safe. */
 #define CLO_IMAGE_NAME_MAX 100

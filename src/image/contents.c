@@ -130,7 +130,7 @@ static int find(const struct clo_image *image, const char **text, size_t *length
 
 bool clo_contents_inherit(struct clo_buffer *text, const struct clo_image *image)
 {
-    const char *old;
+    const char *old = "";
     size_t length;
     if (find(image, &old, &length, NULL))
         return false;

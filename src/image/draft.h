@@ -5,11 +5,12 @@
  *                         hot list, trailer, hash, rename ◀─────────────┘
  *
  * What is always true
- * - The file holds what cannot be made again: code, data, linear memory and heap up to the last page
- *   that is not zero. Page tables, stack and window are the VMM's to make.
+ * - The file holds what cannot be made again: code, data, linear memory and heap up to the last
+ *   page that is not zero. Page tables, stack and window are the VMM's to make.
  * - Until it is finished it is a file of another name; one that is closed before leaves nothing.
- * - The draft is in memory that a confined child shares with this process, so that it can hand out a
- *   guest's. The guests that find the hot list, in which code of packages may run, do not share it.
+ * - The draft is in memory that a confined child shares with this process, so that it can hand out
+ *   a guest's. The guests that find the hot list, in which code of packages may run, do not share
+ *   it.
  * - One thread, where the wall is a process: finishing forks.
  */
 #ifndef CLO_IMAGE_DRAFT_H
@@ -51,8 +52,8 @@ typedef const uint8_t *(*clo_draft_page_fn)(void *context, uint64_t address);
 int clo_draft_memory(struct clo_draft *draft, const struct clo_image_segment *like,
                      clo_draft_page_fn page, void *context, struct clo_error *error);
 
-/* Fresh guests of it run small programs, and the pages that they write become the hot list; behind it
- * `length` bytes of a trailer; then the hash, and the name. */
+/* Fresh guests of it run small programs, and the pages that they write become the hot list; behind
+ * it `length` bytes of a trailer; then the hash, and the name. */
 int clo_draft_finish(struct clo_draft *draft, const void *trailer, size_t length,
                      struct clo_error *error);
 

@@ -198,7 +198,7 @@ int clo_image_open(struct clo_image **image, const char *path, enum clo_image_mo
     if (!status)
         status = open_as(image, path && !clo_image_named(path, found) ? path : found, mode, error);
     if (status == CLO_ENOTFOUND && path && clo_image_is_name(path))
-        return clo_image_missing(path, error);
+        (void)clo_image_missing(path, error);
     if (!status)
         status = clo_contents_read(*image, error);
     if (status) {

@@ -1,6 +1,7 @@
-/* image/named.h - images by name. A name is a word of letters, digits, '.', '_' and '-' that does not
- * end in ".image": so python.image is a file, and python a name. Wherever an image may be named, a name
- * is looked for in these folders first, then as a file. No state, no lock: any thread.
+/* image/named.h - images by name. A name is a word of letters, digits, '.', '_' and '-' that does
+ * not end in ".image": so python.image is a file, and python a name. Wherever an image may be
+ * named, a name is looked for in these folders first, then as a file. No state, no lock: any
+ * thread.
  */
 #ifndef CLO_IMAGE_NAMED_H
 #define CLO_IMAGE_NAMED_H

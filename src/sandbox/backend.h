@@ -35,7 +35,7 @@ int clo_backend_restore(struct clo_backend *backend, int fd,
                         const struct clo_snapshot_options *options, struct clo_reservation *memory,
                         struct clo_error *error);
 
-/* Hand out the state itself (run/state.h). Errors: clo_sandbox_snapshot's, what the sink returns. */
+/* Hand out the state itself (run/state.h). Errors: clo_sandbox_snapshot's, and the sink's. */
 int clo_backend_save(struct clo_backend *backend, const struct clo_state_sink *sink,
                      struct clo_error *error);
 

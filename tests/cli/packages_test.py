@@ -199,10 +199,12 @@ class Adds(Packages):
                           "plain/data/table.csv": "a,b\n1,2\n", "plain/__pycache__/x.pyc": b"junk",
                           "single.py": "def f():\n    raise KeyError('told')\n", ".hidden/x.py": "1/0",
                           "space name.txt": "kept", "plain/sub/deep.py": "deep = 1\n"})
+        Path(tree, "x.pth").write_text("import os; os._exit(1)\n")
         os.symlink("/etc/passwd", f"{tree}/plain/link.txt")
         os.mkfifo(f"{tree}/plain/pipe")
         said = self.add("--with", tree, "--import", "plain", "--name", "tree").stderr
         self.assertRegex(said, r"plain/link.txt is left out: it is a symbolic link")
+        self.assertIn("'x.pth' is not looked at", said)
         self.assertRegex(said, r"plain/pipe is left out: it is no regular file")
         out = self.run_in("tree", """
             import plain, single, plain.sub.deep, os
@@ -443,6 +445,8 @@ class Refusals(Packages):
         self.assertIn("wants Python '>=3.14', the image has 3.13", self.refused("--with", path))
         path = make_wheel(self.folder, {"sample.py": ""}, tag="cp313-cp313-linux_x86_64")
         self.assertIn("is for 'cp313-cp313-linux_x86_64' only", self.refused("--with", path))
+        path = make_wheel(self.folder, {"sample.py": ""}, tag="py2-none-any")
+        self.assertIn("is for 'py2-none-any' only", self.refused("--with", path))
         misnamed = self.folder / "other-1.0-py3-none-any.whl"
         shutil.copy(make_wheel(self.folder, {"sample.py": ""}), misnamed)
         self.assertIn("holds 'sample' '1.0'", self.refused("--with", misnamed))

@@ -12,15 +12,17 @@
  *                                  grown.c: the image with these pages ─▶ draft.c: the file
  *
  * What is always true
- * - What packages are is read behind the wall only: a wheel is a file of bytes to the host, and so is
- *   what is made of it. The host reads names and sizes of folders' files, a line of JSON about the
- *   packages (their names are checked character by character) and pages.
- * - No code of a package runs in the first guest; so what an image says that it holds is not the word of
- *   what it holds. In the second, code of packages runs as any code does in a sandbox, with no tools, no
- *   files and no network; whatever it does ends up in the new image's memory and nowhere else.
+ * - What packages are is read behind the wall only: a wheel is a file of bytes to the host, and so
+ *   is what is made of it. The host reads names and sizes of folders' files, a line of JSON about
+ *   the packages (their names are checked character by character) and pages.
+ * - No code of a package runs in the first guest; so what an image says that it holds is not the
+ *   word of what it holds. In the second, code of packages runs as any code does in a sandbox, with
+ *   no tools, no files and no network; whatever it does ends up in the new image's memory and
+ *   nowhere else.
  * - Two guests, so that what unpacking and compiling leave behind is no part of the new image.
  * - Clocks and seed of both are constants: the same inputs give the same bytes.
- * - One thread: the sandboxes are gone when the hot list is found, for which a process may be forked.
+ * - One thread: the sandboxes are gone when the hot list is found, for which a process may be
+ *   forked.
  */
 #ifndef CLO_IMAGE_ADD_ADD_H
 #define CLO_IMAGE_ADD_ADD_H
@@ -45,8 +47,8 @@ struct clo_gathered {
     uint64_t length, at; /* of head and bytes together; what has been read */
 };
 
-/* gather.c. Errors: CLO_EINVALID, CLO_ELIMIT, CLO_ENOTFOUND, CLO_ESYSTEM, CLO_ENOMEMORY; on failure there
- * is nothing to free. */
+/* gather.c. Errors: CLO_EINVALID, CLO_ELIMIT, CLO_ENOTFOUND, CLO_ESYSTEM, CLO_ENOMEMORY; on failure
+ * there is nothing to free. */
 int clo_gather(struct clo_gathered *gathered, const struct clo_image_addition *addition,
                struct clo_error *error);
 void clo_gathered_free(struct clo_gathered *gathered);

@@ -1,5 +1,5 @@
-/* gather.c - what is to be added, from the host's disk into one stream: a line of JSON with names and
- * sizes, then the bytes. Nothing is read of what is in the files.
+/* gather.c - what is to be added, from the host's disk into one stream: a line of JSON with names
+ * and sizes, then the bytes. Nothing is read of what is in the files.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,17 +36,14 @@ struct gathering {
 CLO_PRINTF(2, 3)
 static void say(const struct gathering *gathering, const char *format, ...)
 {
+    const struct clo_image_addition *addition = gathering->addition;
     char text[PATH_MAX + 200];
     va_list arguments;
-    if (!gathering->addition->on_word)
-        return;
     va_start(arguments, format);
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (length > 0)
-        gathering->addition->on_word(gathering->addition->context, false, text,
-                                     (size_t)length < sizeof text ? (size_t)length
-                                                                  : sizeof text - 1);
+    if (length > 0 && addition->on_word)
+        addition->on_word(addition->context, false, text, strlen(text));
 }
 
 /* ---- bytes ---- */

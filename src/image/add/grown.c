@@ -1,7 +1,7 @@
 /* grown.c - an image, and the pages of a state that began with it, as a new image.
  *
- * Between two runs neither registers nor a stack are alive (run/state.h): so a state is to an image what
- * another image is, and a run that begins with the one begins with the other.
+ * Between two runs neither registers nor a stack are alive (run/state.h): so a state is to an image
+ * what another image is, and a run that begins with the one begins with the other.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -22,6 +22,7 @@ import platform
 import re
 import stat
 import sys
+import warnings
 import zipfile
 from email.parser import BytesParser
 
@@ -347,7 +348,9 @@ def metadata_of(data):
 
 def check_tags(wheel, owner):
     tags = [tag.strip() for tag in wheel.get_all("Tag") or []]
-    if not any(tag.endswith("-none-any") for tag in tags):
+    minor = sys.version_info[1]
+    pythons = {"py3", f"cp3{minor}", *(f"py3{older}" for older in range(minor + 1))}
+    if not any(tag.endswith("-none-any") and tag.partition("-")[0] in pythons for tag in tags):
         raise Refused(f"{owner} is for {shown(', '.join(tags) or 'no platform')} only",
                       "take a wheel of it in pure Python, whose name ends in none-any.whl")
 
@@ -538,6 +541,7 @@ def read_exactly(size):
 
 
 def prepare():
+    warnings.simplefilter("ignore")  # of what is compiled
     order = json.loads(sys.stdin.buffer.readline())
     files, packages = Files(), []
     old = {normal(one.metadata["Name"]): one.version for one in importlib.metadata.distributions(path=[SITE])}
@@ -551,6 +555,9 @@ def prepare():
         raise Refused("there is nothing to add: no file in what was named")
     modules = top_level(files)
     check_names(modules)
+    for path, (data, owner) in files.all.items():
+        if path.endswith(".pth") and "/" not in path:
+            say(f"{owner}: {shown(path)} is not looked at: no folder is added to the path, and no line of it is run")
     present = dict(old)
     for one in packages:
         there = present.get(normal(one["name"]))

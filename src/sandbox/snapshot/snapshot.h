@@ -53,8 +53,8 @@ struct clo_state_port {
 struct clo_state_port clo_runner_port(struct clo_runner *runner);
 
 /* For who makes something else of a state than a file (src/image/add): each page in place, and by a
- * worker's word what it is and where. On the sandbox's thread. Errors: clo_sandbox_snapshot's, what the
- * sink returns. */
+ * worker's word what it is and where. On the sandbox's thread. Errors: clo_sandbox_snapshot's, what
+ * the sink returns. */
 int clo_sandbox_save(struct clo_sandbox *sandbox, const struct clo_state_sink *sink,
                      struct clo_error *error);
 
