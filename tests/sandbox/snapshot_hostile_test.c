@@ -1,27 +1,14 @@
 /* snapshot_hostile_test.c - altered snapshots: with their seals as they were each is refused;
  * sealed anew, by somebody who has the key, each is refused or ends in the guest, and the host
  * goes on. */
-#include "snapshot_fixture.h"
+#include "snapshot_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "sandbox/snapshot/block.h"
-
 #define ALTERED 1000 /* of each kind */
-#define BLOCKS_MAX 32
-
-static uint64_t random_state = 0x9e3779b97f4a7c15ull;
-
-static uint32_t any(uint32_t below)
-{
-    random_state ^= random_state << 13; /* xorshift64 */
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)((random_state >> 32) % below);
-}
 
 static const char program[] =
     "import json, re, sqlite3\n"
@@ -42,84 +29,6 @@ static const char use[] =
     "more.extend(bytes(9 << 20)); del more[:1000]\n"
     "e = [object() for _ in range(20000)]; import gc; gc.collect()\n"
     "print(sorted(os.walk('/output')), [len(open(os.path.join(p, f)).read()) for p, _, fs in os.walk('/output') for f in fs])\n";
-
-struct parts { /* of a snapshot, unpacked */
-    struct clo_snapshot_head head;
-    size_t count;
-    enum clo_block_kind kinds[BLOCKS_MAX];
-    uint8_t *bytes[BLOCKS_MAX];
-    size_t lengths[BLOCKS_MAX];
-};
-
-static void take_apart(int file, struct parts *parts)
-{
-    struct clo_snapshot_file in;
-    struct clo_error error;
-    *parts = (struct parts){0};
-    assert_int_equal(clo_snapshot_file_open(&in, file, false, &snapshot_options, &error), 0);
-    assert_int_equal(clo_snapshot_get_head(&in, &parts->head, &snapshot_options, &error), 0);
-    do {
-        const uint8_t *bytes;
-        size_t i = parts->count++;
-        assert_true(i < BLOCKS_MAX);
-        assert_int_equal(
-            clo_snapshot_get_block(&in, &parts->kinds[i], &bytes, &parts->lengths[i], &error), 0);
-        parts->bytes[i] = malloc(parts->lengths[i] + 1);
-        memcpy(parts->bytes[i], bytes, parts->lengths[i]);
-    } while (parts->kinds[parts->count - 1] != CLO_BLOCK_END);
-    clo_snapshot_file_close(&in);
-}
-
-static int put_together(const struct parts *parts)
-{
-    struct clo_snapshot_file out;
-    struct clo_error error;
-    struct clo_snapshot_head head = parts->head;
-    int file = snapshot_file();
-    assert_int_equal(clo_snapshot_file_open(&out, file, true, &snapshot_options, &error), 0);
-    assert_int_equal(clo_snapshot_put_head(&out, &head, &snapshot_options, &error), 0);
-    for (size_t i = 0; i < parts->count; i++)
-        assert_int_equal(clo_snapshot_put_block(&out, parts->kinds[i], parts->bytes[i],
-                                                parts->lengths[i], &error),
-                         0);
-    clo_snapshot_file_close(&out);
-    return file;
-}
-
-static void alter_bytes(uint8_t *bytes, size_t length)
-{
-    static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
-    size_t at = any((uint32_t)length), count = 1 + any(any(4) ? 2 : 200);
-    for (size_t i = at; i < length && i < at + count; i++)
-        bytes[i] = any(3) ? (uint8_t)any(256) : values[any(5)];
-}
-
-/* One change of what the parts are: of bytes most often, of their order and number now and then. */
-static void alter(struct parts *parts)
-{
-    size_t i = any((uint32_t)parts->count), j = any((uint32_t)parts->count);
-    switch (any(16)) {
-    case 0:
-        alter_bytes((uint8_t *)parts->head.region_size, sizeof parts->head.region_size + 8);
-        break;
-    case 1: alter_bytes((uint8_t *)&parts->head.abi, 12 + 32); break;
-    case 2: parts->head.region_size[any(2)] += (uint64_t)any(64) << 16; break;
-    case 3: parts->kinds[i] = (enum clo_block_kind)any(6); break;
-    case 4: parts->lengths[i] = any((uint32_t)parts->lengths[i] + 1); break;
-    case 5: {
-        uint8_t *bytes = parts->bytes[i];
-        size_t length = parts->lengths[i];
-        parts->bytes[i] = parts->bytes[j];
-        parts->lengths[i] = parts->lengths[j];
-        parts->bytes[j] = bytes;
-        parts->lengths[j] = length;
-        break;
-    }
-    default:
-        if (parts->lengths[i])
-            alter_bytes(parts->bytes[i], parts->lengths[i]);
-    }
-}
 
 /* Runs with what came in, under limits that are soon reached. */
 static void use_it(struct clo_sandbox *sandbox, unsigned kinds[CLO_RUN_WORKER + 1])
@@ -180,7 +89,7 @@ static void altered_files_are_refused(void **state)
         struct clo_error error = {0};
         memcpy(altered, bytes, (size_t)size);
         do
-            alter_bytes(altered, (size_t)size);
+            parts_alter_bytes(altered, (size_t)size);
         while (!memcmp(altered, bytes, (size_t)size));
         assert_int_equal(pwrite(file, altered, (size_t)size, 0), size);
         assert_int_equal(clo_sandbox_restore(sandbox, file, &snapshot_options, &error),
@@ -212,10 +121,10 @@ static void altered_states_end_in_the_guest(void **state)
         do
             place = (place + 1) % SNAPSHOT_PLACES;
         while (!sandboxes[place]);
-        take_apart(file, &parts);
-        for (uint32_t changes = 1 + any(3); changes; changes--)
-            alter(&parts);
-        int copy = put_together(&parts);
+        parts_take(file, &parts);
+        for (uint32_t changes = 1 + parts_any(3); changes; changes--)
+            parts_alter(&parts);
+        int copy = parts_put(&parts);
         int status = clo_sandbox_restore(sandboxes[place], copy, &snapshot_options, &error);
         if (status && status != CLO_EINVALID && status != CLO_ELIMIT)
             fail_msg("%s, change %d: %d %s", snapshot_places[place].name, i, status, error.message);
@@ -224,8 +133,7 @@ static void altered_states_end_in_the_guest(void **state)
             use_it(sandboxes[place], kinds);
         is_of_use(sandboxes[place]);
         close(copy);
-        for (size_t j = 0; j < parts.count; j++)
-            free(parts.bytes[j]);
+        parts_free(&parts);
     }
     printf("%d altered: %u refused; runs:", ALTERED, refused);
     for (int i = 0; i <= CLO_RUN_WORKER; i++)
