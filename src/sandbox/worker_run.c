@@ -271,6 +271,7 @@ static int put_answer(struct client_run *run, const struct clo_frame *frame,
     int status = clo_frame_read_call(frame, &call, &why);
     if (!status) {
         bound_wait(run, start, &call);
+        call.may_suspend &= run->run->suspend != NULL;
         status = clo_host_calls_call(client->calls, &call, &reply, &why);
     }
     bool cancelled = clo_cancel_is_set(run->run->cancel);

@@ -1,6 +1,7 @@
 /* snapshot_liar_test.c - workers that were taken over hand out states that are none, and do not
  * take those that they are given: that costs the snapshot and the worker, and nothing else. */
 #include "session_fixture.h"
+#include "suspend_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,63 @@ static void liars_in_a_pool_cost_the_state_of_their_run(void **state)
     clo_pool_destroy(pool);
 }
 
+/* ---- runs in their middle ---- */
+
+static const struct {
+    const char *lie, *words; /* of the error that the run is */
+} stands[] = {
+    {"stop nowhere", "behind no host call"}, {"stop between runs", "no run in its middle"},
+    {"stop halfway", "cannot be"},           {"stop beyond limits", "cannot be"},
+    {"stop and late", "cannot be"},          {"stop and die", "lost while its state"},
+};
+static const struct {
+    const char *lie, *words; /* of the result's error */
+} suspensions[] = {
+    {"stop for nothing", "it says that the run is suspended, and it is not"},
+    {"stop and go on", "it says that the run is suspended, and it is not"},
+};
+
+static int stop(struct clo_sandbox *sandbox, const char *lie, bool may, int *file,
+                struct clo_run_result **result, struct clo_error *error)
+{
+    struct clo_run_suspend to = {.to = *file = snapshot_file(), .options = &snapshot_options};
+    struct clo_run run = {.code = lie, .code_length = strlen(lie), .suspend = may ? &to : NULL};
+    return clo_sandbox_run(sandbox, &run, result, error);
+}
+
+static void a_run_that_stands_nowhere_costs_the_run(void **state)
+{
+    (void)state;
+    struct clo_run_result *result;
+    struct clo_error error = {0};
+    struct clo_sandbox *sandbox =
+        suspend_sandbox(place(), (struct clo_sandbox_config){.limits = {.memory = 64 * MIB}});
+    int file;
+    for (size_t i = 0; i < sizeof stands / sizeof *stands; i++) {
+        int status = stop(sandbox, stands[i].lie, true, &file, &result, &error);
+        if (status >= 0 || !strstr(error.message, stands[i].words))
+            fail_msg("%s: %d %s", stands[i].lie, status, error.message);
+        assert_null(result);
+        assert_int_equal(lseek(file, 0, SEEK_END), 0); /* nothing that could be gone on with */
+        close(file);
+    }
+    for (size_t i = 0; i < sizeof suspensions / sizeof *suspensions; i++) {
+        assert_int_equal(stop(sandbox, suspensions[i].lie, true, &file, &result, &error), 0);
+        assert_int_equal(result->error.kind, CLO_RUN_WORKER);
+        if (!strstr(result->error.message, suspensions[i].words))
+            fail_msg("%s: %s", suspensions[i].lie, result->error.message);
+        clo_run_result_free(result);
+        close(file);
+    }
+    /* it says that it may be suspended, where its host never said so */
+    assert_int_equal(stop(sandbox, "stop nowhere", false, &file, &result, &error), 0);
+    assert_int_equal(result->error.kind, CLO_RUN_WORKER);
+    clo_run_result_free(result);
+    close(file);
+    say(sandbox, "");
+    clo_sandbox_destroy(sandbox);
+}
+
 static void *liar;
 static size_t liar_size;
 
@@ -150,6 +208,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_state_that_is_none_costs_the_snapshot, become_liars),
         cmocka_unit_test_setup(a_state_that_is_not_taken_costs_the_worker, become_liars),
+        cmocka_unit_test_setup(a_run_that_stands_nowhere_costs_the_run, become_liars),
         cmocka_unit_test_setup(liars_in_a_pool_cost_the_state_of_their_run, become_liars),
     };
     int status = runs_begin(count, arguments);

@@ -165,7 +165,12 @@ static int save(void *context, const struct clo_state_sink *sink, struct clo_err
         status = check_head(port, &head, &why);
     if (status)
         return lost(port, status, &why, error);
-    return save_pages(port, sink, sink->head(sink->context, &head, error), error);
+    int failed = sink->head(sink->context, &head, &why);
+    if (failed == CLO_EGUEST)
+        return lost(port, failed, &why, error);
+    if (failed && error)
+        *error = why;
+    return save_pages(port, sink, failed, error);
 }
 
 /* ---- in ---- */

@@ -60,10 +60,22 @@ static void put_body(struct clo_result_body body, const char *rest, size_t lengt
 }
 
 /* A host call, and what the host says to it: the status, or -1 for a broken contract. */
-static int call_for(const char *message, size_t length, uint32_t id, uint64_t timeout_ns)
+static int ask_host(const struct clo_call *call)
 {
     struct clo_frame frame;
     struct clo_call_reply reply = {.data = CLO_BUFFER(CLO_MESSAGE_MAX)};
+    bool cancelled;
+    clo_frame_put_call(&frames, call);
+    send_all();
+    if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))
+        _exit(0);
+    int status = clo_frame_read_reply(&frames, &frame, &reply, &cancelled, NULL);
+    clo_buffer_free(&reply.data);
+    return status ? -1 : (int)reply.status;
+}
+
+static int call_for(const char *message, size_t length, uint32_t id, uint64_t timeout_ns)
+{
     struct clo_call order = {.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT,
                              .kind = CLO_CALL_TOOL,
                              .id = id,
@@ -73,14 +85,7 @@ static int call_for(const char *message, size_t length, uint32_t id, uint64_t ti
                              .tool_deadline_ns = UINT64_MAX,
                              .message = (const uint8_t *)message,
                              .length = length};
-    bool cancelled;
-    clo_frame_put_call(&frames, &order);
-    send_all();
-    if (clo_frame_socket_receive(&frames, UINT64_MAX, &frame, NULL))
-        _exit(0);
-    int status = clo_frame_read_reply(&frames, &frame, &reply, &cancelled, NULL);
-    clo_buffer_free(&reply.data);
-    return status ? -1 : (int)reply.status;
+    return ask_host(&order);
 }
 
 static int call(const char *message, size_t length, uint32_t id)
@@ -367,6 +372,75 @@ static void lie_in_save(const char *lie)
         put_pages(4, 5, true);
 }
 
+/* ---- a run in its middle ---- */
+
+/* It was told that it is suspended, and is asked where it stands. */
+static void lie_in_stand(const char *lie)
+{
+    struct clo_state_head head = {
+        .region_size = {32 << 20, 2 << 20}, .in_run = 1, .registers.rip = CLO_IMAGE_VA + 4096};
+    if (strcmp(lie, "stop between runs") == 0)
+        head.in_run = 0;
+    else if (strcmp(lie, "stop halfway") == 0)
+        head.in_run = 2;
+    else if (strcmp(lie, "stop beyond limits") == 0)
+        head.used.refused = 99;
+    else if (strcmp(lie, "stop and late") == 0)
+        head.used.cpu_ns = UINT64_MAX;
+    else if (strcmp(lie, "stop and die") == 0)
+        _exit(0);
+    clo_frame_put_state(&frames, CLO_FRAME_STATE, &head);
+    send_all();
+    put_pages(4, 5, true);
+}
+
+static void put_suspended(void)
+{
+    struct clo_run_result result = {.error = {.kind = CLO_RUN_SUSPENDED,
+                                              .type = (char *)"Suspended",
+                                              .message = (char *)"it waits"}};
+    clo_frame_put_result(&frames, &result, false);
+    send_all();
+    answered = true;
+}
+
+static void lie_about_suspension(const char *lie)
+{
+    static const uint8_t message[] = "\x82\x63"
+                                     "ask"
+                                     "\xa1\x65"
+                                     "value"
+                                     "\x01";
+    struct clo_call ask = {.flags = CLO_CALL_SUBMIT | CLO_CALL_WAIT,
+                           .kind = CLO_CALL_TOOL,
+                           .id = 1,
+                           .wait_id = 1,
+                           .timeout_ns = CLO_TIMEOUT_NONE,
+                           .deadline_ns = UINT64_MAX,
+                           .tool_deadline_ns = UINT64_MAX,
+                           .may_suspend = true,
+                           .message = message,
+                           .length = sizeof message - 1};
+    if (strncmp(lie, "stop", 4) != 0)
+        return;
+    if (strcmp(lie, "stop for nothing") != 0 && ask_host(&ask) != (int)CLO_CALL_SUSPENDED)
+        _exit(0);
+    if (strcmp(lie, "stop and go on") == 0) { /* a call in work, whose end comes when it likes */
+        struct clo_call nap = ask;
+        static const uint8_t long_message[] = "\x82\x63"
+                                              "nap"
+                                              "\xa1\x62"
+                                              "ms"
+                                              "\x19\x01\xf4";
+        nap.flags = CLO_CALL_SUBMIT;
+        nap.id = 2;
+        nap.message = long_message;
+        nap.length = sizeof long_message - 1;
+        (void)ask_host(&nap);
+    }
+    put_suspended();
+}
+
 static void lie_in_load(const char *lie)
 {
     struct clo_frame frame;
@@ -415,7 +489,10 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
             continue;
         }
         if (frame.type == CLO_FRAME_SAVE || frame.type == CLO_FRAME_LOAD) {
-            (frame.type == CLO_FRAME_SAVE ? lie_in_save : lie_in_load)(state_lie);
+            if (frame.type == CLO_FRAME_SAVE && strncmp(state_lie, "stop", 4) == 0)
+                lie_in_stand(state_lie);
+            else
+                (frame.type == CLO_FRAME_SAVE ? lie_in_save : lie_in_load)(state_lie);
             continue;
         }
         if (clo_frame_read_run(&frame, &order, &sequence, NULL))
@@ -429,6 +506,7 @@ _Noreturn void clo_worker_main(const struct clo_bootstrap *bootstrap,
         lie_in_calls(code); /* "silence" is nobody's */
         lie_in_time(code);
         lie_about_memory(code);
+        lie_about_suspension(code);
         if (answered && bootstrap->pooled && !order.keep_state && strcmp(code, "no hello") != 0)
             say_hello(0);
     }
