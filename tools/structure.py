@@ -36,6 +36,7 @@ USES = {
     "sandbox/call": "sandbox/artifacts sandbox/files sandbox/run sandbox/tool sandbox/value abi",
     "sandbox/snapshot": "sandbox/artifacts sandbox/run sandbox/worker sandbox/worker_client.h"
                         " sandbox/worker_client_state.h sandbox/reservation.h vm abi",
+    "sandbox/suspend": "sandbox/artifacts sandbox/call sandbox/files sandbox/run sandbox/tool sandbox/value abi",
     "image": "sandbox/run sandbox/value sandbox/worker vm abi",
     "image/add": "image sandbox vm abi",
     "model": "",
