@@ -6,6 +6,7 @@
 #include "sandbox/files/mounts.h"
 #include "sandbox/run/fixed.h"
 #include "sandbox/run/limits.h"
+#include "sandbox/run/run.h"
 #include "sandbox/tool/tool_set.h"
 
 #define CLO_POOL_IDLE_MS_MAX (24ull * 3600 * 1000)
@@ -33,5 +34,11 @@ int clo_config_open(struct clo_config *config, const struct clo_sandbox_config *
                     struct clo_error *error);
 
 void clo_config_close(struct clo_config *config); /* after all backends */
+
+/* order.c: what the caller says of a run, checked. *order is good as long as `run` is; of a run that goes
+ * on with a suspended one the file tells the rest later. Errors: CLO_EINVALID, CLO_ELIMIT,
+ * CLO_ECANCELLED, CLO_ENOMEMORY. */
+int clo_order_make(const struct clo_config *config, const struct clo_run *run,
+                   struct clo_order *order, struct clo_error *error);
 
 #endif

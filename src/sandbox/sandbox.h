@@ -17,7 +17,7 @@
  *   call/     the host's: answering what a run asks     tool/     the host's: what call_tool reaches
  *   run/      a run in its micro-VM                     worker/   the process around it
  *   pool/     warm sandboxes, one queue                 value/    typed values; knows no sandbox
- *   snapshot/ the host's: a session as a file
+ *   snapshot/ the host's: a session as a file       suspend/  the host's: a run that waits for answers
  * run/, worker/ and the part of value/ that they need are the jail's library: worker processes are
  * linked of it, of src/vm and of a part of src/base, and of nothing else (src/meson.build).
  *
