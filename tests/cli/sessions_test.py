@@ -423,8 +423,8 @@ class Turns(unittest.TestCase):
     @needs_wall
     def test_a_conversation_is_not_set_back_by_what_was_cancelled(self):
         self.ask("x = 1", conversation="set-back")
-        slow = self.ask("slow = 'runs'", "import time\ntime.sleep(15)", conversation="set-back", background=True)
-        wait_until(lambda: any("slow = 'runs'" in str(body["messages"]) and body["messages"][-1]["role"] == "tool"
+        slow = self.ask("slow = 77", "import time\ntime.sleep(15)", conversation="set-back", background=True)
+        wait_until(lambda: any("slow = 77" in str(body["messages"]) and body["messages"][-1]["role"] == "tool"
                                for body in Model.seen), "the first run is over")
         self.ask("x = 2", conversation="set-back")
         self.host.request(f"/v1/responses/{slow['id']}/cancel", method="POST")

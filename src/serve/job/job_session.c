@@ -91,7 +91,7 @@ void clo_job_session_keep(struct clo_response_job *job)
 
 const char *clo_job_session_snapshot(const struct clo_response_job *job, const char *status)
 {
-    return job->session.moved && strcmp(status, "cancelled") != 0
+    return strcmp(status, "cancelled") != 0 && job->session.moved
                ? clo_serve_session_snapshot(&job->session)
                : job->snapshot;
 }
