@@ -189,13 +189,21 @@ static void the_clock_stands_still_and_the_wall_clock_does_not(void **state)
             "before = look()\n"
             "call_tool('ask', value=1)\n"
             "after = look()\n"
-            "m, p, c, w = (b - a for a, b in zip(before, after))\n"
-            "print(0 <= m < 1, 0 <= p < 1, 0 <= c < 1, 2 <= w < 60)\n"
-            "t = time.time(); time.sleep(0.05); print(0.05 <= time.time() - t < 20)",
+            "print(*(b - a for a, b in zip(before, after)))\n"
+            "t = time.time(); time.sleep(0.05); print(0.05 <= time.time() - t)",
             plain);
         runs_sleep(2000);
         suspend_go_on(&run, other, plain);
-        suspend_expect(&run, "True True True True\nTrue\n");
+        assert_int_equal(run.result->error.kind, CLO_RUN_OK);
+        double monotonic, counter, processor, wall;
+        assert_int_equal(
+            sscanf(run.result->out, "%lf %lf %lf %lf", &monotonic, &counter, &processor, &wall), 4);
+        double had = (double)run.result->usage.wall_us / 1e6; /* without what it was away */
+        assert_true(monotonic >= 0 && counter >= 0 && processor >= 0);
+        assert_true(monotonic <= had && counter <= had && processor <= had);
+        assert_true(wall - monotonic >= 1.9);
+        assert_non_null(strstr(run.result->out, "\nTrue\n"));
+        suspend_end(&run);
         clo_sandbox_destroy(one);
         clo_sandbox_destroy(other);
     }
@@ -253,22 +261,22 @@ static void limits_go_on_counting(void **state)
         "    while time.monotonic() < end: pass\n"
         "work(1.5)\ncall_tool('ask', value=1)\nwork(1.5)\ncall_tool('echo', value=1)\nwork(9)";
     static const char idle[] =
-        "import time\ntime.sleep(1.5)\ncall_tool('ask', value=1)\ntime.sleep(1.5)";
+        "import time\ntime.sleep(2)\ncall_tool('ask', value=1)\ntime.sleep(4)";
     static const char calls[] =
         "for i in range(6): call_tool('echo', value=i)\ncall_tool('ask', value=1)\n"
         "for i in range(6): call_tool('echo', value=i)";
     static const char prints[] = "print('x' * 600)\ncall_tool('ask', value=1)\nprint('y' * 600)";
     static const char naps[] =
-        "call_tool('nap', ms=600)\ncall_tool('ask', value=1)\ncall_tool('nap', ms=600)\ncall_tool('nap', ms=600)";
+        "call_tool('nap', ms=1000)\ncall_tool('ask', value=1)\ncall_tool('nap', ms=1000)\ncall_tool('nap', ms=1000)";
     for (int i = 0; i < SNAPSHOT_PLACES; i++) {
         const struct snapshot_place *place = &snapshot_places[i];
         if (!can(i))
             continue;
         limit_goes_on(place, (struct clo_limits){.cpu_ms = 2200}, busy, CLO_LIMIT_CPU);
-        limit_goes_on(place, (struct clo_limits){.wall_ms = 2800}, idle, CLO_LIMIT_WALL);
+        limit_goes_on(place, (struct clo_limits){.wall_ms = 5000}, idle, CLO_LIMIT_WALL);
         limit_goes_on(place, (struct clo_limits){.host_calls = 10}, calls, CLO_LIMIT_HOST_CALLS);
         limit_goes_on(place, (struct clo_limits){.output = 1000}, prints, CLO_LIMIT_OUTPUT);
-        limit_goes_on(place, (struct clo_limits){.tool_ms = 1100}, naps, CLO_LIMIT_TOOL);
+        limit_goes_on(place, (struct clo_limits){.tool_ms = 2500}, naps, CLO_LIMIT_TOOL);
     }
 }
 
