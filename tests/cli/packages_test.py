@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import re
 import shutil
 import struct
@@ -375,6 +376,23 @@ class Refusals(Packages):
         path = self.folder / "six-1.16.0-py2.py3-none-any.whl"
         path.write_bytes(data)
         self.assertRegex(self.refused("--with", path), r"six\.py.*(cannot be unpacked|RECORD)")
+
+    def test_altered_wheels(self):
+        """Each is refused with a reason, or what was altered says nothing about its files (a date)."""
+        chance, have = random.Random(19), wheels()
+        refused = 0
+        for number in range(40):
+            path = self.folder / Path(have[chance.choice(["six", "attrs"])]).name
+            data = bytearray(Path(have["six" if path.name.startswith("six") else "attrs"]).read_bytes())
+            first = len(data) - 4000 if chance.random() < .6 else 0
+            for _ in range(chance.choice((1, 2, 5, 30))):
+                data[chance.randrange(first, len(data))] = chance.randrange(256)
+            path.write_bytes(data[:chance.randrange(len(data))] if chance.random() < .1 else data)
+            done = self.cloche("image", "add", "--with", path, "-o", "altered.image")
+            self.assertIn(done.returncode, (0, 1), done.stderr)
+            self.assertNotRegex(done.stderr, "ended badly|Traceback|no JSON", number)
+            refused += done.returncode
+        self.assertGreater(refused, 30)
 
     def test_names_that_lead_out(self):
         for name in ("../../etc/x.py", "/abs.py", "a//b.py", "a\\b.py", "a/./b.py", "new\nline.py"):
