@@ -146,9 +146,13 @@ static int save(void *context, const struct clo_state_sink *sink, struct clo_err
     struct clo_state_head head = {0};
     struct clo_error why = {0};
     struct clo_frame frame;
-    if (client->frames.fd < 0 || (client->greeted && clo_frame_socket_has_more(&client->frames)))
+    if (client->frames.fd < 0)
         return clo_fail(error, CLO_EINVALID,
                         "the sandbox has no state that could be kept: its worker process is gone");
+    if (client->greeted && clo_frame_socket_has_more(&client->frames)) {
+        clo_fail(&why, CLO_ESYSTEM, "it has died, or speaks unasked");
+        return lost(port, CLO_ESYSTEM, &why, error);
+    }
     int status = clo_worker_client_await(client, error);
     if (status)
         return status;
