@@ -15,7 +15,8 @@
 static int take_head(void *context, const struct clo_state_head *head, struct clo_error *error)
 {
     struct clo_grown *grown = context;
-    (void)error;
+    if (head->in_run) /* a worker says so */
+        return clo_fail(error, CLO_EGUEST, "its run has not ended");
     memcpy(grown->region_size, head->region_size, sizeof grown->region_size);
     return 0;
 }
