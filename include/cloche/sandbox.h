@@ -323,7 +323,8 @@ struct clo_artifact {
 
 /* What has become of the state of a run's session (clo_run.state). */
 enum clo_state_outcome {
-    CLO_STATE_NONE = 0, /* the run had no session, or no `to`, or is suspended: then it is with it */
+    CLO_STATE_NONE =
+        0, /* the run had no session, or no `to`, or is suspended: then it is with it */
     /* `to` holds what the next run begins with: after an exception or a limit that Python survived,
      * too, as in a notebook. */
     CLO_STATE_KEPT,
