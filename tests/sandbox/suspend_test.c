@@ -259,7 +259,7 @@ static void limits_go_on_counting(void **state)
         "def work(s):\n"
         "    end = time.monotonic() + s\n"
         "    while time.monotonic() < end: pass\n"
-        "work(1.5)\ncall_tool('ask', value=1)\nwork(1.5)\ncall_tool('echo', value=1)\nwork(9)";
+        "work(1.5)\ncall_tool('ask', value=1)\nwork(1.5)\ncall_tool('echo', value=1)\nwhile True: pass";
     static const char idle[] =
         "import time\ntime.sleep(2)\ncall_tool('ask', value=1)\ntime.sleep(4)";
     static const char calls[] =
