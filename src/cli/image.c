@@ -44,7 +44,7 @@ static const char help[] =
     "\n"
     "Examples:\n"
     "  pip download --no-deps --only-binary :all: tabulate\n"
-    "  cloche image add --with tabulate-0.9.0-py3-none-any.whl --import tabulate --name tables\n"
+    "  cloche image add --with tabulate-*.whl --import tabulate --name tables\n"
     "  cloche run --image tables -c 'import tabulate; print(tabulate.tabulate([[1, 2]]))'\n";
 
 static int inspect(int argc, char **argv)
