@@ -501,7 +501,7 @@ class Kept(unittest.TestCase):
                 path.write_bytes(content)
             status, problem = host.try_code("x", run["id"])
             self.assertEqual(status, 400, problem)
-            self.assertIn("snapshot", problem["error"]["message"])
+            self.assertIn("snapshot is damaged", problem["error"]["message"])
             self.check_anew(host, response["id"])
 
     def check_anew(self, host, response):
@@ -510,6 +510,8 @@ class Kept(unittest.TestCase):
         self.assertIn("False", said(anew)[0])
         self.assertEqual((printed(anew)[1], ANEW in said(anew)[1]), ("2", False))
         self.assertEqual(printed(ask(host, "print(y)", previous_response_id=anew["id"])), ["2"])
+        self.assertNotIn(str(host.folder), said(anew)[0])
+        return said(anew)[0]
 
     @needs_wall
     def test_files_do_not_pass_for_one_another(self):
@@ -533,8 +535,10 @@ class Kept(unittest.TestCase):
             with serving(folder, image=f"{folder}/other.image", **more) as host:
                 status, problem = host.try_code("x", run["id"])
                 self.assertEqual(status, 400, problem)
-                self.assertIn("image", problem["error"]["message"])
-                self.check_anew(host, response["id"])
+                self.assertIn("another image", problem["error"]["message"])
+                self.assertNotIn(folder, problem["error"]["message"])
+                self.assertIn("another image", self.check_anew(host, response["id"]))
+                self.assertIn("other.image", host.said())
             with serving(folder, **more) as host:  # it is still there for the one that it is of
                 self.assertEqual(host.run_code("x", run["id"])["result"], "1")
 

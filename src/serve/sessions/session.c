@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/text.h"
 #include "serve/log.h"
 
 #define GONE "its snapshot is no longer kept"
@@ -85,37 +84,63 @@ static int carry_out(const struct attempt *attempt, int from, const char *id,
     return clo_agent_run(attempt->agent, &run, result, error);
 }
 
-static int cannot_go_on(struct clo_error *error)
+static int cannot_go_on(struct clo_error *error, const char *why)
 {
-    clo_fail(error, CLO_EINVALID, "the session cannot go on: " GONE);
+    clo_fail(error, CLO_EINVALID, "the session cannot go on: %s", why);
     return clo_hint(error, CLO_EINVALID, "begin a new one");
 }
 
-/* A state that is refused is refused for what it is, and no code has run. Where the run itself is
- * wrong the second attempt says the same. */
+/* For models and clients, who are told nothing of the host: the log has the rest. */
+static const char *plainly(int status)
+{
+    return status == CLO_ELIMIT ? "it has more memory or files than a run may have now"
+                                : "its snapshot is damaged, or was made with another image";
+}
+
+/* Is it the state that was refused, and not what the run itself asks for? */
+static bool is_state_refused(const struct attempt *attempt, int from, const char *id,
+                             const struct clo_error *error)
+{
+    const struct clo_run nothing = {.code = "", .no_tools = true, .cancel = attempt->run->cancel};
+    const struct attempt look = {attempt->session, attempt->agent, &nothing, "", -1};
+    struct clo_run_result *result = NULL;
+    struct clo_error why = {0};
+    int status = carry_out(&look, from, id, &result, &why);
+    if (status == 0)
+        clo_run_result_free(result);
+    if (status != CLO_EINVALID && status != CLO_ELIMIT)
+        return false;
+    clo_log_event("warning", "sessions", "%s is of no use: %s", id, error->message);
+    return true;
+}
+
+/* A state that is refused is refused for what it is, and no code has run. */
+static int carry_out_from(const struct attempt *attempt, int from, const char *id,
+                          struct clo_run_result **result, char *anew, struct clo_error *error)
+{
+    int status = carry_out(attempt, from, id, result, error);
+    bool refused = (status == CLO_EINVALID || status == CLO_ELIMIT) && from >= 0;
+    if (!refused || !is_state_refused(attempt, from, id, error))
+        return status;
+    if (attempt->session->strict)
+        return cannot_go_on(error, plainly(status));
+    snprintf(anew, CLO_TURN_ANEW_MAX, "%s", plainly(status));
+    return carry_out(attempt, FROM_NOTHING, id, result, error);
+}
+
 static int carry_out_or_begin_anew(const struct attempt *attempt, struct clo_run_result **result,
                                    char *anew, struct clo_error *error)
 {
-    struct clo_serve_session *session = attempt->session;
     const char *id;
     bool owned;
-    int from = open_from(session, &id, &owned), status;
-    if (from == FROM_LOST && session->strict)
-        return cannot_go_on(error);
+    int from = open_from(attempt->session, &id, &owned);
+    if (from == FROM_LOST && attempt->session->strict)
+        return cannot_go_on(error, GONE);
     if (from == FROM_LOST)
         snprintf(anew, CLO_TURN_ANEW_MAX, GONE);
-    status = carry_out(attempt, from, id, result, error);
+    int status = carry_out_from(attempt, from < 0 ? FROM_NOTHING : from, id, result, anew, error);
     if (owned)
         close(from);
-    bool refused = (status == CLO_EINVALID || status == CLO_ELIMIT) && from >= 0;
-    if (!refused || session->strict)
-        return status;
-    struct clo_error why = *error;
-    status = carry_out(attempt, FROM_NOTHING, id, result, error);
-    if (status == 0) {
-        clo_log_event("warning", "sessions", "%s is of no use: %s", id, why.message);
-        clo_text_copy(anew, CLO_TURN_ANEW_MAX, why.message);
-    }
     return status;
 }
 
