@@ -104,7 +104,8 @@ EXPORT("guest_init") void guest_init(void)
     Py_DECREF(done);
     Py_DECREF(warm);
     if (clo_settle() < 0) {
-        give_up("the image's objects could not be made immortal, or there is no memory to fill the holes");
+        give_up(
+            "the image's objects could not be made immortal, or there is no memory to fill the holes");
     }
     name_interrupt_stores();
     printf("runtime: CPython %d.%d.%d\n", PY_MAJOR_VERSION, PY_MINOR_VERSION, PY_MICRO_VERSION);

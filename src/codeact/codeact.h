@@ -30,7 +30,7 @@ struct clo_codeact_config {
     unsigned output_max;       /* bytes of a run's output that the model is shown */
     const char *const *places; /* of what is mounted: folders with a '/' at the end */
     size_t place_count;
-    bool session; /* what the code did lasts from run to run */
+    bool session;         /* what the code did lasts from run to run */
     const char *packages; /* beside the standard library: clo_image_packages; "" or NULL: none */
 };
 

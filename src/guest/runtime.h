@@ -111,8 +111,9 @@ static inline void clo_store64(uint32_t address, uint64_t value)
 
 /* clock.c ------------------------------------------------------------------------------------ */
 
-void clo_clock_start(void);  /* at the start of a run */
-void clo_clock_forget(void); /* leave no time in an image or a state: the same inputs give the same bytes */
+void clo_clock_start(void); /* at the start of a run */
+void clo_clock_forget(
+    void); /* leave no time in an image or a state: the same inputs give the same bytes */
 uint64_t clo_clock_elapsed(void); /* of the run, in ns; what it was frozen is not counted */
 void clo_clock_thaw(void);        /* the run goes on after it was frozen */
 /* A program's look at a clock. */
