@@ -283,8 +283,8 @@ class Reach(unittest.TestCase):
 
     def test_a_file_of_serve(self):
         self.assertEqual(self.suites("src/serve/router.c") - {"harness"},
-                         {"unit and vm", "cli", "end to end", "analyses", "process", "container", "dist", "sanitizers",
-                          "clang", "lint"})
+                         {"unit and vm", "cli", "end to end", "analyses", "clean", "process", "container", "dist",
+                          "sanitizers", "clang", "lint"})
         reached = self.reached("src/serve/store/store.c")
         self.assertIn("unit and vm: store", reached)
         self.assertIn("sanitizers: history", reached)

@@ -15,6 +15,8 @@
 #include "cloche/sandbox.h"
 #include "harness.h"
 #include "runs.h"
+#include "sandbox/call/host_calls.h"
+#include "sandbox/run/runner.h"
 #include "sandbox_tools.h"
 
 struct fixture {
@@ -399,6 +401,83 @@ static void the_limit_on_waiting_for_tools_holds(void **state)
     }
 }
 
+/* ---- a host that hears late of what a run asks, as one whose machine is busy ---- */
+
+static int answer_late(void *context, const struct clo_call *call, struct clo_call_reply *reply,
+                       struct clo_error *error)
+{
+    if (call->wait_id != CLO_WAIT_NONE)
+        runs_sleep(50);
+    return clo_host_calls_call(context, call, reply, error);
+}
+
+static void ignore_output(void *context, enum clo_stream stream, const char *data, size_t length)
+{
+    (void)context;
+    (void)stream;
+    (void)data;
+    (void)length;
+}
+
+static bool never(void *context)
+{
+    (void)context;
+    return false;
+}
+
+static void run_late(struct clo_host_calls *calls, struct clo_runner *runner,
+                     struct clo_run_result *result)
+{
+    static const char code[] = "import asyncio\nasync def main():\n"
+                               "    await call_tool_async('nap', ms=3000)\nasyncio.run(main())";
+    struct clo_limits limits = {.wall_ms = 60000, .tool_ms = 400};
+    struct clo_run_host host = {
+        .answer = answer_late, .output = ignore_output, .cancelled = never, .context = calls};
+    struct clo_order order = {.code = code, .code_length = strlen(code), .name = "main.py"};
+    struct clo_mounts *none;
+    struct clo_error error;
+    assert_int_equal(clo_limits_resolve(&order.limits, &limits, NULL, &error), 0);
+    assert_int_equal(clo_mounts_open(&none, NULL, 0, &error), 0);
+    clo_host_calls_begin(calls, &order.limits, NULL, -1);
+    clo_host_calls_files(calls, none, NULL);
+    if (clo_runner_run(runner, &order, &host, result, &error))
+        fail_msg("%s", error.message);
+    clo_host_calls_end(calls);
+    clo_mounts_close(none);
+}
+
+/* It then counts less of a wait than the run has waited; the limit is the one that ended it all the
+ * same. */
+static void a_late_host_names_the_right_limit(void **state)
+{
+    (void)state;
+    struct clo_tool_set *tools;
+    struct clo_executor *threads;
+    struct clo_host_calls *calls;
+    struct clo_runner *runner;
+    struct clo_error error;
+    size_t length;
+    if (runs_isolation == CLO_ISOLATION_PROCESS)
+        skip(); /* its guest belongs into a worker */
+    assert_int_equal(clo_tool_set_create(&tools, test_tools, test_tool_count, &error), 0);
+    const char *manifest = clo_tool_set_manifest(tools, &length);
+    assert_int_equal(clo_executor_create(&threads, 2, NULL, &error), 0);
+    assert_int_equal(clo_host_calls_create(&calls, tools, threads, &error), 0);
+    assert_int_equal(
+        clo_runner_create(&runner, runs_image, runs_isolation, 128 * MIB, manifest, length, &error),
+        0);
+    struct clo_run_result *result = calloc(1, sizeof *result);
+    assert_non_null(result);
+    run_late(calls, runner, result);
+    assert_int_equal(result->error.limit, CLO_LIMIT_TOOL);
+    assert_string_equal(result->error.message, "limit of 400 ms of waiting for tools reached");
+    clo_run_result_free(result);
+    clo_runner_destroy(runner);
+    clo_host_calls_free(calls);
+    clo_executor_destroy(threads);
+    clo_tool_set_free(tools);
+}
+
 #define BOTH(test) RUNS_BOTH(test, NULL, tear_down, &here, &there)
 
 int main(int count, char **arguments)
@@ -419,6 +498,7 @@ int main(int count, char **arguments)
         BOTH(waiting_for_tools_has_a_limit_of_its_own),
         BOTH(what_is_no_wait_for_a_tool_counts_as_before),
         BOTH(the_limit_on_waiting_for_tools_holds),
+        cmocka_unit_test(a_late_host_names_the_right_limit),
     };
     return runs_end(runs_all(tests));
 }

@@ -207,6 +207,9 @@ static int on_call(struct clo_run_loop *run, const struct clo_control *control,
     bool tools_over = count_tools(run, reply->tool_ns);
     if (reply->status == CLO_CALL_SUSPENDED)
         return on_suspended(run, &call, error);
+    /* A wait for tools ends by their time alone. The host counts it from when it heard of it, which
+     * may be too late for all of that time to be counted. */
+    tools_over |= reply->status == CLO_CALL_INTERRUPTED && reply->tool_ns;
     enum clo_limit limit = tools_over ? CLO_LIMIT_TOOL : CLO_LIMIT_WALL;
     if (reply->status == CLO_CALL_REFUSED || reply->status == CLO_CALL_ERROR) {
         run->refused = reply->limit;
