@@ -285,13 +285,17 @@ static int carry_on(struct turn *turn, struct clo_error *error)
 {
     const struct clo_run *run = turn->run;
     const struct clo_run_resume *resume = run->resume;
+    const struct clo_run_state *state = run->state;
+    int from = resume ? resume->from : state ? state->from : -1;
+    const struct clo_snapshot_options *options = resume  ? resume->options
+                                                 : state ? state->from_options
+                                                         : NULL;
     struct clo_snapshot_run in_run = {.get = get_run, .context = turn};
     struct clo_snapshot_terms terms = {.limits = &turn->order.limits,
                                        .reservation = turn->memory,
                                        .cancel = run->cancel,
                                        .run = resume ? &in_run : NULL};
-    int status = bring(turn->backend, resume ? resume->from : run->state->from,
-                       resume ? resume->options : run->state->from_options, &terms, error);
+    int status = bring(turn->backend, from, options, &terms, error);
     return status ? status : carry_out(turn, error);
 }
 

@@ -156,6 +156,7 @@ static int walk_run(struct walk *walk, const struct clo_vm_registers *registers)
         walk->segment = &pieces[i];
         status = walk_segment(walk, pieces[i].size);
     }
+    walk->segment = NULL;
     return status;
 }
 
