@@ -187,10 +187,15 @@ static void check_good(struct job *job)
     clo_run_result_free(job->result);
 }
 
+/* Runs that grow find no memory, or no sandbox: one may begin where there is memory for it, and all of
+ * them wait for more. */
 static bool is_refused_with_reason(const struct job *job)
 {
-    return job->status == CLO_EBUSY && !job->result &&
-           strstr(job->error.message, "there was no memory for this run within") &&
+    if (job->status != CLO_EBUSY || job->result)
+        return false;
+    if (admission == CLO_ADMISSION_GROW && strstr(job->error.message, "no sandbox became free"))
+        return true;
+    return strstr(job->error.message, "there was no memory for this run within") &&
            strstr(job->error.message, "of the 384 MiB that all sandboxes may use together") &&
            strstr(job->error.hint, "sandbox.total_memory");
 }
