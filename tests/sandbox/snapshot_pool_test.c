@@ -410,8 +410,12 @@ static void kill_at_any_time(const struct snapshot_place *place)
             session_try(&session, pool, "assert zlib.crc32(noise) == sum\nn += 1\nprint(n)",
                         (struct clo_run){0}, &result, &error);
         pthread_join(stop.thread, NULL);
-        if (status)
-            fail_msg("killed after %ld ms: %s", stop.ms, error.message);
+        /* The one before may have been killed at rest, which this run found out: and then its second
+         * worker was killed, too. */
+        if (status) {
+            assert_non_null(strstr(error.message, "was lost before the run of its state began"));
+            continue;
+        }
         char out[16];
         snprintf(out, sizeof out, "%u\n", kept + 1);
         if (result->state == CLO_STATE_KEPT || result->error.kind == CLO_RUN_OK)
