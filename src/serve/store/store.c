@@ -162,12 +162,6 @@ int clo_store_update(struct clo_store *store, const char *id, const json_t *resp
     return status;
 }
 
-static void copy_column(char *text, size_t size, sqlite3_stmt *row, int column)
-{
-    const char *value = (const char *)sqlite3_column_text(row, column);
-    snprintf(text, size, "%s", value ? value : "");
-}
-
 static int get(struct clo_store *store, const char *id, struct clo_record *record)
 {
     sqlite3_stmt *row = clo_sql(store, SQL_GET);
@@ -178,12 +172,12 @@ static int get(struct clo_store *store, const char *id, struct clo_record *recor
         return status < 0 ? status : CLO_ENOTFOUND;
     }
     snprintf(record->id, sizeof record->id, "%s", id);
-    copy_column(record->status, sizeof record->status, row, 0);
+    clo_sql_copy(record->status, sizeof record->status, row, 0);
     record->background = sqlite3_column_int(row, 1);
-    copy_column(record->previous, sizeof record->previous, row, 2);
-    copy_column(record->conversation, sizeof record->conversation, row, 3);
-    copy_column(record->session, sizeof record->session, row, 4);
-    copy_column(record->snapshot, sizeof record->snapshot, row, 6);
+    clo_sql_copy(record->previous, sizeof record->previous, row, 2);
+    clo_sql_copy(record->conversation, sizeof record->conversation, row, 3);
+    clo_sql_copy(record->session, sizeof record->session, row, 4);
+    clo_sql_copy(record->snapshot, sizeof record->snapshot, row, 6);
     int status = clo_sql_json(row, 5, &record->response);
     sqlite3_reset(row);
     if (status < 0) {
@@ -235,7 +229,7 @@ int clo_store_history(struct clo_store *store, const char *id, json_t *items,
     clo_sql_text(store, row, 1, id);
     int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
-        copy_column(previous, CLO_NAME_BYTES_MAX + 1, row, 0);
+        clo_sql_copy(previous, CLO_NAME_BYTES_MAX + 1, row, 0);
     int status = clo_sql_finish(store, row, step);
     if (status == 0 && step != SQLITE_ROW)
         status = CLO_ENOTFOUND;

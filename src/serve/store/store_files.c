@@ -6,23 +6,17 @@
 
 #include "serve/store/store_sql.h"
 
-static void copy_column(char *text, size_t size, sqlite3_stmt *row, int column)
-{
-    const char *value = (const char *)sqlite3_column_text(row, column);
-    snprintf(text, size, "%s", value ? value : "");
-}
-
 static void read_row(sqlite3_stmt *row, struct clo_file *file)
 {
-    copy_column(file->id, sizeof file->id, row, 0);
+    clo_sql_copy(file->id, sizeof file->id, row, 0);
     file->created = sqlite3_column_int64(row, 1);
     file->expires = sqlite3_column_int64(row, 2);
     file->bytes = (uint64_t)sqlite3_column_int64(row, 3);
-    copy_column(file->name, sizeof file->name, row, 4);
-    copy_column(file->purpose, sizeof file->purpose, row, 5);
-    copy_column(file->media, sizeof file->media, row, 6);
-    copy_column(file->head, sizeof file->head, row, 7);
-    copy_column(file->owner, sizeof file->owner, row, 8);
+    clo_sql_copy(file->name, sizeof file->name, row, 4);
+    clo_sql_copy(file->purpose, sizeof file->purpose, row, 5);
+    clo_sql_copy(file->media, sizeof file->media, row, 6);
+    clo_sql_copy(file->head, sizeof file->head, row, 7);
+    clo_sql_copy(file->owner, sizeof file->owner, row, 8);
 }
 
 static int add(struct clo_store *store, void *context)
@@ -181,7 +175,7 @@ int clo_store_files_gone(struct clo_store *store, char id[CLO_ID_MAX])
     sqlite3_stmt *row = clo_sql(store, SQL_FILES_GONE);
     int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
-        copy_column(id, CLO_ID_MAX, row, 0);
+        clo_sql_copy(id, CLO_ID_MAX, row, 0);
     int status = clo_sql_finish(store, row, step);
     pthread_mutex_unlock(&store->lock);
     return status == 0 && step != SQLITE_ROW ? CLO_ENOTFOUND : status;

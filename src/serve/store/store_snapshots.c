@@ -6,18 +6,12 @@
 
 #include "serve/store/store_sql.h"
 
-static void copy_column(char *text, size_t size, sqlite3_stmt *row, int column)
-{
-    const char *value = (const char *)sqlite3_column_text(row, column);
-    snprintf(text, size, "%s", value ? value : "");
-}
-
 static void read_row(sqlite3_stmt *from, struct clo_snapshot_row *row)
 {
-    copy_column(row->id, sizeof row->id, from, 0);
+    clo_sql_copy(row->id, sizeof row->id, from, 0);
     row->created = sqlite3_column_int64(from, 1);
     row->bytes = (uint64_t)sqlite3_column_int64(from, 2);
-    copy_column(row->session, sizeof row->session, from, 3);
+    clo_sql_copy(row->session, sizeof row->session, from, 3);
 }
 
 static int add(struct clo_store *store, void *context)
@@ -102,7 +96,7 @@ static int look_up(struct clo_store *store, enum clo_sql which, const char *name
         clo_sql_text(store, row, 1, name);
     int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
-        copy_column(id, CLO_ID_MAX, row, 0);
+        clo_sql_copy(id, CLO_ID_MAX, row, 0);
     int status = clo_sql_finish(store, row, step);
     pthread_mutex_unlock(&store->lock);
     return status == 0 && step != SQLITE_ROW ? CLO_ENOTFOUND : status;

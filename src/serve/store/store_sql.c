@@ -217,6 +217,12 @@ void clo_sql_text(struct clo_store *store, sqlite3_stmt *statement, int index, c
         clo_sql_bound(store, sqlite3_bind_text(statement, index, text, -1, SQLITE_TRANSIENT));
 }
 
+void clo_sql_copy(char *text, size_t size, sqlite3_stmt *row, int column)
+{
+    const char *value = (const char *)sqlite3_column_text(row, column);
+    snprintf(text, size, "%s", value ? value : "");
+}
+
 int clo_sql_step(struct clo_store *store, sqlite3_stmt *statement)
 {
     return store->unbound ? store->unbound : sqlite3_step(statement);

@@ -82,7 +82,8 @@ sqlite3_stmt *clo_sql(struct clo_store *store, enum clo_sql which);
 int clo_sql_run(struct clo_store *store, enum clo_sql which); /* to its end, no rows wanted */
 int clo_sql_finish(struct clo_store *store, sqlite3_stmt *statement, int step);
 void clo_sql_text(struct clo_store *store, sqlite3_stmt *statement, int index,
-                  const char *text);                   /* copied; "" is NULL */
+                  const char *text);                                       /* copied; "" is NULL */
+void clo_sql_copy(char *text, size_t size, sqlite3_stmt *row, int column); /* NULL is "" */
 void clo_sql_bound(struct clo_store *store, int code); /* what another sqlite3_bind_… returned */
 int clo_sql_step(struct clo_store *store, sqlite3_stmt *statement); /* no step if one is unbound */
 
