@@ -18,6 +18,8 @@
 #include "sandbox/snapshot/worker_port.h"
 #include "sandbox/worker_client.h"
 
+enum { NS_PER_US = 1000 };
+
 struct clo_backend {
     const struct clo_config *config;
     struct clo_worker_client *client; /* CLO_PLACEMENT_WORKER, else NULL */
@@ -242,8 +244,13 @@ static int put_run(void *context, const struct clo_run_used *claimed, clo_keep_p
 {
     struct turn *turn = context;
     struct clo_suspended *suspended = &turn->suspended;
+    const struct clo_usage *told = &turn->result->usage;
     if (!suspended->accounted)
         suspended->used = *claimed;
+    if (suspended->used.wall_ns < told->wall_us * NS_PER_US) /* it was told after the claim */
+        suspended->used.wall_ns = told->wall_us * NS_PER_US;
+    if (suspended->used.cpu_ns < told->cpu_us * NS_PER_US) /* with what its files took */
+        suspended->used.cpu_ns = told->cpu_us * NS_PER_US;
     suspended->used.refused = claimed->refused; /* they explain its end, and decide nothing */
     suspended->used.memory_refused = claimed->memory_refused;
     suspended->out = turn->result->out;
