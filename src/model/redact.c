@@ -48,6 +48,23 @@ static size_t find_host(const char *text, size_t length, size_t at, const char *
     return is_token(text, length, at, size) ? size : 0;
 }
 
+/* The bytes of a signed token (RFC 7519) at `at`: "eyJ", the start of a JSON object in base64url, and two
+ * dots further on; 0: none. Those of Entra ID are such, and which of them was sent is known to nobody here. */
+static size_t find_token(const char *text, size_t length, size_t at)
+{
+    size_t end = at, dots = 0;
+    if (length - at < CLO_REDACT_TOKEN || memcmp(text + at, "eyJ", 3) != 0)
+        return 0;
+    for (; end < length; end++) {
+        if (text[end] == '.')
+            dots++;
+        else if (!is_letter(text[end]) && !is_digit(text[end]) && text[end] != '-' &&
+                 text[end] != '_')
+            break;
+    }
+    return dots >= 2 && end - at >= CLO_REDACT_TOKEN ? end - at : 0;
+}
+
 int clo_redact(struct clo_buffer *out, const char *text, size_t length,
                const struct clo_redact *hidden)
 {
@@ -57,6 +74,8 @@ int clo_redact(struct clo_buffer *out, const char *text, size_t length,
         size_t size = find_secret(text, length, at, hidden->key);
         if (!size)
             size = find_secret(text, length, at, hidden->password);
+        if (!size && (size = find_token(text, length, at)))
+            word = "[token]";
         if (!size && (size = find_host(text, length, at, hidden->host)))
             word = "[server]";
         if (!size) {

@@ -8,6 +8,8 @@
  *     CLO_REDACT_SHORT bytes or more     as a token of their own, and only if a digit is among them
  *     fewer                              left
  *
+ * A signed token (eyJ….….…) of CLO_REDACT_TOKEN bytes or more is struck out, whosever it is.
+ *
  * A host is struck out as a token of its own, and only if it has a dot or a colon: names of one
  * word ("localhost", "model") tell nothing and are words, too. Thread-safe.
  */
@@ -18,6 +20,7 @@
 
 #define CLO_REDACT_SHORT 8
 #define CLO_REDACT_LONG 16
+#define CLO_REDACT_TOKEN 40
 
 /* Borrowed texts; NULL or "": there is none. */
 struct clo_redact {
@@ -26,7 +29,7 @@ struct clo_redact {
     const char *host;
 };
 
-/* Append the text with "[key]" and "[server]" in those places. The status of clo_buffer_append. */
+/* Append the text with "[key]", "[token]" and "[server]" in those places. The status of clo_buffer_append. */
 int clo_redact(struct clo_buffer *out, const char *text, size_t length,
                const struct clo_redact *hidden);
 

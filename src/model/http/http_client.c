@@ -20,6 +20,7 @@
 #include "base/thread/cancel.h"
 #include "base/thread/poll.h"
 #include "model/http/ca_bundle.h"
+#include "model/http/curl_start.h"
 #include "model/http/http_client_error.h"
 #include "model/http/http_client_url.h"
 #include "model/http/retry.h"
@@ -62,13 +63,6 @@ struct attempt {
 };
 
 enum verdict { ANSWERED, FAILED, REFUSED };
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void start_curl(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 static int add_header(struct clo_http_client *http, const char *text)
 {
@@ -126,7 +120,7 @@ int clo_http_client_create(struct clo_http_client **out, const char *base_url, c
                            unsigned timeout_ms, struct clo_error *error)
 {
     *out = NULL;
-    pthread_once(&curl_once, start_curl);
+    clo_curl_start();
     struct clo_http_client *http = calloc(1, sizeof *http);
     if (!http)
         return clo_fail_memory(error);
