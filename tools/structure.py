@@ -42,7 +42,7 @@ USES = {
     "model": "",
     "model/http": "model/model.h model/error_code.h model/redact.h model/credential/credential.h",
     "model/credential": "model/http/ca_bundle.h model/http/curl_start.h model/redact.h",
-    "model/protocol": "model/http model/model.h model/client.h",
+    "model/protocol": "model/http model/model.h model/client.h model/error_code.h",
     "model/script": "model/model.h model/client.h model/run_report.h",
     "codeact": "model/run_report.h sandbox",
     "agent": "codeact model sandbox",

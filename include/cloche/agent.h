@@ -18,20 +18,34 @@ extern "C" {
 #endif
 
 enum clo_model_kind {
-    CLO_MODEL_AUTO = 0,  /* RESPONSES if OPENAI_API_KEY or OPENAI_BASE_URL is set, else SCRIPT; a
-                            named server that has nothing at /responses is spoken to by CHAT */
+    CLO_MODEL_AUTO =
+        0, /* the first that the environment names: FOUNDRY, RESPONSES, AZURE, ANTHROPIC
+                            (docs/models.md), else SCRIPT; a named server that has nothing at
+                            /responses is spoken to by CHAT */
     CLO_MODEL_RESPONSES, /* an OpenAI Responses server */
     CLO_MODEL_CHAT,      /* an OpenAI-compatible chat-completions server */
     CLO_MODEL_SCRIPT,    /* offline: plays turns from a YAML file (docs/models.md) */
+    CLO_MODEL_FOUNDRY,   /* a deployment of a Foundry project */
+    CLO_MODEL_AZURE,     /* a deployment of an Azure OpenAI resource */
+    CLO_MODEL_ANTHROPIC, /* Anthropic's Messages API, or a server like it */
 };
 
 struct clo_model_config {
     enum clo_model_kind kind;
-    const char *name;     /* NULL: OPENAI_MODEL, else "gpt-4.1-mini" */
-    const char *base_url; /* NULL: OPENAI_BASE_URL, else OpenAI's own; with or without /v1 */
-    const char *api_key;  /* NULL: OPENAI_API_KEY; may stay empty for servers that want none */
-    const char *script;   /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
-    unsigned timeout_ms;  /* [120,000] without a byte from the server */
+    const char *name; /* NULL: by the environment (OPENAI_MODEL …); of OpenAI's "gpt-4.1-mini" */
+    const char
+        *base_url; /* NULL: by the environment (OPENAI_BASE_URL, FOUNDRY_PROJECT_ENDPOINT …) */
+    const char
+        *api_key; /* NULL: by the environment (OPENAI_API_KEY …); may stay empty for servers that
+                             want none; without one FOUNDRY and AZURE take tokens of Microsoft Entra ID */
+    const char *script;  /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
+    unsigned timeout_ms; /* [120,000] without a byte from the server */
+    const char
+        *api_version; /* of AZURE; NULL: AZURE_OPENAI_API_VERSION, OPENAI_API_VERSION, else none */
+    unsigned connect_timeout_ms;    /* [10,000] to connect, TLS included */
+    unsigned first_byte_timeout_ms; /* [timeout_ms] until the answer begins */
+    unsigned total_timeout_ms;      /* [1,800,000] of one call of the model with its retries */
+    unsigned retry_time_ms;         /* [60,000] of it, in which another attempt may begin */
 };
 
 struct clo_agent_config {

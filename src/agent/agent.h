@@ -74,7 +74,8 @@ struct clo_turn_result {
     char error_message[512];       /* FAILED: fit for a client; no internals of the host */
     char model[128];
     const char *isolation; /* static: the wall around the code that ran; NULL: none ran */
-    const char *notice; /* static: something learned of the model's server, for the log; or NULL */
+    char notice[CLO_MODEL_NOTICE_MAX]; /* something learned of the model's server, for the log; or "" */
+    const char *notice_level;          /* static: "info" or "warning" */
     struct clo_error trouble; /* for the operator's log, never for clients: the first failure of the
                                  model or of a sandbox, in full; code CLO_OK: none */
 };

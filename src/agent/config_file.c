@@ -185,7 +185,7 @@ static int warn_of_all(struct clo_config *config)
         status = warn(config, "model", "api_key",
                       "a key stands in the file: keep it in the environment or in .env, and write "
                       "${OPENAI_API_KEY} here");
-    if (!status && said->model.script && (kind == CLO_MODEL_RESPONSES || kind == CLO_MODEL_CHAT))
+    if (!status && said->model.script && kind != CLO_MODEL_AUTO && kind != CLO_MODEL_SCRIPT)
         status =
             warn(config, "model", "script", "never played: model.kind is neither auto nor script");
     if (!status && limits->wall_ms && limits->cpu_ms > limits->wall_ms)
@@ -256,7 +256,12 @@ static int take(struct clo_config *config)
                   .name = said->model.name,
                   .base_url = said->model.base_url,
                   .api_key = said->model.api_key,
-                  .timeout_ms = (unsigned)said->model.timeout},
+                  .timeout_ms = (unsigned)said->model.timeout,
+                  .api_version = said->model.api_version,
+                  .connect_timeout_ms = (unsigned)said->model.connect_timeout,
+                  .first_byte_timeout_ms = (unsigned)said->model.first_byte_timeout,
+                  .total_timeout_ms = (unsigned)said->model.total_timeout,
+                  .retry_time_ms = (unsigned)said->model.retry_time},
         .limits = {.wall_ms = said->sandbox.time,
                    .cpu_ms = said->sandbox.cpu_time,
                    .memory = said->sandbox.memory,

@@ -318,8 +318,10 @@ static bool step(struct loop *loop, unsigned iteration)
     json_decref(options);
     add_usage(&result->usage, &reply.usage);
     clo_text_copy(result->model, sizeof result->model, reply.served);
-    if (reply.notice)
-        result->notice = reply.notice;
+    if (*reply.notice) {
+        clo_text_copy(result->notice, sizeof result->notice, reply.notice);
+        result->notice_level = reply.notice_level;
+    }
     loop->broken = status != 0;
     if (status)
         fail_by(loop, &error, reply.error_code);

@@ -13,7 +13,8 @@
 #define TEXT_MAX CLO_YAML_FILE_MAX
 #define SANDBOXES_MAX 1024
 
-static const char *const kinds[] = {"auto", "responses", "chat", "script", NULL};
+static const char *const kinds[] = {"auto",    "responses", "chat",      "script",
+                                    "foundry", "azure",     "anthropic", NULL};
 static const char *const isolations[] = {"microvm", "process", NULL};
 static const char *const placements[] = {"thread", "worker", NULL};
 static const char *const admissions[] = {"grow", "reserve", NULL};
@@ -41,24 +42,36 @@ static const struct clo_setting model[] = {
      .at = AT(model.kind),
      .words = kinds,
      .standard = "auto",
-     .about = "Which protocol the model's server speaks. auto: the server that OPENAI_API_KEY or "
-              "OPENAI_BASE_URL name, else the offline script."},
+     .about = "Where the model is and which protocol its server speaks. auto: the first that the "
+              "environment names (FOUNDRY_PROJECT_ENDPOINT, OPENAI_API_KEY, OPENAI_BASE_URL, "
+              "AZURE_OPENAI_ENDPOINT, ANTHROPIC_API_KEY), else the offline script."},
     {.name = "name",
      .kind = CLO_SETTING_TEXT,
      .at = AT(model.name),
      .most = TEXT_MAX,
-     .about = "The model. Default: $OPENAI_MODEL, else gpt-4.1-mini."},
+     .about = "The model, or a deployment of it. Default: $OPENAI_MODEL, else gpt-4.1-mini; "
+              "$FOUNDRY_MODEL, $AZURE_OPENAI_MODEL or $ANTHROPIC_MODEL by kind."},
     {.name = "base_url",
      .kind = CLO_SETTING_TEXT,
      .at = AT(model.base_url),
      .most = TEXT_MAX,
-     .about = "The server, with or without /v1. Default: $OPENAI_BASE_URL, else OpenAI's."},
+     .about =
+         "The server, with or without /v1; of foundry the project's endpoint. Default: "
+         "$OPENAI_BASE_URL, else OpenAI's; $FOUNDRY_PROJECT_ENDPOINT, $AZURE_OPENAI_ENDPOINT or "
+         "$ANTHROPIC_BASE_URL by kind."},
     {.name = "api_key",
      .kind = CLO_SETTING_TEXT,
      .at = AT(model.api_key),
      .most = TEXT_MAX,
      .about = "The server's key: write ${NAME} and keep it in the environment or in .env. Default: "
-              "$OPENAI_API_KEY."},
+              "$OPENAI_API_KEY, $AZURE_OPENAI_API_KEY or $ANTHROPIC_API_KEY; foundry, and azure "
+              "without one, take tokens of Microsoft Entra ID."},
+    {.name = "api_version",
+     .kind = CLO_SETTING_TEXT,
+     .at = AT(model.api_version),
+     .most = 64,
+     .about = "Of azure: a dated version, or preview. Default: $AZURE_OPENAI_API_VERSION, "
+              "$OPENAI_API_VERSION, else none, which is /openai/v1."},
     {.name = "script",
      .kind = CLO_SETTING_PATH,
      .at = AT(model.script),
@@ -71,6 +84,33 @@ static const struct clo_setting model[] = {
      .most = UINT32_MAX,
      .standard = "120s",
      .about = "How long the server may send nothing."},
+    {.name = "connect_timeout",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(model.connect_timeout),
+     .least = 1,
+     .most = UINT32_MAX,
+     .standard = "10s",
+     .about = "How long connecting may take, TLS included."},
+    {.name = "first_byte_timeout",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(model.first_byte_timeout),
+     .least = 1,
+     .most = UINT32_MAX,
+     .about = "How long the server may think before its answer begins. Default: timeout."},
+    {.name = "total_timeout",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(model.total_timeout),
+     .least = 1,
+     .most = UINT32_MAX,
+     .standard = "30m",
+     .about = "How long one call of the model may take, with its retries."},
+    {.name = "retry_time",
+     .kind = CLO_SETTING_DURATION,
+     .at = AT(model.retry_time),
+     .least = 1,
+     .most = UINT32_MAX,
+     .standard = "60s",
+     .about = "How long after its start a failed call may be tried again."},
     {0},
 };
 

@@ -72,8 +72,8 @@ struct clo_agent_settings {
     const char *name, *instructions;
     struct {
         uint64_t kind;
-        const char *name, *base_url, *api_key, *script;
-        uint64_t timeout;
+        const char *name, *base_url, *api_key, *api_version, *script;
+        uint64_t timeout, connect_timeout, first_byte_timeout, total_timeout, retry_time;
     } model;
     size_t library_count;
     struct clo_library_setting libraries[CLO_AGENT_LIBRARIES_MAX];

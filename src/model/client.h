@@ -24,8 +24,10 @@ struct clo_model {
     atomic_int found; /* if or_chat: RESPONSES or CHAT once an answer has shown it, else AUTO */
     char *name;
     char *description;
-    struct clo_http_client *http; /* RESPONSES, CHAT */
-    struct clo_script *script;    /* SCRIPT */
+    char *chat_path;                   /* of chat completions; NULL: /chat/completions */
+    struct clo_credential *credential; /* whose tokens `http` sends; NULL: none */
+    struct clo_http_client *http;      /* RESPONSES, CHAT, ANTHROPIC */
+    struct clo_script *script;         /* SCRIPT */
 };
 
 /* One call each, as clo_model_call; `builder` is started and closed there, and reply->output filled
@@ -36,6 +38,9 @@ int clo_responses_call(struct clo_model *model, const struct clo_model_request *
 int clo_chat_call(struct clo_model *model, const struct clo_model_request *request,
                   struct clo_item_builder *builder, struct clo_model_reply *reply,
                   struct clo_error *error);
+int clo_messages_call(struct clo_model *model, const struct clo_model_request *request,
+                      struct clo_item_builder *builder, struct clo_model_reply *reply,
+                      struct clo_error *error);
 int clo_script_call(struct clo_model *model, const struct clo_model_request *request,
                     struct clo_item_builder *builder, struct clo_model_reply *reply,
                     struct clo_error *error);
@@ -48,12 +53,20 @@ json_t *clo_client_arguments(const json_t *call);
  * often refuse a null. */
 json_t *clo_client_member(const json_t *object, const char *name);
 
+/* The start of encrypted_content that stands for a thinking block of the Messages API: what follows is the block's
+ * signature, or its data where it is redacted. No other protocol's server can read it. */
+#define CLO_CLIENT_THINKING "messages.thinking:"
+#define CLO_CLIENT_REDACTED "messages.redacted:"
+
 /* Copy the named options (NULL-terminated list) that are there and not null. */
 int clo_client_options(json_t *body, const json_t *options, const char *const *names);
 
-/* Take over what the server refused with, if it did. */
-void clo_client_refused(struct clo_model_reply *reply,
-                        const struct clo_http_client_refusal *refusal);
+/* Take over what the call told: what the server refused with, if it did, the model that it names in a header,
+ * what the log should say. */
+void clo_client_told(struct clo_model_reply *reply, const struct clo_http_client_told *told);
+
+/* Add a line for the operator's log. */
+void clo_client_notice(struct clo_model_reply *reply, const char *level, const char *text);
 
 /* The error of a server that reports a failure within its answer: CLO_EMODEL. */
 int clo_client_failed(const struct clo_model *model, struct clo_model_reply *reply,

@@ -44,6 +44,7 @@ static const struct translation exact[] = {
     {"context_exceeded", CLO_ERROR_CODE_LENGTH},
     {"rate_limit_error", CLO_ERROR_CODE_RATE},
     {"RateLimitError", CLO_ERROR_CODE_RATE},
+    {"request_too_large", CLO_ERROR_CODE_LENGTH},
     {"too_many_requests", CLO_ERROR_CODE_RATE},
     {"RESOURCE_EXHAUSTED", CLO_ERROR_CODE_RATE},
     {"billing_error", CLO_ERROR_CODE_QUOTA},

@@ -12,66 +12,70 @@
 #include "model/client.h"
 #include "model/error_code.h"
 #include "model/http/http_client_error.h"
+#include "model/place.h"
 
-#define DEFAULT_NAME "gpt-4.1-mini"
-#define DEFAULT_URL "https://api.openai.com/v1"
-#define DEFAULT_TIMEOUT_MS 120000
 #define TEXT_MAX 16384 /* of a description */
 
-static const char *given(const char *configured, const char *variable)
+static const char *protocol_of(const struct clo_model *model)
 {
-    if (configured && *configured)
-        return configured;
-    const char *value = getenv(variable);
-    return value && *value ? value : NULL;
+    switch (model->kind) {
+    case CLO_MODEL_CHAT: return " by chat completions at ";
+    case CLO_MODEL_ANTHROPIC: return " by the Messages API at ";
+    default:
+        return model->or_chat ? " by the Responses API, or chat completions if it has none, at "
+                              : " by the Responses API at ";
+    }
 }
 
-static char *describe(const char *first, const char *middle, const char *last)
+static char *describe(const struct clo_model *model, const struct clo_model_place *place)
 {
     struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
-    clo_buffer_format(&text, "%s%s%s", first, middle, last);
+    clo_buffer_format(&text, "%s%s%s%s%s%s%s%s", model->name, place->where, protocol_of(model),
+                      clo_http_client_address(model->http),
+                      place->scope ? ", with tokens of Microsoft Entra ID" : "",
+                      *place->reason ? " (" : "", place->reason, *place->reason ? ")" : "");
     return clo_buffer_take(&text, NULL);
 }
 
 static int open_server(struct clo_model *model, const struct clo_model_config *config,
-                       struct clo_error *error)
+                       struct clo_model_place *place, struct clo_error *error)
 {
-    const char *url = given(config->base_url, "OPENAI_BASE_URL");
-    const char *key = given(config->api_key, "OPENAI_API_KEY");
-    const char *name = given(config->name, "OPENAI_MODEL");
-    if (!url && !key)
-        return clo_hint(
-            error,
-            clo_fail(error, CLO_EINVALID,
-                     "no API key for OpenAI's server, and no other server is named"),
-            "Set OPENAI_API_KEY (api_key), or OPENAI_BASE_URL (base_url) of a server that needs none.");
-    int status =
-        clo_http_client_create(&model->http, url ? url : DEFAULT_URL, key,
-                               config->timeout_ms ? config->timeout_ms : DEFAULT_TIMEOUT_MS, error);
+    int status = place->scope ? clo_credential_create(&model->credential, place->scope, error) : 0;
+    struct clo_http_client_config server = {.base_url = place->url,
+                                            .auth = place->auth,
+                                            .key = place->key,
+                                            .key_from = place->key_from,
+                                            .credential = model->credential,
+                                            .header = place->header,
+                                            .times = {.connect = config->connect_timeout_ms,
+                                                      .first = config->first_byte_timeout_ms,
+                                                      .idle = config->timeout_ms,
+                                                      .total = config->total_timeout_ms,
+                                                      .retry = config->retry_time_ms}};
+    if (!status)
+        status = clo_http_client_create(&model->http, &server, error);
     if (status)
         return status;
-    model->name = strdup(name ? name : DEFAULT_NAME);
-    if (!model->name)
-        return clo_fail_memory(error);
-    model->or_chat = config->kind == CLO_MODEL_AUTO && url;
-    model->description =
-        describe(model->name,
-                 model->kind == CLO_MODEL_CHAT ? " by chat completions at "
-                 : model->or_chat ? " by the Responses API, or chat completions if it has none, at "
-                                  : " by the Responses API at ",
-                 clo_http_client_address(model->http));
+    model->name = strdup(place->name);
+    model->or_chat = place->or_chat;
+    model->chat_path = place->chat_path;
+    place->chat_path = NULL;
+    model->description = model->name ? describe(model, place) : NULL;
     return model->description ? 0 : clo_fail_memory(error);
 }
 
 static int open_script(struct clo_model *model, const struct clo_model_config *config,
-                       struct clo_error *error)
+                       const struct clo_model_place *place, struct clo_error *error)
 {
+    struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
     int status = clo_script_open(&model->script, config->script, error);
     if (status)
         return status;
     model->name = strdup(config->name && *config->name ? config->name : "script");
-    model->description = describe("the offline script model", config->script ? ", playing " : "",
-                                  config->script ? config->script : "");
+    clo_buffer_format(&text, "the offline script model%s%s%s%s%s",
+                      config->script ? ", playing " : "", config->script ? config->script : "",
+                      *place->reason ? " (" : "", place->reason, *place->reason ? ")" : "");
+    model->description = clo_buffer_take(&text, NULL);
     return model->name && model->description ? 0 : clo_fail_memory(error);
 }
 
@@ -82,18 +86,13 @@ int clo_model_create(struct clo_model **model, const struct clo_model_config *co
     struct clo_model *made = calloc(1, sizeof *made);
     if (!made)
         return clo_fail_memory(error);
-    made->kind = config->kind;
-    if (made->kind == CLO_MODEL_AUTO)
-        made->kind =
-            given(config->api_key, "OPENAI_API_KEY") || given(config->base_url, "OPENAI_BASE_URL")
-                ? CLO_MODEL_RESPONSES
-                : CLO_MODEL_SCRIPT;
-    int status;
-    switch (made->kind) {
-    case CLO_MODEL_RESPONSES:
-    case CLO_MODEL_CHAT: status = open_server(made, config, error); break;
-    case CLO_MODEL_SCRIPT: status = open_script(made, config, error); break;
-    default: status = clo_fail(error, CLO_EINVALID, "model kind %d is unknown", config->kind);
+    struct clo_model_place place;
+    int status = clo_model_place_find(&place, config, error);
+    if (!status) {
+        made->kind = place.speaks;
+        status = made->kind == CLO_MODEL_SCRIPT ? open_script(made, config, &place, error)
+                                                : open_server(made, config, &place, error);
+        clo_model_place_clear(&place);
     }
     if (status) {
         clo_model_destroy(made);
@@ -108,7 +107,9 @@ void clo_model_destroy(struct clo_model *model)
     if (!model)
         return;
     clo_http_client_destroy(model->http);
+    clo_credential_destroy(model->credential);
     clo_script_close(model->script);
+    free(model->chat_path);
     free(model->name);
     free(model->description);
     free(model);
@@ -128,7 +129,7 @@ static int try_chat(struct clo_model *model, const struct clo_model_request *req
                     struct clo_error *error)
 {
     reply->error_code = NULL;
-    clo_client_refused(reply, &(struct clo_http_client_refusal){0});
+    clo_client_told(reply, &(struct clo_http_client_told){0});
     int status = clo_chat_call(model, request, builder, reply, error);
     if (reply->no_path)
         return clo_hint(
@@ -137,8 +138,9 @@ static int try_chat(struct clo_model *model, const struct clo_model_request *req
             clo_http_client_address(model->http));
     bool there = !status || (reply->refused >= 400 && reply->refused < 500);
     if (there && learn(model, CLO_MODEL_CHAT))
-        reply->notice =
-            "the model's server has no Responses API; from now on chat completions are used (kind: chat says so from the start)";
+        clo_client_notice(
+            reply, "warning",
+            "the model's server has no Responses API; from now on chat completions are used (kind: chat says so from the start)");
     return status;
 }
 
@@ -168,6 +170,7 @@ static int dispatch(struct clo_model *model, const struct clo_model_request *req
 {
     switch (model->kind) {
     case CLO_MODEL_CHAT: return clo_chat_call(model, request, builder, reply, error);
+    case CLO_MODEL_ANTHROPIC: return clo_messages_call(model, request, builder, reply, error);
     case CLO_MODEL_SCRIPT: return clo_script_call(model, request, builder, reply, error);
     default: return call_responses(model, request, builder, reply, error);
     }
@@ -199,6 +202,18 @@ void clo_model_reply_clear(struct clo_model_reply *reply)
 {
     json_decref(reply->output);
     reply->output = NULL;
+}
+
+int clo_model_try_credentials(struct clo_model *model, char notice[CLO_CREDENTIAL_NOTICE_MAX],
+                              struct clo_error *error)
+{
+    char *token;
+    notice[0] = '\0';
+    if (!model->credential)
+        return 0;
+    int status = clo_credential_token(model->credential, NULL, NULL, &token, notice, error);
+    clo_credential_token_free(token);
+    return status;
 }
 
 const char *clo_model_name(const struct clo_model *model)
@@ -248,13 +263,25 @@ int clo_client_options(json_t *body, const json_t *options, const char *const *n
     return 0;
 }
 
-void clo_client_refused(struct clo_model_reply *reply,
-                        const struct clo_http_client_refusal *refusal)
+void clo_client_notice(struct clo_model_reply *reply, const char *level, const char *text)
 {
-    reply->refused = refusal->status;
-    reply->no_path = refusal->no_path;
-    if (refusal->code)
-        reply->error_code = refusal->code;
+    size_t length = strlen(reply->notice);
+    snprintf(reply->notice + length, sizeof reply->notice - length, "%s%s", length ? "; " : "",
+             text);
+    if (!reply->notice_level || strcmp(level, "warning") == 0)
+        reply->notice_level = level;
+}
+
+void clo_client_told(struct clo_model_reply *reply, const struct clo_http_client_told *told)
+{
+    reply->refused = told->refusal.status;
+    reply->no_path = told->refusal.no_path;
+    if (told->refusal.code)
+        reply->error_code = told->refusal.code;
+    if (*told->served)
+        clo_text_copy(reply->served, sizeof reply->served, told->served);
+    if (*told->notice)
+        clo_client_notice(reply, told->no_token ? "warning" : "info", told->notice);
 }
 
 int clo_client_failed(const struct clo_model *model, struct clo_model_reply *reply,

@@ -1,8 +1,9 @@
 /* model/model.h - every model behind one interface. Read this first.
  *
  *   struct clo_model_request ─▶ model.c ─┬▶ protocol/responses.c ─┬▶ http/  json_call, http_client,
- *   (items)                              ├▶ protocol/chat.c      ─┘         retry, sse
- *                                        └▶ script/               offline: a YAML file
+ *   (items)                      │       ├▶ protocol/chat.c      ─┤    │    retry, sse
+ *                                │       ├▶ protocol/messages.c  ─┘    │
+ *                 place.c: where │       └▶ script/  offline, YAML     └▶ credential/  tokens
  *   struct clo_model_reply   ◀─ item_builder.h ◀─ what comes, piece by piece
  *   (items)       and to the sink, as they grow
  *
@@ -18,7 +19,7 @@
  *   (status "incomplete").
  * - What a server sends is bounded, and what it says of a failure passes redact.h before a client
  *   is told.
- * - The only lock is that of the HTTP client's idle connections.
+ * - The only locks are that of the HTTP client's idle connections and that of a credential's token.
  */
 #ifndef CLO_MODEL_MODEL_H
 #define CLO_MODEL_MODEL_H
@@ -31,8 +32,10 @@
 #include "cloche/agent.h"
 #include "cloche/cancel.h"
 #include "cloche/error.h"
+#include "model/credential/credential.h"
 
-#define CLO_MODEL_REPLY_MAX (32u << 20) /* bytes of one reply */
+#define CLO_MODEL_REPLY_MAX (32u << 20)                        /* bytes of one reply */
+#define CLO_MODEL_NOTICE_MAX (CLO_CREDENTIAL_NOTICE_MAX + 200) /* of what the log should say */
 
 enum clo_item_event_kind {
     CLO_ITEM_ADDED,          /* item: type, id if known, role or name and call_id; content empty */
@@ -79,7 +82,8 @@ struct clo_model_reply {
     const char *error_code; /* static: of a failure whose cause the server named (error_code.h) */
     long refused;           /* the HTTP status that it refused with; 0: it did not */
     bool no_path;           /* because it has nothing at the protocol's path */
-    const char *notice;     /* static: what the operator's log should say once; or NULL */
+    char notice[CLO_MODEL_NOTICE_MAX]; /* what the operator's log should say, once; or "" */
+    const char *notice_level;          /* static: "info" or "warning" */
 };
 
 struct clo_model;
@@ -97,6 +101,11 @@ int clo_model_call(struct clo_model *model, const struct clo_model_request *requ
                    const struct clo_item_sink *sink, struct clo_model_reply *reply,
                    struct clo_error *error);
 void clo_model_reply_clear(struct clo_model_reply *reply);
+
+/* Whether calls may be authorised now: a token is had where the server wants one; else nothing is done. For
+ * `doctor`. `notice`: as clo_credential_token. Errors as of that. */
+int clo_model_try_credentials(struct clo_model *model, char notice[CLO_CREDENTIAL_NOTICE_MAX],
+                              struct clo_error *error);
 
 const char *clo_model_name(const struct clo_model *model);        /* as configured */
 const char *clo_model_description(const struct clo_model *model); /* for people, at start-up */

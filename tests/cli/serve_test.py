@@ -26,7 +26,8 @@ QUESTION = ("Fetch all users, find the admins, multiply 7 by 6, and print the us
             "multiplication result. Use execute_code with call_tool(...).")
 GENEROUS = 120
 # What would choose a real model must not leak into a test.
-CLEAN = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI_")}
+MODELS = ("OPENAI_", "FOUNDRY_", "AZURE_", "ANTHROPIC_", "IDENTITY_", "IMDS_", "MSI_")
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(MODELS)}
 
 
 class Host:

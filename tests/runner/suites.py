@@ -150,6 +150,12 @@ class Suites:
                    {"places": E2E, "commands": ["serve", "run"], "programs": ["examples/example_tools.so"],
                     "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
 
+    def models(self):
+        """The makers' models over TLS, with tokens of Entra ID, against the makers' types."""
+        yield Part("models", "all", lambda: play.counted("models", ["tests/models/run.py", "--build", self.build]),
+                   {"places": ["tests/models/", "tests/environments.py", "tests/cli/serve_test.py", "tests/cli/tls_test.py"],
+                    "commands": ["serve", "check"], "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
+
     def analyses(self):
         """Files in and files out, of the sizes that people have."""
         yield Part("analyses", "all", lambda: play.counted("analyses", ["tests/analyses/run.py", "--build", self.build]),
@@ -342,5 +348,5 @@ class Suites:
         yield Part("faults", "all", lambda: play.counted("faults", words, timeout=7200), None, slots=ALL)
 
     QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
-    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "analyses", "clean", "process", "cpython", "wasm",
+    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "models", "analyses", "clean", "process", "cpython", "wasm",
            "hw", "reproducible", "dist", "container", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")

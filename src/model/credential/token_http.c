@@ -80,8 +80,8 @@ static int explain(const struct transfer *transfer, CURLcode result, const char 
     if (transfer->body->failed)
         return clo_fail(error, CLO_EMODEL, "its answer is larger than %zu bytes",
                         transfer->body->limit);
-    return clo_fail(error, CLO_ENOTFOUND, "no answer: %.200s",
-                    *reason ? reason : curl_easy_strerror(result));
+    return clo_fail(error, result == CURLE_PEER_FAILED_VERIFICATION ? CLO_EMODEL : CLO_ENOTFOUND,
+                    "no answer: %.200s", *reason ? reason : curl_easy_strerror(result));
 }
 
 static int try_once(struct transfer *transfer, long *status, int64_t *after_s,

@@ -67,19 +67,31 @@ static void read_refusal(char said[CLO_HTTP_CLIENT_SAID_MAX + 4], const struct c
     json_decref(json);
 }
 
+static int refuse_credentials(struct clo_error *error, long code, const char *said,
+                              const struct clo_http_client_server *server)
+{
+    int status =
+        clo_fail(error, CLO_EMODEL, "the model's server refused the credentials (HTTP %ld)", code);
+    said = *said ? said : "nothing";
+    if (server->key_from)
+        return clo_hint(error, status, "Check %s. %.80s said: %.200s", server->key_from,
+                        server->address, said);
+    return clo_hint(error, status,
+                    "The identity needs a role that may use models there (Azure AI User, Cognitive "
+                    "Services OpenAI User). %.80s said: %.160s",
+                    server->address, said);
+}
+
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                                 const struct clo_redact *hidden, const char *address,
+                                 const struct clo_http_client_server *server,
                                  struct clo_http_client_refusal *refusal)
 {
     char said[CLO_HTTP_CLIENT_SAID_MAX + 4];
+    const char *address = server->address;
     *refusal = (struct clo_http_client_refusal){.status = code};
-    read_refusal(said, body, hidden, refusal);
+    read_refusal(said, body, server->hidden, refusal);
     if (code == 401 || code == 403)
-        return clo_hint(error,
-                        clo_fail(error, CLO_EMODEL,
-                                 "the model's server refused the credentials (HTTP %ld)", code),
-                        "Check OPENAI_API_KEY (or api_key). %.80s said: %.200s", address,
-                        *said ? said : "nothing");
+        return refuse_credentials(error, code, said, server);
     if (code / 100 == 3)
         return clo_hint(
             error,

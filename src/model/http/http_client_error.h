@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 #include "cloche/error.h"
-#include "model/http/http_client_refusal.h"
+#include "model/http/http_client_told.h"
 #include "model/redact.h"
 
 #define CLO_HTTP_CLIENT_SAID_MAX 300 /* bytes that are passed on of what a server says */
@@ -18,9 +18,15 @@
 /* `begun`: a part of the answer had come. */
 int clo_http_client_error_transport(struct clo_error *error, CURLcode result, const char *reason,
                                     const char *address, bool begun);
+struct clo_http_client_server {
+    const char *address;  /* for the operator */
+    const char *key_from; /* what the key is set by; NULL: it wants tokens of an identity */
+    const struct clo_redact *hidden;
+};
+
 /* Fills the refusal as well. */
 int clo_http_client_error_status(struct clo_error *error, long code, const struct clo_buffer *body,
-                                 const struct clo_redact *hidden, const char *address,
+                                 const struct clo_http_client_server *server,
                                  struct clo_http_client_refusal *refusal);
 
 /* The message in an error object as the OpenAI protocols and their kin write it: {"error":

@@ -37,6 +37,15 @@ static char *without_credentials(CURLU *base)
     return copy;
 }
 
+static bool is_here(const char *host)
+{
+    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(host, names[i]) == 0)
+            return true;
+    return false;
+}
+
 int clo_http_client_url_read(struct clo_http_client_url *url, const char *text,
                              struct clo_error *error)
 {
@@ -57,6 +66,7 @@ int clo_http_client_url_read(struct clo_http_client_url *url, const char *text,
         while (length && path[length - 1] == '/')
             length--;
         url->secure = strcasecmp(scheme, "https") == 0;
+        url->here = is_here(host);
         url->path = strndup(path, length);
         url->host = strdup(host);
         url->address = without_credentials(url->base);

@@ -14,6 +14,7 @@ struct clo_http_client_url {
     char *password; /* NULL: none */
     char *address;  /* without user and password, for people */
     bool secure;    /* https */
+    bool here;      /* it is this machine: 127.0.0.1, ::1, localhost */
 };
 
 /* CLO_EINVALID unless http or https with a host; CLO_ENOMEMORY. */

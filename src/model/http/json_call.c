@@ -125,8 +125,8 @@ int clo_json_call(struct clo_http_client *http, const char *path, const json_t *
     size_t length = strlen(body);
     if (length > CLO_JSON_CALL_MAX) {
         free(body);
-        if (reader->refusal)
-            reader->refusal->code = CLO_ERROR_CODE_LENGTH;
+        if (reader->told)
+            reader->told->refusal.code = CLO_ERROR_CODE_LENGTH;
         return clo_fail(error, CLO_ELIMIT, "the request to the model is larger than %u MiB",
                         CLO_JSON_CALL_MAX >> 20);
     }
@@ -140,7 +140,7 @@ int clo_json_call(struct clo_http_client *http, const char *path, const json_t *
                                         .cancel = cancel,
                                         .data = on_data,
                                         .context = &answer,
-                                        .refusal = reader->refusal};
+                                        .told = reader->told};
     int status = clo_http_client_post(http, &call, error);
     if (!status)
         status = finish(&answer);

@@ -18,8 +18,8 @@ struct clo_json_call {
     /* The whole answer of a server that did not stream. 0 or negative. */
     int (*whole)(void *context, const json_t *answer, struct clo_error *error);
     void *context;
-    struct clo_http_client_refusal *refusal; /* as in struct clo_http_client_call */
-    const char *traceparent;                 /* a header of the request; or NULL */
+    struct clo_http_client_told *told; /* as in struct clo_http_client_call */
+    const char *traceparent;           /* a header of the request; or NULL */
 };
 
 /* 0 also when a stream ended without its last event: the protocol knows whether it was complete. */

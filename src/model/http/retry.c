@@ -8,21 +8,22 @@ static bool may_pass(long status)
 {
     switch (status) {
     case CLO_RETRY_NO_CONNECTION:
-    case 429:
-    case 500:
-    case 502:
-    case 503: return true;
-    default: return false;
+    case 408:
+    case 409:
+    case 429: return true;
+    case 501: /* it never will */
+    case 505: return false;
+    default: return status >= 500 && status < 600;
     }
 }
 
-int clo_retry_wait(const struct clo_retry_attempt *attempt)
+int64_t clo_retry_wait(const struct clo_retry_attempt *attempt)
 {
-    if (attempt->number >= CLO_RETRY_MAX || !may_pass(attempt->status) ||
-        attempt->after_s > CLO_RETRY_AFTER_MAX_S)
+    if (attempt->number >= CLO_RETRY_MAX || attempt->word == CLO_RETRY_NO)
         return -1;
-    if (attempt->after_s > 0)
-        return (int)attempt->after_s * 1000;
+    if (attempt->word != CLO_RETRY_YES && !may_pass(attempt->status))
+        return -1;
     int base = CLO_RETRY_BACKOFF_MS << attempt->number;
-    return base + base * attempt->dice / 1024;
+    int64_t wait = attempt->after_ms > 0 ? attempt->after_ms : base + base * attempt->dice / 1024;
+    return (uint64_t)wait < attempt->left_ms ? wait : -1;
 }

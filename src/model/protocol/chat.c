@@ -305,10 +305,11 @@ int clo_chat_call(struct clo_model *model, const struct clo_model_request *reque
                                 .reply = reply,
                                 .input = request->input,
                                 .late = CLO_BUFFER(CLO_MODEL_REPLY_MAX)};
-    struct clo_http_client_refusal refusal = {0};
-    struct clo_json_call reader = {on_event, on_whole, reading, &refusal, request->traceparent};
-    status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
-    clo_client_refused(reply, &refusal);
+    struct clo_http_client_told told = {0};
+    struct clo_json_call reader = {on_event, on_whole, reading, &told, request->traceparent};
+    status = clo_json_call(model->http, model->chat_path ? model->chat_path : PATH, body,
+                           request->cancel, &reader, error);
+    clo_client_told(reply, &told);
     if (!status && !reading->finished)
         status = clo_fail(error, CLO_EMODEL,
                           "the model's server ended its answer before it was complete");

@@ -78,7 +78,9 @@ static bool is_for_model(const json_t *item)
     if (!type || strcmp(type, "message") == 0 || strcmp(type, "function_call") == 0 ||
         strcmp(type, "function_call_output") == 0)
         return true;
-    return strcmp(type, "reasoning") == 0 && clo_json_text(item, "encrypted_content");
+    const char *hidden = clo_json_text(item, "encrypted_content");
+    return strcmp(type, "reasoning") == 0 && hidden &&
+           strncmp(hidden, "messages.", strlen("messages.")) != 0; /* of another maker's model */
 }
 
 static json_t *make_input(const json_t *items)
@@ -253,10 +255,10 @@ int clo_responses_call(struct clo_model *model, const struct clo_model_request *
     if (!body)
         return clo_fail_memory(error);
     struct reading reading = {.model = model, .builder = builder, .reply = reply, .open = -1};
-    struct clo_http_client_refusal refusal = {0};
-    struct clo_json_call reader = {on_event, on_whole, &reading, &refusal, request->traceparent};
+    struct clo_http_client_told told = {0};
+    struct clo_json_call reader = {on_event, on_whole, &reading, &told, request->traceparent};
     int status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);
-    clo_client_refused(reply, &refusal);
+    clo_client_told(reply, &told);
     if (!status && !reading.complete)
         status = clo_fail(error, CLO_EMODEL,
                           "the model's server ended its answer before it was complete");

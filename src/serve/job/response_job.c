@@ -341,8 +341,8 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
     clo_job_files_turn_end(job);
     if (events)
         events->failed |= filter.failed;
-    if (result->notice)
-        clo_log_event("warning", "model", "%s", result->notice);
+    if (*result->notice)
+        clo_log_event(result->notice_level, "model", "%s", result->notice);
     if (result->trouble.code != CLO_OK && !clo_cancel_is_set(job->cancel))
         clo_log_event(result->status == CLO_TURN_FAILED ? "error" : "warning", "turn",
                       "response %s: %s: %s%s%s", job->id, clo_status_name(result->trouble.code),
