@@ -273,9 +273,9 @@ class Makers(unittest.TestCase):
         self.assertEqual(body["messages"][2]["content"][2:], [  # behind the line that says where the picture is
             {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}},
             {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}])
+        # a call without a result is in no history
+        self.assertEqual([one["id"] for one in body["messages"][3]["content"]], ["call_2"])
         self.assertEqual(body["messages"][4]["content"], [
-            {"type": "tool_result", "tool_use_id": "call_1", "content": "(no result: the call was not carried out)",
-             "is_error": True},
             {"type": "tool_result", "tool_use_id": "call_2", "content": "two"}, {"type": "text", "text": "And?"}])
         self.assertEqual(body["tool_choice"], {"type": "any", "disable_parallel_tool_use": True})
         self.assertEqual([one["name"] for one in body["tools"]], ["execute_code", "lookup"])
