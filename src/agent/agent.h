@@ -74,8 +74,9 @@ struct clo_turn_result {
     char error_message[512];       /* FAILED: fit for a client; no internals of the host */
     char model[128];
     const char *isolation; /* static: the wall around the code that ran; NULL: none ran */
-    char notice[CLO_MODEL_NOTICE_MAX]; /* something learned of the model's server, for the log; or "" */
-    const char *notice_level;          /* static: "info" or "warning" */
+    char notice
+        [CLO_MODEL_NOTICE_MAX]; /* something learned of the model's server, for the log; or "" */
+    const char *notice_level;   /* static: "info" or "warning" */
     struct clo_error trouble; /* for the operator's log, never for clients: the first failure of the
                                  model or of a sandbox, in full; code CLO_OK: none */
 };
@@ -120,14 +121,22 @@ struct clo_agent_choice {
 int clo_agent_load_with(struct clo_agent **agent, const char *path,
                         const struct clo_agent_choice *choice, struct clo_error *error);
 
+#define CLO_AGENT_MODEL_MAX 1024
+
+struct clo_agent_checked {
+    size_t libraries; /* of tools */
+    char model
+        [CLO_AGENT_MODEL_MAX]; /* which server would be called, for people; "": the offline script plays */
+};
+
 /* Look at the file as clo_agent_load_with does before it makes sandboxes: the settings, the
  * environment that they name, the script, the image that is named, tool libraries. These are opened,
  * which runs their start-up code, only if that is asked for; else it is seen that they are shared
- * libraries. *libraries: how many there are. What the machine lacks is not looked at (`cloche
+ * libraries. *checked is filled. What the machine lacks is not looked at (`cloche
  * doctor`). choice->findings must be there. 0: no errors; CLO_EINVALID: there are; else the check
  * itself failed, which is in *error alone. */
 int clo_agent_check(const char *path, const struct clo_agent_choice *choice, bool open_libraries,
-                    size_t *libraries, struct clo_error *error);
+                    struct clo_agent_checked *checked, struct clo_error *error);
 
 /* The JSON Schema of agent.yaml as text; the caller frees it; NULL: out of memory. */
 char *clo_agent_schema(void);

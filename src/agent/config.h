@@ -27,6 +27,8 @@ struct clo_config {
     char *script, *image, *store; /* paths beside the file */
     struct clo_mount mounts[CLO_AGENT_MOUNTS_MAX + 1];
     char *mount_sources[CLO_AGENT_MOUNTS_MAX + 1]; /* likewise */
+    char model
+        [CLO_AGENT_MODEL_MAX]; /* whom a call of it would reach; "": the offline script alone */
     struct clo_findings *findings;
     struct clo_error *error;
 };

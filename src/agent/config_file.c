@@ -8,6 +8,7 @@
 #include "agent/fixed_text.h"
 #include "base/error.h"
 #include "base/quantity.h"
+#include "base/text.h"
 #include "sandbox/isolation.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/limits.h"
@@ -341,6 +342,8 @@ static int check_model(struct clo_config *config)
     if (is_model_refused(config))
         return 0;
     if (!clo_model_create(&model, &config->config.model, &why)) {
+        if (clo_model_is_chosen(model))
+            clo_text_copy(config->model, sizeof config->model, clo_model_description(model));
         clo_model_destroy(model);
         return 0;
     }

@@ -5,6 +5,7 @@
 #include "agent/config.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/text.h"
 
 static const struct clo_agent_choice nothing;
 
@@ -92,7 +93,7 @@ int clo_agent_load_with(struct clo_agent **agent, const char *path,
 }
 
 int clo_agent_check(const char *path, const struct clo_agent_choice *choice, bool open_libraries,
-                    size_t *libraries, struct clo_error *error)
+                    struct clo_agent_checked *checked, struct clo_error *error)
 {
     struct clo_config *config;
     int status = begin(&config, path, choice, choice->findings, error);
@@ -101,7 +102,9 @@ int clo_agent_check(const char *path, const struct clo_agent_choice *choice, boo
                                                              : clo_config_look_at_tools(config);
     if (!status && config->yaml)
         status = clo_config_warn_of_address(config);
-    *libraries = config ? config->said.library_count : 0;
+    *checked = (struct clo_agent_checked){.libraries = config ? config->said.library_count : 0};
+    if (config)
+        clo_text_copy(checked->model, sizeof checked->model, config->model);
     end(config);
     return status || !choice->findings->errors ? status : CLO_EINVALID;
 }

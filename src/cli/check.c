@@ -44,9 +44,10 @@ static int print_schema(void)
     return fflush(stdout) ? CLI_FAILED : CLI_OK;
 }
 
-static void print_good(const char *path, size_t libraries, const struct clo_findings *findings,
-                       bool opened)
+static void print_good(const char *path, const struct clo_agent_checked *checked,
+                       const struct clo_findings *findings, bool opened)
 {
+    size_t libraries = checked->libraries;
     printf("%s: no errors", path);
     if (findings->warnings)
         printf(", %zu warning%s", findings->warnings, findings->warnings == 1 ? "" : "s");
@@ -54,6 +55,8 @@ static void print_good(const char *path, size_t libraries, const struct clo_find
         printf("; %zu tool librar%s not opened (--open-tools)", libraries,
                libraries == 1 ? "y was" : "ies were");
     putchar('\n');
+    if (*checked->model)
+        printf("%s: model: %s\n", path, checked->model);
 }
 
 static int check(const char *path, bool open_tools)
@@ -61,13 +64,13 @@ static int check(const char *path, bool open_tools)
     struct clo_findings findings = {0};
     struct clo_agent_choice choice = {.findings = &findings};
     struct clo_error error = {0};
-    size_t libraries = 0;
-    int status = clo_agent_check(path, &choice, open_tools, &libraries, &error);
+    struct clo_agent_checked checked = {0};
+    int status = clo_agent_check(path, &choice, open_tools, &checked, &error);
     clo_cli_print_findings(path, &findings);
     if (error.code)
         status = clo_cli_fail(&error);
     else if (!status)
-        print_good(path, libraries, &findings, open_tools);
+        print_good(path, &checked, &findings, open_tools);
     clo_findings_free(&findings);
     return status ? CLI_FAILED : CLI_OK;
 }

@@ -16,6 +16,7 @@
 #include "cli/isolation.h"
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
+#include "model/model.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/limits.h"
 #include "sandbox/worker/jail.h"
@@ -26,7 +27,8 @@ static const char help[] =
     "\n"
     "Checks what cloche needs of this machine (processor, hypervisor, kernel, memory, image), and\n"
     "ends by running a line of Python behind each wall that can stand here: in a micro-VM (microvm)\n"
-    "and by process isolation (process). Exit status 0: all that the chosen one needs is there. It is\n"
+    "and by process isolation (process). Where the environment names a model (docs/models.md), it is\n"
+    "told, and a token is asked for if its server takes tokens. Exit status 0: all that the chosen one needs is there. It is\n"
     "chosen by --isolation, else by $CLOCHE_ISOLATION, else it is microvm.\n";
 
 static bool healthy = true; /* all that the chosen wall needs is there */
@@ -196,6 +198,29 @@ static void check_libraries(void)
         good("libraries", "those that only `serve` and tools with schemas need can be loaded");
 }
 
+/* What the environment names, and whether its tokens can be had. Sandboxes need none of it. */
+static void check_model(void)
+{
+    struct clo_error error = {0};
+    struct clo_model *model;
+    char notice[CLO_CREDENTIAL_NOTICE_MAX];
+    if (clo_model_create(&model, &(struct clo_model_config){0}, &error)) {
+        printf("absent   %-12s %s\n                      %s\n", "model", error.message, error.hint);
+        return;
+    }
+    if (clo_model_is_chosen(model))
+        good("model", clo_model_description(model));
+    else
+        good("model",
+             "the environment names none: an agent's file does, or its offline script plays");
+    if (clo_model_try_credentials(model, notice, &error))
+        printf("absent   %-12s %s\n                      %s\n", "tokens", error.message,
+               error.hint);
+    else if (*notice)
+        good("tokens", notice);
+    clo_model_destroy(model);
+}
+
 static bool check_image(const char *path)
 {
     struct clo_error error;
@@ -322,6 +347,7 @@ int clo_cli_doctor(int argc, char **argv)
     check_memory();
     check_jail(choice.isolation);
     check_libraries();
+    check_model();
     tell_choice(&choice);
     bool other = check_image(image) && check_walls(image, choice.isolation, hypervisor);
     conclude(choice.isolation, other);

@@ -71,6 +71,7 @@ static int open_script(struct clo_model *model, const struct clo_model_config *c
     int status = clo_script_open(&model->script, config->script, error);
     if (status)
         return status;
+    model->in_vain = *place->reason;
     model->name = strdup(config->name && *config->name ? config->name : "script");
     clo_buffer_format(&text, "the offline script model%s%s%s%s%s",
                       config->script ? ", playing " : "", config->script ? config->script : "",
@@ -214,6 +215,11 @@ int clo_model_try_credentials(struct clo_model *model, char notice[CLO_CREDENTIA
     int status = clo_credential_token(model->credential, NULL, NULL, &token, notice, error);
     clo_credential_token_free(token);
     return status;
+}
+
+bool clo_model_is_chosen(const struct clo_model *model)
+{
+    return model->kind != CLO_MODEL_SCRIPT || model->in_vain;
 }
 
 const char *clo_model_name(const struct clo_model *model)

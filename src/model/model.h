@@ -107,6 +107,9 @@ void clo_model_reply_clear(struct clo_model_reply *reply);
 int clo_model_try_credentials(struct clo_model *model, char notice[CLO_CREDENTIAL_NOTICE_MAX],
                               struct clo_error *error);
 
+/* Whether a server answers, or one is named in vain: what a person who checks a configuration wants to read. */
+bool clo_model_is_chosen(const struct clo_model *model);
+
 const char *clo_model_name(const struct clo_model *model);        /* as configured */
 const char *clo_model_description(const struct clo_model *model); /* for people, at start-up */
 

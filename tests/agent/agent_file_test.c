@@ -240,8 +240,8 @@ static void check(const char *text, const char *const *said, size_t count, size_
     struct clo_findings findings = {0};
     struct clo_agent_choice choice = {.findings = &findings};
     struct clo_error error = {0};
-    size_t libraries;
-    int status = clo_agent_check(path, &choice, false, &libraries, &error);
+    struct clo_agent_checked checked;
+    int status = clo_agent_check(path, &choice, false, &checked, &error);
     unlink(path);
     bool good = findings.count == count && findings.warnings == warnings;
     for (size_t i = 0; i < count && good; i++)
@@ -372,7 +372,7 @@ static void the_dotenv_file_is_read_first(void **state)
     assert_int_equal(clo_agent_load(&agent, path, &error), CLO_EINVALID);
     assert_string_equal(
         error.message + strlen(folder) + 1,
-        "agent.yaml:1:15: model.kind: \"wrong\" is none of auto, responses, chat, script");
+        "agent.yaml:1:15: model.kind: \"wrong\" is none of auto, responses, chat, script, foundry, azure, anthropic");
     assert_string_equal(getenv("CLO_E_A"), "plain");
     assert_string_equal(getenv("CLO_E_B"), "a\n\"b\" $x");
     assert_string_equal(getenv("CLO_E_C"), "it is # so");

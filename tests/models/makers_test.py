@@ -313,6 +313,32 @@ class Makers(unittest.TestCase):
             _, said = self.ask(vendor, endpoint)
             self.assertIn("the offline script model (FOUNDRY_PROJECT_ENDPOINT is set, but neither FOUNDRY_MODEL nor", said)
 
+    def doctor(self, env):
+        done = subprocess.run([PROGRAM, "doctor"], env={**CLEAN, **NOWHERE, **NO_VARIABLE, "SSL_CERT_FILE": str(self.top / "ca.pem"),
+                                                        **env}, capture_output=True, text=True, timeout=GENEROUS)
+        return done.stdout
+
+    def test_the_doctor_asks_for_a_token(self):
+        with self.vendor(tokens=[TOKEN]) as vendor:
+            said = self.doctor({**self.project(vendor), **self.application(vendor)})
+            self.assertIn("ok       model        deployment-1 in Foundry by the Responses API", said)
+            self.assertIn("ok       tokens       the token for https://ai.azure.com/.default is by EnvironmentCredential", said)
+            self.assertNotIn(TOKEN, said)
+            said = self.doctor(self.project(vendor))
+        self.assertRegex(said, "absent   tokens       the host has no valid credentials.*\n *Sign in by `az login`")
+        self.assertIn("the environment names none", self.doctor({}))
+        self.assertIn("no deployment of the Azure OpenAI resource is named",
+                      self.doctor({"AZURE_OPENAI_ENDPOINT": "https://a.openai.azure.com"}))
+
+    def test_check_tells_which_model_would_be_called(self):
+        path = self.top / "good.yaml"
+        path.write_text("{}")
+        env = {**CLEAN, **NOWHERE, "FOUNDRY_PROJECT_ENDPOINT": "https://a.services.ai.azure.com/api/projects/p/", "FOUNDRY_MODEL": "m"}
+        done = subprocess.run([PROGRAM, "check", str(path)], env=env, capture_output=True, text=True, timeout=GENEROUS)
+        self.assertEqual(done.stdout, f"{path}: no errors\n{path}: model: m in Foundry by the Responses API, or chat completions "
+                                      "if it has none, at https://a.services.ai.azure.com/api/projects/p/openai/v1, with tokens of "
+                                      "Microsoft Entra ID\n")
+
     def refused(self, env, agent="{}"):
         path = self.top / "refused.yaml"
         path.write_text(agent)

@@ -154,7 +154,7 @@ class Suites:
         """The makers' models over TLS, with tokens of Entra ID, against the makers' types."""
         yield Part("models", "all", lambda: play.counted("models", ["tests/models/run.py", "--build", self.build]),
                    {"places": ["tests/models/", "tests/environments.py", "tests/cli/serve_test.py", "tests/cli/tls_test.py"],
-                    "commands": ["serve", "check"], "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
+                    "commands": ["serve", "check", "doctor"], "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
 
     def analyses(self):
         """Files in and files out, of the sizes that people have."""
