@@ -54,16 +54,17 @@ json_t *clo_client_arguments(const json_t *call);
  * often refuse a null. */
 json_t *clo_client_member(const json_t *object, const char *name);
 
-/* The start of encrypted_content that stands for a thinking block of the Messages API: what follows is the block's
- * signature, or its data where it is redacted. No other protocol's server can read it. */
+/* The start of encrypted_content that stands for a thinking block of the Messages API: what follows
+ * is the block's signature, or its data where it is redacted. No other protocol's server can read
+ * it. */
 #define CLO_CLIENT_THINKING "messages.thinking:"
 #define CLO_CLIENT_REDACTED "messages.redacted:"
 
 /* Copy the named options (NULL-terminated list) that are there and not null. */
 int clo_client_options(json_t *body, const json_t *options, const char *const *names);
 
-/* Take over what the call told: what the server refused with, if it did, the model that it names in a header,
- * what the log should say. */
+/* Take over what the call told: what the server refused with, if it did, the model that it names in
+ * a header, what the log should say. */
 void clo_client_told(struct clo_model_reply *reply, const struct clo_http_client_told *told);
 
 /* Add a line for the operator's log. */

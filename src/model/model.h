@@ -102,12 +102,13 @@ int clo_model_call(struct clo_model *model, const struct clo_model_request *requ
                    struct clo_error *error);
 void clo_model_reply_clear(struct clo_model_reply *reply);
 
-/* Whether calls may be authorised now: a token is had where the server wants one; else nothing is done. For
- * `doctor`. `notice`: as clo_credential_token. Errors as of that. */
+/* Whether calls may be authorised now: a token is had where the server wants one; else nothing is
+ * done. For `doctor`. `notice`: as clo_credential_token. Errors as of that. */
 int clo_model_try_credentials(struct clo_model *model, char notice[CLO_CREDENTIAL_NOTICE_MAX],
                               struct clo_error *error);
 
-/* Whether a server answers, or one is named in vain: what a person who checks a configuration wants to read. */
+/* Whether a server answers, or one is named in vain: what a person who checks a configuration wants
+ * to read. */
 bool clo_model_is_chosen(const struct clo_model *model);
 
 const char *clo_model_name(const struct clo_model *model);        /* as configured */

@@ -52,8 +52,8 @@ static const char *given(const char *configured, const char *const *names)
 
 /* ---- who is asked ---- */
 
-/* In the order in which they win. Foundry does with its model's name: the platform sets the endpoint alone, in every
- * container that it hosts, whatever model that uses. */
+/* In the order in which they win. Foundry does with its model's name: the platform sets the
+ * endpoint alone, in every container that it hosts, whatever model that uses. */
 static const struct maker {
     enum clo_model_kind kind;
     const char *const *signs;

@@ -1,5 +1,5 @@
-/* model/place.h - where the model is: by the configuration, else by the environment. docs/models.md has the
- * table of who wins. Nothing is connected to. Any thread. */
+/* model/place.h - where the model is: by the configuration, else by the environment. docs/models.md
+ * has the table of who wins. Nothing is connected to. Any thread. */
 #ifndef CLO_MODEL_PLACE_H
 #define CLO_MODEL_PLACE_H
 
@@ -23,7 +23,7 @@ struct clo_model_place {
     const char *scope;          /* of these; NULL: none are sent */
     const char *header;
     char reason
-        [CLO_MODEL_REASON_MAX]; /* which variable chose it, and which others are set in vain; or "" */
+        [CLO_MODEL_REASON_MAX]; /* which variable chose it, and which are set in vain; or "" */
 };
 
 /* CLO_EINVALID: what is missing or wrong, with what to set; CLO_ENOMEMORY. */

@@ -48,8 +48,9 @@ static size_t find_host(const char *text, size_t length, size_t at, const char *
     return is_token(text, length, at, size) ? size : 0;
 }
 
-/* The bytes of a signed token (RFC 7519) at `at`: "eyJ", the start of a JSON object in base64url, and two
- * dots further on; 0: none. Those of Entra ID are such, and which of them was sent is known to nobody here. */
+/* The bytes of a signed token (RFC 7519) at `at`: "eyJ", the start of a JSON object in base64url,
+ * and two dots further on; 0: none. Those of Entra ID are such, and which of them was sent is known
+ * to nobody here. */
 static size_t find_token(const char *text, size_t length, size_t at)
 {
     size_t end = at, dots = 0;

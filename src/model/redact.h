@@ -29,7 +29,8 @@ struct clo_redact {
     const char *host;
 };
 
-/* Append the text with "[key]", "[token]" and "[server]" in those places. The status of clo_buffer_append. */
+/* Append the text with "[key]", "[token]" and "[server]" in those places. The status of
+ * clo_buffer_append. */
 int clo_redact(struct clo_buffer *out, const char *text, size_t length,
                const struct clo_redact *hidden);
 

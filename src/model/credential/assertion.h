@@ -16,8 +16,8 @@ struct clo_assertion_wish {
     const char *path;     /* PEM with key and certificate, or PKCS #12 */
     const char *password; /* of the key; or NULL */
     const char *audience, *client;
-    bool
-        chain; /* put the certificates into it: issuer and subject name are checked instead of a thumbprint */
+    bool chain; /* put the certificates into it: issuer and subject name are checked instead of a
+                  thumbprint */
 };
 
 /* Append it. CLO_EMODEL with the file and what is wrong with it; CLO_ENOMEMORY. Any thread. */

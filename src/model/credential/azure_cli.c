@@ -1,5 +1,5 @@
-/* azure_cli.c - whoever signed in by `az login` on this machine. What fails here says that nobody did, so that
- * this source is never the reason that a chain ends. */
+/* azure_cli.c - whoever signed in by `az login` on this machine. What fails here says that nobody
+ * did, so that this source is never the reason that a chain ends. */
 #include <stdio.h>
 #include <string.h>
 

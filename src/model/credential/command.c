@@ -19,8 +19,6 @@
 
 #define REAP_MS 20 /* between two looks at a program that closed its output and does not end */
 
-extern char **environ;
-
 bool clo_command_find(char path[PATH_MAX], const char *name)
 {
     const char *folders = getenv("PATH");
@@ -147,8 +145,8 @@ static int follow(struct running *running, uint64_t deadline, const struct clo_c
     return 0;
 }
 
-/* Its end, which the deadline brings about. Whom it left behind in its group is killed before it is reaped:
- * until then the group's number is nobody else's. */
+/* Its end, which the deadline brings about. Whom it left behind in its group is killed before it is
+ * reaped: until then the group's number is nobody else's. */
 static int reap(const struct running *running, bool kill_now, uint64_t deadline,
                 const struct clo_cancel *cancel)
 {

@@ -1,5 +1,5 @@
-/* credential.c - one token, shared by all threads: who finds it due fetches another, while the others go on
- * with it; who finds none waits for the one that fetches. */
+/* credential.c - one token, shared by all threads: who finds it due fetches another, while the
+ * others go on with it; who finds none waits for the one that fetches. */
 #include "model/credential/credential.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* environment.c - an application's own identity, by variables of the environment: with a secret, or with a
- * certificate. */
+/* environment.c - an application's own identity, by variables of the environment: with a secret, or
+ * with a certificate. */
 #include <strings.h>
 
 #include "base/error.h"

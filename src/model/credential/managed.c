@@ -1,13 +1,16 @@
-/* managed.c - the managed identity of a machine or a service in Azure, by the two forms that hand out tokens
- * to whoever runs there:
+/* managed.c - the managed identity of a machine or a service in Azure, by the two forms that hand
+ * out tokens to whoever runs there:
  *
- *   App Service   IDENTITY_ENDPOINT?api-version=2019-08-01&resource=…   X-IDENTITY-HEADER: IDENTITY_HEADER
- *   (Functions, Container Apps, …)
- *   IMDS          http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=…
- *   (machines, scale sets, AKS nodes)                                   Metadata: true
+ *   App Service    IDENTITY_ENDPOINT?api-version=2019-08-01&resource=…
+ *   (Functions,    X-IDENTITY-HEADER: IDENTITY_HEADER
+ *   Container Apps)
  *
- * Where IMDS is not, the address answers nothing, or something else answers: so it is tried first with a request
- * that it refuses at once, within PROBE_MS.
+ *   IMDS           http://169.254.169.254/metadata/identity/oauth2/token
+ *   (machines,           ?api-version=2018-02-01&resource=…
+ *   AKS nodes)     Metadata: true
+ *
+ * Where IMDS is not, the address answers nothing, or something else answers: so it is tried first
+ * with a request that it refuses at once, within PROBE_MS.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* model/credential/source.h - what a source of tokens is.
  *
- * A source is one function without state, called by one thread at a time for a credential. It returns 0 with
- * a token; CLO_ENOTFOUND: it is not there, and `why` says what it lacks: the next is asked; CLO_ECANCELLED,
- * CLO_ENOMEMORY; anything else: it is there and failed, and nobody else is asked. `why` is for the operator:
- * it may name hosts and files, never secrets.
+ * A source is one function without state, called by one thread at a time for a credential. It
+ * returns 0 with a token; CLO_ENOTFOUND: it is not there, and `why` says what it lacks: the next is
+ * asked; CLO_ECANCELLED, CLO_ENOMEMORY; anything else: it is there and failed, and nobody else is
+ * asked. `why` is for the operator: it may name hosts and files, never secrets.
  */
 #ifndef CLO_MODEL_CREDENTIAL_SOURCE_H
 #define CLO_MODEL_CREDENTIAL_SOURCE_H

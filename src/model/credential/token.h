@@ -1,6 +1,6 @@
-/* model/credential/token.h - an access token with its life, and reading it from the JSON that sources
- * answer with. Times are those of CLOCK_BOOTTIME, so that a machine that slept knows it. Pure but for
- * the clocks; any thread. */
+/* model/credential/token.h - an access token with its life, and reading it from the JSON that
+ * sources answer with. Times are those of CLOCK_BOOTTIME, so that a machine that slept knows it.
+ * Pure but for the clocks; any thread. */
 #ifndef CLO_MODEL_CREDENTIAL_TOKEN_H
 #define CLO_MODEL_CREDENTIAL_TOKEN_H
 
@@ -27,12 +27,12 @@ static inline uint64_t clo_token_now(void)
 
 void clo_token_clear(struct clo_token *token); /* wiped */
 
-/* Read {"access_token" or "accessToken", and of its life "expires_in" (s), "expires_on" (s since 1970) or
- * "expiresOn" (local time, as az writes it), "refresh_in" (s)}; numbers may be texts. Without a life it is
- * five minutes. It is renewed as `refresh_in` says; else after half of a life of two hours or more, five
- * minutes before the end of a shorter one, after half of one below ten minutes.
- * CLO_EMODEL: there is none in it, or one that has ended; the message shows nothing of the text.
- * CLO_ENOMEMORY. */
+/* Read {"access_token" or "accessToken", and of its life "expires_in" (s), "expires_on" (s since
+ * 1970) or "expiresOn" (local time, as az writes it), "refresh_in" (s)}; numbers may be texts.
+ * Without a life it is five minutes. It is renewed as `refresh_in` says; else after half of a life
+ * of two hours or more, five minutes before the end of a shorter one, after half of one below ten
+ * minutes. CLO_EMODEL: there is none in it, or one that has ended; the message shows nothing of the
+ * text. CLO_ENOMEMORY. */
 int clo_token_read(struct clo_token *token, const char *json, size_t length,
                    struct clo_error *error);
 

@@ -1,5 +1,5 @@
-/* model/credential/token_http.h - one exchange with a server that hands out tokens: small, bounded in time
- * and size, never redirected, certificates always checked. Any thread. */
+/* model/credential/token_http.h - one exchange with a server that hands out tokens: small, bounded
+ * in time and size, never redirected, certificates always checked. Any thread. */
 #ifndef CLO_MODEL_CREDENTIAL_TOKEN_HTTP_H
 #define CLO_MODEL_CREDENTIAL_TOKEN_HTTP_H
 
@@ -25,8 +25,9 @@ struct clo_token_http {
     const struct clo_cancel *cancel;
 };
 
-/* The answer's status with its body in `body`, which the caller has started with a ceiling and wipes; a
- * longer body is CLO_EMODEL. CLO_ENOTFOUND: no answer, `error` says why; CLO_ECANCELLED, CLO_ENOMEMORY. */
+/* The answer's status with its body in `body`, which the caller has started with a ceiling and
+ * wipes; a longer body is CLO_EMODEL. CLO_ENOTFOUND: no answer, `error` says why; CLO_ECANCELLED,
+ * CLO_ENOMEMORY. */
 int clo_token_http(const struct clo_token_http *exchange, long *status, struct clo_buffer *body,
                    struct clo_error *error);
 

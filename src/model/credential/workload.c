@@ -1,5 +1,5 @@
-/* workload.c - the workload identity of a Kubernetes pod: a token that the cluster signs and rotates, in a
- * file, is exchanged for one of Entra's. It is read each time. */
+/* workload.c - the workload identity of a Kubernetes pod: a token that the cluster signs and
+ * rotates, in a file, is exchanged for one of Entra's. It is read each time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

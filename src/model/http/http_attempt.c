@@ -156,6 +156,7 @@ static int on_progress(void *context, curl_off_t down_total, curl_off_t down, cu
 }
 
 /* The headers of this attempt before those of the client. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the list is libcurl's */
 static void put_headers(struct transfer *transfer, char *authorization)
 {
     const struct clo_http_attempt *attempt = transfer->attempt;

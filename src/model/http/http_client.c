@@ -1,4 +1,5 @@
-/* http_client.c - the client of one server, and clo_http_client_post: attempts until one is answered. */
+/* http_client.c - the client of one server, and clo_http_client_post: attempts until one is
+ * answered. */
 #include "model/http/http_client.h"
 
 #include <stdio.h>
@@ -84,7 +85,8 @@ static int check_tokens(const struct clo_http_client *http, struct clo_error *er
         "Write https:// in its URL.");
 }
 
-/* A proxy may speak TLS where the server does not; then what is missing is told when it is needed. */
+/* A proxy may speak TLS where the server does not; then what is missing is told when it
+ * is needed. */
 static int find_trusted(struct clo_http_client *http, struct clo_error *error)
 {
     struct clo_error ignored = {0};
@@ -180,8 +182,8 @@ static bool pause_for(int64_t ms, const struct clo_cancel *cancel)
     return !clo_cancel_is_set(cancel);
 }
 
-/* Where tokens are wanted, put one into `attempt`; the one before, which was refused, is released. What the
- * credential says for the log stays until the call's end. */
+/* Where tokens are wanted, put one into `attempt`; the one before, which was refused, is released.
+ * What the credential says for the log stays until the call's end. */
 static int take_token(struct clo_http_attempt *attempt, char **token, struct clo_error *error)
 {
     const struct clo_http_client_call *call = attempt->call;

@@ -1,15 +1,15 @@
 /* model/http/http_client.h - one POST to a model's server, its answer handed on as it arrives. Read
  * this first.
  *
- *   json_call.h ─▶ http_client.c ─▶ http_attempt.c ─▶ server   http_client_url.h  where it is
- *        ▲              └─ retry.h: again?  │                  http_client_error.h  what it refused, in words
+ *   json_call.h ─▶ http_client.c ─▶ http_attempt.c ─▶ server   http_client_url.h    where it is
+ *        ▲              └─ retry.h: again?  │                  http_client_error.h  refusals in words
  *        └── sse.h ◀────────────────────────┘ bytes
  *
  * What is always true
  * - A struct clo_http_client is used from many threads; each call blocks its own, and is ended by
  *   its cancellation token and by the limits of struct clo_http_client_times.
- * - The server knows us by a key, or by tokens of a credential (model/credential/credential.h): then a token that
- *   it refuses with 401 is replaced once in a call, and the request made again.
+ * - The server knows us by a key, or by tokens of a credential (model/credential/credential.h):
+ *   then a token that it refuses with 401 is replaced once in a call, and the request made again.
  * - Connections are kept and reused. One lock guards the idle ones, and is not held during a call.
  * - TLS certificates are always checked; redirects are never followed, because the key must not
  *   travel to another host; proxies are those of the environment.
@@ -35,12 +35,12 @@ enum clo_http_client_auth {
 struct clo_http_client_config {
     const char *base_url; /* http:// or https://, with or without a path; a query in it is kept */
     enum clo_http_client_auth auth;
-    const char *key;      /* NULL or "": none is sent */
-    const char *key_from; /* static: what people set it by, for messages */
-    struct clo_credential
-        *credential;    /* or whose tokens are sent; lives longer than the client; NULL: none. Then
-                                          the server has to speak https, or be this machine */
-    const char *header; /* static: one more header of each request; or NULL */
+    const char *key;                   /* NULL or "": none is sent */
+    const char *key_from;              /* static: what people set it by, for messages */
+    struct clo_credential *credential; /* whose tokens are sent in place of a key; lives longer than
+                                          the client. Then the server has to speak https, or be this
+                                          machine. NULL: none */
+    const char *header;                /* static: one more header of each request; or NULL */
     struct clo_http_client_times times;
 };
 

@@ -18,13 +18,11 @@
 /* ms; 0: what stands in brackets. */
 struct clo_http_client_times {
     unsigned connect; /* [CLO_HTTP_CLIENT_CONNECT_MS] to connect, TLS included */
-    unsigned
-        first; /* [idle] from the connection's use to the answer's first byte; the request that is still going
-                         out is no silence */
-    unsigned idle;  /* [CLO_HTTP_CLIENT_IDLE_MS] between two bytes of it */
-    unsigned total; /* [CLO_HTTP_CLIENT_TOTAL_MS] of a call with all its attempts */
-    unsigned
-        retry; /* [CLO_RETRY_BUDGET_MS] from a call's start until which another attempt may begin */
+    unsigned first;   /* [idle] until the answer's first byte; a request that is still going out is
+                         no silence */
+    unsigned idle;    /* [CLO_HTTP_CLIENT_IDLE_MS] between two bytes of it */
+    unsigned total;   /* [CLO_HTTP_CLIENT_TOTAL_MS] of a call with all its attempts */
+    unsigned retry;   /* [CLO_RETRY_BUDGET_MS] until which another attempt may begin */
 };
 
 struct clo_http_client_call {

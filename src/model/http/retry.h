@@ -27,8 +27,8 @@ struct clo_retry_attempt {
     enum clo_retry_word word; /* what the server says of it */
 };
 
-/* Milliseconds to wait before the next attempt, less than left_ms; -1: give up. A wait that the server asks
- * for is kept exactly; else the pause grows by up to a quarter. */
+/* Milliseconds to wait before the next attempt, less than left_ms; -1: give up. A wait that the
+ * server asks for is kept exactly; else the pause grows by up to a quarter. */
 int64_t clo_retry_wait(const struct clo_retry_attempt *attempt);
 
 #endif

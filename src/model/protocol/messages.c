@@ -1,7 +1,8 @@
 /* messages.c - the client for Anthropic's Messages API.
  *
- * Its stream is of blocks that never overlap, each an item here: text a message's, tool_use a call, thinking and
- * redacted_thinking reasoning, whose signature stands in encrypted_content, so that the block can go back. */
+ * Its stream is of blocks that never overlap, each an item here: text a message's, tool_use a call,
+ * thinking and redacted_thinking reasoning, whose signature stands in encrypted_content, so that
+ * the block can go back. */
 #include "model/protocol/messages.h"
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* messages_input.c - a history of items as messages of the Messages API.
  *
- * What it wants: the user begins; the two speak in turn; each tool_use is answered by a tool_result at the start of
- * the very next message; no text is empty; a thinking block goes back as it came. */
+ * What it wants: the user begins; the two speak in turn; each tool_use is answered by a tool_result
+ * at the start of the very next message; no text is empty; a thinking block goes back as it
+ * came. */
 #include <stdlib.h>
 #include <string.h>
 

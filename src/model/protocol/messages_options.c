@@ -1,4 +1,5 @@
-/* messages_options.c - the Responses API's tools and options under the names of the Messages API. */
+/* messages_options.c - the Responses API's tools and options under the names of the
+ * Messages API. */
 #include <string.h>
 
 #include "base/json.h"

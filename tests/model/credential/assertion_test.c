@@ -1,4 +1,5 @@
-/* assertion_test.c - client assertions: signed with certificates made here, checked with their public key. */
+/* assertion_test.c - client assertions: signed with certificates made here, checked with their
+ * public key. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

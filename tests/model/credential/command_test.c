@@ -1,4 +1,5 @@
-/* command_test.c - programs that are run for what they print: found, bounded in time and size, cancelled. */
+/* command_test.c - programs that are run for what they print: found, bounded in time and size,
+ * cancelled. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* credential_test.c - the chain of sources against servers of its own: each source, each way in which it fails,
- * who is asked after it, and how long a token is kept. */
+/* credential_test.c - the chain of sources against servers of its own: each source, each way in
+ * which it fails, who is asked after it, and how long a token is kept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

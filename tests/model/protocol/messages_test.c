@@ -1,5 +1,5 @@
-/* messages_test.c - the client of the Messages API: streams in any pieces, whole answers, ways to end, and what goes
- * back to it of a history. */
+/* messages_test.c - the client of the Messages API: streams in any pieces, whole answers, ways to
+ * end, and what goes back to it of a history. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
