@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/answer/answer_format.h"
 #include "agent/internal.h"
 #include "base/buffer.h"
 #include "base/error.h"
@@ -30,7 +31,8 @@ struct loop {
     char id[CLO_ID_MAX]; /* of the item that is open */
     bool broken;         /* the last reply broke off: nobody acts on its calls */
     bool waits;          /* for the client, which is to answer calls of the last reply */
-    bool failed;         /* out of memory */
+    bool mended; /* the model was told once that its answer has another form than is wanted */
+    bool failed; /* out of memory */
 };
 
 static void fail(struct loop *loop, const char *code, const char *message)
@@ -146,6 +148,13 @@ static void name_files(struct loop *loop, json_t **item)
     json_decref(files);
 }
 
+/* An answer that nobody has seen yet, and that has to keep to a form: it is named to nobody before that is
+ * looked at. */
+static bool may_take_back(const struct loop *loop)
+{
+    return !loop->turn->sink.event && clo_answer_format_wanted(loop->turn->options);
+}
+
 static void relay(void *context, const struct clo_item_event *event)
 {
     struct loop *loop = context;
@@ -157,7 +166,7 @@ static void relay(void *context, const struct clo_item_event *event)
         loop->failed = true;
     if (event->kind == CLO_ITEM_DONE && json_array_append(loop->history, item))
         loop->failed = true;
-    if (event->kind == CLO_ITEM_DONE)
+    if (event->kind == CLO_ITEM_DONE && !may_take_back(loop))
         name_files(loop, &item); /* which the model's server does not know */
     if (event->kind == CLO_ITEM_DONE && json_array_append(loop->result->output, item))
         loop->failed = true;
@@ -294,6 +303,48 @@ static void add_usage(struct clo_usage_tokens *sum, const struct clo_usage_token
     sum->reasoning += more->reasoning;
 }
 
+/* The messages from `first` on stay: now they may name files. */
+static void name_files_of(struct loop *loop, size_t first)
+{
+    json_t *output = loop->result->output;
+    for (size_t i = first; i < json_array_size(output) && may_take_back(loop); i++) {
+        json_t *item = json_incref(json_array_get(output, i));
+        name_files(loop, &item);
+        if (json_array_set_new(output, i, item))
+            loop->failed = true;
+    }
+}
+
+/* An answer of another form than text.format wants is taken back where nobody has seen it, and the model told
+ * why, once; else it is the turn's failure. True: the model is to answer again. */
+static bool mend_format(struct loop *loop, size_t first, bool last)
+{
+    struct clo_turn_result *result = loop->result;
+    char why[CLO_ANSWER_FORMAT_WHY_MAX], text[CLO_ANSWER_FORMAT_WHY_MAX + 200];
+    switch (clo_answer_format_check(loop->turn->options, result->output, first, why)) {
+    case CLO_ANSWER_FITS: name_files_of(loop, first); return false;
+    case CLO_ANSWER_NO_MEMORY: loop->failed = true; return false;
+    case CLO_ANSWER_DIFFERS: break;
+    }
+    if (!may_take_back(loop) || loop->mended || last) {
+        snprintf(text, sizeof text, "The model's answer does not keep to text.format: %s", why);
+        fail(loop, CLO_ERROR_CODE_SERVER, text);
+        name_files_of(loop, first);
+        return false;
+    }
+    loop->mended = true;
+    while (json_array_size(result->output) > first)
+        json_array_remove(result->output, json_array_size(result->output) - 1);
+    snprintf(
+        text, sizeof text,
+        "Your answer does not have the form that is wanted: %s. Answer again, with the JSON document alone.",
+        why);
+    if (json_array_append_new(loop->history, json_pack("{s:s, s:s, s:s}", "type", "message", "role",
+                                                       "user", "content", text)))
+        loop->failed = true;
+    return true;
+}
+
 /* One reply of the model and its calls. False: the turn is over. */
 static bool step(struct loop *loop, unsigned iteration)
 {
@@ -337,6 +388,8 @@ static bool step(struct loop *loop, unsigned iteration)
     }
     loop->waits = client > 0;
     clo_model_reply_clear(&reply);
+    if (!calls && result->status == CLO_TURN_COMPLETED && mend_format(loop, first, last))
+        return !loop->failed;
     return result->status == CLO_TURN_COMPLETED && calls > 0 && client == 0 && !loop->failed;
 }
 

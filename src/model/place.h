@@ -22,8 +22,7 @@ struct clo_model_place {
     const char *key, *key_from; /* key_from NULL: it takes tokens of an identity */
     const char *scope;          /* of these; NULL: none are sent */
     const char *header;
-    char reason
-        [CLO_MODEL_REASON_MAX]; /* which variable chose it, and which are set in vain; or "" */
+    char reason[CLO_MODEL_REASON_MAX]; /* who chose it, and what is set in vain; or "" */
 };
 
 /* CLO_EINVALID: what is missing or wrong, with what to set; CLO_ENOMEMORY. */

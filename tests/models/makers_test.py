@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import unittest
+import urllib.request
 from pathlib import Path
 
 from hypervisor import needs_wall
@@ -215,6 +216,50 @@ class Makers(unittest.TestCase):
         with self.vendor(plan=[refusal]) as vendor:
             response, _ = self.ask(vendor, {**self.project(vendor), **self.application(vendor)})
         self.assertEqual(response["error"]["code"], "content_filter")
+
+    # ---- an answer in the form that was asked for ----
+
+    FORMAT = {"format": {"type": "json_schema", "name": "answer", "strict": True, "schema": {
+        "type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}}}
+
+    def in_form(self, *says, stream=False):
+        with self.vendor(plan=[{"say": say} for say in says]) as vendor:
+            env = {"OPENAI_BASE_URL": f"{vendor.url}/v1", "OPENAI_MODEL": "m"}
+            path = self.top / "form.yaml"
+            path.write_text("model: {kind: responses}")
+            with Host(PROGRAM, "serve", "--port", "0", str(path), env={**NO_VARIABLE, "SSL_CERT_FILE": str(self.top / "ca.pem"), **env}) as host:
+                body = {"input": "a number, please", "text": self.FORMAT}
+                if not stream:
+                    response = host.request("/responses", body)[1]
+                else:
+                    sent = urllib.request.Request(host.url + "/responses", json.dumps({**body, "stream": True}).encode(),
+                                                  {"Content-Type": "application/json"})
+                    with urllib.request.urlopen(sent, timeout=GENEROUS) as answer:
+                        response = json.loads([line for line in answer if line.startswith(b"data: {")][-1][6:])["response"]
+        self.assertEqual(vendor.wrong, [])
+        return response, vendor.models()
+
+    @needs_wall
+    def test_an_answer_keeps_to_its_schema(self):
+        response, requests = self.in_form('{"n": 1}')
+        self.assertEqual((response["status"], len(response["output"]), len(requests)), ("completed", 1, 1))
+        self.assertEqual(requests[0].json()["text"], self.FORMAT)
+        response, requests = self.in_form("It is one.", '{"n": 1}')
+        self.assertEqual((response["status"], len(response["output"]), len(requests)), ("completed", 1, 2))
+        self.assertEqual(response["output"][0]["content"][0]["text"], '{"n": 1}')
+        self.assertEqual([one["role"] for one in requests[1].json()["input"]], ["user", "assistant", "user"])
+        self.assertIn("does not have the form that is wanted", json.dumps(requests[1].json()["input"][-1]))
+        response, requests = self.in_form('{"n": "one"}', '{"n": null}')
+        self.assertEqual((response["status"], len(requests)), ("failed", 2))
+        self.assertRegex(response["error"]["message"], "The model's answer does not keep to text.format: the answer: .*'n' is null")
+
+    @needs_wall
+    def test_what_was_streamed_is_not_taken_back(self):
+        response, requests = self.in_form("It is one.", '{"n": 1}', stream=True)
+        self.assertEqual((response["status"], len(requests)), ("failed", 1))
+        self.assertIn("does not keep to text.format", response["error"]["message"])
+        response, requests = self.in_form('{"n": 1}', stream=True)
+        self.assertEqual((response["status"], len(requests)), ("completed", 1))
 
     # ---- Anthropic ----
 

@@ -26,6 +26,7 @@ static const char *const passed_on[] = {
     "service_tier",
     "safety_identifier",
     "prompt_cache_key",
+    "prompt_cache_retention",
     "user",
     NULL,
 };

@@ -40,4 +40,8 @@ const struct clo_value *clo_schema_document(const struct clo_schema *schema);
 int clo_schema_check(const struct clo_schema *schema, struct clo_value *arguments,
                      const char *subject, struct clo_error *error);
 
+/* The same without that mending of nulls: what stands in `value` has to fit. */
+int clo_schema_check_as_it_is(const struct clo_schema *schema, struct clo_value *value,
+                              const char *subject, struct clo_error *error);
+
 #endif

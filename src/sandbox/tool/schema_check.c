@@ -387,6 +387,15 @@ int clo_check_node(struct clo_check *check, const struct clo_schema_node *node,
     return status;
 }
 
+int clo_schema_check_as_it_is(const struct clo_schema *schema, struct clo_value *value,
+                              const char *subject, struct clo_error *error)
+{
+    struct clo_error own = {0};
+    struct clo_check check = {.subject = subject, .error = error ? error : &own};
+    const struct clo_check_place root = {0};
+    return clo_check_node(&check, schema->nodes[0], value, &root);
+}
+
 int clo_schema_check(const struct clo_schema *schema, struct clo_value *arguments,
                      const char *subject, struct clo_error *error)
 {

@@ -31,6 +31,7 @@ static const struct clo_field fields[] = {
     {"user", CLO_FIELD_STRING, 0, 512, NULL},
     {"safety_identifier", CLO_FIELD_STRING, 0, 512, NULL},
     {"prompt_cache_key", CLO_FIELD_STRING, 0, 512, NULL},
+    {"prompt_cache_retention", CLO_FIELD_STRING, 0, 64, NULL},
     {"metadata", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"text", CLO_FIELD_OBJECT, 0, 0, NULL},
     {"reasoning", CLO_FIELD_OBJECT, 0, 0, NULL},
@@ -54,6 +55,8 @@ static const char *const passed_on[] = {
     "user",
     "safety_identifier",
     "prompt_cache_key",
+    "prompt_cache_retention",
+    "service_tier",
 };
 
 static bool given_true(const json_t *body, const char *name)
