@@ -22,6 +22,7 @@ struct clo_model {
     enum clo_model_kind kind; /* never AUTO */
     bool or_chat;             /* RESPONSES, by AUTO, of a server that may have chat alone */
     atomic_int found; /* if or_chat: RESPONSES or CHAT once an answer has shown it, else AUTO */
+    bool encrypted;   /* RESPONSES: reasoning comes back encrypted whenever that is asked for */
     bool in_vain;     /* SCRIPT, though the environment names a part of something else */
     char *name;
     char *description;

@@ -58,6 +58,7 @@ static int open_server(struct clo_model *model, const struct clo_model_config *c
         return status;
     model->name = strdup(place->name);
     model->or_chat = place->or_chat;
+    model->encrypted = place->encrypted;
     model->chat_path = place->chat_path;
     place->chat_path = NULL;
     model->description = model->name ? describe(model, place) : NULL;

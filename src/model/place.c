@@ -157,6 +157,7 @@ static int find_openai(struct clo_model_place *place, const struct clo_model_con
     place->speaks = kind == CLO_MODEL_CHAT ? CLO_MODEL_CHAT : CLO_MODEL_RESPONSES;
     place->or_chat = kind == CLO_MODEL_AUTO && url;
     place->name = name ? name : OPENAI_NAME;
+    place->encrypted = !url || strncmp(url, OPENAI_URL, strlen(OPENAI_URL)) == 0;
     clo_buffer_text(&text, url ? url : OPENAI_URL);
     return take_url(&place->url, &text, error);
 }
@@ -173,6 +174,7 @@ static int find_foundry(struct clo_model_place *place, const struct clo_model_co
     place->scope = place->key ? NULL : FOUNDRY_SCOPE;
     place->speaks = CLO_MODEL_RESPONSES;
     place->or_chat = true; /* not every maker's models have the Responses API there */
+    place->encrypted = true;
     place->where = " in Foundry";
     if (!url)
         return clo_hint(error, clo_fail(error, CLO_EINVALID, "no Foundry project is named"),
@@ -261,6 +263,7 @@ static int find_azure(struct clo_model_place *place, const struct clo_model_conf
     bool v1 = ends_with(url, length, V1);
     if (version && strncmp(version, "20", 2) == 0 && !v1)
         return find_dated(place, url, version, error);
+    place->encrypted = true;
     struct clo_buffer text = CLO_BUFFER(URL_MAX);
     clo_buffer_append(&text, url, length);
     if (!v1)

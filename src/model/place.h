@@ -14,6 +14,7 @@
 struct clo_model_place {
     enum clo_model_kind speaks; /* RESPONSES, CHAT, ANTHROPIC or SCRIPT */
     bool or_chat;               /* RESPONSES, of a server that may have chat alone */
+    bool encrypted;             /* it gives reasoning encrypted to whoever stores nothing there */
     const char *where;          /* " in Foundry", " at Azure OpenAI", or "": for people */
     const char *name;
     char *url;

@@ -178,6 +178,15 @@ class Makers(unittest.TestCase):
                          "account get-access-token --output json --resource https://ai.azure.com\n")
         self.assertIn("is by AzureCliCredential (who signed in by az login); before it: EnvironmentCredential: not set", said)
 
+    @needs_wall
+    def test_what_it_thought_goes_back_encrypted(self):
+        with self.vendor(plan=[{"code": "print(6 * 7)", "thought": "gAAAAB-what-it-thought"}]) as vendor:
+            self.ask(vendor, {**self.project(vendor), **self.application(vendor)})
+        first, second = (one.json() for one in vendor.models())
+        self.assertEqual(first["include"], ["reasoning.encrypted_content"])
+        (thought,) = [one for one in second["input"] if one.get("type") == "reasoning"]
+        self.assertEqual((thought["id"], thought["encrypted_content"]), ("rs_1", "gAAAAB-what-it-thought"))
+
     # ---- Azure OpenAI ----
 
     @needs_wall

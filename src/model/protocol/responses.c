@@ -111,7 +111,7 @@ static json_t *make_body(const struct clo_model *model, const struct clo_model_r
         json_object_del(body, "tool_choice");
         json_object_del(body, "parallel_tool_calls");
     }
-    if (!bad && json_object_get(body, "reasoning"))
+    if (!bad && (model->encrypted || json_object_get(body, "reasoning")))
         bad |=
             json_object_set_new(body, "include", json_pack("[s]", "reasoning.encrypted_content"));
     if (bad) {
