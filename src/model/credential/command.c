@@ -17,7 +17,8 @@
 #include "base/thread/cancel.h"
 #include "base/thread/poll.h"
 
-#define REAP_MS 20 /* between two looks at a program that closed its output and does not end */
+#define LOOK_MS 1000 /* between two looks at the cancellation, should its descriptor not tell */
+#define REAP_MS 20   /* between two looks at a program that closed its output and does not end */
 
 bool clo_command_find(char path[PATH_MAX], const char *name)
 {
@@ -126,9 +127,12 @@ static int follow(struct running *running, uint64_t deadline, const struct clo_c
         struct pollfd files[] = {{running->out, POLLIN, 0},
                                  {running->err, POLLIN, 0},
                                  {clo_cancel_fd(cancel), POLLIN, 0}};
-        int ready = clo_poll_until(files, 3, deadline), status = 0;
+        uint64_t look = clo_after_ms(LOOK_MS);
+        int ready = clo_poll_until(files, 3, look < deadline ? look : deadline), status = 0;
         if (clo_cancel_is_set(cancel))
             return clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");
+        if (ready == 0 && clo_monotonic_ns() < deadline)
+            continue;
         if (ready == 0)
             return clo_fail(error, CLO_EMODEL, "ran out of time");
         if (ready < 0)
@@ -154,9 +158,9 @@ static int reap(const struct running *running, bool kill_now, uint64_t deadline,
     for (;;) {
         siginfo_t end = {0};
         bool late = kill_now || clo_cancel_is_set(cancel) || clo_monotonic_ns() >= deadline;
-        if (late)
-            kill(-running->pid, SIGKILL);
-        int got = waitid(P_PID, (id_t)running->pid, &end, WEXITED | WNOWAIT | (late ? 0 : WNOHANG));
+        if (late && kill(-running->pid, SIGKILL)) /* the group, or it alone; again until it ends */
+            kill(running->pid, SIGKILL);
+        int got = waitid(P_PID, (id_t)running->pid, &end, WEXITED | WNOWAIT | WNOHANG);
         if ((got == 0 && end.si_pid == running->pid) || (got < 0 && errno != EINTR))
             break;
         if (got == 0)
