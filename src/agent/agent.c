@@ -255,6 +255,11 @@ const char *clo_agent_model_name(const struct clo_agent *agent)
     return clo_model_name(agent->model);
 }
 
+const char *clo_agent_without_tools(const struct clo_agent *agent)
+{
+    return clo_model_without_tools(agent->model);
+}
+
 const char *clo_agent_model_description(const struct clo_agent *agent)
 {
     return clo_model_description(agent->model);

@@ -49,7 +49,8 @@ struct clo_turn {
     const char *instructions;   /* of the request, added to the agent's; or NULL */
     const json_t *options;      /* see struct clo_model_request; or NULL */
     const json_t *client_tools; /* the client's own function tools; calls to them end the turn and
-                                   go back to the client; array or NULL */
+                                   go back to the client; and hosted ones (model/hosted_tool.h),
+                                   which are the model's; array or NULL */
     unsigned max_tool_calls;    /* 0: no limit */
     const char *traceparent;    /* see struct clo_model_request */
     struct clo_turn_files files;
@@ -102,6 +103,7 @@ bool clo_agent_has_sessions(const struct clo_agent *agent);
 
 const char *clo_agent_name(const struct clo_agent *agent);
 const char *clo_agent_model_name(const struct clo_agent *agent);
+const char *clo_agent_without_tools(const struct clo_agent *agent); /* clo_model_without_tools */
 const char *clo_agent_model_description(const struct clo_agent *agent);
 
 /* What the agent's YAML file says under "serve:" (docs/agent-yaml.md), put over the fields of

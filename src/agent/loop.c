@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "codeact/codeact.h"
 #include "model/error_code.h"
+#include "model/hosted_tool.h"
 
 #define REST_MAX (512u << 10) /* bytes of the names of files that no message has named */
 
@@ -65,17 +66,20 @@ static void fail_by(struct loop *loop, const struct clo_error *error, const char
         fail(loop, CLO_ERROR_CODE_SERVER, "The agent failed on the host.");
 }
 
-/* Ids are ours, so that they are unique and tell nothing; only reasoning keeps the one under which
- * its server knows it. */
+/* Ids are ours, so that they are unique and tell nothing; only reasoning and what hosted tools did keep the one
+ * under which their server knows them. */
 static void name_item(struct loop *loop, const json_t *item)
 {
     const char *given = clo_json_text(item, "id");
-    if (clo_json_is(item, "type", "reasoning") && given && *given && strlen(given) < CLO_ID_MAX)
+    bool hosted = clo_hosted_tool_item(item);
+    if ((hosted || clo_json_is(item, "type", "reasoning")) && given && *given &&
+        strlen(given) < CLO_ID_MAX)
         snprintf(loop->id, sizeof loop->id, "%s", given);
     else
         clo_id_make(loop->id, clo_json_is(item, "type", "function_call") ? "fc"
                               : clo_json_is(item, "type", "reasoning")   ? "rs"
                               : clo_json_is(item, "type", "message")     ? "msg"
+                              : hosted                                   ? "ht"
                                                                          : "fco");
 }
 

@@ -11,10 +11,12 @@
 #include "base/text.h"
 #include "model/client.h"
 #include "model/error_code.h"
+#include "model/hosted_tool.h"
 #include "model/http/http_client_error.h"
 #include "model/place.h"
 
 #define TEXT_MAX 16384 /* of a description */
+#define CHAT_WORDS "by chat completions"
 
 static const char *protocol_of(const struct clo_model *model)
 {
@@ -124,6 +126,33 @@ static bool learn(struct clo_model *model, enum clo_model_kind found)
     return atomic_compare_exchange_strong(&model->found, &unknown, found);
 }
 
+const char *clo_model_without_tools(const struct clo_model *model)
+{
+    switch (model->kind) {
+    case CLO_MODEL_CHAT: return CHAT_WORDS;
+    case CLO_MODEL_ANTHROPIC: return "by the Messages API";
+    case CLO_MODEL_SCRIPT: return "the offline script";
+    default: return atomic_load(&model->found) == CLO_MODEL_CHAT ? CHAT_WORDS : NULL;
+    }
+}
+
+/* A hosted tool is refused by its name where the protocol spoken, as clo_model_without_tools, has no form for
+ * it. */
+static int check_tools(const struct clo_model_request *request, const char *spoken,
+                       struct clo_error *error)
+{
+    const char *type = clo_hosted_tool_in(request->tools, NULL);
+    if (!type || !spoken)
+        return 0;
+    clo_fail(
+        error, CLO_EINVALID,
+        "the tool '%s' is one that a model's maker hosts; this model, %s, has none: leave it out",
+        type, spoken);
+    return clo_hint(
+        error, CLO_EINVALID,
+        "Such tools are there where the Responses API is: kind responses, foundry or azure.");
+}
+
 /* Chat completions, for a server that has nothing at /responses. Anything but another "nothing
  * here", or trouble on its side, shows that they are there. */
 static int try_chat(struct clo_model *model, const struct clo_model_request *request,
@@ -132,7 +161,10 @@ static int try_chat(struct clo_model *model, const struct clo_model_request *req
 {
     reply->error_code = NULL;
     clo_client_told(reply, &(struct clo_http_client_told){0});
-    int status = clo_chat_call(model, request, builder, reply, error);
+    int status = check_tools(request, CHAT_WORDS, error);
+    if (status)
+        return status;
+    status = clo_chat_call(model, request, builder, reply, error);
     if (reply->no_path)
         return clo_hint(
             error, status,
@@ -187,8 +219,11 @@ int clo_model_call(struct clo_model *model, const struct clo_model_request *requ
     clo_text_copy(reply->served, sizeof reply->served, model->name);
     if (clo_cancel_is_set(request->cancel))
         return clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");
+    int status = check_tools(request, clo_model_without_tools(model), error);
+    if (status)
+        return status;
     clo_item_builder_start(&builder, sink);
-    int status = dispatch(model, request, &builder, reply, error);
+    status = dispatch(model, request, &builder, reply, error);
     clo_item_builder_close(&builder, !status && !reply->incomplete);
     if (!status)
         status = clo_item_builder_check(&builder, error);

@@ -9,8 +9,8 @@
  *
  * What is always true
  * - The lingua franca is the Responses protocol's items as jansson values: `input` is an array of
- *   input items (message, function_call, function_call_output, reasoning), replies are output
- *   items. A client for another protocol translates on its own side.
+ *   input items (message, function_call, function_call_output, reasoning, and what hosted tools
+ *   did), replies are output items. A client for another protocol translates on its own side.
  * - A model may be used from many threads at once; each call blocks its thread. It does not change,
  *   but for one thing that it learns once: whether the server that AUTO found has the Responses API
  *   or chat completions alone (an atomic).
@@ -63,10 +63,11 @@ struct clo_item_sink {
 struct clo_model_request {
     const char *instructions; /* may be NULL */
     const json_t *input;      /* array of items, never empty */
-    const json_t *tools;   /* array of {type: "function", name, description, parameters, strict} */
-    const json_t *options; /* object or NULL: temperature, top_p, max_output_tokens, tool_choice,
+    const json_t *tools;      /* array of {type: "function", name, description, parameters, strict},
+                              and of hosted ones (hosted_tool.h) as the client gave them */
+    const json_t *options;    /* object or NULL: temperature, top_p, max_output_tokens, tool_choice,
                               parallel_tool_calls, reasoning, text … passed on where they exist */
-    const char *traceparent; /* W3C trace context, sent to the model's server; or NULL */
+    const char *traceparent;  /* W3C trace context, sent to the model's server; or NULL */
     struct clo_cancel *cancel;
 };
 
@@ -110,6 +111,11 @@ int clo_model_try_credentials(struct clo_model *model, char notice[CLO_CREDENTIA
 /* Whether a server answers, or one is named in vain: what a person who checks a configuration wants
  * to read. */
 bool clo_model_is_chosen(const struct clo_model *model);
+
+/* Whether it has none of the tools that makers host (hosted_tool.h), by what is known now: a static text that
+ * ends "this model, ...", as the protocol has no form for them; NULL: it may have them. A call with such a tool
+ * is refused all the same (CLO_EINVALID). */
+const char *clo_model_without_tools(const struct clo_model *model);
 
 const char *clo_model_name(const struct clo_model *model);        /* as configured */
 const char *clo_model_description(const struct clo_model *model); /* for people, at start-up */

@@ -37,6 +37,8 @@ static struct clo_response_job *accept_request(struct clo_exchange *exchange,
     const char *text = exchange->body.data ? exchange->body.data : "";
     if (clo_exchange_items(exchange, &request.items, problem) == 0 &&
         clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
+        clo_request_check_hosted(&request, clo_agent_without_tools(exchange->server->agent),
+                                 problem) == 0 &&
         clo_history_check(exchange->server->store, &request, problem) == 0 &&
         clo_intake_check(exchange->server->files, &request, problem) == 0 &&
         choose_id(exchange, id, problem) == 0) {

@@ -337,7 +337,7 @@ static json_t *told_to_model(void)
     arm();
     json_array_foreach(sent, index, item) {
         if (status == 0)
-            status = clo_model_input_add(store, item, got);
+            status = clo_model_input_add(store, item, false, got);
     }
     clo_record_clear(&record);
     clo_store_close(store);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/hosted_tool.h"
 
 void clo_item_builder_start(struct clo_item_builder *builder, const struct clo_item_sink *sink)
 {
@@ -142,6 +143,8 @@ static int fill(struct clo_item_builder *builder, bool complete)
 {
     json_t *open = builder->open;
     int bad = 0;
+    if (clo_hosted_tool_item(open))
+        return complete ? 0 : json_object_set_new(open, "status", json_string("failed"));
     if (clo_json_is(open, "type", "reasoning")) {
         if (builder->text.length)
             bad |= json_array_append_new(
@@ -183,6 +186,8 @@ bool clo_item_builder_open_as(struct clo_item_builder *builder, const json_t *it
                               : id                ? id
                                                   : "call",
                               name ? name : "");
+    } else if (clo_hosted_tool_item(item)) {
+        open_item(builder, clo_json_copy(item), id);
     } else {
         return false;
     }
@@ -255,6 +260,15 @@ void clo_item_builder_finish_as(struct clo_item_builder *builder, const json_t *
 {
     if (!builder->open)
         return;
+    if (clo_hosted_tool_item(builder->open)) {
+        note(builder,
+             json_equal(json_object_get(builder->open, "type"), json_object_get(item, "type")) &&
+                     json_object_update(builder->open, (json_t *)item)
+                 ? CLO_ENOMEMORY
+                 : 0);
+        clo_item_builder_close(builder, true);
+        return;
+    }
     for (int kind = CLO_ITEM_TEXT; kind <= CLO_ITEM_REASONING; kind++)
         if (suits(builder->open, (enum clo_item_event_kind)kind))
             rest_of(builder, item, (enum clo_item_event_kind)kind);

@@ -8,6 +8,7 @@
  *                   annotations, logprobs}, {type: "refusal", refusal}]}, each part at most once
  *   function_call  {type, id?, call_id, name, arguments, status}
  *   reasoning      {type, id?, summary: [{type: "summary_text", text}], encrypted_content?}
+ *   of hosted tools (hosted_tool.h)  as the server has it; status "failed" where the reply broke off
  *
  * The text of a finished item is exactly what was told in deltas. Failures stick: look at `status`
  * at the end (CLO_ENOMEMORY, CLO_ELIMIT).

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/client.h"
+#include "model/hosted_tool.h"
 #include "model/http/json_call.h"
 
 #define PATH "/responses"
@@ -40,6 +41,7 @@ struct reading {
     json_t *later;
     json_int_t open; /* output_index of the open item; -1: none */
     size_t seen;     /* items that ended or were skipped */
+    bool hosted;     /* the request has tools of the maker's own: what they did is shown */
     bool complete;
 };
 
@@ -53,9 +55,11 @@ static json_t *input_item(const json_t *item)
         if (json_is_null(value)) /* what a client left open, not every server takes so */
             json_object_del(copy, name);
     }
-    if (!type || strcmp(type, "reasoning") != 0)
+    bool hosted = clo_hosted_tool_item(item); /* the protocol wants its id and status */
+    if (!hosted && (!type || strcmp(type, "reasoning") != 0))
         json_object_del(copy, "id");
-    json_object_del(copy, "status");
+    if (!hosted)
+        json_object_del(copy, "status");
     json_object_del(copy, "failed"); /* ours, see agent.h */
     json_object_del(copy, "artifacts");
     if (type && strcmp(type, "reasoning") == 0 && !json_object_get(copy, "summary") &&
@@ -77,7 +81,7 @@ static bool is_for_model(const json_t *item)
 {
     const char *type = clo_json_text(item, "type");
     if (!type || strcmp(type, "message") == 0 || strcmp(type, "function_call") == 0 ||
-        strcmp(type, "function_call_output") == 0)
+        strcmp(type, "function_call_output") == 0 || clo_hosted_tool_item(item))
         return true;
     const char *hidden = clo_json_text(item, "encrypted_content");
     return strcmp(type, "reasoning") == 0 && hidden &&
@@ -98,6 +102,28 @@ static json_t *make_input(const json_t *items)
     return input;
 }
 
+/* What comes back besides the items themselves: reasoning in its encrypted form, and of what the client asked for
+ * the parts of hosted tools. */
+static json_t *make_include(const struct clo_model_request *request, bool encrypted)
+{
+    json_t *include = json_array(), *wanted = json_object_get(request->options, "include"), *word;
+    size_t index;
+    if (include && encrypted &&
+        json_array_append_new(include, json_string("reasoning.encrypted_content"))) {
+        json_decref(include);
+        return NULL;
+    }
+    if (!clo_hosted_tool_in(request->tools, NULL))
+        return include;
+    json_array_foreach(wanted, index, word) {
+        if (clo_hosted_tool_part(json_string_value(word)) && json_array_append(include, word)) {
+            json_decref(include);
+            return NULL;
+        }
+    }
+    return include;
+}
+
 static json_t *make_body(const struct clo_model *model, const struct clo_model_request *request)
 {
     json_t *body = json_pack("{s:s, s:o, s:b, s:b}", "model", model->name, "input",
@@ -111,9 +137,10 @@ static json_t *make_body(const struct clo_model *model, const struct clo_model_r
         json_object_del(body, "tool_choice");
         json_object_del(body, "parallel_tool_calls");
     }
-    if (!bad && (model->encrypted || json_object_get(body, "reasoning")))
-        bad |=
-            json_object_set_new(body, "include", json_pack("[s]", "reasoning.encrypted_content"));
+    json_t *include =
+        bad ? NULL : make_include(request, model->encrypted || json_object_get(body, "reasoning"));
+    bad |= !include || (json_array_size(include) && json_object_set(body, "include", include));
+    json_decref(include);
     if (bad) {
         json_decref(body);
         return NULL;
@@ -121,15 +148,22 @@ static json_t *make_body(const struct clo_model *model, const struct clo_model_r
     return body;
 }
 
+/* Open it, unless it is of a kind that is not shown. */
+static bool open_as(struct reading *reading, const json_t *item)
+{
+    return (reading->hosted || !clo_hosted_tool_item(item)) &&
+           clo_item_builder_open_as(reading->builder, item);
+}
+
 static void take_whole(struct reading *reading, const json_t *item)
 {
-    if (clo_item_builder_open_as(reading->builder, item))
+    if (open_as(reading, item))
         clo_item_builder_finish_as(reading->builder, item);
 }
 
 static void on_added(struct reading *reading, json_int_t index, const json_t *item)
 {
-    if (reading->open < 0 && clo_item_builder_open_as(reading->builder, item))
+    if (reading->open < 0 && open_as(reading, item))
         reading->open = index;
 }
 
@@ -255,7 +289,11 @@ int clo_responses_call(struct clo_model *model, const struct clo_model_request *
     json_t *body = make_body(model, request);
     if (!body)
         return clo_fail_memory(error);
-    struct reading reading = {.model = model, .builder = builder, .reply = reply, .open = -1};
+    struct reading reading = {.model = model,
+                              .builder = builder,
+                              .reply = reply,
+                              .open = -1,
+                              .hosted = clo_hosted_tool_in(request->tools, NULL) != NULL};
     struct clo_http_client_told told = {0};
     struct clo_json_call reader = {on_event, on_whole, &reading, &told, request->traceparent};
     int status = clo_json_call(model->http, PATH, body, request->cancel, &reader, error);

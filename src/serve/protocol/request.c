@@ -57,6 +57,7 @@ static const char *const passed_on[] = {
     "prompt_cache_key",
     "prompt_cache_retention",
     "service_tier",
+    "include",
 };
 
 static bool given_true(const json_t *body, const char *name)

@@ -41,7 +41,8 @@ struct clo_request {
     json_t *input;            /* array of items in their full form; owned; ids only where sent */
     json_t *options;          /* what is passed on to the model; owned */
     json_t *inline_files;     /* files that came within it, see files/intake.h; owned; NULL: none */
-    json_t *client_tools;     /* array of function tools in their full form; owned; NULL: none */
+    json_t *client_tools;     /* array of function tools in their full form, and of hosted ones as
+                                 sent (model/hosted_tool.h); owned; NULL: none */
     const char *instructions; /* or NULL */
     const char *previous;     /* previous_response_id, or NULL */
     char conversation[CLO_NAME_BYTES_MAX + 1]; /* "" : none */
@@ -61,6 +62,9 @@ void clo_request_clear(struct clo_request *request);
 /* The parts, each with its own file (request_input.c, request_tools.c). */
 int clo_request_input(const json_t *body, json_t **items, struct clo_problem *problem);
 int clo_request_tools(const json_t *body, json_t **tools, struct clo_problem *problem);
+/* `without`: as clo_model_without_tools. Where that is not NULL, hosted tools are refused by name. */
+int clo_request_check_hosted(const struct clo_request *request, const char *without,
+                             struct clo_problem *problem);
 int clo_request_tool_choice(const json_t *body, const json_t *tools, struct clo_problem *problem);
 
 #endif

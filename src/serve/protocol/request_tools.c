@@ -1,10 +1,13 @@
-/* request_tools.c - the client's own function tools, and which tool the model may or must use.
+/* request_tools.c - the client's own function tools, those that the model's maker hosts, and which tool the model
+ * may or must use.
  *
  * The agent's tool execute_code is always there and is not listed by clients, so its name is taken.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "model/hosted_tool.h"
 #include "serve/protocol/field.h"
 #include "serve/protocol/request.h"
 
@@ -21,7 +24,7 @@ static bool has_tool(const json_t *tools, const char *name)
     json_t *tool;
     size_t index;
     json_array_foreach(tools, index, tool) {
-        if (strcmp(json_string_value(json_object_get(tool, "name")), name) == 0)
+        if (clo_json_is(tool, "name", name) && clo_json_is(tool, "type", "function"))
             return true;
     }
     return false;
@@ -76,10 +79,14 @@ static int take_tool(const json_t *tool, json_t *tools, size_t index, struct clo
     char param[64], shown[CLO_FIELD_SHOW];
     const json_t *type = json_object_get(tool, "type");
     snprintf(param, sizeof param, "tools[%zu].type", index);
+    if (clo_hosted_tool(json_string_value(type)))
+        return json_array_append(tools, (json_t *)tool) < 0 ? clo_problem_internal(problem) : 0;
     if (!json_is_string(type) || strcmp(json_string_value(type), "function") != 0)
-        return clo_problem_set(problem, 400, "invalid_value", param,
-                               "'%s' is %s; only tools of type 'function' can be given here.",
-                               param, type ? clo_field_show(type, shown) : "missing");
+        return clo_problem_set(
+            problem, 400, "invalid_value", param,
+            "'%s' is %s; it must be 'function', or a tool of the model's maker: " CLO_HOSTED_TOOL_WORDS
+            ".",
+            param, type ? clo_field_show(type, shown) : "missing");
     if (check_name(tool, tools, index, problem) < 0 || check_callers(tool, index, problem) < 0)
         return CLO_EINVALID;
     const struct clo_field *optional[] = {&description, &parameters, &strict};
@@ -119,6 +126,42 @@ int clo_request_tools(const json_t *body, json_t **tools, struct clo_problem *pr
     return 0;
 }
 
+int clo_request_check_hosted(const struct clo_request *request, const char *without,
+                             struct clo_problem *problem)
+{
+    char param[48];
+    size_t index = 0;
+    const char *type = clo_hosted_tool_in(request->client_tools, &index);
+    if (!type || !without)
+        return 0;
+    snprintf(param, sizeof param, "tools[%zu].type", index);
+    return clo_problem_set(
+        problem, 400, "unsupported_value", param,
+        "'%s' is '%s', a tool that a model's maker hosts; this agent's model, %s, has none. Leave the tool out, or ask an agent whose model is reached by the Responses API.",
+        param, type, without);
+}
+
+static bool has_type(const json_t *tools, const char *type)
+{
+    const json_t *tool;
+    size_t index;
+    json_array_foreach(tools, index, tool) {
+        if (clo_json_is(tool, "type", type))
+            return true;
+    }
+    return false;
+}
+
+/* A choice of a hosted tool is its type. */
+static int known_hosted(const json_t *tools, const char *type, const char *param,
+                        struct clo_problem *problem)
+{
+    if (has_type(tools, type))
+        return 0;
+    return clo_problem_set(problem, 400, "invalid_value", param,
+                           "'%s' is '%s'; it must be one of the request's tools.", param, type);
+}
+
 static int known_tool(const json_t *tools, const json_t *choice, const char *param,
                       struct clo_problem *problem)
 {
@@ -142,7 +185,9 @@ static int allowed_tools(const json_t *tools, const json_t *choice, struct clo_p
         clo_field_check(allowed, &list, "tool_choice.tools", problem) < 0)
         return CLO_EINVALID;
     json_array_foreach(allowed, index, entry) {
-        if (known_tool(tools, entry, "tool_choice.tools", problem) < 0)
+        const char *type = clo_json_text(entry, "type");
+        if ((clo_hosted_tool(type) ? known_hosted(tools, type, "tool_choice.tools", problem)
+                                   : known_tool(tools, entry, "tool_choice.tools", problem)) < 0)
             return CLO_EINVALID;
     }
     return 0;
@@ -161,7 +206,11 @@ int clo_request_tool_choice(const json_t *body, const json_t *tools, struct clo_
         return known_tool(tools, choice, "tool_choice.name", problem);
     if (type && strcmp(type, "allowed_tools") == 0)
         return allowed_tools(tools, choice, problem);
-    return clo_problem_set(problem, 400, "invalid_value", "tool_choice.type",
-                           "'tool_choice.type' is %s; it must be function or allowed_tools.",
-                           clo_field_show(json_object_get(choice, "type"), shown));
+    if (clo_hosted_tool(type))
+        return known_hosted(tools, type, "tool_choice.type", problem);
+    return clo_problem_set(
+        problem, 400, "invalid_value", "tool_choice.type",
+        "'tool_choice.type' is %s; it must be function, allowed_tools, or that of a hosted tool: " CLO_HOSTED_TOOL_WORDS
+        ".",
+        clo_field_show(json_object_get(choice, "type"), shown));
 }

@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "model/hosted_tool.h"
 #include "serve/log.h"
 #include "serve/store/model_input.h"
 
@@ -94,15 +95,15 @@ static int reference_missing(struct clo_problem *problem, const json_t *item, si
 /* Everything as models know it. *news is where the request's own begin in `input`, and `places`
  * says which entry of the request's input each of them came from. What older turns refer to may be
  * gone by now: they are history, and what is left of them is used. */
-static int translate(struct clo_store *store, const json_t *all, size_t old, json_t *input,
-                     json_t *places, size_t *news, struct clo_problem *problem)
+static int translate(struct clo_store *store, const json_t *all, bool hosted, size_t old,
+                     json_t *input, json_t *places, size_t *news, struct clo_problem *problem)
 {
     json_t *item;
     size_t index;
     json_array_foreach(all, index, item) {
         if (index == old)
             *news = json_array_size(input);
-        int status = clo_model_input_add(store, item, input);
+        int status = clo_model_input_add(store, item, hosted, input);
         if (status == CLO_ENOTFOUND && index >= old)
             return reference_missing(problem, item, index - old);
         if (status < 0 && status != CLO_ENOTFOUND)
@@ -196,7 +197,8 @@ static bool reasoning_is_led_on(const json_t *items, size_t index)
         next = json_array_get(items, ++index);
     while (next && is(next, "reasoning"));
     const char *role = json_string_value(json_object_get(next, "role"));
-    return next && (is(next, "function_call") || (role && strcmp(role, "assistant") == 0));
+    return next && (is(next, "function_call") || clo_hosted_tool_item(next) ||
+                    (role && strcmp(role, "assistant") == 0));
 }
 
 int clo_history_tidy(json_t *items)
@@ -257,7 +259,8 @@ int clo_history_load(struct clo_store *store, const struct clo_request *request,
     int status = all && known && places ? gather(store, request, all, &old, problem)
                                         : clo_problem_internal(problem);
     if (status == 0)
-        status = translate(store, all, old, known, places, &news, problem);
+        status = translate(store, all, clo_hosted_tool_in(request->client_tools, NULL) != NULL, old,
+                           known, places, &news, problem);
     if (status == 0)
         status = check_outputs(known, news, places, problem);
     if (status == 0 && view)

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "codeact/codeact.h"
+#include "model/hosted_tool.h"
 #include "serve/protocol/output_filter.h"
 
 #define OUTPUT_MAX (64u << 20)
@@ -325,13 +326,14 @@ static int add_mcp_call(struct clo_store *store, const json_t *item, json_t *to)
 }
 
 /* A call of the agent's own brings its output, which may not be referred to; twice does no harm. */
-static int add_stored(struct clo_store *store, const char *id, json_t *to)
+static int add_stored(struct clo_store *store, const char *id, bool hosted, json_t *to)
 {
     json_t *item, *output = NULL;
     int status = clo_store_item(store, id, &item);
     if (status < 0)
         return status;
-    status = clo_model_input_add(store, item, to); /* no reference: the store does not find those */
+    status = clo_model_input_add(store, item, hosted,
+                                 to); /* no reference: the store does not find those */
     if (status == 0 && is(item, "function_call"))
         status = clo_store_call_output(store, id, &output);
     if (output)
@@ -341,18 +343,18 @@ static int add_stored(struct clo_store *store, const char *id, json_t *to)
     return status == CLO_ENOTFOUND ? 0 : status;
 }
 
-static int add_reference(struct clo_store *store, const char *id, json_t *to)
+static int add_reference(struct clo_store *store, const char *id, bool hosted, json_t *to)
 {
     json_t *call, *output;
     int status = clo_model_input_run(store, id, &call, &output);
     if (status == 0)
-        status = call ? add_run(NULL, call, output, to) : add_stored(store, id, to);
+        status = call ? add_run(NULL, call, output, to) : add_stored(store, id, hosted, to);
     json_decref(call);
     json_decref(output);
     return status;
 }
 
-int clo_model_input_add(struct clo_store *store, const json_t *item, json_t *to)
+int clo_model_input_add(struct clo_store *store, const json_t *item, bool hosted, json_t *to)
 {
     if (is(item, "message"))
         return add_message(item, to);
@@ -363,9 +365,11 @@ int clo_model_input_add(struct clo_store *store, const json_t *item, json_t *to)
     if (is(item, "reasoning"))
         return add_reasoning(item, to);
     if (is(item, "item_reference"))
-        return add_reference(store, clo_json_text(item, "id"), to);
+        return add_reference(store, clo_json_text(item, "id"), hosted, to);
     if (is(item, "mcp_call"))
         return add_mcp_call(store, item, to);
+    if (hosted && clo_hosted_tool_item(item))
+        return append(to, json_incref((json_t *)item));
     if (is(item, "mcp_list_tools") || is(item, "compaction") || !clo_json_text(item, "type"))
         return 0;
     return add_text(item, to);

@@ -5,6 +5,7 @@
  *   item_reference             the stored item, then as that
  *   reasoning without content  nothing; so compaction and mcp_list_tools, which say nothing to a
  *                              model
+ *   what hosted tools did      itself, where the request has such tools (model/hosted_tool.h)
  *   any other                  its content as the text of a message: of the assistant, or of the
  *                              user where the item is the client's answer to a call
  *
@@ -22,9 +23,9 @@
 #define CLO_MODEL_INPUT_TEXT_MAX 8192 /* bytes of one string of an item that becomes text */
 #define CLO_MODEL_INPUT_BLOB_MAX 256  /* the same for ASCII without a blank: encoded data */
 
-/* Append to `to` what a model is shown of `item`. CLO_ENOTFOUND: a reference to what is not
+/* Append to `to` what a model is shown of `item`. `hosted`: the request has hosted tools. CLO_ENOTFOUND: a reference to what is not
  * stored; CLO_ENOMEMORY, CLO_ESYSTEM. Then `to` may have a part of it. */
-int clo_model_input_add(struct clo_store *store, const json_t *item, json_t *to);
+int clo_model_input_add(struct clo_store *store, const json_t *item, bool hosted, json_t *to);
 
 /* The text of parts that are text and nothing else, joined by line breaks: every model's server reads
  * a string. Other parts are returned as they are. Takes `parts`. NULL: out of memory. */

@@ -78,8 +78,17 @@ static const struct refusal refusals[] = {
      "unsupported_parameter", "stored"},
     {"{\"input\": \"x\", \"stream_options\": {}}", "stream_options", "invalid_value", "stream"},
     {"{\"input\": \"x\", \"tools\": {}}", "tools", "invalid_type", "an array"},
-    {"{\"input\": \"x\", \"tools\": [{\"type\": \"web_search\"}]}", "tools[0].type",
-     "invalid_value", "'web_search'"},
+    {"{\"input\": \"x\", \"tools\": [{\"type\": \"computer_use_preview\"}]}", "tools[0].type",
+     "invalid_value", "'computer_use_preview'; it must be 'function', or"},
+    {"{\"input\": \"x\", \"tools\": [{\"type\": \"web_search\", \"name\": \"s\"}],"
+     " \"tool_choice\": {\"type\": \"function\", \"name\": \"s\"}}",
+     "tool_choice.name", "invalid_value", "'s'"},
+    {"{\"input\": \"x\", \"tools\": [{\"type\": \"web_search\"}],"
+     " \"tool_choice\": {\"type\": \"file_search\"}}",
+     "tool_choice.type", "invalid_value", "'file_search'; it must be one of the request's tools"},
+    {"{\"input\": \"x\", \"tools\": [{\"type\": \"web_search\"}], \"tool_choice\":"
+     " {\"type\": \"allowed_tools\", \"mode\": \"auto\", \"tools\": [{\"type\": \"file_search\"}]}}",
+     "tool_choice.tools", "invalid_value", "'file_search'"},
     {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\"}}]}",
      "tools[0].name", "missing_required_parameter", "missing"},
     {"{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"execute_code\"}]}",
@@ -147,6 +156,11 @@ static const char *const accepted[] = {
     "{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"f\"}],"
     " \"tool_choice\": {\"type\": \"function\", \"name\": \"f\"}}",
     "{\"input\": \"x\", \"tool_choice\": {\"type\": \"function\", \"name\": \"execute_code\"}}",
+    "{\"input\": \"x\", \"tools\": [{\"type\": \"web_search\"}, {\"type\": \"function\","
+    " \"name\": \"f\"}], \"tool_choice\": {\"type\": \"web_search\"}}",
+    "{\"input\": \"x\", \"tools\": [{\"type\": \"file_search\", \"vector_store_ids\": [\"v\"]}],"
+    " \"tool_choice\": {\"type\": \"allowed_tools\", \"mode\": \"auto\", \"tools\":"
+    " [{\"type\": \"file_search\"}, {\"type\": \"function\", \"name\": \"execute_code\"}]}}",
     "{\"input\": \"x\", \"text\": {\"format\": {\"type\": \"json_schema\", \"name\": \"n\","
     " \"schema\": {}}}}",
 };
@@ -222,6 +236,30 @@ static void tools_get_all_their_fields(void **state)
     assert_true(json_is_null(json_object_get(tool, "description")));
     assert_true(json_is_object(json_object_get(tool, "parameters")));
     assert_true(json_is_false(json_object_get(tool, "strict")));
+    clo_request_clear(&request);
+}
+
+static void hosted_tools_are_taken_as_they_are_or_refused_by_name(void **state)
+{
+    (void)state;
+    struct clo_request request;
+    struct clo_problem problem = {0};
+    parse(&request, "{\"input\": \"x\", \"include\": [\"web_search_call.results\"], \"tools\":"
+                    " [{\"type\": \"function\", \"name\": \"f\"}, {\"type\": \"web_search\","
+                    " \"filters\": {\"allowed_domains\": [\"a.example\"]}}]}");
+    assert_true(json_equal(json_array_get(request.client_tools, 1),
+                           json_array_get(json_object_get(request.body, "tools"), 1)));
+    assert_int_equal(json_array_size(json_object_get(request.options, "include")), 1);
+    assert_int_equal(clo_request_check_hosted(&request, NULL, &problem), 0);
+    assert_int_equal(clo_request_check_hosted(&request, "by chat completions", &problem),
+                     CLO_EINVALID);
+    assert_int_equal(problem.status, 400);
+    assert_string_equal(problem.param, "tools[1].type");
+    assert_non_null(strstr(problem.message, "'web_search'"));
+    assert_non_null(strstr(problem.message, "Leave the tool out"));
+    clo_request_clear(&request);
+    parse(&request, "{\"input\": \"x\", \"tools\": [{\"type\": \"function\", \"name\": \"f\"}]}");
+    assert_int_equal(clo_request_check_hosted(&request, "by chat completions", &problem), 0);
     clo_request_clear(&request);
 }
 
@@ -305,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_session_is_asked_for),
         cmocka_unit_test(items_are_brought_to_their_full_form),
         cmocka_unit_test(tools_get_all_their_fields),
+        cmocka_unit_test(hosted_tools_are_taken_as_they_are_or_refused_by_name),
         cmocka_unit_test(flags_and_links_are_taken),
         cmocka_unit_test(metadata_has_its_limits),
         cmocka_unit_test(too_many_items_are_refused),

@@ -363,7 +363,7 @@ static void history_comes_back_in_every_form(void **state)
 static json_t *told(const char *type, const char *name, json_t *value)
 {
     json_t *item = json_pack("{s:s, s:o}", "type", type, name, value), *told = json_array();
-    assert_int_equal(clo_model_input_add(NULL, item, told), 0);
+    assert_int_equal(clo_model_input_add(NULL, item, false, told), 0);
     json_t *part = json_array_get(json_object_get(json_array_get(told, 0), "content"), 0);
     json_t *text = json_incref(json_object_get(part, "text"));
     json_decref(item);
@@ -393,6 +393,30 @@ static void text_of_other_tools_is_bounded(void **state)
     assert_string_equal(json_string_value(got),
                         "[image_generation_call] {\"result\":\"(900 bytes)\"}");
     json_decref(got);
+}
+
+/* Where the request has hosted tools, what such a tool did goes to the model as it is. */
+static void what_hosted_tools_did_stays_where_there_are_some(void **state)
+{
+    (void)state;
+    json_t *item = json_pack("{s:s, s:s, s:s}", "type", "web_search_call", "id", "ws_1", "status",
+                             "completed");
+    json_t *thought = json_pack("{s:s, s:s, s:s, s:[]}", "type", "reasoning", "id", "rs_1",
+                                "encrypted_content", "e", "summary");
+    json_t *other = json_pack("{s:s, s:s}", "type", "custom_tool_call", "name", "c");
+    json_t *to = json_array();
+    assert_int_equal(clo_model_input_add(NULL, thought, true, to), 0);
+    assert_int_equal(clo_model_input_add(NULL, item, true, to), 0);
+    assert_int_equal(clo_model_input_add(NULL, other, true, to), 0);
+    assert_int_equal(clo_history_tidy(to), 0); /* the thought led to it */
+    assert_int_equal(json_array_size(to), 3);
+    assert_true(json_equal(json_array_get(to, 1), item));
+    assert_string_equal(json_string_value(json_object_get(json_array_get(to, 2), "role")),
+                        "assistant");
+    json_decref(item);
+    json_decref(thought);
+    json_decref(other);
+    json_decref(to);
 }
 
 /* JSON with ' for ". */
@@ -425,7 +449,7 @@ static void text_that_answers_a_call_is_one_string(void **state)
         json_t *wanted = outputs[i].told ? quoted(outputs[i].told) : json_incref(sent);
         json_t *item = json_pack("{s:s, s:s, s:O}", "type", "function_call_output", "call_id", "c",
                                  "output", sent);
-        assert_int_equal(clo_model_input_add(NULL, item, to), 0);
+        assert_int_equal(clo_model_input_add(NULL, item, false, to), 0);
         json_t *told = json_object_get(json_array_get(to, 0), "output");
         assert_true(json_equal(told, wanted));
         json_decref(item);
@@ -440,7 +464,7 @@ static void text_that_answers_a_call_is_one_string(void **state)
 static void *tell_deep(void *item)
 {
     json_t *to = json_array();
-    assert_int_equal(clo_model_input_add(NULL, item, to), 0);
+    assert_int_equal(clo_model_input_add(NULL, item, false, to), 0);
     assert_int_equal(json_array_size(to), 1);
     json_decref(to);
     return NULL;
@@ -552,6 +576,7 @@ int main(void)
         WITH_STORE(references_are_resolved),
         WITH_STORE(history_comes_back_in_every_form),
         cmocka_unit_test(text_of_other_tools_is_bounded),
+        cmocka_unit_test(what_hosted_tools_did_stays_where_there_are_some),
         cmocka_unit_test(text_that_answers_a_call_is_one_string),
         cmocka_unit_test(deep_items_do_not_take_the_stack),
         WITH_STORE(references_reach_every_stored_item),
