@@ -74,6 +74,8 @@ struct clo_turn_result {
     char error_code[40];           /* FAILED: of the protocol, see model/error_code.h */
     char error_message[512];       /* FAILED: fit for a client; no internals of the host */
     char model[128];
+    const char
+        *service_tier; /* static: what the model's server said of the last call; NULL: nothing */
     const char *isolation; /* static: the wall around the code that ran; NULL: none ran */
     char notice
         [CLO_MODEL_NOTICE_MAX]; /* something learned of the model's server, for the log; or "" */

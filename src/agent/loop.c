@@ -373,6 +373,7 @@ static bool step(struct loop *loop, unsigned iteration)
     json_decref(options);
     add_usage(&result->usage, &reply.usage);
     clo_text_copy(result->model, sizeof result->model, reply.served);
+    result->service_tier = reply.service_tier ? reply.service_tier : result->service_tier;
     if (*reply.notice) {
         clo_text_copy(result->notice, sizeof result->notice, reply.notice);
         result->notice_level = reply.notice_level;

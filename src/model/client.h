@@ -75,6 +75,10 @@ void clo_client_notice(struct clo_model_reply *reply, const char *level, const c
 int clo_client_failed(const struct clo_model *model, struct clo_model_reply *reply,
                       const json_t *where, struct clo_error *error);
 
+/* Take over the names of the model and of the service tier from an answer that has them. */
 void clo_client_served(struct clo_model_reply *reply, const json_t *answer);
+
+/* The tier alone, from the object that has it. Words that the Responses protocol has not are left out. */
+void clo_client_tier(struct clo_model_reply *reply, const json_t *object);
 
 #endif

@@ -336,8 +336,20 @@ int clo_client_failed(const struct clo_model *model, struct clo_model_reply *rep
                     *said ? ": " : "", said);
 }
 
+void clo_client_tier(struct clo_model_reply *reply, const json_t *object)
+{
+    static const char *const words[] = {"default", "flex", "priority", "scale", "auto"};
+    const char *said = clo_json_text(object, "service_tier");
+    if (said && strcmp(said, "standard") == 0) /* the Messages API's word */
+        said = "default";
+    for (size_t i = 0; said && i < sizeof words / sizeof *words; i++)
+        if (strcmp(said, words[i]) == 0)
+            reply->service_tier = words[i];
+}
+
 void clo_client_served(struct clo_model_reply *reply, const json_t *answer)
 {
+    clo_client_tier(reply, answer);
     const char *name = clo_json_text(answer, "model");
     if (name && *name)
         clo_text_copy(reply->served, sizeof reply->served, name);

@@ -78,11 +78,12 @@ struct clo_usage_tokens {
 struct clo_model_reply {
     json_t *output; /* array of items, owned by the reply: message, function_call, reasoning */
     struct clo_usage_tokens usage;
-    const char *incomplete; /* static: "max_output_tokens", "content_filter"; NULL: complete */
-    char served[128];       /* the model's name as the server gave it */
-    const char *error_code; /* static: of a failure whose cause the server named (error_code.h) */
-    long refused;           /* the HTTP status that it refused with; 0: it did not */
-    bool no_path;           /* because it has nothing at the protocol's path */
+    const char *incomplete;   /* static: "max_output_tokens", "content_filter"; NULL: complete */
+    char served[128];         /* the model's name as the server gave it */
+    const char *error_code;   /* static: of a failure whose cause the server named (error_code.h) */
+    const char *service_tier; /* static, of the Responses protocol: that it used; NULL: not said */
+    long refused;             /* the HTTP status that it refused with; 0: it did not */
+    bool no_path;             /* because it has nothing at the protocol's path */
     char notice[CLO_MODEL_NOTICE_MAX]; /* what the operator's log should say, once; or "" */
     const char *notice_level;          /* static: "info" or "warning" */
 };

@@ -123,6 +123,7 @@ static int on_delta(struct reading *reading, const json_t *delta, struct clo_err
 static void on_usage(struct reading *reading, const json_t *usage)
 {
     struct clo_usage_tokens *tokens = &reading->reply->usage;
+    clo_client_tier(reading->reply, usage);
     if (json_is_integer(json_object_get(usage, "input_tokens"))) {
         tokens->cached = clo_json_count(usage, "cache_read_input_tokens");
         tokens->input = clo_json_count(usage, "input_tokens") + tokens->cached +

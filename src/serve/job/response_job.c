@@ -207,6 +207,7 @@ static void judge(const struct clo_response_job *job, const struct clo_turn_resu
     bool stopped = result->status == CLO_TURN_CANCELLED ||
                    (result->status == CLO_TURN_FAILED && job->reason != CLO_JOB_NONE);
     state->usage = &result->usage;
+    state->service_tier = result->service_tier;
     if (stopped && (job->reason == CLO_JOB_CLIENT_GONE || job->reason == CLO_JOB_CANCELLED)) {
         state->status = "cancelled"; /* with no output, by the protocol */
         return;

@@ -112,6 +112,8 @@ json_t *clo_response_at(const json_t *base, const struct clo_response_state *sta
         failed |= json_object_set_new(
             response, "error",
             json_pack("{s:s, s:s}", "code", state->error_code, "message", state->error_message));
+    if (state->service_tier)
+        failed |= json_object_set_new(response, "service_tier", json_string(state->service_tier));
     if (state->usage)
         failed |= json_object_set_new(response, "usage", usage_json(state->usage));
     if (failed) {

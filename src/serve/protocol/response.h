@@ -21,6 +21,7 @@ struct clo_response_state {
     const char *error_code; /* or NULL */
     const char *error_message;
     const struct clo_usage_tokens *usage; /* or NULL */
+    const char *service_tier;             /* that the model's server said it used; or NULL */
 };
 
 /* NULL when out of memory. `model` is what is shown where the request names none. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/json.h"
 #include "serve/protocol/problem.h"
 #include "serve/protocol/response.h"
 
@@ -123,11 +124,14 @@ static void a_failure_and_its_usage_are_told(void **state)
     struct clo_response_state at = {.status = "failed",
                                     .error_code = "rate_limit_exceeded",
                                     .error_message = "no answer",
-                                    .usage = &usage};
+                                    .usage = &usage,
+                                    .service_tier = "flex"};
     json_t *base = base_of("{\"input\": \"x\"}");
     json_t *response = clo_response_at(base, &at);
     json_t *want = json_pack("{s:s, s:s}", "code", "rate_limit_exceeded", "message", "no answer");
     assert_true(json_equal(json_object_get(response, "error"), want));
+    assert_true(clo_json_is(base, "service_tier", "default"));
+    assert_true(clo_json_is(response, "service_tier", "flex"));
     json_decref(want);
     want = json_pack("{s:i, s:{s:i}, s:i, s:{s:i}, s:i}", "input_tokens", 10,
                      "input_tokens_details", "cached_tokens", 4, "output_tokens", 5,
