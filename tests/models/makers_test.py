@@ -187,6 +187,67 @@ class Makers(unittest.TestCase):
         (thought,) = [one for one in second["input"] if one.get("type") == "reasoning"]
         self.assertEqual((thought["id"], thought["encrypted_content"]), ("rs_1", "gAAAAB-what-it-thought"))
 
+    # ---- tools that the maker runs ----
+
+    FOUND = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "six"}}
+    SEARCH = {"type": "web_search", "search_context_size": "low", "user_location": {"type": "approximate", "country": "DE"}}
+
+    @needs_wall
+    def test_tools_of_the_maker_are_handed_on(self):
+        plan = [{"code": "print(6 * 7)", "found": self.FOUND}, {"say": "It is 42."}, {"say": "As before."}, {"say": "Without."}]
+        with self.vendor(plan=plan) as vendor:
+            path = self.top / "tools.yaml"
+            path.write_text("{}")
+            env = {**NOWHERE, **NO_VARIABLE, "SSL_CERT_FILE": str(self.top / "ca.pem"), **self.project(vendor),
+                   **self.application(vendor)}
+            with Host(PROGRAM, "serve", "--port", "0", str(path), env=env) as host:
+                body = {"input": "What is six times seven?", "tools": [self.SEARCH], "tool_choice": {"type": "web_search"},
+                        "include": ["web_search_call.action.sources"]}
+                response = host.request("/responses", body)[1]
+                again = {"input": "And again?", "previous_response_id": response["id"]}
+                host.request("/responses", {**again, "tools": [self.SEARCH]})
+                host.request("/responses", again)
+        self.assertEqual(vendor.wrong, [])
+        self.assertIn("It is 42.", self.text(response))
+        self.assertEqual(response["output"][0], self.FOUND)
+        self.assertEqual(response["tools"], [self.SEARCH])
+        first, second, third, fourth = (one.json() for one in vendor.models())
+        self.assertEqual([one["type"] for one in first["tools"]], ["function", "web_search"])
+        self.assertEqual(first["tools"][1], self.SEARCH)
+        self.assertEqual((first["tool_choice"], "tool_choice" in second), ({"type": "web_search"}, False))
+        self.assertEqual(first["include"], ["reasoning.encrypted_content", "web_search_call.action.sources"])
+        for one in second, third:  # in the same turn and in the next, as it came
+            self.assertEqual([item for item in one["input"] if item.get("type") == "web_search_call"], [self.FOUND])
+        self.assertNotIn("web_search_call", [item.get("type") for item in fourth["input"]])
+        self.assertIn("[web_search_call]", json.dumps(fourth["input"]))  # told, where the request has no such tool
+
+    @needs_wall
+    def test_tools_of_the_maker_are_refused_where_there_are_none(self):
+        with self.vendor() as vendor:
+            chat = {"OPENAI_BASE_URL": f"{vendor.url}/v1", "OPENAI_MODEL": "m"}
+            for env, agent, words in ((chat, "model: {kind: chat}", "by chat completions"),
+                                      (self.anthropic(vendor), "{}", "by the Messages API"), ({}, "{}", "the offline script")):
+                with self.subTest(words):
+                    response, _ = self.ask(vendor, env, agent=agent, body={"input": "x", "tools": [
+                        {"type": "file_search", "vector_store_ids": ["vs_1"]}]})
+                    self.assertEqual((response["error"]["code"], response["error"]["param"]),
+                                     ("unsupported_value", "tools[0].type"))
+                    self.assertIn("'file_search'", response["error"]["message"])
+                    self.assertIn(words, response["error"]["message"])
+        self.assertEqual(vendor.requests, [])
+
+    @needs_wall
+    def test_the_service_tier_is_what_the_models_server_says(self):
+        body = {"input": "x", "service_tier": "auto"}
+        for kind, env in (("responses", None), ("chat", None), ("anthropic", True)):
+            for said, shown in ((None, "default"), ("priority", "priority"), ("standard" if env else "flex", "default" if env else "flex")):
+                turn = {"say": "Good."} if said is None else {"say": "Good.", "tier": said}
+                with self.subTest(kind=kind, said=said), self.vendor(plan=[turn]) as vendor:
+                    variables = self.anthropic(vendor) if env else {"OPENAI_BASE_URL": f"{vendor.url}/v1", "OPENAI_MODEL": "m"}
+                    response, _ = self.ask(vendor, variables, agent=f"model: {{kind: {kind}}}", body=body)
+                    self.assertEqual((response["status"], response["service_tier"]), ("completed", shown))
+                    self.assertEqual(vendor.models()[0].json()["service_tier"], "auto")
+
     # ---- Azure OpenAI ----
 
     @needs_wall

@@ -45,7 +45,8 @@ def protocol_of(request):
 # ---- what is answered, as [(event's name or None, data)] ----
 
 def responses(turn):
-    base = {"id": "resp_1", "object": "response", "created_at": 0.0, "model": "served-1", "output": [], "status": "in_progress",
+    tier = {"service_tier": turn["tier"]} if "tier" in turn else {}
+    base = {**tier, "id": "resp_1", "object": "response", "created_at": 0.0, "model": "served-1", "output": [], "status": "in_progress",
             "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
     numbers = itertools.count()
 
@@ -56,10 +57,14 @@ def responses(turn):
         "type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "execute_code", "status": "completed",
         "arguments": json.dumps({"code": turn["code"]})}
     yield event("response.created", response=base)
+    if "found" in turn:
+        yield event("response.output_item.added", output_index=0, item={**turn["found"], "status": "in_progress"})
+        yield event("response.web_search_call.searching", output_index=0, item_id=turn["found"]["id"])
+        yield event("response.output_item.done", output_index=0, item=turn["found"])
     if "thought" in turn:
         yield event("response.output_item.done", output_index=0, item={
             "type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": turn["thought"]})
-    yield event("response.output_item.done", output_index=1 if "thought" in turn else 0, item=item)
+    yield event("response.output_item.done", output_index=1 if {"thought", "found"} & turn.keys() else 0, item=item)
     yield event("response.completed", response={**base, "status": "completed", "usage": {
         "input_tokens": 10, "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0}, "output_tokens": 7,
         "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 17}})
@@ -68,7 +73,8 @@ def responses(turn):
 def chat(turn):
     def chunk(delta, reason=None, **rest):
         return None, {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "served-1", "choices": [
-            {"index": 0, "delta": delta, "finish_reason": reason}], **rest}
+            {"index": 0, "delta": delta, "finish_reason": reason}], **rest,
+            **({"service_tier": turn["tier"]} if "tier" in turn else {})}
     if "say" in turn:
         yield chunk({"role": "assistant", "content": turn["say"]})
         yield chunk({}, "stop")
@@ -86,7 +92,8 @@ def messages(turn):
     yield event("message_start", message={
         "id": "msg_1", "type": "message", "role": "assistant", "model": "served-1", "content": [], "stop_reason": None,
         "stop_sequence": None, "usage": {"input_tokens": 3, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3,
-                                         "output_tokens": 1}})
+                                         "output_tokens": 1,
+                                         **({"service_tier": turn["tier"]} if "tier" in turn else {})}})
     blocks = []
     if "thought" in turn:
         blocks.append(({"type": "thinking", "thinking": "", "signature": ""}, [
@@ -146,7 +153,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Vendor:
-    """For a with statement. `plan`: what the next requests to models get: {"code": …}, {"say": …}, with {"thought": …};
+    """For a with statement. `plan`: what the next requests to models get: {"code": …}, {"say": …}, with {"thought": …, "found":
+    what a hosted tool did, "tier": …};
     {"status": …, "body": …, "headers": […]}; a request without a plan runs CODE, and says what came of it next.
     `tokens`: what the next requests for tokens get: a text, or (status, JSON)."""
 
