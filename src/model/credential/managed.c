@@ -24,6 +24,7 @@
 #define IMDS "http://169.254.169.254"
 #define IMDS_PATH "/metadata/identity/oauth2/token"
 #define PROBE_MS 2000
+#define GONE_MS 70000 /* as long as an update of IMDS may take, by Azure's documents */
 #define URL_MAX 8192
 #define HEADER_MAX 8192
 #define SAID_MAX 200
@@ -124,7 +125,7 @@ static int read_imds(long status, const struct clo_buffer *body, struct clo_toke
 
 static int imds(const struct clo_token_wish *wish, struct clo_token *token, struct clo_error *why)
 {
-    static const int pass[] = {404, 410, 0}; /* while it is being updated */
+    static const int pass[] = {404, 0}; /* while it is being updated */
     const char *host = clo_source_variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
     struct clo_buffer base = CLO_BUFFER(URL_MAX), url = CLO_BUFFER(URL_MAX);
     struct clo_buffer body = CLO_BUFFER(CLO_TOKEN_ANSWER_MAX);
@@ -156,6 +157,7 @@ static int imds(const struct clo_token_wish *wish, struct clo_token *token, stru
                                       .header = "Metadata: true",
                                       .direct = true,
                                       .pass = pass,
+                                      .gone_ms = GONE_MS,
                                       .cancel = wish->cancel};
     if (!outcome) {
         outcome = clo_token_http(&exchange, &status, &body, &reason);

@@ -12,7 +12,9 @@
 #include "model/http/ca_bundle.h"
 #include "model/http/curl_start.h"
 
-#define PAUSE_MS 800u /* before the second attempt; doubled before the third */
+#define PAUSE_MS                                                                                   \
+    800u /* before the second attempt; then doubled each time, PAUSE_DOUBLED times at most */
+#define PAUSE_DOUBLED 4
 #define RETRY_AFTER_MAX_S 20
 
 struct transfer {
@@ -113,6 +115,14 @@ static int try_once(struct transfer *transfer, long *status, int64_t *after_s,
     return outcome;
 }
 
+/* A service that is being updated says 410 until it is there again. */
+static bool is_back_soon(const struct clo_token_http *exchange, int outcome, long status,
+                         uint64_t start_ns, uint64_t pause_ms)
+{
+    return !outcome && status == 410 &&
+           (clo_monotonic_ns() - start_ns) / 1000000 + pause_ms <= exchange->gone_ms;
+}
+
 static bool may_pass(const struct clo_token_http *exchange, int outcome, long status)
 {
     if (outcome == CLO_ENOTFOUND || status == 408 || status == 429 || status >= 500)
@@ -128,15 +138,18 @@ int clo_token_http(const struct clo_token_http *exchange, long *status, struct c
 {
     struct transfer transfer = {exchange, body};
     struct pollfd trigger = {clo_cancel_fd(exchange->cancel), POLLIN, 0};
+    uint64_t start_ns = clo_monotonic_ns();
     clo_curl_start();
     for (unsigned number = 1;; number++) {
         int64_t after_s = 0;
         int outcome = try_once(&transfer, status, &after_s, error);
-        if (exchange->once || number >= CLO_TOKEN_HTTP_TRIES ||
-            (outcome && outcome != CLO_ENOTFOUND) || !may_pass(exchange, outcome, *status) ||
-            after_s > RETRY_AFTER_MAX_S)
+        unsigned doubled = number - 1 < PAUSE_DOUBLED ? number - 1 : PAUSE_DOUBLED;
+        uint64_t pause_ms = after_s > 0 ? (uint64_t)after_s * 1000 : PAUSE_MS << doubled;
+        if (exchange->once || (outcome && outcome != CLO_ENOTFOUND) || after_s > RETRY_AFTER_MAX_S)
             return outcome;
-        uint64_t pause_ms = after_s > 0 ? (uint64_t)after_s * 1000 : PAUSE_MS << (number - 1);
+        if (!is_back_soon(exchange, outcome, *status, start_ns, pause_ms) &&
+            (number >= CLO_TOKEN_HTTP_TRIES || !may_pass(exchange, outcome, *status)))
+            return outcome;
         clo_poll_until(&trigger, 1, clo_after_ms(pause_ms));
         if (clo_cancel_is_set(exchange->cancel))
             return clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");

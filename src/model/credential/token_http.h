@@ -11,7 +11,7 @@
 
 #define CLO_TOKEN_HTTP_MS 15000        /* one attempt, unless it says otherwise */
 #define CLO_TOKEN_HTTP_CONNECT_MS 5000 /* to connect, TLS included */
-#define CLO_TOKEN_HTTP_TRIES 3         /* attempts of one exchange */
+#define CLO_TOKEN_HTTP_TRIES 3         /* attempts of one exchange, 410 apart */
 
 struct clo_token_http {
     const char *url;
@@ -22,6 +22,7 @@ struct clo_token_http {
     bool once;           /* no second attempt */
     const int
         *pass; /* statuses after which it is tried again besides 408, 429 and 5xx, 0 ends them */
+    unsigned gone_ms; /* how long after the start a 410 is tried again; 0: not at all */
     const struct clo_cancel *cancel;
 };
 
