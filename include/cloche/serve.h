@@ -50,8 +50,12 @@ struct clo_serve_config {
     unsigned grace_ms; /* [10,000] after SIGTERM for turns in progress, then they are cancelled */
     unsigned keepalive_ms;      /* [15,000] between comments on a quiet event stream */
     enum clo_serve_items items; /* [mcp] */
-    bool no_runs;               /* POST /runs is refused: clients reach code by the model alone */
-    uint64_t file_bytes;        /* [512 MiB] ceiling of one file that is uploaded */
+    /* Foundry's platform stands in front, and authenticates: x-agent-user-id is taken from whoever
+     * calls and keeps users apart, and the routes of its container contract are served. */
+    bool hosted;
+    const char *session;   /* hosted: the session that the container is for; NULL: none yet */
+    bool no_runs;          /* POST /runs is refused: clients reach code by the model alone */
+    uint64_t file_bytes;   /* [512 MiB] ceiling of one file that is uploaded */
     uint64_t files_bytes;  /* [10 GiB; without a store 1 GiB] of all files together, each counted
                               with 4 KiB at least. Their content is in the folder STORE-files;
                               without a store in a private folder of $TMPDIR, /tmp or /dev/shm, which goes

@@ -35,6 +35,7 @@ static struct clo_response_job *accept_request(struct clo_exchange *exchange,
     struct clo_response_job *job = NULL;
     char id[CLO_NAME_BYTES_MAX + 1];
     const char *text = exchange->body.data ? exchange->body.data : "";
+    snprintf(request.user, sizeof request.user, "%s", exchange->user);
     if (clo_exchange_items(exchange, &request.items, problem) == 0 &&
         clo_request_parse(&request, text, exchange->body.length, problem) == 0 &&
         clo_request_check_hosted(&request, clo_agent_without_tools(exchange->server->agent),

@@ -24,7 +24,7 @@ void clo_handle_upload(struct clo_exchange *exchange, const char *id)
 static bool load(struct clo_exchange *exchange, const char *id, struct clo_file *file)
 {
     struct clo_problem problem;
-    int status = clo_file_store_get(exchange->server->files, id, file);
+    int status = clo_file_store_get(exchange->server->files, exchange->user, id, file);
     if (status == 0)
         return true;
     if (status == CLO_ENOTFOUND)
@@ -122,6 +122,7 @@ void clo_handle_files(struct clo_exchange *exchange, const char *id)
     struct listing listing = {0};
     struct clo_store_files_page page = {.after = clo_exchange_query(exchange, "after"),
                                         .purpose = clo_exchange_query(exchange, "purpose"),
+                                        .user = exchange->user,
                                         .each = add,
                                         .context = &listing};
     unsigned limit;
@@ -215,7 +216,7 @@ void clo_handle_file_content(struct clo_exchange *exchange, const char *id)
         clo_exchange_refuse(exchange, &problem);
         return;
     }
-    content.descriptor = clo_file_store_content(exchange->server->files, id);
+    content.descriptor = clo_file_store_content(exchange->server->files, exchange->user, id);
     if (content.descriptor < 0) {
         if (content.descriptor == CLO_ENOTFOUND)
             clo_problem_file_missing(&problem, id, NULL);

@@ -35,6 +35,7 @@ static struct clo_run_job *accept_run(struct clo_exchange *exchange, struct clo_
         clo_run_request_clear(&request);
         return NULL;
     }
+    snprintf(request.user, sizeof request.user, "%s", exchange->user);
     clo_id_make(id, "run");
     clo_name_copy(exchange->response_id, id);
     job = clo_run_job_create(exchange->server, id, &request, exchange->charge);

@@ -30,9 +30,10 @@ static int fail_lost(struct clo_server *server, struct clo_record *record)
     return 0;
 }
 
-static int get(struct clo_server *server, const char *id, struct clo_record *record)
+static int get(struct clo_server *server, const char *user, const char *id,
+               struct clo_record *record)
 {
-    int status = clo_store_get(server->store, id, record);
+    int status = clo_store_get(server->store, user, id, record);
     if (status < 0 || clo_status_final(record->status))
         return status;
     struct clo_response_job *job = clo_in_flight_find(server->in_flight, id);
@@ -41,7 +42,7 @@ static int get(struct clo_server *server, const char *id, struct clo_record *rec
         return 0;
     }
     clo_record_clear(record); /* it may have ended in between */
-    status = clo_store_get(server->store, id, record);
+    status = clo_store_get(server->store, user, id, record);
     return status < 0 || clo_status_final(record->status) ? status : fail_lost(server, record);
 }
 
@@ -49,7 +50,7 @@ static int get(struct clo_server *server, const char *id, struct clo_record *rec
 static bool load(struct clo_exchange *exchange, const char *id, struct clo_record *record)
 {
     struct clo_problem problem;
-    int status = get(exchange->server, id, record);
+    int status = get(exchange->server, exchange->user, id, record);
     if (status < 0) {
         if (status == CLO_ENOTFOUND)
             clo_problem_response_missing(&problem, id);
@@ -191,6 +192,10 @@ void clo_handle_cancel(struct clo_exchange *exchange, const char *id)
     struct clo_record record;
     struct clo_problem problem;
     struct clo_response_job *job = clo_in_flight_find(exchange->server->in_flight, id);
+    if (job && strcmp(job->request.user, exchange->user) != 0) { /* another's: it is not there */
+        clo_response_job_release(job);
+        job = NULL;
+    }
     bool synchronous = job && !job->request.background;
     if (job && !synchronous)
         clo_response_job_cancel(job, CLO_JOB_CANCELLED);
@@ -222,8 +227,8 @@ void clo_handle_input_items(struct clo_exchange *exchange, const char *id)
     };
     if (!load(exchange, id, &record))
         return;
-    if (clo_input_items_list(exchange->server->store, id, &query, exchange->server->label, &list,
-                             &problem) < 0)
+    if (clo_input_items_list(exchange->server->store, exchange->user, id, &query,
+                             exchange->server->label, &list, &problem) < 0)
         clo_exchange_refuse(exchange, &problem);
     else
         clo_exchange_json(exchange, 200, list);

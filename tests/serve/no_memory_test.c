@@ -337,7 +337,7 @@ static json_t *told_to_model(void)
     arm();
     json_array_foreach(sent, index, item) {
         if (status == 0)
-            status = clo_model_input_add(store, item, false, got);
+            status = clo_model_input_add(store, "", item, false, got);
     }
     clo_record_clear(&record);
     clo_store_close(store);
@@ -378,7 +378,8 @@ static json_t *store_and_read(void)
                                 "completed", "output");
     assert_int_equal(clo_store_open(&store, ":memory:", NULL), 0);
     arm();
-    if (clo_store_put(store, &record, in, out) == 0 && clo_store_get(store, "resp_1", &back) == 0)
+    if (clo_store_put(store, &record, in, out) == 0 &&
+        clo_store_get(store, "", "resp_1", &back) == 0)
         got = json_incref(back.response);
     clo_record_clear(&back);
     clo_record_clear(&record);

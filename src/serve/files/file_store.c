@@ -277,23 +277,24 @@ void clo_file_draft_drop(struct clo_file_draft *draft)
 
 /* ---- files ---- */
 
-int clo_file_store_get(struct clo_file_store *files, const char *id, struct clo_file *file)
+int clo_file_store_get(struct clo_file_store *files, const char *user, const char *id,
+                       struct clo_file *file)
 {
     return clo_folder_id_ok(&clo_folder_files, id)
-               ? clo_store_file_get(files->store, id, clo_file_store_now(), file)
+               ? clo_store_file_get(files->store, user, id, clo_file_store_now(), file)
                : CLO_ENOTFOUND;
 }
 
-bool clo_file_store_has(struct clo_file_store *files, const char *id)
+bool clo_file_store_has(struct clo_file_store *files, const char *user, const char *id)
 {
     struct clo_file file;
-    return id && clo_file_store_get(files, id, &file) == 0;
+    return id && clo_file_store_get(files, user, id, &file) == 0;
 }
 
-int clo_file_store_content(struct clo_file_store *files, const char *id)
+int clo_file_store_content(struct clo_file_store *files, const char *user, const char *id)
 {
     struct clo_file file;
-    int status = clo_file_store_get(files, id, &file);
+    int status = clo_file_store_get(files, user, id, &file);
     if (status < 0)
         return status;
     int descriptor = openat(files->folder.descriptor, id, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -325,8 +326,7 @@ void clo_file_store_sweep(struct clo_file_store *files)
 static bool has_row(void *context, const char *id)
 {
     struct clo_file_store *files = context;
-    struct clo_file file;
-    return clo_store_file_get(files->store, id, clo_file_store_now(), &file) != CLO_ENOTFOUND;
+    return clo_store_file_has(files->store, id) != CLO_ENOTFOUND;
 }
 
 struct check {
@@ -348,7 +348,7 @@ static int forget_lost(struct clo_file_store *files)
 {
     struct check check = {files, calloc(CLO_FILES_MAX, CLO_ID_MAX), 0, CLO_FILES_MAX};
     const struct clo_store_files_page page = {
-        .limit = CLO_FILES_MAX, .each = look_for_content, .context = &check};
+        .limit = CLO_FILES_MAX, .every = true, .each = look_for_content, .context = &check};
     int status = check.lost ? clo_store_files(files->store, 0, &page) : CLO_ENOMEMORY;
     for (size_t i = 0; i < check.count && status == 0; i++) {
         clo_log_event("warning", "files", "the content of %s is gone; so the file is",

@@ -73,19 +73,20 @@ int clo_file_draft_begin(struct clo_file_store *files, const char *id, const cha
                          struct clo_file_draft *draft, struct clo_problem *problem);
 int clo_file_draft_write(struct clo_file_draft *draft, const void *data, size_t length,
                          struct clo_problem *problem);
-/* Make a file of it. The caller has set name, purpose and owner, and may set media and expires; the
+/* Make a file of it. The caller has set name, purpose, owner and user, and may set media and expires; the
  * rest is filled in. Waits for the disk. */
 int clo_file_draft_keep(struct clo_file_draft *draft, struct clo_file *file,
                         struct clo_problem *problem);
 /* Leave nothing of it. Of one that is none: nothing. */
 void clo_file_draft_drop(struct clo_file_draft *draft);
 
-/* CLO_ENOTFOUND also for what has expired and for what no id can be. */
-int clo_file_store_get(struct clo_file_store *files, const char *id, struct clo_file *file);
+/* A user's. CLO_ENOTFOUND also for what has expired and for what no id can be. */
+int clo_file_store_get(struct clo_file_store *files, const char *user, const char *id,
+                       struct clo_file *file);
 /* Its content, to read; the caller closes it. Negative: as clo_file_store_get. */
-int clo_file_store_content(struct clo_file_store *files, const char *id);
+int clo_file_store_content(struct clo_file_store *files, const char *user, const char *id);
 /* `id` may be NULL. */
-bool clo_file_store_has(struct clo_file_store *files, const char *id);
+bool clo_file_store_has(struct clo_file_store *files, const char *user, const char *id);
 /* Where its content is on the host; the caller frees it; NULL: out of memory. */
 char *clo_file_store_path(const struct clo_file_store *files, const char *id);
 

@@ -36,7 +36,7 @@ static int check_id(struct intake *intake, const json_t *part, bool image)
     const char *id = clo_json_text(part, "file_id");
     if (intake->history)
         return 0;
-    int status = clo_file_store_get(intake->files, id, &file);
+    int status = clo_file_store_get(intake->files, intake->request->user, id, &file);
     if (status == CLO_ENOTFOUND) {
         snprintf(param, sizeof param, "%s.file_id", intake->param);
         return clo_problem_file_missing(intake->problem, id, param);
@@ -219,8 +219,8 @@ static int put(void *context, const void *data, size_t length)
     return clo_file_draft_write(&writing->draft, data, length, writing->problem);
 }
 
-static int write_one(struct clo_file_store *files, const json_t *entry, const char *owner,
-                     bool stored, struct clo_problem *problem)
+static int write_one(struct clo_file_store *files, const char *user, const json_t *entry,
+                     const char *owner, bool stored, struct clo_problem *problem)
 {
     struct writing writing = {.problem = problem};
     struct clo_file file = {.bytes = 0};
@@ -234,6 +234,7 @@ static int write_one(struct clo_file_store *files, const json_t *entry, const ch
     snprintf(file.name, sizeof file.name, "%s", clo_json_text(entry, "name"));
     snprintf(file.media, sizeof file.media, "%s", clo_json_text(entry, "media"));
     snprintf(file.owner, sizeof file.owner, "%s", owner);
+    snprintf(file.user, sizeof file.user, "%s", user);
     strcpy(file.purpose, "user_data");
     status = clo_base64_decode(json_string_value(data) + at, json_string_length(data) - at, put,
                                &writing);
@@ -253,7 +254,7 @@ int clo_intake_write(struct clo_file_store *files, struct clo_request *request, 
     size_t index;
     int status = 0;
     json_array_foreach(request->inline_files, index, entry) {
-        status = write_one(files, entry, owner, stored, problem);
+        status = write_one(files, request->user, entry, owner, stored, problem);
         if (status < 0)
             break;
     }

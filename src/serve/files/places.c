@@ -10,11 +10,12 @@
 #define INPUT "/input/"
 #define NUMBER_MAX 1000
 
-void clo_places_init(struct clo_places *places, struct clo_file_store *files,
+void clo_places_init(struct clo_places *places, struct clo_file_store *files, const char *user,
                      const char *const *taken, size_t taken_count)
 {
     memset(places, 0, sizeof *places);
     places->files = files;
+    places->user = user;
     places->taken = taken;
     places->taken_count = taken_count;
     places->unnamed = json_array();
@@ -172,7 +173,7 @@ const struct clo_mount *clo_places_mounts(struct clo_places *places, size_t *cou
     places->mounts = calloc(places->count + 1, sizeof *places->mounts);
     for (size_t i = 0; i < places->count && places->mounts; i++) {
         const struct clo_place *place = &places->all[i];
-        if (!clo_file_store_has(places->files, place->id))
+        if (!clo_file_store_has(places->files, places->user, place->id))
             continue; /* it was deleted since: the run would not begin */
         struct clo_mount mount = {.source = strdup(place->source), .target = strdup(place->target)};
         places->mounts[places->mount_count++] = mount;

@@ -43,6 +43,7 @@ struct clo_place {
 
 struct clo_places {
     struct clo_file_store *files;
+    const char *user;         /* whose files they are; borrowed */
     const char *const *taken; /* places of the agent's own mounts; borrowed */
     size_t taken_count;
     pthread_mutex_t lock;  /* guards: */
@@ -55,7 +56,7 @@ struct clo_places {
     json_t *left;            /* lines on artifacts that the model has not been told as files yet */
 };
 
-void clo_places_init(struct clo_places *places, struct clo_file_store *files,
+void clo_places_init(struct clo_places *places, struct clo_file_store *files, const char *user,
                      const char *const *taken, size_t taken_count);
 void clo_places_clear(struct clo_places *places);
 

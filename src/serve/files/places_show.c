@@ -67,7 +67,7 @@ static json_t *missing_line(const json_t *part, const char *kind)
 static int look_up(struct clo_places *places, const json_t *part, struct clo_file *file)
 {
     const char *id = clo_json_text(part, "file_id");
-    return id ? clo_file_store_get(places->files, id, file) : CLO_ENOTFOUND;
+    return id ? clo_file_store_get(places->files, places->user, id, file) : CLO_ENOTFOUND;
 }
 
 /* ---- images ---- */
@@ -75,7 +75,7 @@ static int look_up(struct clo_places *places, const json_t *part, struct clo_fil
 /* The whole content; NULL: it cannot be read, is too long, or out of memory. */
 static char *read_all(struct clo_file_store *files, const struct clo_file *file)
 {
-    int descriptor = clo_file_store_content(files, file->id);
+    int descriptor = clo_file_store_content(files, file->user, file->id);
     char *bytes = descriptor < 0 ? NULL : malloc(file->bytes + 1);
     size_t length = 0;
     while (bytes && length < file->bytes) {
@@ -196,7 +196,8 @@ static int take_artifacts(struct clo_places *places, json_t *item)
     json_array_foreach(json_object_get(item, "artifacts"), index, named) {
         if (status == 0)
             status = add_left(places, named);
-        if (status == 0 && clo_file_store_has(places->files, clo_json_text(named, "file_id")) &&
+        if (status == 0 &&
+            clo_file_store_has(places->files, places->user, clo_json_text(named, "file_id")) &&
             json_array_append(places->unnamed, named) < 0)
             status = CLO_ENOMEMORY;
     }

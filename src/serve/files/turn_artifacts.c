@@ -84,6 +84,7 @@ static int make_file(struct clo_turn_artifacts *artifacts, const struct clo_run_
         return status;
     draft.fleeting = !artifacts->stored;
     snprintf(file->name, sizeof file->name, "%s", path);
+    snprintf(file->user, sizeof file->user, "%s", artifacts->places->user);
     snprintf(file->purpose, sizeof file->purpose, "%s", CLO_FILE_PURPOSE_ARTIFACT);
     snprintf(file->media, sizeof file->media, "%s", result->artifacts[index].media_type);
     if (artifacts->stored)
@@ -114,7 +115,8 @@ static json_t *keep_one(struct clo_turn_artifacts *artifacts, const struct clo_r
     }
     const json_t *known = find(artifacts, path, artifact->sha256);
     if (known) {
-        if (clo_file_store_get(artifacts->places->files, clo_json_text(known, "file_id"), &file))
+        if (clo_file_store_get(artifacts->places->files, artifacts->places->user,
+                               clo_json_text(known, "file_id"), &file))
             return NULL; /* it was deleted meanwhile */
     } else if (json_array_size(artifacts->kept) >= CLO_TURN_ARTIFACTS_MAX) {
         outcome->why = "the runs of one turn may leave 256 files";

@@ -216,6 +216,7 @@ static struct upload *make(struct clo_exchange *exchange, struct clo_problem *pr
     upload->references = 1;
     upload->started_ns = clo_monotonic_ns();
     clo_upload_form_init(&upload->form, server->files);
+    memcpy(upload->form.user, exchange->user, sizeof upload->form.user);
     pthread_mutex_init(&upload->lock, NULL);
     atomic_fetch_add(&server->uploads, 1);
     upload->parser = MHD_create_post_processor(exchange->connection, PARSER_BUFFER,

@@ -156,6 +156,7 @@ int clo_upload_form_keep(struct clo_upload_form *form, struct clo_file *file,
                          struct clo_problem *problem)
 {
     memset(file, 0, sizeof *file);
+    memcpy(file->user, form->user, sizeof file->user);
     if (form->refused) {
         *problem = form->problem;
         return CLO_EINVALID;

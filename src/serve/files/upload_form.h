@@ -25,7 +25,8 @@ struct clo_upload_form {
     struct clo_file_store *files;
     struct clo_file_draft draft;
     bool has_file, refused;
-    struct clo_problem problem; /* why it is refused */
+    char user[CLO_USER_MAX + 1]; /* whose the file will be */
+    struct clo_problem problem;  /* why it is refused */
     char name[CLO_FILE_PART_MAX + 1], media[CLO_FILE_MEDIA_MAX + 1];
     struct clo_upload_field purpose, anchor, seconds;
 };

@@ -15,6 +15,7 @@
 #include "serve/http/event_stream.h"
 #include "serve/protocol/problem.h"
 #include "serve/protocol/trace.h"
+#include "serve/protocol/user.h"
 #include "serve/serve.h"
 
 struct clo_exchange;
@@ -50,6 +51,7 @@ struct clo_exchange {
     struct MHD_Connection *connection;
     char *method, *path; /* the path without a /v1 prefix */
     char request_id[CLO_NAME_BYTES_MAX + 1];
+    char user[CLO_USER_MAX + 1];                /* see user.h */
     char traceparent[CLO_TRACE_PARENT_MAX + 1]; /* see trace.h */
     uint64_t started_ns;
     struct clo_buffer body;

@@ -34,11 +34,17 @@ static char *path_without_prefix(const char *url)
     return strdup(strncmp(url, "/v1/", 4) == 0 ? url + 3 : url);
 }
 
+/* The one that came, else the id of the trace that it belongs to, else a new one. */
 static void take_request_id(struct clo_exchange *exchange)
 {
     const char *given = clo_exchange_header(exchange, "x-request-id");
+    char trace[CLO_TRACE_ID_MAX + 1];
+    clo_trace_take(clo_exchange_header(exchange, "traceparent"), exchange->traceparent);
+    clo_trace_id(exchange->traceparent, trace);
     if (given && clo_name_ok(given))
         clo_name_copy(exchange->request_id, given);
+    else if (trace[0])
+        clo_name_copy(exchange->request_id, trace);
     else
         clo_id_make(exchange->request_id, "req");
 }
@@ -60,10 +66,16 @@ static struct clo_exchange *exchange_new(struct clo_server *server,
     }
     exchange->server = server;
     exchange->connection = connection;
+    if (server->config.hosted &&
+        clo_user_take(clo_exchange_header(exchange, "x-agent-user-id"), exchange->user) < 0) {
+        free(exchange->method);
+        free(exchange->path);
+        free(exchange);
+        return NULL;
+    }
     exchange->started_ns = clo_monotonic_ns();
     exchange->body = CLO_BUFFER(CLO_SERVE_BODY_MAX);
     take_request_id(exchange);
-    clo_trace_take(clo_exchange_header(exchange, "traceparent"), exchange->traceparent);
     atomic_fetch_add(&server->http->exchanges, 1);
     return exchange;
 }

@@ -13,7 +13,7 @@ void clo_job_files_begin(struct clo_response_job *job)
 {
     size_t count;
     const char *const *taken = clo_agent_places(job->server->agent, &count);
-    clo_places_init(&job->places, job->server->files, taken, count);
+    clo_places_init(&job->places, job->server->files, job->request.user, taken, count);
 }
 
 int clo_job_files_load(struct clo_response_job *job, json_t **input, struct clo_problem *problem)

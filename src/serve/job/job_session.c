@@ -38,7 +38,8 @@ static int find_by_items(const struct clo_response_job *job, char id[CLO_ID_MAX]
     for (size_t i = end; i > 0 && end - i < LOOKED_AT_MAX && status == CLO_ENOTFOUND; i--) {
         const char *item = clo_json_text(json_array_get(input, i - 1), "id");
         if (item)
-            status = clo_store_snapshot_of_item(job->server->store, stored_id(item, text), id);
+            status = clo_store_snapshot_of_item(job->server->store, job->request.user,
+                                                stored_id(item, text), id);
     }
     return status;
 }
@@ -48,10 +49,11 @@ void clo_job_session_find(struct clo_response_job *job)
     const struct clo_request *request = &job->request;
     struct clo_store *store = job->server->store;
     char id[CLO_ID_MAX] = "";
-    int status = request->previous ? clo_store_snapshot_of_response(store, request->previous, id)
-                 : request->conversation[0]
-                     ? clo_store_snapshot_of_conversation(store, request->conversation, id)
-                     : find_by_items(job, id);
+    int status =
+        request->previous ? clo_store_snapshot_of_response(store, request->previous, id)
+        : request->conversation[0]
+            ? clo_store_snapshot_of_conversation(store, request->user, request->conversation, id)
+            : find_by_items(job, id);
     if (status < 0)
         snprintf(id, sizeof id, "%s", status == CLO_ENOTFOUND ? "" : UNKNOWN);
     pthread_mutex_lock(&job->lock);

@@ -124,6 +124,7 @@ static void record_of(const struct clo_response_job *job, json_t *response, cons
         clo_name_copy(record->previous, job->request.previous);
     clo_name_copy(record->conversation, job->request.conversation);
     clo_name_copy(record->session, job->request.session);
+    snprintf(record->user, sizeof record->user, "%s", job->request.user);
     snprintf(record->status, sizeof record->status, "%s",
              json_string_value(json_object_get(response, "status")));
     record->background = job->request.background;
@@ -157,17 +158,15 @@ static int write_event(void *context, uint64_t sequence, const char *text, size_
 static int claim_id(struct clo_response_job *job, struct clo_problem *problem)
 {
     struct clo_server *server = job->server;
-    struct clo_record record;
     if (clo_in_flight_add(server->in_flight, job) < 0)
         return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
                                "A response with id '%s' is in progress; ids must differ.", job->id);
-    int found = job->named ? clo_store_get(server->store, job->id, &record) : CLO_ENOTFOUND;
+    int found = job->named ? clo_store_has(server->store, job->id) : CLO_ENOTFOUND;
     if (found == CLO_ENOTFOUND)
         return 0;
     clo_in_flight_remove(server->in_flight, job);
     if (found < 0)
         return clo_problem_internal(problem);
-    clo_record_clear(&record);
     return clo_problem_set(problem, 400, "invalid_value", "x-agent-response-id",
                            "A response with id '%s' exists already; ids must differ.", job->id);
 }

@@ -341,7 +341,7 @@ static json_t *keep_state(struct clo_run_job *job, const struct clo_run_result *
         kept = false;
         note = lost;
     }
-    if (clo_serve_session_name_run(&job->session, job->id) < 0) {
+    if (clo_serve_session_name_run(&job->session, job->request.user, job->id) < 0) {
         kept = false;
         note = lost;
     }
@@ -415,7 +415,7 @@ static int place(struct clo_run_job *job, const struct clo_run_file *wanted, con
 {
     struct clo_file file;
     char target[CLO_PLACE_MAX], due[CLO_PLACE_MAX] = "";
-    int status = clo_file_store_get(job->server->files, wanted->id, &file);
+    int status = clo_file_store_get(job->server->files, job->request.user, wanted->id, &file);
     if (status == CLO_ENOTFOUND)
         return clo_problem_file_missing(problem, wanted->id, param);
     if (status < 0)
@@ -463,7 +463,9 @@ static int begin_session(struct clo_run_job *job, struct clo_problem *problem)
     char snapshot[CLO_ID_MAX] = "";
     if (!job->request.session)
         return 0;
-    int status = previous ? clo_store_snapshot_of_run(job->server->store, previous, snapshot) : 0;
+    int status = previous ? clo_store_snapshot_of_run(job->server->store, job->request.user,
+                                                      previous, snapshot)
+                          : 0;
     if (status == 0)
         status =
             clo_serve_session_begin(&job->session, job->server->snapshots, job->id, snapshot, true);
@@ -527,7 +529,7 @@ static void execute(struct clo_task *task)
     struct clo_run_job *job = (struct clo_run_job *)task;
     size_t count;
     const char *const *taken = clo_agent_places(job->server->agent, &count);
-    clo_places_init(&job->places, job->server->files, taken, count);
+    clo_places_init(&job->places, job->server->files, job->request.user, taken, count);
     carry_out(job);
     clo_serve_session_end(&job->session);
     clo_places_clear(&job->places);

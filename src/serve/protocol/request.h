@@ -22,6 +22,7 @@
 #include "cloche/serve.h"
 #include "serve/protocol/problem.h"
 #include "serve/protocol/trace.h"
+#include "serve/protocol/user.h"
 
 #define CLO_REQUEST_ITEMS_MAX 4096 /* entries of input */
 #define CLO_REQUEST_PARTS_MAX 1024 /* parts of one item's content */
@@ -47,6 +48,7 @@ struct clo_request {
     const char *previous;     /* previous_response_id, or NULL */
     char conversation[CLO_NAME_BYTES_MAX + 1]; /* "" : none */
     char session[CLO_NAME_BYTES_MAX + 1];      /* agent_session_id, "": none */
+    char user[CLO_USER_MAX + 1];               /* whose it is, see user.h; of the headers */
     bool stream, store, background, truncate;
     enum clo_request_state state; /* "sandbox": {"state": …} */
     enum clo_serve_items items;   /* see output_filter.h; set by who read the headers */

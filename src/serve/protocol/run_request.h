@@ -11,6 +11,7 @@
 
 #include "cloche/sandbox.h"
 #include "serve/protocol/problem.h"
+#include "serve/protocol/user.h"
 
 #define CLO_RUN_CODE_MAX (4u << 20) /* bytes of source */
 #define CLO_RUN_NAME_MAX 1024       /* bytes */
@@ -29,8 +30,9 @@ struct clo_run_request {
     size_t file_count;
     struct clo_run run; /* without mounts, cancel and on_output */
     bool stream;
-    bool session;         /* its state lasts */
-    const char *previous; /* the run that it goes on from; NULL: none, the session begins */
+    bool session;                /* its state lasts */
+    char user[CLO_USER_MAX + 1]; /* whose it is, see user.h; of the headers */
+    const char *previous;        /* the run that it goes on from; NULL: none, the session begins */
 };
 
 /* `isolation`: the wall that there is; a request may ask for no other. After an error the request is

@@ -229,7 +229,7 @@ const char *clo_serve_session_snapshot(const struct clo_serve_session *session)
     return session->left ? "" : session->found;
 }
 
-int clo_serve_session_name_run(struct clo_serve_session *session, const char *run)
+int clo_serve_session_name_run(struct clo_serve_session *session, const char *user, const char *run)
 {
     int status = 0;
     if (session->anew)
@@ -237,5 +237,6 @@ int clo_serve_session_name_run(struct clo_serve_session *session, const char *ru
     if (!session->hold.row.id[0] || session->left)
         status = clo_snapshots_publish_beginning(session->snapshots, &session->hold);
     session->kept |= status == 0;
-    return status < 0 ? status : clo_snapshots_name_run(session->snapshots, &session->hold, run);
+    return status < 0 ? status
+                      : clo_snapshots_name_run(session->snapshots, &session->hold, user, run);
 }

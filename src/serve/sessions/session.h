@@ -51,9 +51,10 @@ int clo_serve_session_keep(struct clo_serve_session *session);
  * nothing, it begins with the image's state. */
 const char *clo_serve_session_snapshot(const struct clo_serve_session *session);
 
-/* A run has to be able to go on from: it makes a snapshot of the image's state, if there is none yet.
+/* A run, of that user, has to be able to go on from: it makes a snapshot of the image's state, if there is none yet.
  * CLO_ESYSTEM, CLO_ENOMEMORY: it cannot be gone on from, logged. */
-int clo_serve_session_name_run(struct clo_serve_session *session, const char *run);
+int clo_serve_session_name_run(struct clo_serve_session *session, const char *user,
+                               const char *run);
 
 /* A session that was not begun: nothing. */
 void clo_serve_session_end(struct clo_serve_session *session);

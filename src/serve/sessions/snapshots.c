@@ -329,9 +329,9 @@ int clo_snapshots_publish_beginning(struct clo_snapshots *snapshots, struct clo_
 }
 
 int clo_snapshots_name_run(struct clo_snapshots *snapshots, const struct clo_snapshot_hold *hold,
-                           const char *run)
+                           const char *user, const char *run)
 {
-    return clo_store_session_run_add(snapshots->store, run, hold->session, hold->row.id,
+    return clo_store_session_run_add(snapshots->store, user, run, hold->session, hold->row.id,
                                      (unsigned)snapshots->config.session_count);
 }
 

@@ -100,6 +100,6 @@ int clo_snapshots_publish_beginning(struct clo_snapshots *snapshots,
 
 /* A run whose session goes on from what is held. */
 int clo_snapshots_name_run(struct clo_snapshots *snapshots, const struct clo_snapshot_hold *hold,
-                           const char *run);
+                           const char *user, const char *run);
 
 #endif

@@ -28,7 +28,7 @@ int clo_history_check(struct clo_store *store, struct clo_request *request,
         clo_name_copy(request->session, request->conversation);
     if (!request->previous)
         return 0;
-    int status = clo_store_get(store, request->previous, &record);
+    int status = clo_store_get(store, request->user, request->previous, &record);
     if (status == CLO_ENOTFOUND)
         return previous_missing(problem, request->previous);
     if (status < 0)
@@ -95,15 +95,16 @@ static int reference_missing(struct clo_problem *problem, const json_t *item, si
 /* Everything as models know it. *news is where the request's own begin in `input`, and `places`
  * says which entry of the request's input each of them came from. What older turns refer to may be
  * gone by now: they are history, and what is left of them is used. */
-static int translate(struct clo_store *store, const json_t *all, bool hosted, size_t old,
-                     json_t *input, json_t *places, size_t *news, struct clo_problem *problem)
+static int translate(struct clo_store *store, const char *user, const json_t *all, bool hosted,
+                     size_t old, json_t *input, json_t *places, size_t *news,
+                     struct clo_problem *problem)
 {
     json_t *item;
     size_t index;
     json_array_foreach(all, index, item) {
         if (index == old)
             *news = json_array_size(input);
-        int status = clo_model_input_add(store, item, hosted, input);
+        int status = clo_model_input_add(store, user, item, hosted, input);
         if (status == CLO_ENOTFOUND && index >= old)
             return reference_missing(problem, item, index - old);
         if (status < 0 && status != CLO_ENOTFOUND)
@@ -244,7 +245,8 @@ static int gather(struct clo_store *store, const struct clo_request *request, js
             return status;
     }
     if (request->conversation[0] &&
-        clo_store_conversation(store, request->conversation, all, CLO_HISTORY_ITEMS_MAX + 1) < 0)
+        clo_store_conversation(store, request->user, request->conversation, all,
+                               CLO_HISTORY_ITEMS_MAX + 1) < 0)
         return clo_problem_internal(problem);
     *old = json_array_size(all);
     return json_array_extend(all, request->input) < 0 ? clo_problem_internal(problem) : 0;
@@ -259,8 +261,9 @@ int clo_history_load(struct clo_store *store, const struct clo_request *request,
     int status = all && known && places ? gather(store, request, all, &old, problem)
                                         : clo_problem_internal(problem);
     if (status == 0)
-        status = translate(store, all, clo_hosted_tool_in(request->client_tools, NULL) != NULL, old,
-                           known, places, &news, problem);
+        status = translate(store, request->user, all,
+                           clo_hosted_tool_in(request->client_tools, NULL) != NULL, old, known,
+                           places, &news, problem);
     if (status == 0)
         status = check_outputs(known, news, places, problem);
     if (status == 0 && view)

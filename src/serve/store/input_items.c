@@ -44,28 +44,29 @@ static json_t *run_item(const char *label, json_t *call, json_t *output)
 }
 
 /* What a reference refers to; the reference itself, if that is gone. NULL: out of memory. */
-static json_t *referred(struct clo_store *store, const char *label, json_t *reference)
+static json_t *referred(struct clo_store *store, const char *user, const char *label,
+                        json_t *reference)
 {
     const char *id = json_string_value(json_object_get(reference, "id"));
     json_t *call, *output, *found = NULL;
-    int status = clo_model_input_run(store, id, &call, &output);
+    int status = clo_model_input_run(store, user, id, &call, &output);
     if (call)
         found = run_item(label, call, output);
     else if (status == 0)
-        status = clo_store_item(store, id, &found);
+        status = clo_store_item(store, user, id, &found);
     json_decref(call);
     json_decref(output);
     return status == CLO_ENOTFOUND ? json_incref(reference) : found;
 }
 
-static int resolve(struct clo_store *store, const char *label, json_t *items)
+static int resolve(struct clo_store *store, const char *user, const char *label, json_t *items)
 {
     json_t *item;
     size_t index;
     json_array_foreach(items, index, item) {
         const char *type = json_string_value(json_object_get(item, "type"));
         if (type && strcmp(type, "item_reference") == 0 &&
-            json_array_set_new(items, index, referred(store, label, item)) < 0)
+            json_array_set_new(items, index, referred(store, user, label, item)) < 0)
             return CLO_ENOMEMORY;
     }
     return 0;
@@ -90,7 +91,7 @@ static json_t *id_of(const json_t *items, size_t index)
     return id ? json_incref(id) : json_null();
 }
 
-int clo_input_items_list(struct clo_store *store, const char *id,
+int clo_input_items_list(struct clo_store *store, const char *user, const char *id,
                          const struct clo_input_items_query *query, const char *label,
                          json_t **list, struct clo_problem *problem)
 {
@@ -100,7 +101,7 @@ int clo_input_items_list(struct clo_store *store, const char *id,
     json_t *items = json_array();
     int status = clo_store_input(store, id, &page, items);
     if (status == 0)
-        status = resolve(store, label, items);
+        status = resolve(store, user, label, items);
     if (status == 0)
         status = add_status(items);
     if (status < 0) {

@@ -12,7 +12,7 @@ struct clo_input_items_query {
 
 /* {"object": "list", data, first_id, last_id, has_more}; owned by the caller. In the place of a
  * reference stands what it refers to; `label` is a run's server_label (output_filter.h). */
-int clo_input_items_list(struct clo_store *store, const char *id,
+int clo_input_items_list(struct clo_store *store, const char *user, const char *id,
                          const struct clo_input_items_query *query, const char *label,
                          json_t **list, struct clo_problem *problem);
 

@@ -219,7 +219,8 @@ static int add_text(const json_t *item, json_t *to)
                                 "annotations"));
 }
 
-int clo_model_input_run(struct clo_store *store, const char *id, json_t **call, json_t **output)
+int clo_model_input_run(struct clo_store *store, const char *user, const char *id, json_t **call,
+                        json_t **output)
 {
     static const size_t skip = sizeof CLO_OUTPUT_FILTER_MCP_PREFIX - 1;
     char call_id[sizeof CLO_OUTPUT_FILTER_CALL_PREFIX + CLO_NAME_BYTES_MAX];
@@ -228,9 +229,9 @@ int clo_model_input_run(struct clo_store *store, const char *id, json_t **call, 
         strlen(id) > CLO_NAME_BYTES_MAX)
         return 0;
     snprintf(call_id, sizeof call_id, CLO_OUTPUT_FILTER_CALL_PREFIX "%s", id + skip);
-    int status = clo_store_item(store, call_id, call);
+    int status = clo_store_item(store, user, call_id, call);
     if (status == 0 && is(*call, "function_call")) {
-        status = clo_store_call_output(store, call_id, output);
+        status = clo_store_call_output(store, user, call_id, output);
     } else {
         json_decref(*call); /* an id that a client has chosen */
         *call = NULL;
@@ -312,10 +313,10 @@ static int add_run(const json_t *item, const json_t *call, const json_t *output,
 }
 
 /* The store says whose work it was, or else the name: another server's tools are not known here. */
-static int add_mcp_call(struct clo_store *store, const json_t *item, json_t *to)
+static int add_mcp_call(struct clo_store *store, const char *user, const json_t *item, json_t *to)
 {
     json_t *call, *output;
-    int status = clo_model_input_run(store, clo_json_text(item, "id"), &call, &output);
+    int status = clo_model_input_run(store, user, clo_json_text(item, "id"), &call, &output);
     if (status == 0)
         status = call || clo_json_is(item, "name", CLO_CODEACT_TOOL)
                      ? add_run(item, call, output, to)
@@ -326,16 +327,17 @@ static int add_mcp_call(struct clo_store *store, const json_t *item, json_t *to)
 }
 
 /* A call of the agent's own brings its output, which may not be referred to; twice does no harm. */
-static int add_stored(struct clo_store *store, const char *id, bool hosted, json_t *to)
+static int add_stored(struct clo_store *store, const char *user, const char *id, bool hosted,
+                      json_t *to)
 {
     json_t *item, *output = NULL;
-    int status = clo_store_item(store, id, &item);
+    int status = clo_store_item(store, user, id, &item);
     if (status < 0)
         return status;
-    status = clo_model_input_add(store, item, hosted,
+    status = clo_model_input_add(store, user, item, hosted,
                                  to); /* no reference: the store does not find those */
     if (status == 0 && is(item, "function_call"))
-        status = clo_store_call_output(store, id, &output);
+        status = clo_store_call_output(store, user, id, &output);
     if (output)
         status = add_output(output, to);
     json_decref(item);
@@ -343,18 +345,20 @@ static int add_stored(struct clo_store *store, const char *id, bool hosted, json
     return status == CLO_ENOTFOUND ? 0 : status;
 }
 
-static int add_reference(struct clo_store *store, const char *id, bool hosted, json_t *to)
+static int add_reference(struct clo_store *store, const char *user, const char *id, bool hosted,
+                         json_t *to)
 {
     json_t *call, *output;
-    int status = clo_model_input_run(store, id, &call, &output);
+    int status = clo_model_input_run(store, user, id, &call, &output);
     if (status == 0)
-        status = call ? add_run(NULL, call, output, to) : add_stored(store, id, hosted, to);
+        status = call ? add_run(NULL, call, output, to) : add_stored(store, user, id, hosted, to);
     json_decref(call);
     json_decref(output);
     return status;
 }
 
-int clo_model_input_add(struct clo_store *store, const json_t *item, bool hosted, json_t *to)
+int clo_model_input_add(struct clo_store *store, const char *user, const json_t *item, bool hosted,
+                        json_t *to)
 {
     if (is(item, "message"))
         return add_message(item, to);
@@ -365,9 +369,9 @@ int clo_model_input_add(struct clo_store *store, const json_t *item, bool hosted
     if (is(item, "reasoning"))
         return add_reasoning(item, to);
     if (is(item, "item_reference"))
-        return add_reference(store, clo_json_text(item, "id"), hosted, to);
+        return add_reference(store, user, clo_json_text(item, "id"), hosted, to);
     if (is(item, "mcp_call"))
-        return add_mcp_call(store, item, to);
+        return add_mcp_call(store, user, item, to);
     if (hosted && clo_hosted_tool_item(item))
         return append(to, json_incref((json_t *)item));
     if (is(item, "mcp_list_tools") || is(item, "compaction") || !clo_json_text(item, "type"))

@@ -25,7 +25,8 @@
 
 /* Append to `to` what a model is shown of `item`. `hosted`: the request has hosted tools. CLO_ENOTFOUND: a reference to what is not
  * stored; CLO_ENOMEMORY, CLO_ESYSTEM. Then `to` may have a part of it. */
-int clo_model_input_add(struct clo_store *store, const json_t *item, bool hosted, json_t *to);
+int clo_model_input_add(struct clo_store *store, const char *user, const json_t *item, bool hosted,
+                        json_t *to);
 
 /* The text of parts that are text and nothing else, joined by line breaks: every model's server reads
  * a string. Other parts are returned as they are. Takes `parts`. NULL: out of memory. */
@@ -33,6 +34,7 @@ json_t *clo_model_input_joined(json_t *parts);
 
 /* The function_call and the function_call_output that the mcp_call of that id was made of; each
  * NULL where it is not stored. The caller owns them. */
-int clo_model_input_run(struct clo_store *store, const char *id, json_t **call, json_t **output);
+int clo_model_input_run(struct clo_store *store, const char *user, const char *id, json_t **call,
+                        json_t **output);
 
 #endif

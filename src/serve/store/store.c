@@ -110,6 +110,7 @@ static int put(struct clo_store *store, void *context)
     clo_sql_text(store, insert, 7, record->session);
     clo_sql_bound(store, sqlite3_bind_text(insert, 8, text, -1, free));
     clo_sql_text(store, insert, 9, record->snapshot);
+    clo_sql_text(store, insert, 10, record->user);
     status = clo_sql_run(store, SQL_PUT);
     if (status == 0)
         status = add_items(store, record->id, SOURCE_INPUT, what->input);
@@ -162,16 +163,18 @@ int clo_store_update(struct clo_store *store, const char *id, const json_t *resp
     return status;
 }
 
-static int get(struct clo_store *store, const char *id, struct clo_record *record)
+static int get(struct clo_store *store, const char *user, const char *id, struct clo_record *record)
 {
     sqlite3_stmt *row = clo_sql(store, SQL_GET);
     clo_sql_text(store, row, 1, id);
+    clo_sql_text(store, row, 2, user);
     int step = clo_sql_step(store, row);
     if (step != SQLITE_ROW) {
         int status = clo_sql_finish(store, row, step);
         return status < 0 ? status : CLO_ENOTFOUND;
     }
     snprintf(record->id, sizeof record->id, "%s", id);
+    snprintf(record->user, sizeof record->user, "%s", user);
     clo_sql_copy(record->status, sizeof record->status, row, 0);
     record->background = sqlite3_column_int(row, 1);
     clo_sql_copy(record->previous, sizeof record->previous, row, 2);
@@ -190,15 +193,27 @@ static int get(struct clo_store *store, const char *id, struct clo_record *recor
     return clo_sql_items(store, output, json_object_get(record->response, "output"), SIZE_MAX);
 }
 
-int clo_store_get(struct clo_store *store, const char *id, struct clo_record *record)
+int clo_store_get(struct clo_store *store, const char *user, const char *id,
+                  struct clo_record *record)
 {
     memset(record, 0, sizeof *record);
     pthread_mutex_lock(&store->lock);
-    int status = get(store, id, record);
+    int status = get(store, user, id, record);
     pthread_mutex_unlock(&store->lock);
     if (status < 0)
         clo_record_clear(record);
     return status;
+}
+
+int clo_store_has(struct clo_store *store, const char *id)
+{
+    pthread_mutex_lock(&store->lock);
+    sqlite3_stmt *row = clo_sql(store, SQL_PREVIOUS);
+    clo_sql_text(store, row, 1, id);
+    int step = clo_sql_step(store, row);
+    int status = clo_sql_finish(store, row, step);
+    pthread_mutex_unlock(&store->lock);
+    return status == 0 && step != SQLITE_ROW ? CLO_ENOTFOUND : status;
 }
 
 static int forget(struct clo_store *store, void *context)
@@ -242,23 +257,26 @@ int clo_store_history(struct clo_store *store, const char *id, json_t *items,
     return status;
 }
 
-int clo_store_conversation(struct clo_store *store, const char *conversation, json_t *items,
-                           size_t max)
+int clo_store_conversation(struct clo_store *store, const char *user, const char *conversation,
+                           json_t *items, size_t max)
 {
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *list = clo_sql(store, SQL_CONVERSATION);
     clo_sql_text(store, list, 1, conversation);
+    clo_sql_text(store, list, 2, user);
     int status = clo_sql_items(store, list, items, max);
     pthread_mutex_unlock(&store->lock);
     return status;
 }
 
-static int find_item(struct clo_store *store, enum clo_sql which, const char *id, json_t **item)
+static int find_item(struct clo_store *store, enum clo_sql which, const char *user, const char *id,
+                     json_t **item)
 {
     json_t *found = json_array();
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, which);
     clo_sql_text(store, row, 1, id);
+    clo_sql_text(store, row, 2, user);
     int status = clo_sql_items(store, row, found, 1);
     pthread_mutex_unlock(&store->lock);
     *item = json_incref(json_array_get(found, 0));
@@ -266,14 +284,14 @@ static int find_item(struct clo_store *store, enum clo_sql which, const char *id
     return status < 0 || *item ? status : CLO_ENOTFOUND;
 }
 
-int clo_store_item(struct clo_store *store, const char *id, json_t **item)
+int clo_store_item(struct clo_store *store, const char *user, const char *id, json_t **item)
 {
-    return find_item(store, SQL_ITEM, id, item);
+    return find_item(store, SQL_ITEM, user, id, item);
 }
 
-int clo_store_call_output(struct clo_store *store, const char *id, json_t **item)
+int clo_store_call_output(struct clo_store *store, const char *user, const char *id, json_t **item)
 {
-    return find_item(store, SQL_CALL_OUTPUT, id, item);
+    return find_item(store, SQL_CALL_OUTPUT, user, id, item);
 }
 
 /* The position of a cursor; `otherwise` without one. */

@@ -17,6 +17,7 @@ static void read_row(sqlite3_stmt *row, struct clo_file *file)
     clo_sql_copy(file->media, sizeof file->media, row, 6);
     clo_sql_copy(file->head, sizeof file->head, row, 7);
     clo_sql_copy(file->owner, sizeof file->owner, row, 8);
+    clo_sql_copy(file->user, sizeof file->user, row, 9);
 }
 
 static int add(struct clo_store *store, void *context)
@@ -33,6 +34,7 @@ static int add(struct clo_store *store, void *context)
     clo_sql_text(store, row, 7, file->media);
     clo_sql_text(store, row, 8, file->head);
     clo_sql_text(store, row, 9, file->owner);
+    clo_sql_text(store, row, 10, file->user);
     return clo_sql_run(store, SQL_FILE_ADD);
 }
 
@@ -44,12 +46,14 @@ int clo_store_file_add(struct clo_store *store, const struct clo_file *file)
     return status;
 }
 
-int clo_store_file_get(struct clo_store *store, const char *id, int64_t now, struct clo_file *file)
+int clo_store_file_get(struct clo_store *store, const char *user, const char *id, int64_t now,
+                       struct clo_file *file)
 {
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, SQL_FILE);
     clo_sql_text(store, row, 1, id);
     sqlite3_bind_int64(row, 2, now);
+    clo_sql_text(store, row, 3, user);
     int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
         read_row(row, file);
@@ -58,10 +62,12 @@ int clo_store_file_get(struct clo_store *store, const char *id, int64_t now, str
     return status == 0 && step != SQLITE_ROW ? CLO_ENOTFOUND : status;
 }
 
-static int position(struct clo_store *store, const char *id, sqlite3_int64 *number)
+static int position(struct clo_store *store, const char *user, const char *id,
+                    sqlite3_int64 *number)
 {
     sqlite3_stmt *row = clo_sql(store, SQL_FILE_NUMBER);
     clo_sql_text(store, row, 1, id);
+    clo_sql_text(store, row, 2, user);
     int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
         *number = sqlite3_column_int64(row, 0);
@@ -72,7 +78,7 @@ static int position(struct clo_store *store, const char *id, sqlite3_int64 *numb
 static int list(struct clo_store *store, int64_t now, const struct clo_store_files_page *page)
 {
     sqlite3_int64 from = page->ascending ? 0 : INT64_MAX;
-    int status = page->after ? position(store, page->after, &from) : 0, step;
+    int status = page->after ? position(store, page->user, page->after, &from) : 0, step;
     if (status < 0)
         return status;
     struct clo_file file;
@@ -81,6 +87,8 @@ static int list(struct clo_store *store, int64_t now, const struct clo_store_fil
     sqlite3_bind_int64(rows, 2, from);
     clo_sql_text(store, rows, 3, page->purpose);
     sqlite3_bind_int64(rows, 4, page->limit);
+    clo_sql_text(store, rows, 5, page->user);
+    sqlite3_bind_int(rows, 6, page->every);
     while ((step = clo_sql_step(store, rows)) == SQLITE_ROW) {
         read_row(rows, &file);
         page->each(page->context, &file);
@@ -94,6 +102,17 @@ int clo_store_files(struct clo_store *store, int64_t now, const struct clo_store
     int status = list(store, now, page);
     pthread_mutex_unlock(&store->lock);
     return status;
+}
+
+int clo_store_file_has(struct clo_store *store, const char *id)
+{
+    pthread_mutex_lock(&store->lock);
+    sqlite3_stmt *row = clo_sql(store, SQL_FILE_EXISTS);
+    clo_sql_text(store, row, 1, id);
+    int step = clo_sql_step(store, row);
+    int status = clo_sql_finish(store, row, step);
+    pthread_mutex_unlock(&store->lock);
+    return status == 0 && step != SQLITE_ROW ? CLO_ENOTFOUND : status;
 }
 
 /* One statement with one parameter. */

@@ -27,19 +27,24 @@ struct clo_file {
     char media[CLO_FILE_MEDIA_MAX + 1];
     char head[CLO_FILE_HEAD_MAX + 1];   /* the first line of a table; "": it is none */
     char owner[CLO_NAME_BYTES_MAX + 1]; /* a response's id; "": none */
+    char user[CLO_USER_MAX + 1];        /* whose it is, see user.h */
 };
 
 int clo_store_file_add(struct clo_store *store, const struct clo_file *file);
-int clo_store_file_get(struct clo_store *store, const char *id, int64_t now, struct clo_file *file);
+int clo_store_file_get(struct clo_store *store, const char *user, const char *id, int64_t now,
+                       struct clo_file *file);
+/* Is there one of that id, whosever it is? 0, CLO_ENOTFOUND, … */
+int clo_store_file_has(struct clo_store *store, const char *id);
 int clo_store_file_delete(struct clo_store *store, const char *id);
 
-/* A page: at most `limit` files, newest first unless `ascending`, behind the file `after` (NULL:
+/* A page of a user's: at most `limit` files, newest first unless `ascending`, behind the file `after` (NULL:
  * from the beginning), of that purpose (NULL: any). `each` is called with the store's lock held.
  * CLO_EINVALID: `after` is no file. */
 struct clo_store_files_page {
     unsigned limit;
     bool ascending;
-    const char *after, *purpose;
+    bool every;                         /* of every user: for the store's own work */
+    const char *after, *purpose, *user; /* user NULL: "" */
     void (*each)(void *context, const struct clo_file *file);
     void *context;
 };

@@ -86,7 +86,7 @@ int clo_store_snapshots_totals(struct clo_store *store, const char *session, uin
 
 /* ---- what refers to them ---- */
 
-static int look_up(struct clo_store *store, enum clo_sql which, const char *name,
+static int look_up(struct clo_store *store, enum clo_sql which, const char *user, const char *name,
                    char id[CLO_ID_MAX])
 {
     id[0] = '\0';
@@ -94,6 +94,7 @@ static int look_up(struct clo_store *store, enum clo_sql which, const char *name
     sqlite3_stmt *row = clo_sql(store, which);
     if (name)
         clo_sql_text(store, row, 1, name);
+    clo_sql_text(store, row, 2, user); /* NULL, "": nothing */
     int step = clo_sql_step(store, row);
     if (step == SQLITE_ROW)
         clo_sql_copy(id, CLO_ID_MAX, row, 0);
@@ -105,27 +106,29 @@ static int look_up(struct clo_store *store, enum clo_sql which, const char *name
 int clo_store_snapshot_of_response(struct clo_store *store, const char *response,
                                    char id[CLO_ID_MAX])
 {
-    return look_up(store, SQL_SNAPSHOT_OF_RESPONSE, response, id);
+    return look_up(store, SQL_SNAPSHOT_OF_RESPONSE, NULL, response, id);
 }
 
-int clo_store_snapshot_of_conversation(struct clo_store *store, const char *conversation,
-                                       char id[CLO_ID_MAX])
+int clo_store_snapshot_of_conversation(struct clo_store *store, const char *user,
+                                       const char *conversation, char id[CLO_ID_MAX])
 {
-    return look_up(store, SQL_SNAPSHOT_OF_CONVERSATION, conversation, id);
+    return look_up(store, SQL_SNAPSHOT_OF_CONVERSATION, user, conversation, id);
 }
 
-int clo_store_snapshot_of_item(struct clo_store *store, const char *item, char id[CLO_ID_MAX])
+int clo_store_snapshot_of_item(struct clo_store *store, const char *user, const char *item,
+                               char id[CLO_ID_MAX])
 {
-    return look_up(store, SQL_SNAPSHOT_OF_ITEM, item, id);
+    return look_up(store, SQL_SNAPSHOT_OF_ITEM, user, item, id);
 }
 
-int clo_store_snapshot_of_run(struct clo_store *store, const char *run, char id[CLO_ID_MAX])
+int clo_store_snapshot_of_run(struct clo_store *store, const char *user, const char *run,
+                              char id[CLO_ID_MAX])
 {
-    return look_up(store, SQL_SNAPSHOT_OF_RUN, run, id);
+    return look_up(store, SQL_SNAPSHOT_OF_RUN, user, run, id);
 }
 
 struct session_run {
-    const char *run, *session, *snapshot;
+    const char *user, *run, *session, *snapshot;
     unsigned most;
 };
 
@@ -136,6 +139,7 @@ static int add_run(struct clo_store *store, void *context)
     clo_sql_text(store, insert, 1, what->run);
     clo_sql_text(store, insert, 2, what->session);
     clo_sql_text(store, insert, 3, what->snapshot);
+    clo_sql_text(store, insert, 4, what->user);
     int status = clo_sql_run(store, SQL_SESSION_RUN_ADD);
     if (status < 0)
         return status;
@@ -145,10 +149,10 @@ static int add_run(struct clo_store *store, void *context)
     return clo_sql_run(store, SQL_SESSION_RUNS_CUT);
 }
 
-int clo_store_session_run_add(struct clo_store *store, const char *run, const char *session,
-                              const char *snapshot, unsigned most)
+int clo_store_session_run_add(struct clo_store *store, const char *user, const char *run,
+                              const char *session, const char *snapshot, unsigned most)
 {
-    struct session_run what = {run, session, snapshot, most};
+    struct session_run what = {user, run, session, snapshot, most};
     pthread_mutex_lock(&store->lock);
     int status = clo_sql_transaction(store, add_run, &what);
     pthread_mutex_unlock(&store->lock);
@@ -194,7 +198,7 @@ int clo_store_snapshot_unused(struct clo_store *store, const char *after, char i
 {
     char behind[CLO_ID_MAX];
     snprintf(behind, sizeof behind, "%s", after); /* which may be `id` */
-    return look_up(store, *behind ? SQL_SNAPSHOTS_UNUSED : SQL_SNAPSHOTS_UNUSED_FIRST,
+    return look_up(store, *behind ? SQL_SNAPSHOTS_UNUSED : SQL_SNAPSHOTS_UNUSED_FIRST, NULL,
                    *behind ? behind : NULL, id);
 }
 
@@ -210,7 +214,7 @@ int clo_store_snapshots_orphans(struct clo_store *store)
 
 int clo_store_snapshots_gone(struct clo_store *store, char id[CLO_ID_MAX])
 {
-    return look_up(store, SQL_SNAPSHOTS_GONE, NULL, id);
+    return look_up(store, SQL_SNAPSHOTS_GONE, NULL, NULL, id);
 }
 
 int clo_store_snapshots_forget(struct clo_store *store, const char *id)

@@ -43,15 +43,17 @@ int clo_store_snapshots_totals(struct clo_store *store, const char *session, uin
  * an output item of that id; a run. "": it has none. CLO_ENOTFOUND: there is no such response or run. */
 int clo_store_snapshot_of_response(struct clo_store *store, const char *response,
                                    char id[CLO_ID_MAX]);
-int clo_store_snapshot_of_conversation(struct clo_store *store, const char *conversation,
-                                       char id[CLO_ID_MAX]);
-int clo_store_snapshot_of_item(struct clo_store *store, const char *item, char id[CLO_ID_MAX]);
-int clo_store_snapshot_of_run(struct clo_store *store, const char *run, char id[CLO_ID_MAX]);
+int clo_store_snapshot_of_conversation(struct clo_store *store, const char *user,
+                                       const char *conversation, char id[CLO_ID_MAX]);
+int clo_store_snapshot_of_item(struct clo_store *store, const char *user, const char *item,
+                               char id[CLO_ID_MAX]);
+int clo_store_snapshot_of_run(struct clo_store *store, const char *user, const char *run,
+                              char id[CLO_ID_MAX]);
 
 /* A run of POST /runs whose session goes on from there. Of one session at most `most` are kept, the
  * newest. It goes with its snapshot. */
-int clo_store_session_run_add(struct clo_store *store, const char *run, const char *session,
-                              const char *snapshot, unsigned most);
+int clo_store_session_run_add(struct clo_store *store, const char *user, const char *run,
+                              const char *session, const char *snapshot, unsigned most);
 
 /* The next id behind `after` ("": the first) to which something referred that does no longer. */
 int clo_store_snapshot_unused(struct clo_store *store, const char *after, char id[CLO_ID_MAX]);

@@ -75,9 +75,14 @@ static const char *const steps[CLO_STORE_SCHEMA] = {
     " BEGIN INSERT OR IGNORE INTO snapshots_unused (id) VALUES (old.snapshot); END;"
     "CREATE TRIGGER session_run_deleted AFTER DELETE ON session_runs"
     " BEGIN INSERT OR IGNORE INTO snapshots_unused (id) VALUES (old.snapshot); END;",
+
+    /* Whose it is; NULL: of the one user of a server that keeps none apart. */
+    "ALTER TABLE responses ADD COLUMN user TEXT;"
+    "ALTER TABLE files ADD COLUMN user TEXT;"
+    "ALTER TABLE session_runs ADD COLUMN user TEXT;",
 };
 
-#define FILE_COLUMNS "id, created, expires, bytes, name, purpose, media, head, owner"
+#define FILE_COLUMNS "id, created, expires, bytes, name, purpose, media, head, owner, user"
 #define SNAPSHOT_COLUMNS "id, created, bytes, session, number"
 #define UNREFERRED                                                                                 \
     " AND NOT EXISTS (SELECT 1 FROM responses WHERE responses.snapshot = snapshots.id)"            \
@@ -89,11 +94,12 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_PUT] = "INSERT INTO responses (id, created, status, background, previous, conversation,"
-                " session, response, snapshot) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                " session, response, snapshot, user)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [SQL_UPDATE] = "UPDATE responses SET status = ?2, response = ?3,"
                    " snapshot = ifnull(?4, snapshot) WHERE id = ?1",
     [SQL_GET] = "SELECT status, background, previous, conversation, session, response, snapshot"
-                " FROM responses WHERE id = ?1",
+                " FROM responses WHERE id = ?1 AND user IS ?2",
     [SQL_DELETE] = "DELETE FROM responses WHERE id = ?1",
     [SQL_DELETE_ITEMS] = "DELETE FROM items WHERE response = ?1",
     [SQL_DELETE_OUTPUT] = "DELETE FROM items WHERE response = ?1 AND source = 1",
@@ -105,17 +111,19 @@ static const char *const texts[SQL_COUNT] = {
                    " ORDER BY position",
     [SQL_PREVIOUS] = "SELECT previous FROM responses WHERE id = ?1",
     [SQL_CONVERSATION] = "SELECT items.json, NULL FROM responses CROSS JOIN items"
-                         " ON items.response = responses.id WHERE conversation = ?1 AND status IN"
+                         " ON items.response = responses.id WHERE conversation = ?1"
+                         " AND user IS ?2 AND status IN"
                          " ('completed', 'incomplete', 'failed', 'cancelled')"
                          " ORDER BY responses.number, source, position",
     [SQL_ITEM] = "SELECT items.json FROM items CROSS JOIN responses"
                  " ON responses.id = items.response WHERE items.id = ?1"
-                 " AND json_extract(items.json, '$.type') IS NOT 'item_reference'"
+                 " AND user IS ?2 AND json_extract(items.json, '$.type') IS NOT 'item_reference'"
                  " ORDER BY source DESC, responses.number DESC LIMIT 1",
     [SQL_CALL_OUTPUT] =
         "SELECT output.json FROM items AS call CROSS JOIN items AS output"
         " ON output.response = call.response AND output.source = 1"
         " AND output.position > call.position WHERE call.id = ?1 AND call.source = 1"
+        " AND EXISTS (SELECT 1 FROM responses WHERE responses.id = call.response AND user IS ?2)"
         " AND json_extract(output.json, '$.type') = 'function_call_output'"
         " AND json_extract(output.json, '$.call_id') = json_extract(call.json, '$.call_id')"
         " ORDER BY output.position LIMIT 1",
@@ -131,13 +139,14 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_OLDEST] = "SELECT id FROM responses WHERE status IN"
                    " ('completed', 'incomplete', 'failed', 'cancelled') ORDER BY number LIMIT 1",
     [SQL_FILE_ADD] = "INSERT INTO files (id, created, expires, bytes, name, purpose, media, head,"
-                     " owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [SQL_FILE] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1" ALIVE("?2"),
-    [SQL_FILE_NUMBER] = "SELECT number FROM files WHERE id = ?1",
-    [SQL_FILES_UP] = "SELECT " FILE_COLUMNS " FROM files WHERE number > ?2"
+                     " owner, user) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [SQL_FILE] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1 AND user IS ?3" ALIVE("?2"),
+    [SQL_FILE_NUMBER] = "SELECT number FROM files WHERE id = ?1 AND user IS ?2",
+    [SQL_FILE_EXISTS] = "SELECT 1 FROM files WHERE id = ?1",
+    [SQL_FILES_UP] = "SELECT " FILE_COLUMNS " FROM files WHERE (?6 OR user IS ?5) AND number > ?2"
                      " AND purpose = ifnull(?3, purpose)" ALIVE("?1") " ORDER BY number LIMIT ?4",
     [SQL_FILES_DOWN] =
-        "SELECT " FILE_COLUMNS " FROM files WHERE number < ?2"
+        "SELECT " FILE_COLUMNS " FROM files WHERE (?6 OR user IS ?5) AND number < ?2"
         " AND purpose = ifnull(?3, purpose)" ALIVE("?1") " ORDER BY number DESC LIMIT ?4",
     [SQL_FILE_DELETE] = "DELETE FROM files WHERE id = ?1",
     [SQL_FILES_EXPIRE] = "DELETE FROM files WHERE expires <= ?1",
@@ -162,14 +171,17 @@ static const char *const texts[SQL_COUNT] = {
         "SELECT count(*), ifnull(sum(max(bytes, " CLO_STORE_FILE_LEAST ")), 0) FROM snapshots"
         " WHERE session = ?1",
     [SQL_SNAPSHOT_OF_RESPONSE] = "SELECT snapshot FROM responses WHERE id = ?1",
-    [SQL_SNAPSHOT_OF_CONVERSATION] = "SELECT snapshot FROM responses WHERE conversation = ?1"
-                                     " AND status IN ('completed', 'incomplete', 'failed')"
-                                     " ORDER BY number DESC LIMIT 1",
-    [SQL_SNAPSHOT_OF_ITEM] = "SELECT responses.snapshot FROM items CROSS JOIN responses"
-                             " ON responses.id = items.response WHERE items.id = ?1"
-                             " AND items.source = 1 ORDER BY responses.number DESC LIMIT 1",
-    [SQL_SNAPSHOT_OF_RUN] = "SELECT snapshot FROM session_runs WHERE id = ?1",
-    [SQL_SESSION_RUN_ADD] = "INSERT INTO session_runs (id, session, snapshot) VALUES (?1, ?2, ?3)",
+    [SQL_SNAPSHOT_OF_CONVERSATION] =
+        "SELECT snapshot FROM responses WHERE conversation = ?1"
+        " AND user IS ?2 AND status IN ('completed', 'incomplete', 'failed')"
+        " ORDER BY number DESC LIMIT 1",
+    [SQL_SNAPSHOT_OF_ITEM] =
+        "SELECT responses.snapshot FROM items CROSS JOIN responses"
+        " ON responses.id = items.response WHERE items.id = ?1"
+        " AND user IS ?2 AND items.source = 1 ORDER BY responses.number DESC LIMIT 1",
+    [SQL_SNAPSHOT_OF_RUN] = "SELECT snapshot FROM session_runs WHERE id = ?1 AND user IS ?2",
+    [SQL_SESSION_RUN_ADD] = "INSERT INTO session_runs (id, session, snapshot, user)"
+                            " VALUES (?1, ?2, ?3, ?4)",
     [SQL_SESSION_RUNS_CUT] = "DELETE FROM session_runs WHERE number IN (SELECT number FROM"
                              " session_runs WHERE session = ?1 ORDER BY number DESC"
                              " LIMIT -1 OFFSET ?2)",

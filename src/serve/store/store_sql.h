@@ -37,6 +37,7 @@ enum clo_sql {
     SQL_FILE_ADD,
     SQL_FILE,
     SQL_FILE_NUMBER,
+    SQL_FILE_EXISTS,
     SQL_FILES_UP,
     SQL_FILES_DOWN,
     SQL_FILE_DELETE,

@@ -103,7 +103,7 @@ static void must_keep(struct clo_file_store *files, const char *content, const c
 static void assert_content(struct clo_file_store *files, const char *id, const char *want)
 {
     char got[256];
-    int descriptor = clo_file_store_content(files, id);
+    int descriptor = clo_file_store_content(files, "", id);
     assert_true(descriptor >= 0);
     ssize_t length = read(descriptor, got, sizeof got - 1);
     assert_true(length >= 0);
@@ -129,7 +129,7 @@ static void what_is_kept_is_there_after_a_restart(void **state)
     assert_int_equal(file.expires, 0);
     close_place(place);
     open_place(place, (struct clo_file_store_config){0});
-    assert_int_equal(clo_file_store_get(place->open_files, file.id, &found), 0);
+    assert_int_equal(clo_file_store_get(place->open_files, "", file.id, &found), 0);
     assert_string_equal(found.id, file.id);
     assert_string_equal(found.name, "table.csv");
     assert_string_equal(found.head, "id,name");
@@ -202,19 +202,19 @@ static void a_deleted_file_is_read_to_its_end(void **state)
     char got[8] = "";
     open_place(place, (struct clo_file_store_config){0});
     must_keep(place->open_files, "content", "", &file);
-    int descriptor = clo_file_store_content(place->open_files, file.id);
+    int descriptor = clo_file_store_content(place->open_files, "", file.id);
     assert_int_equal(clo_store_file_delete(place->open_store, file.id), 0);
     assert_int_equal(clo_store_file_delete(place->open_store, file.id), CLO_ENOTFOUND);
-    assert_int_equal(clo_file_store_get(place->open_files, file.id, &file), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, "", file.id, &file), CLO_ENOTFOUND);
     assert_int_equal(entries(place->files), 1);
     clo_file_store_sweep(place->open_files);
     assert_int_equal(entries(place->files), 0);
     assert_int_equal(read(descriptor, got, 7), 7);
     assert_string_equal(got, "content");
     close(descriptor);
-    assert_int_equal(clo_file_store_content(place->open_files, file.id), CLO_ENOTFOUND);
-    assert_int_equal(clo_file_store_content(place->open_files, "../db"), CLO_ENOTFOUND);
-    assert_int_equal(clo_file_store_content(place->open_files, ""), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_content(place->open_files, "", file.id), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_content(place->open_files, "", "../db"), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_content(place->open_files, "", ""), CLO_ENOTFOUND);
     close_place(place);
 }
 
@@ -241,16 +241,16 @@ static void a_file_goes_with_its_response(void **state)
     assert_int_equal(of_none.expires, of_none.created + 3600);
     put_response(place->open_store, "resp_1"); /* writing a response does not touch them */
     put_response(place->open_store, "resp_1");
-    assert_int_equal(clo_file_store_get(place->open_files, of_one.id, &found), 0);
+    assert_int_equal(clo_file_store_get(place->open_files, "", of_one.id, &found), 0);
     assert_int_equal(clo_store_delete(place->open_store, "resp_1"), 0);
-    assert_int_equal(clo_file_store_get(place->open_files, of_one.id, &found), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, "", of_one.id, &found), CLO_ENOTFOUND);
     clo_file_store_sweep(place->open_files);
     assert_int_equal(entries(place->files), 2);
     close_place(place);
     /* resp_2 was never stored: its turn ended with the server */
     open_place(place, (struct clo_file_store_config){0});
-    assert_int_equal(clo_file_store_get(place->open_files, of_two.id, &found), CLO_ENOTFOUND);
-    assert_int_equal(clo_file_store_get(place->open_files, of_none.id, &found), 0);
+    assert_int_equal(clo_file_store_get(place->open_files, "", of_two.id, &found), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, "", of_none.id, &found), 0);
     assert_int_equal(entries(place->files), 1);
     close_place(place);
 }
@@ -269,14 +269,14 @@ static void a_response_makes_room_for_its_files_an_upload_does_not(void **state)
     assert_string_equal(problem.code, "file_quota_exceeded");
     must_keep(place->open_files, "4", "resp_3", &more);
     assert_false(
-        clo_file_store_has(place->open_files, first.id)); /* the oldest that has an owner */
-    assert_true(clo_file_store_has(place->open_files, second.id));
+        clo_file_store_has(place->open_files, "", first.id)); /* the oldest that has an owner */
+    assert_true(clo_file_store_has(place->open_files, "", second.id));
     assert_int_equal(entries(place->files), 4);
     must_keep(place->open_files, "5", "resp_3", &more);
     assert_true(keep(place->open_files, "6", "resp_3", &more, &problem) < 0); /* never its own */
     assert_string_equal(problem.code, "file_quota_exceeded");
-    assert_true(clo_file_store_has(place->open_files, upload.id));
-    assert_true(clo_file_store_has(place->open_files, own.id));
+    assert_true(clo_file_store_has(place->open_files, "", upload.id));
+    assert_true(clo_file_store_has(place->open_files, "", own.id));
     close_place(place);
 }
 
@@ -289,7 +289,7 @@ static void an_expired_file_is_not_found(void **state)
     open_place(place, (struct clo_file_store_config){0});
     assert_int_equal(clo_file_draft_begin(place->open_files, NULL, NULL, &draft, &problem), 0);
     assert_int_equal(clo_file_draft_keep(&draft, &file, &problem), 0);
-    assert_int_equal(clo_file_store_get(place->open_files, file.id, &file), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, "", file.id, &file), CLO_ENOTFOUND);
     assert_int_equal(entries(place->files), 1);
     clo_file_store_sweep(place->open_files);
     assert_int_equal(entries(place->files), 0);
@@ -324,7 +324,7 @@ static void what_a_crash_left_is_swept(void **state)
     open_place(place, (struct clo_file_store_config){0});
     assert_int_equal(entries(place->files), 2); /* the one that is kept, and the user's */
     assert_content(place->open_files, kept.id, "a");
-    assert_int_equal(clo_file_store_get(place->open_files, lost.id, &lost), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(place->open_files, "", lost.id, &lost), CLO_ENOTFOUND);
     close_place(place);
 }
 

@@ -132,19 +132,19 @@ static void data_becomes_a_file_and_the_part_its_id(void **state)
     assert_string_equal(clo_json_text(json_array_get(content, 2), "image_url"), "http://x/y");
     assert_null(json_object_get(request.body, "input")); /* the data is not kept twice */
     char *id = strdup(clo_json_text(table, "file_id"));
-    assert_int_equal(clo_file_store_get(files, id, &file), CLO_ENOTFOUND);
+    assert_int_equal(clo_file_store_get(files, "", id, &file), CLO_ENOTFOUND);
     if (clo_intake_write(files, &request, "resp_1", true, &problem) < 0)
         fail_msg("%s", problem.message);
     assert_null(request.inline_files);
-    assert_int_equal(clo_file_store_get(files, id, &file), 0);
+    assert_int_equal(clo_file_store_get(files, "", id, &file), 0);
     assert_string_equal(file.owner, "resp_1");
     assert_string_equal(file.head, "a,b");
     assert_string_equal(file.media, "text/csv");
-    int descriptor = clo_file_store_content(files, id);
+    int descriptor = clo_file_store_content(files, "", id);
     assert_int_equal(read(descriptor, got, sizeof got), 8);
     assert_string_equal(got, "a,b\n1,2\n");
     close(descriptor);
-    assert_int_equal(clo_file_store_get(files, clo_json_text(image, "file_id"), &file), 0);
+    assert_int_equal(clo_file_store_get(files, "", clo_json_text(image, "file_id"), &file), 0);
     assert_string_equal(file.media, "image/png");
     assert_int_equal(file.bytes, 1);
     free(id);

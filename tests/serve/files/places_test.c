@@ -69,7 +69,7 @@ static void names_that_are_taken_get_a_number(void **state)
     struct clo_places places;
     struct clo_file file = sent("a.csv");
     (void)state;
-    clo_places_init(&places, files, taken, 3);
+    clo_places_init(&places, files, "", taken, 3);
     assert_stands(&places, file, false, "/input/a.csv");
     assert_stands(&places, file, false, "/input/a.csv"); /* the same one */
     assert_stands(&places, sent("a.csv"), false, "/input/a (2).csv");
@@ -107,7 +107,7 @@ static void what_is_written_anew_takes_the_place_of_the_old(void **state)
     struct clo_places places;
     struct clo_file upload = sent("b.csv"), first = left("a.csv"), second = left("a.csv");
     (void)state;
-    clo_places_init(&places, files, NULL, 0);
+    clo_places_init(&places, files, "", NULL, 0);
     assert_stands(&places, upload, false, "/input/b.csv");
     assert_stands(&places, first, true, "/input/a.csv");
     assert_source(&places, "/input/a.csv", first.id);
@@ -128,7 +128,7 @@ static void there_is_room_for_so_many(void **state)
     char target[CLO_PLACE_MAX];
     size_t count;
     (void)state;
-    clo_places_init(&places, files, taken, 1);
+    clo_places_init(&places, files, "", taken, 1);
     for (int i = 0; i < CLO_PLACES_MAX - 1; i++) {
         struct clo_file file = sent("a");
         assert_true(clo_places_add(&places, &file, false, target));
@@ -221,7 +221,7 @@ static void the_model_reads_what_stands_where(void **state)
     struct clo_file image = make("i.png", "\x89PNG", "user_data"), other = make("t.csv", "", "x");
     const char *ids[] = {table.id, image.id, other.id};
     (void)state;
-    clo_places_init(&places, files, NULL, 0);
+    clo_places_init(&places, files, "", NULL, 0);
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
         char before[512], after[512];
         snprintf(before, sizeof before, "[%s]", shown[i].before);
@@ -242,7 +242,7 @@ static void what_runs_left_is_told_before_the_next_words(void **state)
     struct clo_file one = left("out/a.csv"), two = left("b.png");
     const char *ids[] = {one.id, two.id, "file-0"};
     (void)state;
-    clo_places_init(&places, files, NULL, 0);
+    clo_places_init(&places, files, "", NULL, 0);
     assert_shown(&places, "[" RUN("{'file_id':'%1','path':'out/a.csv'}") "]",
                  "[" OUTPUT("'output':'o'") "]", ids);
     assert_int_equal(json_array_size(places.unnamed), 1);
@@ -255,7 +255,7 @@ static void what_runs_left_is_told_before_the_next_words(void **state)
                  ids);
     clo_places_clear(&places);
     /* a turn that ended with calls for the client: no message has named what was left */
-    clo_places_init(&places, files, NULL, 0);
+    clo_places_init(&places, files, "", NULL, 0);
     assert_shown(&places,
                  "[" RUN("{'file_id':'%1','path':'out/a.csv'},{'file_id':'%3','path':'gone'}") "]",
                  "[" OUTPUT("'output':'o'") "]", ids);

@@ -81,7 +81,7 @@ static void an_id_in_the_store_is_not_taken(void **state)
         assert_string_equal(problem.param, "x-agent-response-id");
         assert_non_null(strstr(problem.message, "exists already"));
         assert_null(clo_in_flight_find(server.in_flight, "resp_1"));
-        assert_int_equal(clo_store_get(server.store, "resp_1", &record), 0);
+        assert_int_equal(clo_store_get(server.store, "", "resp_1", &record), 0);
         assert_string_equal(record.status, "completed"); /* the other's, as it was */
         clo_record_clear(&record);
         clo_response_job_release(job);

@@ -363,7 +363,7 @@ static void history_comes_back_in_every_form(void **state)
 static json_t *told(const char *type, const char *name, json_t *value)
 {
     json_t *item = json_pack("{s:s, s:o}", "type", type, name, value), *told = json_array();
-    assert_int_equal(clo_model_input_add(NULL, item, false, told), 0);
+    assert_int_equal(clo_model_input_add(NULL, "", item, false, told), 0);
     json_t *part = json_array_get(json_object_get(json_array_get(told, 0), "content"), 0);
     json_t *text = json_incref(json_object_get(part, "text"));
     json_decref(item);
@@ -449,7 +449,7 @@ static void text_that_answers_a_call_is_one_string(void **state)
         json_t *wanted = outputs[i].told ? quoted(outputs[i].told) : json_incref(sent);
         json_t *item = json_pack("{s:s, s:s, s:O}", "type", "function_call_output", "call_id", "c",
                                  "output", sent);
-        assert_int_equal(clo_model_input_add(NULL, item, false, to), 0);
+        assert_int_equal(clo_model_input_add(NULL, "", item, false, to), 0);
         json_t *told = json_object_get(json_array_get(to, 0), "output");
         assert_true(json_equal(told, wanted));
         json_decref(item);
@@ -464,7 +464,7 @@ static void text_that_answers_a_call_is_one_string(void **state)
 static void *tell_deep(void *item)
 {
     json_t *to = json_array();
-    assert_int_equal(clo_model_input_add(NULL, item, false, to), 0);
+    assert_int_equal(clo_model_input_add(NULL, "", item, false, to), 0);
     assert_int_equal(json_array_size(to), 1);
     json_decref(to);
     return NULL;

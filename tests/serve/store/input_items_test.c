@@ -67,8 +67,8 @@ static void pages_are_cut_right(void **state)
         json_t *list, *item;
         char ids[ITEMS + 1] = "";
         size_t index;
-        assert_int_equal(clo_input_items_list(*state, "r", &pages[i].query, "a", &list, &problem),
-                         0);
+        assert_int_equal(
+            clo_input_items_list(*state, "", "r", &pages[i].query, "a", &list, &problem), 0);
         json_array_foreach(json_object_get(list, "data"), index, item) {
             ids[index] = json_string_value(json_object_get(item, "id"))[1];
             assert_string_equal(json_string_value(json_object_get(item, "status")), "completed");
@@ -97,8 +97,8 @@ static void wrong_pages_are_refused(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct clo_problem problem;
         json_t *list;
-        assert_true(clo_input_items_list(*state, "r", &refusals[i].query, "a", &list, &problem) <
-                    0);
+        assert_true(
+            clo_input_items_list(*state, "", "r", &refusals[i].query, "a", &list, &problem) < 0);
         assert_int_equal(problem.status, 400);
         assert_string_equal(problem.param, refusals[i].param);
     }
@@ -130,7 +130,7 @@ static void references_are_shown_as_what_they_refer_to(void **state)
     json_t *list;
     record.response = json_pack("{s:s}", "id", "with");
     assert_int_equal(clo_store_put(*state, &record, input, output), 0);
-    assert_int_equal(clo_input_items_list(*state, "with", &query, "a", &list, &problem), 0);
+    assert_int_equal(clo_input_items_list(*state, "", "with", &query, "a", &list, &problem), 0);
     assert_true(json_equal(json_object_get(list, "data"), want));
     json_decref(list);
     json_decref(want);
@@ -144,7 +144,7 @@ static void no_items_are_an_empty_list(void **state)
     struct clo_input_items_query query = {0};
     struct clo_problem problem;
     json_t *list;
-    assert_int_equal(clo_input_items_list(*state, "empty", &query, "a", &list, &problem), 0);
+    assert_int_equal(clo_input_items_list(*state, "", "empty", &query, "a", &list, &problem), 0);
     assert_int_equal(json_array_size(json_object_get(list, "data")), 0);
     assert_true(json_is_null(json_object_get(list, "first_id")));
     json_decref(list);

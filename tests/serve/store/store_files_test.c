@@ -129,7 +129,7 @@ static void an_older_store_is_brought_up_to_date(void **state)
                      SQLITE_OK);
     clo_store_close(store);
     store = open_store(path);
-    assert_int_equal(clo_store_get(store, "resp_1", &record), 0);
+    assert_int_equal(clo_store_get(store, "", "resp_1", &record), 0);
     clo_record_clear(&record);
     add(store, "a", "vision", 0, "");
     assert_totals(store, 1, 5000);
@@ -166,8 +166,8 @@ static void a_full_store_forgets_files_with_their_responses(void **state)
         assert_int_equal(clo_store_put(store, &record, NULL, NULL), 0);
         clo_record_clear(&record);
     }
-    assert_int_equal(clo_store_file_get(store, "file_0", 0, &file), CLO_ENOTFOUND);
-    assert_int_equal(clo_store_file_get(store, "file_59", 0, &file), 0);
+    assert_int_equal(clo_store_file_get(store, "", "file_0", 0, &file), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_file_get(store, "", "file_59", 0, &file), 0);
     assert_int_equal(clo_store_files_gone(store, id), 0);
     clo_store_close(store);
 }

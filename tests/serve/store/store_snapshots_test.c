@@ -117,27 +117,27 @@ static void a_response_names_its_snapshot(void **state)
     assert_of_response(store, "r1", "a");
     assert_int_equal(clo_store_snapshot_of_response(store, "none", id), CLO_ENOTFOUND);
     /* what is not finished is no part of the conversation yet */
-    assert_int_equal(clo_store_snapshot_of_conversation(store, "talk", id), 0);
+    assert_int_equal(clo_store_snapshot_of_conversation(store, "", "talk", id), 0);
     assert_string_equal(id, "a");
     json_t *response = json_pack("{s:s, s:s}", "id", "r2", "status", "completed");
     assert_int_equal(clo_store_update(store, "r2", response, NULL, NULL), 0);
     assert_of_response(store, "r2", "b");
-    assert_int_equal(clo_store_snapshot_of_conversation(store, "talk", id), 0);
+    assert_int_equal(clo_store_snapshot_of_conversation(store, "", "talk", id), 0);
     assert_string_equal(id, "b");
     assert_int_equal(put(store, "r3", "talk", "cancelled", "a"), 0);
-    assert_int_equal(clo_store_snapshot_of_conversation(store, "talk", id), 0);
+    assert_int_equal(clo_store_snapshot_of_conversation(store, "", "talk", id), 0);
     assert_string_equal(id, "b");
     assert_unused(store, "");
     assert_int_equal(clo_store_update(store, "r2", response, NULL, "a"), 0);
     json_decref(response);
     assert_of_response(store, "r2", "a");
     assert_unused(store, "b ");
-    assert_int_equal(clo_store_get(store, "r1", &record), 0);
+    assert_int_equal(clo_store_get(store, "", "r1", &record), 0);
     assert_string_equal(record.snapshot, "a");
     clo_record_clear(&record);
-    assert_int_equal(clo_store_snapshot_of_item(store, "fc_r1", id), 0);
+    assert_int_equal(clo_store_snapshot_of_item(store, "", "fc_r1", id), 0);
     assert_string_equal(id, "a");
-    assert_int_equal(clo_store_snapshot_of_item(store, "fc_none", id), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_snapshot_of_item(store, "", "fc_none", id), CLO_ENOTFOUND);
     clo_store_close(store);
 }
 
@@ -171,21 +171,21 @@ static void runs_refer_too_and_are_few(void **state)
     (void)state;
     add(store, "a", "s", 10);
     add(store, "b", "s", 10);
-    assert_int_equal(clo_store_session_run_add(store, "run_1", "s", "a", 2), 0);
-    assert_int_equal(clo_store_session_run_add(store, "run_2", "s", "b", 2), 0);
-    assert_int_equal(clo_store_session_run_add(store, "other", "t", "b", 2), 0);
-    assert_int_equal(clo_store_snapshot_of_run(store, "run_1", id), 0);
+    assert_int_equal(clo_store_session_run_add(store, "", "run_1", "s", "a", 2), 0);
+    assert_int_equal(clo_store_session_run_add(store, "", "run_2", "s", "b", 2), 0);
+    assert_int_equal(clo_store_session_run_add(store, "", "other", "t", "b", 2), 0);
+    assert_int_equal(clo_store_snapshot_of_run(store, "", "run_1", id), 0);
     assert_string_equal(id, "a");
-    assert_int_equal(clo_store_session_run_add(store, "run_3", "s", "b", 2), 0);
-    assert_int_equal(clo_store_snapshot_of_run(store, "run_1", id), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_session_run_add(store, "", "run_3", "s", "b", 2), 0);
+    assert_int_equal(clo_store_snapshot_of_run(store, "", "run_1", id), CLO_ENOTFOUND);
     assert_unused(store, "a ");
     assert_int_equal(clo_store_snapshot_drop(store, "a"), 0);
     assert_int_equal(clo_store_snapshot_get(store, "a", &row), CLO_ENOTFOUND);
     assert_int_equal(clo_store_snapshot_drop(store, "b"), 0);
     assert_int_equal(clo_store_snapshot_get(store, "b", &row), 0);
     assert_int_equal(clo_store_snapshot_delete(store, "b"), 0); /* for its age, say */
-    assert_int_equal(clo_store_snapshot_of_run(store, "run_3", id), CLO_ENOTFOUND);
-    assert_int_equal(clo_store_snapshot_of_run(store, "other", id), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_snapshot_of_run(store, "", "run_3", id), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_snapshot_of_run(store, "", "other", id), CLO_ENOTFOUND);
     clo_store_close(store);
 }
 
@@ -197,7 +197,7 @@ static void orphans_are_found(void **state)
     add(store, "b", "s", 10);
     add(store, "c", "s", 10);
     assert_int_equal(put(store, "r1", "", "completed", "a"), 0);
-    assert_int_equal(clo_store_session_run_add(store, "run_1", "s", "b", 2), 0);
+    assert_int_equal(clo_store_session_run_add(store, "", "run_1", "s", "b", 2), 0);
     assert_int_equal(clo_store_snapshots_orphans(store), 0);
     assert_unused(store, "c ");
     clo_store_close(store);

@@ -12,6 +12,8 @@
 
 #include <unistd.h>
 
+#include "serve/store/store_files.h"
+#include "serve/store/store_snapshots.h"
 #include "serve/store/store_sql.h"
 
 static struct clo_store *open_store(const char *path)
@@ -48,7 +50,7 @@ static void put(struct clo_store *store, const char *id, const char *previous, c
 static void assert_output(struct clo_store *store, const char *id, const char *want)
 {
     struct clo_record record;
-    assert_int_equal(clo_store_get(store, id, &record), 0);
+    assert_int_equal(clo_store_get(store, "", id, &record), 0);
     json_t *output = json_object_get(record.response, "output");
     assert_int_equal(json_array_size(output), want ? 1 : 0);
     if (want)
@@ -64,7 +66,7 @@ static void what_is_put_is_got(void **state)
     struct clo_record record;
     put(store, "resp_1", "", "completed", "question", "answer");
     put(store, "resp_2", "resp_1", "completed", "question 2", NULL);
-    assert_int_equal(clo_store_get(store, "resp_2", &record), 0);
+    assert_int_equal(clo_store_get(store, "", "resp_2", &record), 0);
     assert_string_equal(record.previous, "resp_1");
     assert_string_equal(record.conversation, "");
     assert_string_equal(record.session, "sess_1");
@@ -73,7 +75,7 @@ static void what_is_put_is_got(void **state)
     clo_record_clear(&record);
     assert_output(store, "resp_1", "answer");
     assert_output(store, "resp_2", NULL);
-    assert_int_equal(clo_store_get(store, "resp_3", &record), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_get(store, "", "resp_3", &record), CLO_ENOTFOUND);
     clo_store_close(store);
 }
 
@@ -87,7 +89,7 @@ static void an_update_replaces_state_and_output(void **state)
     json_t *output = json_pack("[{s:s}]", "content", "late");
     assert_int_equal(clo_store_update(store, "resp_1", response, output, NULL), 0);
     assert_output(store, "resp_1", "late");
-    assert_int_equal(clo_store_get(store, "resp_1", &record), 0);
+    assert_int_equal(clo_store_get(store, "", "resp_1", &record), 0);
     assert_string_equal(record.status, "completed");
     assert_string_equal(record.session, "sess_1");
     clo_record_clear(&record);
@@ -108,12 +110,12 @@ static void a_deleted_response_leaves_nothing(void **state)
     uint64_t sequence = 0;
     put(store, "resp_1", "", "completed", "question", "answer");
     assert_int_equal(clo_store_event_add(store, "resp_1", 0, "x", 1), 0);
-    assert_int_equal(clo_store_item(store, "resp_1", &item), 0);
+    assert_int_equal(clo_store_item(store, "", "resp_1", &item), 0);
     json_decref(item);
     assert_int_equal(clo_store_delete(store, "resp_1"), 0);
     assert_int_equal(clo_store_delete(store, "resp_1"), CLO_ENOTFOUND);
-    assert_int_equal(clo_store_get(store, "resp_1", &record), CLO_ENOTFOUND);
-    assert_int_equal(clo_store_item(store, "resp_1", &item), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_get(store, "", "resp_1", &record), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_item(store, "", "resp_1", &item), CLO_ENOTFOUND);
     assert_int_equal(clo_store_event(store, "resp_1", &sequence, &text, &length), CLO_ENOTFOUND);
     /* a run that still writes does not bring it back */
     assert_int_equal(clo_store_event_add(store, "resp_1", 1, "y", 1), 0);
@@ -163,12 +165,12 @@ static void a_conversation_is_in_order_and_finished(void **state)
         json_decref(in);
     }
     json_t *items = json_array();
-    assert_int_equal(clo_store_conversation(store, "conv", items, 100), 0);
+    assert_int_equal(clo_store_conversation(store, "", "conv", items, 100), 0);
     json_t *want = json_pack("[{s:i}, {s:i}]", "n", 0, "n", 1);
     assert_true(json_equal(items, want));
     json_decref(want);
     json_array_clear(items);
-    assert_int_equal(clo_store_conversation(store, "other", items, 100), 0);
+    assert_int_equal(clo_store_conversation(store, "", "other", items, 100), 0);
     assert_int_equal(json_array_size(items), 0);
     json_decref(items);
     clo_store_close(store);
@@ -203,7 +205,7 @@ static void a_file_keeps_responses_and_ends_what_was_unfinished(void **state)
     clo_store_close(store);
     store = open_store(path);
     assert_output(store, "resp_1", "answer");
-    assert_int_equal(clo_store_get(store, "resp_2", &record), 0);
+    assert_int_equal(clo_store_get(store, "", "resp_2", &record), 0);
     assert_string_equal(record.status, "failed");
     json_t *error = json_object_get(record.response, "error");
     assert_string_equal(json_string_value(json_object_get(error, "code")), "server_error");
@@ -257,19 +259,115 @@ static void a_full_store_forgets_its_oldest(void **state)
         snprintf(id, sizeof id, "resp_%d", i);
         put(store, id, "", "completed", text, NULL);
     }
-    assert_int_equal(clo_store_get(store, "resp_0", &record), CLO_ENOTFOUND);
-    assert_int_equal(clo_store_get(store, "resp_79", &record), 0);
+    assert_int_equal(clo_store_get(store, "", "resp_0", &record), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_get(store, "", "resp_79", &record), 0);
     clo_record_clear(&record);
-    assert_int_equal(clo_store_get(store, "resp_open", &record), 0);
+    assert_int_equal(clo_store_get(store, "", "resp_open", &record), 0);
     clo_record_clear(&record);
     free(text);
     clo_store_close(store);
+}
+
+static void put_of(struct clo_store *store, const char *user, const char *id)
+{
+    struct clo_record record = {.background = true};
+    struct clo_file file = {.created = 1, .bytes = 1};
+    json_t *out = json_pack("[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s}]", "type", "function_call",
+                            "id", id, "call_id", id, "name", "f", "type", "function_call_output",
+                            "call_id", id, "output", user);
+    strcpy(record.id, id);
+    strcpy(record.user, user);
+    strcpy(record.status, "completed");
+    strcpy(record.session, "sess_1");
+    strcpy(record.conversation, "talk");
+    strcpy(record.snapshot, id);
+    record.response = json_pack("{s:s, s:i, s:s, s:[]}", "id", id, "created_at", 5, "status",
+                                "completed", "output");
+    assert_int_equal(clo_store_put(store, &record, NULL, out), 0);
+    json_decref(out);
+    clo_record_clear(&record);
+    snprintf(file.id, sizeof file.id, "file_%s", id);
+    strcpy(file.name, "a");
+    strcpy(file.purpose, "user_data");
+    strcpy(file.media, "text/plain");
+    strcpy(file.user, user);
+    assert_int_equal(clo_store_file_add(store, &file), 0);
+    assert_int_equal(clo_store_session_run_add(store, user, id, "s", id, 9), 0);
+}
+
+static void count_file(void *context, const struct clo_file *file)
+{
+    (void)file;
+    ++*(unsigned *)context;
+}
+
+/* Of that user `own` is found, by whatever it is looked for, and `other` is not. */
+static void assert_apart(struct clo_store *store, const char *user, const char *own,
+                         const char *other)
+{
+    struct clo_record record;
+    struct clo_file file;
+    char id[CLO_NAME_BYTES_MAX + 1], snapshot[CLO_ID_MAX];
+    unsigned files = 0;
+    struct clo_store_files_page page = {
+        .limit = 9, .user = user, .each = count_file, .context = &files};
+    json_t *item, *items = json_array();
+    assert_int_equal(clo_store_get(store, user, own, &record), 0);
+    assert_string_equal(record.user, user);
+    clo_record_clear(&record);
+    assert_int_equal(clo_store_get(store, user, other, &record), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_has(store, other), 0); /* its id is taken all the same */
+    assert_int_equal(clo_store_item(store, user, own, &item), 0);
+    json_decref(item);
+    assert_int_equal(clo_store_item(store, user, other, &item), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_call_output(store, user, own, &item), 0);
+    assert_string_equal(json_string_value(json_object_get(item, "output")), user);
+    json_decref(item);
+    assert_int_equal(clo_store_call_output(store, user, other, &item), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_conversation(store, user, "talk", items, 9), 0);
+    assert_int_equal(json_array_size(items), 2);
+    json_decref(items);
+    assert_int_equal(clo_store_snapshot_of_conversation(store, user, "talk", snapshot), 0);
+    assert_string_equal(snapshot, own);
+    assert_int_equal(clo_store_snapshot_of_item(store, user, own, snapshot), 0);
+    assert_int_equal(clo_store_snapshot_of_item(store, user, other, snapshot), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_snapshot_of_run(store, user, own, snapshot), 0);
+    assert_int_equal(clo_store_snapshot_of_run(store, user, other, snapshot), CLO_ENOTFOUND);
+    snprintf(id, sizeof id, "file_%s", own);
+    assert_int_equal(clo_store_file_get(store, user, id, 0, &file), 0);
+    snprintf(id, sizeof id, "file_%s", other);
+    assert_int_equal(clo_store_file_get(store, user, id, 0, &file), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_file_has(store, id), 0);
+    assert_int_equal(clo_store_files(store, 0, &page), 0);
+    assert_int_equal(files, 1);
+    page.after = id;
+    assert_int_equal(clo_store_files(store, 0, &page), CLO_EINVALID);
+    files = 0;
+    page = (struct clo_store_files_page){
+        .limit = 9, .every = true, .each = count_file, .context = &files};
+    assert_int_equal(clo_store_files(store, 0, &page), 0);
+    assert_int_equal(files, 2);
+}
+
+static void what_is_one_users_is_not_there_for_another(void **state)
+{
+    static const char *const users[][2] = {{"alice", "bob"}, {"", "bob"}, {"alice", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+        struct clo_store *store = open_store(NULL);
+        put_of(store, users[i][0], "r1");
+        put_of(store, users[i][1], "r2");
+        assert_apart(store, users[i][0], "r1", "r2");
+        assert_apart(store, users[i][1], "r2", "r1");
+        clo_store_close(store);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_is_got),
+        cmocka_unit_test(what_is_one_users_is_not_there_for_another),
         cmocka_unit_test(an_update_replaces_state_and_output),
         cmocka_unit_test(a_deleted_response_leaves_nothing),
         cmocka_unit_test(events_are_read_from_any_number_on),
