@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!yaml)
         return 0;
     if (clo_yaml_expand(yaml, &findings, &error) == 0)
-        clo_settings_read(&settings, clo_yaml_root(yaml), &findings, &error);
+        clo_settings_read(&settings, clo_yaml_root(yaml), NULL, &findings, &error);
     for (size_t i = 0; i < findings.count; i++)
         if (!clo_finding_place(findings.list[i].error.message))
             abort();

@@ -290,6 +290,8 @@ void clo_agent_serve_defaults(const struct clo_agent *agent, struct clo_serve_co
     config->grace_ms = said->grace_ms ? said->grace_ms : config->grace_ms;
     config->keepalive_ms = said->keepalive_ms ? said->keepalive_ms : config->keepalive_ms;
     config->items = said->items ? said->items : config->items;
+    config->hosted = said->hosted || config->hosted;
+    config->session = said->session ? said->session : config->session;
     config->no_runs = said->no_runs || config->no_runs;
     config->file_bytes = said->file_bytes ? said->file_bytes : config->file_bytes;
     config->files_bytes = said->files_bytes ? said->files_bytes : config->files_bytes;

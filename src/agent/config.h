@@ -17,7 +17,9 @@
 struct clo_config {
     const char *path; /* of the file, as given */
     const struct clo_agent_choice *choice;
-    struct clo_yaml *yaml;
+    struct clo_yaml *hosted; /* the platform's description, with cloche.yaml beside; NULL: none */
+    const char *hosted_name; /* of it */
+    struct clo_yaml *yaml;   /* the settings */
     struct clo_agent_settings said; /* its texts are the tree's */
     struct clo_agent_config config;
     struct clo_serve_config serve;

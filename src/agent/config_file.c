@@ -6,6 +6,7 @@
 
 #include "agent/config.h"
 #include "agent/fixed_text.h"
+#include "agent/hosted/hosted.h"
 #include "base/error.h"
 #include "base/quantity.h"
 #include "base/text.h"
@@ -245,6 +246,19 @@ static int take_fixed(struct clo_config *config)
     return status;
 }
 
+/* What the environment says in a container of the platform's, where the file does not. */
+static int take_hosted(struct clo_config *config)
+{
+    struct clo_error why = {0};
+    char *store;
+    int status = clo_hosted_defaults(&config->serve, config->said.serve.items != 0, &store, &why);
+    if (store)
+        config->store = store;
+    if (status == CLO_ENOMEMORY || (status && clo_findings_add(config->findings, false, &why)))
+        return clo_fail_memory(config->error);
+    return 0;
+}
+
 static int take(struct clo_config *config)
 {
     const struct clo_agent_settings *said = &config->said;
@@ -316,6 +330,8 @@ static int take(struct clo_config *config)
         status = take_image(config, said->sandbox.image);
     if (!status)
         status = take_path(config, &config->serve.store, &config->store, said->serve.store);
+    if (!status)
+        status = take_hosted(config);
     if (!status)
         status = clo_config_take_mounts(config);
     if (!status)
@@ -398,15 +414,43 @@ static int open_file(struct clo_config *config)
     return 0;
 }
 
+/* Of an agent that a platform hosts the settings are in cloche.yaml beside its file; without that one
+ * they are the defaults. */
+static int open_settings(struct clo_config *config)
+{
+    const struct clo_yaml_node *root = clo_yaml_root(config->yaml), *part = clo_hosted_part(root);
+    struct clo_error why = {0};
+    if (!part)
+        return 0;
+    config->hosted = config->yaml;
+    config->yaml = NULL;
+    int status = clo_hosted_read(part, &config->hosted_name, config->findings, config->error);
+    if (status)
+        return status;
+    if (!config->hosted_name) /* which was told */
+        config->hosted_name = "agent";
+    char *path = clo_path_beside(config->path, "cloche.yaml");
+    if (!path)
+        return clo_fail_memory(config->error);
+    status = clo_yaml_open(&config->yaml, path, &why);
+    if (status == CLO_ENOTFOUND)
+        status = clo_yaml_parse(&config->yaml, path, "{}", 2, &why);
+    free(path);
+    if (status == CLO_ENOMEMORY || (status && clo_findings_add(config->findings, false, &why)))
+        return clo_fail_memory(config->error);
+    return 0;
+}
+
 int clo_config_read(struct clo_config *config)
 {
     int status = open_file(config);
     if (status || !config->yaml)
         return status;
-    if ((status = load_environment(config)) ||
-        (status = clo_yaml_expand(config->yaml, config->findings, config->error)) ||
-        (status = clo_settings_read(&config->said, clo_yaml_root(config->yaml), config->findings,
-                                    config->error)) ||
+    if ((status = load_environment(config)) || (status = open_settings(config)) || !config->yaml)
+        return status;
+    if ((status = clo_yaml_expand(config->yaml, config->findings, config->error)) ||
+        (status = clo_settings_read(&config->said, clo_yaml_root(config->yaml), config->hosted_name,
+                                    config->findings, config->error)) ||
         (status = take(config)) || (status = settle_isolation(config)) ||
         (status = check_memory(config)) || (status = check_limits(config)) ||
         (status = check_files(config)) || (status = check_snapshots(config)) ||

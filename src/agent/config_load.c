@@ -35,6 +35,7 @@ static void end(struct clo_config *config)
     for (size_t i = 0; i < config->config.mount_count; i++)
         free(config->mount_sources[i]);
     clo_yaml_close(config->yaml);
+    clo_yaml_close(config->hosted);
     free(config);
 }
 

@@ -111,8 +111,9 @@ extern const struct clo_setting clo_settings[];
 
 /* All that is wrong goes to `findings`; the settings are what remains. The texts are the tree's.
  * CLO_ENOMEMORY. */
+/* `name`: the agent's, where it stands in another file; NULL: it is required in this one. */
 int clo_settings_read(struct clo_agent_settings *settings, const struct clo_yaml_node *root,
-                      struct clo_findings *findings, struct clo_error *error);
+                      const char *name, struct clo_findings *findings, struct clo_error *error);
 
 /* The JSON Schema (2020-12) of the table; NULL: out of memory. */
 json_t *clo_settings_schema(void);

@@ -11,7 +11,7 @@
 
 struct reader {
     struct clo_findings *findings;
-    bool no_memory;
+    bool no_memory, named; /* named: the agent has its name elsewhere */
 };
 
 /* Of all checks: what is wrong is told, and reading goes on. */
@@ -201,7 +201,8 @@ static void read_map(struct reader *reader, const struct clo_setting *parts,
         while (i < map->count && (strcmp(map->items[i].key, parts->name) != 0 ||
                                   (map->items[i].kind == CLO_YAML_NULL && !map->items[i].failed)))
             i++;
-        if (parts->required && i == map->count) {
+        bool elsewhere = reader->named && !map->parent && strcmp(parts->name, "name") == 0;
+        if (parts->required && i == map->count && !elsewhere) {
             clo_yaml_fail(map, &why, "\"%s: ...\" is expected here", parts->name);
             tell(reader, &why);
         }
@@ -209,11 +210,13 @@ static void read_map(struct reader *reader, const struct clo_setting *parts,
 }
 
 int clo_settings_read(struct clo_agent_settings *settings, const struct clo_yaml_node *root,
-                      struct clo_findings *findings, struct clo_error *error)
+                      const char *name, struct clo_findings *findings, struct clo_error *error)
 {
-    struct reader reader = {.findings = findings};
+    struct reader reader = {.findings = findings, .named = name != NULL};
     *settings = (struct clo_agent_settings){0};
     if (!root->failed)
         read_map(&reader, clo_settings, root, (char *)settings);
+    if (!settings->name)
+        settings->name = name;
     return reader.no_memory ? clo_fail_memory(error) : 0;
 }

@@ -45,6 +45,10 @@ static const char help[] =
     "  --total-memory SIZE  ceiling on the memory of all sandboxes together (half of what this\n"
     "                    process may use)\n"
     "\n"
+    "In a container that Foundry hosts (FOUNDRY_HOSTING_ENVIRONMENT is set) it listens on all addresses,\n"
+    "keeps users apart by x-agent-user-id, shows runs as calls, and keeps its store in the home folder.\n"
+    "A file with `kind: hosted` is read with cloche.yaml beside it. See docs/foundry.md.\n"
+    "\n"
     "The model: FOUNDRY_PROJECT_ENDPOINT with FOUNDRY_MODEL, OPENAI_API_KEY or OPENAI_BASE_URL with\n"
     "OPENAI_MODEL, AZURE_OPENAI_ENDPOINT, ANTHROPIC_API_KEY, in this order; without them the agent's\n"
     "offline script answers. See docs/models.md and docs/agent-yaml.md.\n"
@@ -112,15 +116,27 @@ static bool is_loopback(const char *address)
     return strcmp(address, "localhost") == 0;
 }
 
+struct announcement {
+    struct clo_agent *agent;
+    const struct clo_serve_config *config;
+};
+
 static void announce(void *context, const char *address, uint16_t port)
 {
-    struct clo_agent *agent = context;
+    const struct announcement *announcement = context;
+    struct clo_agent *agent = announcement->agent;
     const char *open = strchr(address, ':') ? "[" : "", *close = *open ? "]" : "";
     fprintf(stderr, "cloche: agent \"%s\", model: %s\n", clo_agent_name(agent),
             clo_agent_model_description(agent));
     announce_isolation(agent);
     announce_memory(agent);
-    if (!is_loopback(address))
+    if (announcement->config->hosted)
+        fprintf(
+            stderr,
+            "cloche: hosted (FOUNDRY_HOSTING_ENVIRONMENT): the platform in front authenticates; whoever else reaches %s%s%s:%u may say that he is any user. State: %s\n",
+            open, address, close, port,
+            announcement->config->store ? announcement->config->store : "in memory");
+    else if (!is_loopback(address))
         fprintf(
             stderr,
             "cloche: WHOEVER REACHES %s%s%s:%u MAY USE IT, ITS MODEL'S KEY AND ITS CONVERSATIONS: there is no authentication. Let only those reach it who may, or put a proxy that asks before it\n",
@@ -244,8 +260,9 @@ int clo_cli_serve(int argc, char **argv)
         load(&agent, argv[optind], choice, &error))
         return clo_cli_fail(&error);
     clo_agent_serve_defaults(agent, &config);
+    const struct announcement announcement = {agent, &config};
     config.on_ready = announce;
-    config.context = agent;
+    config.context = (void *)&announcement;
     if (port) {
         config.port = chosen.port;
         config.any_port = chosen.any_port;

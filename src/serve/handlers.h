@@ -13,6 +13,7 @@ void clo_router_begin(struct clo_exchange *exchange);
 /* handle_create.c, handle_stored.c, handle_models.c, handle_runs.c and handle_files.c: the handlers.
  * `id` is the path's. */
 void clo_handle_create(struct clo_exchange *exchange, const char *id);
+void clo_handle_invocation(struct clo_exchange *exchange, const char *id);
 void clo_handle_get(struct clo_exchange *exchange, const char *id);
 void clo_handle_delete(struct clo_exchange *exchange, const char *id);
 void clo_handle_cancel(struct clo_exchange *exchange, const char *id);

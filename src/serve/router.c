@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "serve/files/upload.h"
 #include "serve/handlers.h"
+#include "serve/hosted/lifecycle.h"
 
 #define SHUTTING_DOWN "The server is shutting down; try another replica or try again later."
 
@@ -66,6 +67,11 @@ static void handle_create_unless_stopping(struct clo_exchange *exchange, const c
     unless_stopping(exchange, id, clo_handle_create);
 }
 
+static void handle_invocation_unless_stopping(struct clo_exchange *exchange, const char *id)
+{
+    unless_stopping(exchange, id, clo_handle_invocation);
+}
+
 static void handle_run_unless_stopping(struct clo_exchange *exchange, const char *id)
 {
     unless_stopping(exchange, id, clo_handle_run);
@@ -82,6 +88,11 @@ static const struct route {
     {"DELETE", "/responses/*", clo_handle_delete, NULL},
     {"POST", "/responses/*/cancel", clo_handle_cancel, NULL},
     {"GET", "/responses/*/input_items", clo_handle_input_items, NULL},
+    {"POST", "/invocations", handle_invocation_unless_stopping, NULL},
+    {"POST", "/_agent/before-snapshot", clo_handle_before_snapshot, NULL},
+    {"POST", "/_before_snapshot", clo_handle_before_snapshot, NULL},
+    {"POST", "/_agent/after-restore", clo_handle_after_restore, NULL},
+    {"POST", "/_after_restore", clo_handle_after_restore, NULL},
     {"POST", "/files", clo_handle_upload, clo_upload_begin},
     {"GET", "/files", clo_handle_files, NULL},
     {"GET", "/files/*", clo_handle_file, NULL},

@@ -18,10 +18,12 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/id.h"
 #include "base/thread/executor.h"
 #include "base/thread/poll.h"
 #include "serve/files/file_store.h"
 #include "serve/handlers.h"
+#include "serve/hosted/lifecycle.h"
 #include "serve/http/disconnect.h"
 #include "serve/http/http.h"
 #include "serve/job/response_job.h"
@@ -179,6 +181,12 @@ static int fill_config(struct clo_server *server, const struct clo_serve_config 
         return CLO_EINVALID;
     if (fill_files(config, error) < 0 || fill_snapshots(config, error) < 0)
         return CLO_EINVALID;
+    if (config->session && *config->session && !clo_name_ok(config->session))
+        return clo_fail(
+            error, CLO_EINVALID,
+            "the session is '%.64s'; it may hold up to %d letters, digits, '_', '-', '.' "
+            "and ':'",
+            config->session, CLO_NAME_BYTES_MAX);
     if ((unsigned)config->items > CLO_SERVE_ITEMS_ANSWER)
         return clo_fail(error, CLO_EINVALID, "items is %u, which is no enum clo_serve_items",
                         (unsigned)config->items);
@@ -241,6 +249,9 @@ static int start(struct clo_server *server, uint16_t *port, struct clo_error *er
         .session_count = config->snapshots.conversation_count,
         .session_bytes = config->snapshots.conversation_bytes};
     int status = clo_store_open(&server->store, config->store, error);
+    if (status == 0 && config->hosted &&
+        !(server->lifecycle = clo_lifecycle_create(config->session)))
+        status = clo_fail_memory(error);
     if (status == 0)
         status = clo_file_store_open(&server->files, server->store, &files, error);
     if (status == 0)
@@ -334,6 +345,7 @@ static void stop(struct clo_server *server)
     clo_snapshots_close(server->snapshots);
     clo_file_store_close(server->files);
     clo_store_close(server->store);
+    clo_lifecycle_destroy(server->lifecycle);
     close(server->wake);
 }
 

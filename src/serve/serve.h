@@ -25,8 +25,9 @@
  *   store/     responses in SQLite, and the history that is made of them
  *   sessions/  the state that lasts from run to run: one session in hand, and snapshots on the disk
  *   files/     files that clients send and runs leave: uploads, content, what stands below /input
+ *   hosted/    the container that a platform hosts: its session, hooks around snapshots of it
  *   job/       a response in the making, the register of those, readers of background ones
- * Arrows: job → files, sessions → http, store → protocol. http knows a job as an answerer (disconnect.h) alone.
+ * Arrows: hosted → http, store; job → files, sessions → http, store → protocol. http knows a job as an answerer (disconnect.h) alone.
  *
  * Words
  *   exchange   one HTTP request and its answer         job       one response in the making
@@ -71,6 +72,7 @@
 #define CLO_SERVE_UPLOADS_WRITING 4 /* of them, whose bytes go to the disk at a time */
 #define CLO_SERVE_SWEEP_MS 60000u   /* between two looks for files that have expired */
 
+struct clo_lifecycle;
 struct clo_store;
 struct clo_file_store;
 struct clo_snapshots;
@@ -95,6 +97,7 @@ struct clo_server {
     void (*begin)(struct clo_exchange *exchange); /* before the body: set a sink, or refuse */
     void (*dispatch)(struct clo_exchange *exchange);
     struct clo_http *http;
+    struct clo_lifecycle *lifecycle; /* of a container that is hosted; NULL: this is none */
     struct clo_store *store;
     struct clo_file_store *files;
     struct clo_snapshots *snapshots;

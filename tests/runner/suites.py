@@ -91,6 +91,10 @@ class Suites:
     SESSIONS = {**RUNS, "commands": ["serve"]}
     SESSIONS_NAMES = ["Runs", "Turns", "Kept", "Many"]
 
+    HOSTED = {"commands": ["serve", "check"], "programs": ["examples/example_tools.so"], "image": True,
+              "places": ["deploy/foundry/", "examples/", "tests/cli/serve_test.py"]}
+    HOSTED_NAMES = ["Hosted", "Invocations", "Snapshots", "Files"]
+
     INSTALLED = ["include/", "docs/man/", "LICENSE", "meson.build", "meson_options.txt", "tools/install_image.sh",
                  "tools/dist/", "tools/image/fetch.txt"]
     FORBID = {**SERVE, "commands": ["serve", "run", "doctor"], "places": ["examples/", "tests/forbid.py"]}
@@ -115,6 +119,7 @@ class Suites:
         yield from self._cases("cli", "serve_test", self._shares("Serve", 4), self.SERVE)
         yield from self._cases("cli", "runs_test", self.RUNS_NAMES, self.RUNS)
         yield from self._cases("cli", "sessions_test", self.SESSIONS_NAMES, self.SESSIONS)
+        yield from self._cases("cli", "hosted_test", self.HOSTED_NAMES, self.HOSTED)
         yield from self._cases("cli", "check_test", ["Check", "Schema"], {
             "commands": ["check", "serve"], "programs": tools, "places": [
                 "docs/agent-yaml.md", "docs/agent.schema.json", "examples/", "tests/e2e/agents/", "include/"]})

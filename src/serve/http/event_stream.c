@@ -139,10 +139,10 @@ int clo_event_stream_push(struct clo_event_stream *stream, const char *text, siz
     return status;
 }
 
-void clo_event_stream_end(struct clo_event_stream *stream)
+void clo_event_stream_end(struct clo_event_stream *stream, bool mark)
 {
     pthread_mutex_lock(&stream->lock);
-    if (!stream->ended && append(stream, DONE_TEXT, sizeof DONE_TEXT - 1) < 0)
+    if (!stream->ended && mark && append(stream, DONE_TEXT, sizeof DONE_TEXT - 1) < 0)
         stream->dead = true;
     stream->ended = true;
     wake(stream);

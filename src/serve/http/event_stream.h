@@ -43,7 +43,7 @@ void clo_event_stream_retain(struct clo_event_stream *stream);
 /* 0, or CLO_ECANCELLED: the client is gone or was cut. */
 int clo_event_stream_push(struct clo_event_stream *stream, const char *text, size_t length);
 /* "data: [DONE]", then the end of the body. */
-void clo_event_stream_end(struct clo_event_stream *stream);
+void clo_event_stream_end(struct clo_event_stream *stream, bool mark);
 
 /* The source has something new. False: the client is gone or was cut. */
 bool clo_event_stream_wake(struct clo_event_stream *stream);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "serve/protocol/invocation.h"
 #include "serve/protocol/response.h"
 
 const char *clo_exchange_header(const struct clo_exchange *exchange, const char *name)
@@ -45,7 +46,11 @@ void clo_exchange_json(struct clo_exchange *exchange, unsigned status, json_t *j
 void clo_exchange_refuse(struct clo_exchange *exchange, const struct clo_problem *problem)
 {
     exchange->retry_after = problem->retry_after;
-    clo_exchange_json(exchange, problem->status, clo_problem_json(problem));
+    free(exchange->error_detail);
+    exchange->error_detail = strdup(problem->message);
+    clo_exchange_json(exchange, problem->status,
+                      exchange->invocation ? clo_invocation_problem(problem)
+                                           : clo_problem_json(problem));
 }
 
 void clo_exchange_content(struct clo_exchange *exchange, const struct clo_content *content)

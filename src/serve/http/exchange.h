@@ -70,6 +70,10 @@ struct clo_exchange {
     struct clo_content *content;     /* owned */
     const char *allow;               /* static, for 405 */
     unsigned retry_after;
+    const char *error_source; /* static: whose fault an error is; NULL: by the status */
+    char *error_detail;       /* or NULL */
+    bool invocation;          /* errors are told as that protocol has them */
+    char invocation_id[CLO_NAME_BYTES_MAX + 1]; /* "": none */
     char session[CLO_NAME_BYTES_MAX + 1];
     char response_id[CLO_NAME_BYTES_MAX + 1];
 };

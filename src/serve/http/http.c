@@ -120,6 +120,7 @@ static void exchange_free(struct clo_exchange *exchange)
     content_free(exchange->content);
     clo_buffer_free(&exchange->body);
     free(exchange->text);
+    free(exchange->error_detail);
     free(exchange->method);
     free(exchange->path);
     free(exchange);
@@ -147,6 +148,21 @@ static void add_content_headers(const struct clo_content *content, struct MHD_Re
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, range);
 }
 
+/* Whose fault an error is, for the platform in front: the request's (user), this server's or its
+ * limits' (platform), the model's (upstream); and what it was, as visible ASCII. */
+static void add_error_headers(const struct clo_exchange *exchange, struct MHD_Response *response)
+{
+    const char *source = exchange->error_source;
+    bool limits = exchange->status == MHD_HTTP_TOO_MANY_REQUESTS;
+    if (!source)
+        source = exchange->status >= 500 || limits ? "platform" : "user";
+    MHD_add_response_header(response, "x-platform-error-source", source);
+    for (char *at = exchange->error_detail; at && *at; at++)
+        *at = *at >= ' ' && *at <= '~' ? *at : '?';
+    if (exchange->error_detail && exchange->error_detail[0])
+        MHD_add_response_header(response, "x-platform-error-detail", exchange->error_detail);
+}
+
 static void add_headers(const struct clo_exchange *exchange, struct MHD_Response *response)
 {
     char number[16], session[CLO_ID_MAX];
@@ -156,6 +172,10 @@ static void add_headers(const struct clo_exchange *exchange, struct MHD_Response
         clo_id_make(session, "sess");
     MHD_add_response_header(response, "x-agent-session-id",
                             exchange->session[0] ? exchange->session : session);
+    if (exchange->invocation_id[0])
+        MHD_add_response_header(response, "x-agent-invocation-id", exchange->invocation_id);
+    if (exchange->status >= 400)
+        add_error_headers(exchange, response);
     if (exchange->allow)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, exchange->allow);
     if (exchange->retry_after) {

@@ -39,6 +39,8 @@ struct clo_response_job *clo_response_job_create(struct clo_server *server, cons
     job->cancel = clo_cancel_create();
     job->base =
         clo_response_base(&job->request, id, time(NULL), clo_agent_model_name(server->agent));
+    if (server->config.hosted && job->base)
+        clo_json_put(&job->base, "agent_session_id", json_string(job->request.session));
     if (!job->cancel || !job->base) {
         clo_response_job_release(job);
         return NULL;
@@ -317,8 +319,9 @@ static json_t *finish(struct clo_response_job *job, const struct clo_turn_result
     return response;
 }
 
-static void turn(struct clo_response_job *job, const json_t *input, struct clo_events *events,
-                 struct clo_turn_result *result)
+/* The items go to the sink (NULL: to none). False: out of memory on the way there. */
+static bool turn(struct clo_response_job *job, const json_t *input,
+                 const struct clo_item_sink *sink, struct clo_turn_result *result)
 {
     struct clo_turn turn = {
         .input = input,
@@ -331,16 +334,15 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
         .session = clo_job_session_turn(job),
         .cancel = job->cancel,
     };
+    static const struct clo_item_sink none;
     struct clo_output_filter filter;
     struct clo_output_filter_view view = view_of(job);
-    clo_output_filter_init(&filter, &view, &(struct clo_item_sink){clo_events_item, events});
-    if (events)
+    clo_output_filter_init(&filter, &view, sink ? sink : &none);
+    if (sink)
         turn.sink = (struct clo_item_sink){clo_output_filter_item, &filter};
     clo_agent_turn(job->server->agent, &turn, result);
     clo_output_filter_end(&filter);
     clo_job_files_turn_end(job);
-    if (events)
-        events->failed |= filter.failed;
     if (*result->notice)
         clo_log_event(result->notice_level, "model", "%s", result->notice);
     if (result->trouble.code != CLO_OK && !clo_cancel_is_set(job->cancel))
@@ -351,6 +353,15 @@ static void turn(struct clo_response_job *job, const json_t *input, struct clo_e
     else if (result->status == CLO_TURN_FAILED)
         clo_log_event("error", "turn", "response %s failed: %s: %s", job->id, result->error_code,
                       result->error_message);
+    return !filter.failed;
+}
+
+static void turn_of_events(struct clo_response_job *job, const json_t *input,
+                           struct clo_turn_result *result)
+{
+    const struct clo_item_sink sink = {clo_events_item, &job->events};
+    if (!turn(job, input, &sink, result))
+        job->events.failed = true;
 }
 
 /* The terminal event. A cancelled response ends its stream as a failed one, with its own status. */
@@ -388,11 +399,41 @@ static void send_error(struct clo_event_stream *stream, uint64_t sequence)
     free(text);
 }
 
+static void stream_invocation(struct clo_response_job *job, const json_t *input,
+                              struct clo_event_stream *stream)
+{
+    const struct clo_item_sink sink = {clo_job_invocation_item, stream};
+    struct clo_turn_result result = {0};
+    turn(job, input, &sink, &result);
+    json_t *response = finish(job, &result);
+    clo_in_flight_remove(job->server->in_flight, job);
+    clo_job_invocation_end(job, stream, response);
+    clo_event_stream_end(stream, false);
+    json_decref(response);
+    clo_turn_result_clear(&result);
+}
+
+static void stream_events(struct clo_response_job *job, const json_t *input,
+                          struct clo_event_stream *stream)
+{
+    struct clo_turn_result result = {0};
+    clo_events_init(&job->events, push_event, stream);
+    begin_events(job, &job->events);
+    turn_of_events(job, input, &result);
+    json_t *response = finish(job, &result);
+    clo_in_flight_remove(job->server->in_flight, job);
+    end_events(&job->events, response);
+    if (!response || job->events.failed)
+        send_error(stream, job->events.sequence);
+    clo_event_stream_end(stream, true);
+    json_decref(response);
+    clo_turn_result_clear(&result);
+}
+
 static void answer_streaming(struct clo_response_job *job, const json_t *input)
 {
     struct clo_event_stream *stream =
         clo_event_stream_create(job->exchange->connection, CLO_SERVE_STALL_MS, NULL);
-    struct clo_turn_result result = {0};
     struct clo_problem problem;
     if (!stream) {
         clo_problem_internal(&problem);
@@ -405,17 +446,10 @@ static void answer_streaming(struct clo_response_job *job, const json_t *input)
     clo_exchange_stream(job->exchange, stream);
     clo_exchange_resume(job->exchange);
     job->exchange = NULL;
-    clo_events_init(&job->events, push_event, stream);
-    begin_events(job, &job->events);
-    turn(job, input, &job->events, &result);
-    json_t *response = finish(job, &result);
-    clo_in_flight_remove(job->server->in_flight, job);
-    end_events(&job->events, response);
-    if (!response || job->events.failed)
-        send_error(stream, job->events.sequence);
-    clo_event_stream_end(stream);
-    json_decref(response);
-    clo_turn_result_clear(&result);
+    if (job->request.invocation)
+        stream_invocation(job, input, stream);
+    else
+        stream_events(job, input, stream);
     clo_event_stream_release(stream);
 }
 
@@ -427,7 +461,12 @@ static void answer_whole(struct clo_response_job *job, const json_t *input)
     json_t *response = finish(job, &result);
     clo_turn_result_clear(&result);
     clo_in_flight_remove(job->server->in_flight, job);
-    clo_exchange_json(job->exchange, 200, response);
+    if (job->request.invocation && response) {
+        clo_job_invocation_answer(job->exchange, response);
+        json_decref(response);
+    } else {
+        clo_exchange_json(job->exchange, 200, response);
+    }
     clo_exchange_resume(job->exchange);
 }
 
@@ -491,7 +530,7 @@ static void carry_out_background(struct clo_response_job *job)
         clo_text_copy(result.error_code, sizeof result.error_code, problem.code);
         clo_text_copy(result.error_message, sizeof result.error_message, problem.message);
     } else {
-        turn(job, input, &job->events, &result);
+        turn_of_events(job, input, &result);
     }
     json_t *response = finish(job, &result);
     end_events(&job->events, response);

@@ -126,6 +126,13 @@ void clo_job_session_keep(struct clo_response_job *job); /* before the response 
 const char *clo_job_session_snapshot(const struct clo_response_job *job, const char *status);
 void clo_job_session_end(struct clo_response_job *job);
 
+/* job_invocation.c: for a client of the invocations protocol. The first is for struct clo_item_sink,
+ * with the stream as its context. */
+void clo_job_invocation_item(void *context, const struct clo_item_event *event);
+void clo_job_invocation_end(struct clo_response_job *job, struct clo_event_stream *stream,
+                            const json_t *response);
+void clo_job_invocation_answer(struct clo_exchange *exchange, const json_t *response);
+
 /* in_flight.c: the register of what is in flight. */
 int clo_in_flight_create(struct clo_in_flight **in_flight, struct clo_error *error);
 void clo_in_flight_destroy(struct clo_in_flight *in_flight);

@@ -50,6 +50,7 @@ struct clo_request {
     char session[CLO_NAME_BYTES_MAX + 1];      /* agent_session_id, "": none */
     char user[CLO_USER_MAX + 1];               /* whose it is, see user.h; of the headers */
     bool stream, store, background, truncate;
+    bool invocation;              /* its client speaks that protocol, see invocation.h */
     enum clo_request_state state; /* "sandbox": {"state": …} */
     enum clo_serve_items items;   /* see output_filter.h; set by who read the headers */
     unsigned max_tool_calls;      /* 0: no limit */

@@ -216,6 +216,15 @@ int clo_store_has(struct clo_store *store, const char *id)
     return status == 0 && step != SQLITE_ROW ? CLO_ENOTFOUND : status;
 }
 
+int clo_store_flush(struct clo_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    int status = clo_sql_status(store, code);
+    pthread_mutex_unlock(&store->lock);
+    return status;
+}
+
 static int forget(struct clo_store *store, void *context)
 {
     return clo_sql_drop(store, context);

@@ -74,6 +74,9 @@ int clo_store_get(struct clo_store *store, const char *user, const char *id,
                   struct clo_record *record);
 int clo_store_delete(struct clo_store *store, const char *id);
 
+/* Put what was written into the store's file itself, which may be copied then. In memory: nothing. */
+int clo_store_flush(struct clo_store *store);
+
 /* Append a response's items, input then output, to `items`, and give its `previous`. */
 int clo_store_history(struct clo_store *store, const char *id, json_t *items,
                       char previous[CLO_NAME_BYTES_MAX + 1]);

@@ -39,7 +39,7 @@ static void each_event_is_a_chunk_of_its_own(void **state)
     struct clo_event_stream *stream = stream_new(1000);
     assert_int_equal(clo_event_stream_push(stream, "event: a\n\n", 10), 0);
     assert_int_equal(clo_event_stream_push(stream, "event: b\n\n", 10), 0);
-    clo_event_stream_end(stream);
+    clo_event_stream_end(stream, true);
     assert_read(stream, 200, "event: a\n\n");
     assert_read(stream, 200, "event: b\n\n");
     assert_read(stream, 200, "data: [DONE]\n\n");
