@@ -123,11 +123,11 @@ class Hosted(unittest.TestCase):
 
     def test_files_and_sessions_of_code_are_a_users(self):
         with Container() as container:
-            form = ("--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n"
-                    "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n"
-                    "secret\r\n--b--\r\n")
+            form = ("--bound\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nuser_data\r\n"
+                    "--bound\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n"
+                    "secret\r\n--bound--\r\n")
             status, _, file = container.json("POST", "/files", form, **{
-                "Content_Type": "multipart/form-data; boundary=b"})
+                "Content_Type": "multipart/form-data; boundary=bound"})
             self.assertEqual(status, 200, file)
             self.assertEqual(container.call("GET", f"/files/{file['id']}/content")[2], b"secret")
             for path in (f"/files/{file['id']}", f"/files/{file['id']}/content"):
@@ -135,7 +135,7 @@ class Hosted(unittest.TestCase):
             self.assertEqual(container.call("DELETE", f"/files/{file['id']}", user="bob")[0], 404)
             self.assertEqual(container.json("GET", "/files", user="bob")[2]["data"], [])
             self.assertEqual(len(container.json("GET", "/files")[2]["data"]), 1)
-            run = {"code": "print(open('/input/a.txt').read())", "files": [{"file_id": file["id"]}]}
+            run = {"code": "print(open('/input/a.txt').read())", "files": [file["id"]]}
             self.assertEqual(container.json("POST", "/runs", run)[2].get("stdout"), "secret\n")
             self.assertEqual(container.json("POST", "/runs", run, user="bob")[0], 404)
             first = container.json("POST", "/runs", {"code": "x = 41", "state": "session"})[2]
