@@ -123,6 +123,7 @@ static void an_older_store_is_brought_up_to_date(void **state)
                                   " DROP TABLE snapshots_gone; DROP TRIGGER response_deleted;"
                                   " DROP TRIGGER response_moved; DROP INDEX responses_snapshot;"
                                   " ALTER TABLE responses DROP COLUMN snapshot;"
+                                  " ALTER TABLE responses DROP COLUMN user;"
                                   "DROP TABLE files; DROP TABLE file_totals; DROP TABLE files_gone;"
                                   " PRAGMA user_version = 1",
                                   NULL, NULL, NULL),
