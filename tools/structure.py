@@ -44,6 +44,7 @@ USES = {
     "model/credential": "model/http/ca_bundle.h model/http/curl_start.h model/redact.h",
     "model/protocol": "model/http model/model.h model/client.h model/error_code.h model/hosted_tool.h",
     "model/script": "model/model.h model/client.h model/run_report.h",
+    "model/record": "model/script/script.h model/redact.h",
     "codeact": "model/run_report.h sandbox",
     "agent": "codeact model sandbox",
     "agent/hosted": "",

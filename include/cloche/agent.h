@@ -38,7 +38,10 @@ struct clo_model_config {
     const char
         *api_key; /* NULL: by the environment (OPENAI_API_KEY …); may stay empty for servers that
                              want none; without one FOUNDRY and AZURE take tokens of Microsoft Entra ID */
-    const char *script;  /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
+    const char *script; /* path of the YAML file of CLO_MODEL_SCRIPT; NULL: none */
+    const char
+        *record; /* path of a file to which each turn is appended as a script that plays it back,
+                            without credentials; made (0600) where it is not there; NULL: none */
     unsigned timeout_ms; /* [120,000] without a byte from the server */
     const char
         *api_version; /* of AZURE; NULL: AZURE_OPENAI_API_VERSION, OPENAI_API_VERSION, else none */

@@ -10,6 +10,7 @@
 #include "base/lazy.h"
 #include "base/utf8.h"
 #include "codeact/codeact.h"
+#include "model/record/record.h"
 #include "sandbox/files/mounts.h"
 #include "sandbox/isolation.h"
 #include "sandbox/reservation.h"
@@ -210,6 +211,9 @@ int clo_agent_create(struct clo_agent **out, const struct clo_agent_config *conf
         status = clo_model_create(&agent->model, &config->model, error);
     if (!status)
         status = make_sandboxes(agent, config, error);
+    if (!status && config->model.record)
+        status = clo_recording_open(&agent->recording, config->model.record, config->model.script,
+                                    config->model.api_key, error);
     if (status) {
         clo_agent_destroy(agent);
         return status;
@@ -227,6 +231,7 @@ void clo_agent_destroy(struct clo_agent *agent)
     for (size_t i = 0; i < agent->library_count; i++)
         clo_tool_library_close(agent->libraries[i]);
     clo_model_destroy(agent->model);
+    clo_recording_close(agent->recording);
     json_decref(agent->tool);
     json_decref(agent->session_tool);
     for (size_t i = 0; i < agent->place_count; i++)
@@ -258,6 +263,11 @@ const char *clo_agent_model_name(const struct clo_agent *agent)
 const char *clo_agent_without_tools(const struct clo_agent *agent)
 {
     return clo_model_without_tools(agent->model);
+}
+
+const char *clo_agent_recording(const struct clo_agent *agent)
+{
+    return agent->recording ? clo_recording_path(agent->recording) : NULL;
 }
 
 const char *clo_agent_model_description(const struct clo_agent *agent)

@@ -107,6 +107,8 @@ const char *clo_agent_name(const struct clo_agent *agent);
 const char *clo_agent_model_name(const struct clo_agent *agent);
 const char *clo_agent_without_tools(const struct clo_agent *agent); /* clo_model_without_tools */
 const char *clo_agent_model_description(const struct clo_agent *agent);
+const char *clo_agent_recording(
+    const struct clo_agent *agent); /* its path; NULL: nothing is recorded */
 
 /* What the agent's YAML file says under "serve:" (docs/agent-yaml.md), put over the fields of
  * *config that it names. The strings live as long as the agent. */
@@ -118,6 +120,7 @@ struct clo_agent_choice {
     const enum clo_isolation *isolation; /* of --isolation; NULL: as environment or file say */
     const enum clo_jail *jail;           /* NULL: as the file says */
     uint64_t total_memory;               /* 0: as the file says */
+    const char *record;                  /* of --record, as given; NULL: as the file says */
     struct clo_findings *findings; /* gets all that is wrong with the file, and warnings; or NULL */
 };
 

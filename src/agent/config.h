@@ -26,7 +26,7 @@ struct clo_config {
     struct clo_tool tools[CLO_TOOLS_MAX];
     struct clo_tool_library *libraries[CLO_AGENT_LIBRARIES_MAX];
     size_t library_count;
-    char *script, *image, *store; /* paths beside the file */
+    char *script, *record, *image, *store; /* paths beside the file */
     struct clo_mount mounts[CLO_AGENT_MOUNTS_MAX + 1];
     char *mount_sources[CLO_AGENT_MOUNTS_MAX + 1]; /* likewise */
     char model

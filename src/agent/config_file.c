@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/quantity.h"
 #include "base/text.h"
+#include "model/record/record.h"
 #include "sandbox/isolation.h"
 #include "sandbox/memory_budget.h"
 #include "sandbox/run/limits.h"
@@ -327,6 +328,11 @@ static int take(struct clo_config *config)
     int status =
         take_path(config, &config->config.model.script, &config->script, said->model.script);
     if (!status)
+        status =
+            take_path(config, &config->config.model.record, &config->record, said->model.record);
+    if (config->choice->record)
+        config->config.model.record = config->choice->record;
+    if (!status)
         status = take_image(config, said->sandbox.image);
     if (!status)
         status = take_path(config, &config->serve.store, &config->store, said->serve.store);
@@ -368,6 +374,18 @@ static int check_model(struct clo_config *config)
                       : config->said.model.base_url ? "base_url"
                                                     : "kind";
     return clo_config_tell(config, clo_config_node(config, "model", key), false, &why);
+}
+
+/* A file that cannot be recorded to is found by looking at it: nothing is made. */
+static int check_record(struct clo_config *config)
+{
+    struct clo_error why = {0};
+    const struct clo_model_config *model = &config->config.model;
+    if (!model->record || !clo_recording_check(model->record, model->script, &why))
+        return 0;
+    if (config->choice->record) /* which has no place in the file */
+        return clo_findings_add(config->findings, false, &why) ? clo_fail_memory(config->error) : 0;
+    return clo_config_tell(config, clo_config_node(config, "model", "record"), false, &why);
 }
 
 /* Each limit is in its range by now: what is left is that two do not go together. */
@@ -456,7 +474,7 @@ int clo_config_read(struct clo_config *config)
         (status = check_files(config)) || (status = check_snapshots(config)) ||
         (status = check_count(config)) || (status = check_listen(config)) ||
         (status = check_image(config)) || (status = clo_config_check_mounts(config)) ||
-        (status = check_model(config)))
+        (status = check_model(config)) || (status = check_record(config)))
         return status;
     return warn_of_all(config);
 }

@@ -30,6 +30,7 @@ static void end(struct clo_config *config)
     for (size_t i = 0; i < config->library_count; i++)
         clo_tool_library_close(config->libraries[i]);
     free(config->script);
+    free(config->record);
     free(config->image);
     free(config->store);
     for (size_t i = 0; i < config->config.mount_count; i++)

@@ -23,6 +23,7 @@ struct clo_agent {
     /* The instructions and how to use execute_code, where runs are clean, and of a session. */
     char *prompt, *session_prompt;
     struct clo_model *model;
+    struct clo_recording *recording; /* of its turns; NULL: none */
     struct clo_image *image;
     struct clo_pool *pool;
     json_t *tool, *session_tool; /* execute_code, likewise */

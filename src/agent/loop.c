@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/answer/answer_format.h"
+#include "agent/answer/turn_record.h"
 #include "agent/internal.h"
 #include "base/buffer.h"
 #include "base/error.h"
@@ -480,6 +481,7 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
     else
         for (unsigned i = 0; step(&loop, i); i++)
             continue;
+    clo_turn_record(agent, turn, result);
     if (!loop.waits && result->status != CLO_TURN_CANCELLED)
         name_the_rest(&loop);
     if (loop.failed && result->status != CLO_TURN_CANCELLED)

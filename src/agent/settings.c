@@ -77,6 +77,11 @@ static const struct clo_setting model[] = {
      .at = AT(model.script),
      .about = "A YAML file that plays the model's part when no server is configured "
               "(docs/models.md)."},
+    {.name = "record",
+     .kind = CLO_SETTING_PATH,
+     .at = AT(model.record),
+     .about = "A file to which each turn of the model is appended as a script that plays it back, "
+              "without credentials (docs/models.md). It holds what users ask."},
     {.name = "timeout",
      .kind = CLO_SETTING_DURATION,
      .at = AT(model.timeout),

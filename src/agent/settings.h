@@ -72,7 +72,7 @@ struct clo_agent_settings {
     const char *name, *instructions;
     struct {
         uint64_t kind;
-        const char *name, *base_url, *api_key, *api_version, *script;
+        const char *name, *base_url, *api_key, *api_version, *script, *record;
         uint64_t timeout, connect_timeout, first_byte_timeout, total_timeout, retry_time;
     } model;
     size_t library_count;

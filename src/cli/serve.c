@@ -42,6 +42,8 @@ static const char help[] =
     "                    sandbox.isolation\n"
     "  --jail LEVEL      best: the layers of the workers' jail that this machine allows; strict:\n"
     "                    all of them or no start (best)\n"
+    "  --record FILE     append each turn of the model to FILE, a script that plays it back\n"
+    "                    (model.record; docs/models.md)\n"
     "  --total-memory SIZE  ceiling on the memory of all sandboxes together (half of what this\n"
     "                    process may use)\n"
     "\n"
@@ -128,6 +130,9 @@ static void announce(void *context, const char *address, uint16_t port)
     const char *open = strchr(address, ':') ? "[" : "", *close = *open ? "]" : "";
     fprintf(stderr, "cloche: agent \"%s\", model: %s\n", clo_agent_name(agent),
             clo_agent_model_description(agent));
+    if (clo_agent_recording(agent))
+        fprintf(stderr, "cloche: recording what users ask and the model answers to %s\n",
+                clo_agent_recording(agent));
     announce_isolation(agent);
     announce_memory(agent);
     if (announcement->config->hosted)
@@ -211,6 +216,7 @@ int clo_cli_serve(int argc, char **argv)
         {"isolation", required_argument, NULL, 'I'},
         {"jail", required_argument, NULL, 'j'},
         {"total-memory", required_argument, NULL, 'm'},
+        {"record", required_argument, NULL, 'r'},
         {"items", required_argument, NULL, 'i'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -226,6 +232,7 @@ int clo_cli_serve(int argc, char **argv)
         case 'l': listen = optarg; break;
         case 'p': port = optarg; break;
         case 's': store = optarg; break;
+        case 'r': choice.record = optarg; break;
         case 'i': items = optarg; break;
         case 'g':
             if (clo_duration_parse(optarg, &grace_ms, &error))

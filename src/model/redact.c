@@ -29,8 +29,7 @@ static bool is_token(const char *text, size_t length, size_t at, size_t size)
     return !is_letter(before) && !is_digit(before) && !is_letter(behind) && !is_digit(behind);
 }
 
-/* The bytes of a credential at `at`; 0: none. */
-static size_t find_secret(const char *text, size_t length, size_t at, const char *secret)
+size_t clo_redact_secret(const char *text, size_t length, size_t at, const char *secret)
 {
     size_t size = secret ? strlen(secret) : 0;
     if (!size || size > length - at || memcmp(text + at, secret, size) != 0 ||
@@ -48,10 +47,9 @@ static size_t find_host(const char *text, size_t length, size_t at, const char *
     return is_token(text, length, at, size) ? size : 0;
 }
 
-/* The bytes of a signed token (RFC 7519) at `at`: "eyJ", the start of a JSON object in base64url,
- * and two dots further on; 0: none. Those of Entra ID are such, and which of them was sent is known
- * to nobody here. */
-static size_t find_token(const char *text, size_t length, size_t at)
+/* "eyJ" is the start of a JSON object in base64url; two dots are further on (RFC 7519). Entra ID's are
+ * such, and which of them was sent is known to nobody here. */
+size_t clo_redact_token(const char *text, size_t length, size_t at)
 {
     size_t end = at, dots = 0;
     if (length - at < CLO_REDACT_TOKEN || memcmp(text + at, "eyJ", 3) != 0)
@@ -72,10 +70,10 @@ int clo_redact(struct clo_buffer *out, const char *text, size_t length,
     size_t shown = 0; /* up to here the text is in `out` */
     for (size_t at = 0; at < length;) {
         const char *word = "[key]";
-        size_t size = find_secret(text, length, at, hidden->key);
+        size_t size = clo_redact_secret(text, length, at, hidden->key);
         if (!size)
-            size = find_secret(text, length, at, hidden->password);
-        if (!size && (size = find_token(text, length, at)))
+            size = clo_redact_secret(text, length, at, hidden->password);
+        if (!size && (size = clo_redact_token(text, length, at)))
             word = "[token]";
         if (!size && (size = find_host(text, length, at, hidden->host)))
             word = "[server]";

@@ -34,4 +34,8 @@ struct clo_redact {
 int clo_redact(struct clo_buffer *out, const char *text, size_t length,
                const struct clo_redact *hidden);
 
+/* The bytes at `at` that are the credential, or a signed token; 0: none. */
+size_t clo_redact_secret(const char *text, size_t length, size_t at, const char *secret);
+size_t clo_redact_token(const char *text, size_t length, size_t at);
+
 #endif

@@ -95,6 +95,8 @@ class Suites:
               "places": ["deploy/foundry/", "examples/", "tests/cli/serve_test.py"]}
     HOSTED_NAMES = ["Hosted", "Invocations", "Snapshots", "Files"]
 
+    RECORD = {"commands": ["serve", "check"], "image": True, "places": ["tests/cli/serve_test.py"]}
+
     INSTALLED = ["include/", "docs/man/", "LICENSE", "meson.build", "meson_options.txt", "tools/install_image.sh",
                  "tools/dist/", "tools/image/fetch.txt"]
     FORBID = {**SERVE, "commands": ["serve", "run", "doctor"], "places": ["examples/", "tests/forbid.py"]}
@@ -120,6 +122,7 @@ class Suites:
         yield from self._cases("cli", "runs_test", self.RUNS_NAMES, self.RUNS)
         yield from self._cases("cli", "sessions_test", self.SESSIONS_NAMES, self.SESSIONS)
         yield from self._cases("cli", "hosted_test", self.HOSTED_NAMES, self.HOSTED)
+        yield from self._cases("cli", "record_test", ["Record"], self.RECORD)
         yield from self._cases("cli", "check_test", ["Check", "Schema"], {
             "commands": ["check", "serve"], "programs": tools, "places": [
                 "docs/agent-yaml.md", "docs/agent.schema.json", "examples/", "tests/e2e/agents/", "include/"]})

@@ -14,7 +14,7 @@
 #include "model/run_report.h"
 
 #define PIECE 16 /* bytes of one delta, about */
-#define TEXT_MAX (16u << 20)
+#define TEXT_MAX CLO_SCRIPT_TEXT_MAX
 #define TOOL "execute_code"
 
 static const char no_model[] =
@@ -27,8 +27,9 @@ struct scene {
     struct clo_buffer user; /* the text of the user's last message */
     const char *output;     /* of the last result after it; NULL: none yet */
     size_t output_length;
-    size_t results; /* after it */
-    size_t calls;   /* in the whole history: makes ids unique */
+    size_t messages; /* of the user, that one included */
+    size_t results;  /* after it */
+    size_t calls;    /* in the whole history: makes ids unique */
     bool may_call;
 };
 
@@ -38,10 +39,16 @@ struct speech {
     unsigned delay;
 };
 
-static void read_content(struct clo_buffer *text, const json_t *content)
+bool clo_script_is_users(const json_t *item)
 {
+    const char *type = clo_json_text(item, "type");
+    return (!type || strcmp(type, "message") == 0) && clo_json_is(item, "role", "user");
+}
+
+void clo_script_message(struct clo_buffer *text, const json_t *item)
+{
+    const json_t *content = json_object_get(item, "content"), *part;
     size_t index;
-    const json_t *part;
     clo_buffer_reset(text);
     if (json_is_string(content))
         clo_buffer_append(text, json_string_value(content), json_string_length(content));
@@ -75,8 +82,9 @@ static void read_scene(struct scene *scene, const struct clo_model_request *requ
     json_array_foreach(request->input, index, item) {
         const char *type = clo_json_text(item, "type");
         const json_t *output = json_object_get(item, "output");
-        if ((!type || strcmp(type, "message") == 0) && clo_json_is(item, "role", "user")) {
-            read_content(&scene->user, json_object_get(item, "content"));
+        if (clo_script_is_users(item)) {
+            clo_script_message(&scene->user, item);
+            scene->messages++;
             scene->results = 0;
             scene->output = NULL;
         } else if (type && strcmp(type, "function_call") == 0) {
@@ -203,12 +211,18 @@ static bool say(const struct speech *speech, const struct clo_buffer *text)
     return speak(speech, CLO_ITEM_TEXT, text->data, text->length);
 }
 
-static bool call(const struct speech *speech, const struct scene *scene, const char *code,
-                 size_t length)
+/* Code to run. */
+struct piece {
+    const char *text;
+    size_t length;
+};
+
+/* The `number`-th call of the conversation. */
+static bool call(const struct speech *speech, size_t number, const struct piece *code)
 {
     char id[32];
-    snprintf(id, sizeof id, "call_%zu", scene->calls + 1);
-    json_t *arguments = json_pack("{s:s%}", "code", code, length);
+    snprintf(id, sizeof id, "call_%zu", number);
+    json_t *arguments = json_pack("{s:s%}", "code", code->text, code->length);
     char *text = arguments ? clo_json_dump(arguments, JSON_COMPACT) : NULL;
     bool going = true;
     if (text) {
@@ -222,33 +236,46 @@ static bool call(const struct speech *speech, const struct scene *scene, const c
     return going;
 }
 
-/* What is due: words into `text`, and code to run or NULL. `step` is the first of its turn, or
- * NULL.
- */
-static const char *decide(const struct clo_script_step *step, const struct scene *scene,
-                          struct clo_buffer *text, size_t *length)
+/* The step that is due: each takes as many results as it makes calls. */
+static const struct clo_script_step *step_of(const struct clo_script_step *step, size_t results)
 {
-    const char *code = NULL;
-    bool scripted = step != NULL;
-    for (size_t i = 0; step && i < scene->results; i++)
+    while (step && results) {
+        size_t calls = step->code_count ? step->code_count : 1;
+        results -= calls < results ? calls : results;
         step = step->next;
+    }
+    return step;
+}
+
+/* What is due: words into `text`, and how many pieces of code. `step` is the first of its turn, or
+ * NULL. */
+static size_t decide(const struct clo_script_step *step, const struct scene *scene,
+                     struct clo_buffer *text, struct piece codes[CLO_SCRIPT_CALLS_MAX])
+{
+    bool scripted = step != NULL;
+    size_t count = 0;
+    step = step_of(step, scene->results);
     if (step) {
-        if (step->say)
+        if (step->say && step->literal)
+            clo_buffer_text(text, step->say);
+        else if (step->say)
             fill_in(scene, step->say, text);
-        code = step->code;
-        *length = code ? strlen(code) : 0;
+        for (; count < step->code_count; count++)
+            codes[count] = (struct piece){step->codes[count], strlen(step->codes[count])};
     } else if (scene->output) {
         tell_output(scene, text);
-    } else if (!scripted && !find_block(&scene->user, &code, length)) {
+    } else if (!scripted && find_block(&scene->user, &codes[0].text, &codes[0].length)) {
+        count = 1;
+    } else if (!scripted) {
         clo_buffer_text(text, no_model);
     }
-    if (code && !scene->may_call) {
-        code = NULL;
+    if (count && !scene->may_call) {
+        count = 0;
         if (!text->length)
             clo_buffer_text(text, scene->output ? "No further code may be run in this turn."
                                                 : "No code may be run in this turn.");
     }
-    return code;
+    return count;
 }
 
 int clo_script_call(struct clo_model *model, const struct clo_model_request *request,
@@ -259,19 +286,22 @@ int clo_script_call(struct clo_model *model, const struct clo_model_request *req
     struct clo_buffer text = CLO_BUFFER(TEXT_MAX);
     struct speech speech = {builder, request->cancel, clo_script_delay(model->script)};
     const struct clo_script_step *step;
-    size_t length = 0;
+    struct piece codes[CLO_SCRIPT_CALLS_MAX];
     (void)reply;
     read_scene(&scene, request);
     int status = clo_script_find(model->script, scene.user.data ? scene.user.data : "",
-                                 scene.user.length, &step);
-    const char *code = decide(step, &scene, &text, &length);
+                                 scene.user.length, scene.messages, &step);
+    size_t count = decide(step, &scene, &text, codes);
     if (status || scene.user.no_memory || text.no_memory)
         status = clo_fail_memory(error);
     else if (scene.user.failed || text.failed)
         status = clo_fail(error, CLO_ELIMIT, "the script's message is larger than %u MiB",
                           TEXT_MAX >> 20);
-    else if (!say(&speech, &text) || (code && !call(&speech, &scene, code, length)))
+    else if (!say(&speech, &text))
         status = clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");
+    for (size_t i = 0; i < count && !status; i++)
+        if (!call(&speech, scene.calls + 1 + i, &codes[i]))
+            status = clo_fail(error, CLO_ECANCELLED, "the model's call was cancelled");
     clo_buffer_free(&scene.user);
     clo_buffer_free(&text);
     return status;

@@ -14,7 +14,8 @@
 #define DELAY_MAX_MS 60000
 
 struct turn {
-    pcre2_code *match; /* NULL: every message */
+    pcre2_code *match; /* NULL: every text */
+    uint64_t message;  /* 0: wherever it stands in the conversation */
     struct clo_script_step steps[CLO_SCRIPT_STEPS_MAX];
 };
 
@@ -25,7 +26,8 @@ struct clo_script {
     unsigned delay;
 };
 
-static const char *const first_keys[] = {"match", "say", "code", "then", NULL};
+static const char *const first_keys[] = {"match", "message", "literal", "say",
+                                         "code",  "then",    NULL};
 static const char *const next_keys[] = {"say", "code", "then", NULL};
 
 static int compile(struct turn *turn, const struct clo_yaml_node *node, struct clo_error *error)
@@ -46,23 +48,51 @@ static int compile(struct turn *turn, const struct clo_yaml_node *node, struct c
                          (size_t)offset + 1, (const char *)why);
 }
 
+/* One text, or a list of them. */
+static int read_codes(struct clo_script_step *step, const struct clo_yaml_node *node,
+                      struct clo_error *error)
+{
+    const struct clo_yaml_node *code = clo_yaml_get(node, "code");
+    bool list = code && code->kind == CLO_YAML_LIST;
+    if (!code)
+        return 0;
+    if (list && (!code->count || code->count > CLO_SCRIPT_CALLS_MAX))
+        return clo_yaml_fail(code, error, "%zu pieces of code; write 1 to %d", code->count,
+                             CLO_SCRIPT_CALLS_MAX);
+    step->codes = calloc(list ? code->count : 1, sizeof *step->codes);
+    if (!step->codes)
+        return clo_fail_memory(error);
+    for (size_t i = 0; list && i < code->count; i++) {
+        if (code->items[i].kind != CLO_YAML_SCALAR)
+            return clo_yaml_fail(&code->items[i], error, "a text is expected: Python code");
+        step->codes[i] = code->items[i].text;
+    }
+    step->code_count = list ? code->count : 1;
+    return list ? 0 : clo_yaml_text(node, "code", &step->codes[0], error);
+}
+
 static int read_steps(struct turn *turn, const struct clo_yaml_node *node, struct clo_error *error)
 {
+    static const char *const words[] = {"false", "true", NULL};
+    int literal = 0;
     for (size_t i = 0; i < CLO_SCRIPT_STEPS_MAX; i++) {
         struct clo_script_step *step = &turn->steps[i];
         int status = clo_yaml_check(node, i ? next_keys : first_keys, error);
+        if (!status && i == 0)
+            status = clo_yaml_choice(node, "literal", words, &literal, error);
         if (!status)
             status = clo_yaml_text(node, "say", &step->say, error);
         if (!status)
-            status = clo_yaml_text(node, "code", &step->code, error);
+            status = read_codes(step, node, error);
         if (status)
             return status;
-        if (!step->say && !step->code)
+        step->literal = literal == 1;
+        if (!step->say && !step->codes)
             return clo_yaml_fail(node, error, "\"say\", \"code\" or both must stand here");
         const struct clo_yaml_node *then = clo_yaml_get(node, "then");
         if (!then)
             return 0;
-        if (!step->code)
+        if (!step->codes)
             return clo_yaml_fail(
                 then, error,
                 "\"then\" follows the output of \"code\", and there is none beside it");
@@ -98,6 +128,9 @@ static int read_turns(struct clo_script *script, struct clo_error *error)
         const struct clo_yaml_node *node = &turns->items[script->count];
         status = read_steps(turn, node, error);
         if (!status)
+            status =
+                clo_yaml_count(node, "message", 1, CLO_SCRIPT_MESSAGE_MAX, &turn->message, error);
+        if (!status)
             status = compile(turn, node, error);
     }
     return status;
@@ -126,8 +159,11 @@ void clo_script_close(struct clo_script *script)
 {
     if (!script)
         return;
-    for (size_t i = 0; i < script->count; i++)
+    for (size_t i = 0; i < script->count; i++) {
         pcre2_code_free(script->turns[i].match);
+        for (size_t j = 0; j < CLO_SCRIPT_STEPS_MAX; j++)
+            free(script->turns[i].steps[j].codes);
+    }
     free(script->turns);
     clo_yaml_close(script->yaml);
     free(script);
@@ -152,7 +188,7 @@ static int fits(const struct turn *turn, const char *text, size_t length,
 }
 
 int clo_script_find(const struct clo_script *script, const char *text, size_t length,
-                    const struct clo_script_step **step)
+                    size_t message, const struct clo_script_step **step)
 {
     *step = NULL;
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
@@ -162,7 +198,8 @@ int clo_script_find(const struct clo_script *script, const char *text, size_t le
     pcre2_set_depth_limit(limits, DEPTH_LIMIT);
     int found = 0;
     for (size_t i = 0; i < script->count && found == 0; i++) {
-        found = fits(&script->turns[i], text, length, limits);
+        if (!script->turns[i].message || script->turns[i].message == message)
+            found = fits(&script->turns[i], text, length, limits);
         if (found > 0)
             *step = script->turns[i].steps;
     }

@@ -252,6 +252,13 @@ static const struct {
     {"turns:\n- match: '(a'\n  say: b\n", ":2:10: turns[0].match: not a regular expression at "},
     {"turns:\n- code: a\n  then:\n    match: x\n    say: y\n",
      ":4:5: turns[0].then.match: unknown key; known here: say, code, then"},
+    {"turns:\n- say: a\n  message: 0\n", ":3:12: turns[0].message: "},
+    {"turns:\n- say: a\n  literal: yes\n",
+     ":3:12: turns[0].literal: \"yes\" is none of false, true"},
+    {"turns:\n- code: []\n", ":2:9: turns[0].code: 0 pieces of code; write 1 to 64"},
+    {"turns:\n- code: [a, [b]]\n", ":2:13: turns[0].code[1]: a text is expected: Python code"},
+    {"turns:\n- code: a\n  then: {say: b, message: 1}\n",
+     ":3:18: turns[0].then.message: unknown key; known here: say, code, then"},
     {"turns:\n- say: [a]\n", ":2:8: turns[0].say: a single value is expected here"},
 };
 
