@@ -23,8 +23,8 @@
 #define CLO_MODEL_INPUT_TEXT_MAX 8192 /* bytes of one string of an item that becomes text */
 #define CLO_MODEL_INPUT_BLOB_MAX 256  /* the same for ASCII without a blank: encoded data */
 
-/* Append to `to` what a model is shown of `item`. `hosted`: the request has hosted tools. CLO_ENOTFOUND: a reference to what is not
- * stored; CLO_ENOMEMORY, CLO_ESYSTEM. Then `to` may have a part of it. */
+/* Append to `to` what a model is shown of `item` to a user. `hosted`: the request has hosted tools.
+ * CLO_ENOTFOUND: a reference to what is not stored; CLO_ENOMEMORY, CLO_ESYSTEM. Then `to` may have a part of it. */
 int clo_model_input_add(struct clo_store *store, const char *user, const json_t *item, bool hosted,
                         json_t *to);
 

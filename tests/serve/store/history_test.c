@@ -405,9 +405,9 @@ static void what_hosted_tools_did_stays_where_there_are_some(void **state)
                                 "encrypted_content", "e", "summary");
     json_t *other = json_pack("{s:s, s:s}", "type", "custom_tool_call", "name", "c");
     json_t *to = json_array();
-    assert_int_equal(clo_model_input_add(NULL, thought, true, to), 0);
-    assert_int_equal(clo_model_input_add(NULL, item, true, to), 0);
-    assert_int_equal(clo_model_input_add(NULL, other, true, to), 0);
+    assert_int_equal(clo_model_input_add(NULL, "", thought, true, to), 0);
+    assert_int_equal(clo_model_input_add(NULL, "", item, true, to), 0);
+    assert_int_equal(clo_model_input_add(NULL, "", other, true, to), 0);
     assert_int_equal(clo_history_tidy(to), 0); /* the thought led to it */
     assert_int_equal(json_array_size(to), 3);
     assert_true(json_equal(json_array_get(to, 1), item));
