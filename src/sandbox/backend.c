@@ -123,7 +123,7 @@ static int go_on_here(struct run_here *here, const struct clo_run *run,
 {
     int status = clo_capture_go_on(&here->capture, suspended->out, suspended->out_length,
                                    suspended->err, suspended->err_length, error);
-    return status ? status : clo_suspended_go_on(suspended, here->calls, run->resume, error);
+    return status ? status : clo_suspended_go_on(suspended, here->calls, run, error);
 }
 
 static int run_here(struct clo_backend *backend, const struct clo_run *run,

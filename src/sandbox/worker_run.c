@@ -516,8 +516,7 @@ static int go_on(struct client_run *run, const struct clo_suspended *suspended,
 {
     int status = clo_capture_go_on(&run->capture, suspended->out, suspended->out_length,
                                    suspended->err, suspended->err_length, error);
-    return status ? status
-                  : clo_suspended_go_on(suspended, run->client->calls, run->run->resume, error);
+    return status ? status : clo_suspended_go_on(suspended, run->client->calls, run->run, error);
 }
 
 int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run *run,

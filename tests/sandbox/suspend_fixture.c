@@ -9,6 +9,7 @@
 #include "sandbox/value/cbor.h"
 
 bool (*suspend_chance)(void);
+atomic_int suspend_echoed;
 
 static int copy_value(const struct clo_value *value, struct clo_value *copy)
 {
@@ -33,6 +34,7 @@ static int echo(void *context, const struct clo_value *arguments, struct clo_val
                 struct clo_error *error)
 {
     (void)context;
+    atomic_fetch_add(&suspend_echoed, 1);
     return answer_of(arguments, result, error);
 }
 

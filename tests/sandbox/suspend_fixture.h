@@ -10,10 +10,15 @@
 #ifndef TESTS_SANDBOX_SUSPEND_FIXTURE_H
 #define TESTS_SANDBOX_SUSPEND_FIXTURE_H
 
+#include <stdatomic.h>
+
 #include "snapshot_fixture.h"
 
 /* Of the calls of `maybe`, asked on any thread; NULL: all suspend. */
 extern bool (*suspend_chance)(void);
+
+/* How often `echo` was called, on any thread. */
+extern atomic_int suspend_echoed;
 
 extern const struct clo_tool suspend_tools[];
 extern const size_t suspend_tool_count;

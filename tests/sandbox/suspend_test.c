@@ -151,6 +151,89 @@ static void a_time_out_is_waited_for_if_the_run_lives_to_see_it(void **state)
     clo_sandbox_destroy(sandbox);
 }
 
+/* While too many replies wait no call is begun; a run that waits for somebody then goes into its file with
+ * those calls, and each of them is carried out once, wherever it goes on. */
+static const char crowd[] =
+    "import asyncio\n"
+    "big = 'x' * 1000000\n"
+    "async def all():\n"
+    "    many = [asyncio.ensure_future(call_tool_async('echo', value=big)) for _ in range(60)]\n"
+    "    late = asyncio.ensure_future(call_tool_async('maybe', value=3))\n"
+    "    await asyncio.sleep(0)\n"
+    "    print(call_tool('ask', value=1), call_tool('ask', value=2), end=' ')\n"
+    "    print(sum([len(await one) for one in many]), await late)\n"
+    "asyncio.run(all())";
+
+static void calls_that_have_not_begun_go_along(void **state)
+{
+    (void)state;
+    for (int to = 0; to < SNAPSHOT_PLACES; to++) {
+        if (!can(to))
+            continue;
+        struct clo_sandbox *sandbox = sandbox_here();
+        struct clo_sandbox *other =
+            suspend_sandbox(&snapshot_places[to], (struct clo_sandbox_config){0});
+        atomic_store(&suspend_echoed, 0);
+        struct suspended run = suspend_begin(sandbox, crowd, plain);
+        assert_int_equal(run.result->error.kind, CLO_RUN_SUSPENDED);
+        assert_int_equal(run.result->call_count, 1);
+        int begun = atomic_load(&suspend_echoed);
+        assert_in_range(begun, 16, 59);
+        suspend_go_on(&run, other,
+                      plain); /* it has taken no replies: they still hold up the others */
+        assert_int_equal(run.result->error.kind, CLO_RUN_SUSPENDED);
+        assert_int_equal(run.result->call_count, 1);
+        assert_int_equal(atomic_load(&suspend_echoed), begun);
+        suspend_go_on(&run, sandbox, plain);
+        assert_int_equal(run.result->error.kind,
+                         CLO_RUN_SUSPENDED); /* at `maybe`, which was the last */
+        assert_string_equal(run.result->calls[0].tool, "maybe");
+        suspend_go_on(&run, other, plain);
+        assert_int_equal(run.result->usage.host_calls, 63);
+        assert_int_equal(atomic_load(&suspend_echoed), 60);
+        suspend_expect(&run, "1 2 60000000 3\n");
+        clo_sandbox_destroy(sandbox);
+        clo_sandbox_destroy(other);
+    }
+}
+
+/* Whoever goes on with them has other tools: the code is told. */
+static void a_call_that_has_not_begun_may_have_no_tool_any_more(void **state)
+{
+    (void)state;
+    struct clo_sandbox *sandbox = sandbox_here(), *other;
+    struct clo_sandbox_config config = {.image = runs_image,
+                                        .isolation = here()->isolation,
+                                        .placement = here()->placement,
+                                        .tools = suspend_tools,
+                                        .tool_count = 2, /* no echo */
+                                        .limits = {.wall_ms = 60000, .cpu_ms = 30000}};
+    struct clo_error error;
+    struct suspended run = suspend_begin(
+        sandbox,
+        "import asyncio\n"
+        "big = 'x' * 1000000\n"
+        "async def all():\n"
+        "    many = [asyncio.ensure_future(call_tool_async('echo', value=big)) for _ in range(60)]\n"
+        "    await asyncio.sleep(0)\n"
+        "    call_tool('ask', value=1)\n"
+        "    got = await asyncio.gather(*many, return_exceptions=True)\n"
+        "    lost = [g for g in got if isinstance(g, ToolError)]\n"
+        "    print(len(got), 0 < len(lost) < 45, str(lost[0]))\n"
+        "asyncio.run(all())",
+        plain);
+    assert_int_equal(run.result->error.kind, CLO_RUN_SUSPENDED);
+    if (clo_sandbox_create(&other, &config, &error))
+        fail_msg("%s", error.message);
+    suspend_go_on(&run, other, plain);
+    assert_int_equal(run.result->error.kind, CLO_RUN_OK);
+    assert_non_null(strstr(run.result->out, "60 True "));
+    assert_non_null(strstr(run.result->out, "echo"));
+    suspend_end(&run);
+    clo_sandbox_destroy(sandbox);
+    clo_sandbox_destroy(other);
+}
+
 static void without_a_place_a_call_that_suspends_fails(void **state)
 {
     (void)state;
@@ -677,6 +760,8 @@ int main(int count, char **arguments)
         cmocka_unit_test(other_calls_are_waited_for_first),
         cmocka_unit_test(a_call_in_work_ends_before_a_synchronous_one_suspends),
         cmocka_unit_test(a_time_out_is_waited_for_if_the_run_lives_to_see_it),
+        cmocka_unit_test(calls_that_have_not_begun_go_along),
+        cmocka_unit_test(a_call_that_has_not_begun_may_have_no_tool_any_more),
         cmocka_unit_test(without_a_place_a_call_that_suspends_fails),
         cmocka_unit_test(the_clock_stands_still_and_the_wall_clock_does_not),
         cmocka_unit_test(what_is_fixed_stays_fixed),

@@ -224,6 +224,14 @@ void clo_lane_hold(struct clo_lane *lane, bool held)
     pthread_mutex_unlock(&lane->executor->lock);
 }
 
+size_t clo_lane_waiting(struct clo_lane *lane)
+{
+    pthread_mutex_lock(&lane->executor->lock);
+    size_t waiting = lane->waiting;
+    pthread_mutex_unlock(&lane->executor->lock);
+    return waiting;
+}
+
 void clo_lane_leave(struct clo_lane *lane, struct clo_task_list *rest)
 {
     TAILQ_INIT(rest);

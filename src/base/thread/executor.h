@@ -62,6 +62,9 @@ int clo_lane_add(struct clo_lane *lane, struct clo_task *task, struct clo_error 
 /* While a lane is held, none of its tasks is begun; those in work go on. */
 void clo_lane_hold(struct clo_lane *lane, bool held);
 
+/* How many of its tasks wait: none of them begins while the lane is held. */
+size_t clo_lane_waiting(struct clo_lane *lane);
+
 /* Give the lane up. Tasks in work go on, and the lane is freed with the last of them; those that
  * were not begun are put into `rest`, the submitter's again. NULL lane: none. */
 void clo_lane_leave(struct clo_lane *lane, struct clo_task_list *rest);

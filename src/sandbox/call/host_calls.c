@@ -193,6 +193,28 @@ static void submit(struct clo_host_calls *calls, const struct clo_call *call,
     reply->status = CLO_CALL_REFUSED;
 }
 
+int clo_host_calls_again(struct clo_host_calls *calls, const struct clo_host_call_again *again,
+                         struct clo_error *error)
+{
+    struct clo_error why;
+    struct clo_pending_call *pending =
+        clo_pending_call_create(calls->pending_calls, again->id, &why);
+    if (!pending)
+        return clo_fail(error, why.code, "%s", why.message);
+    pending->deadline_ns = again->deadline_ns;
+    pending->reply = CLO_BUFFER(calls->limits.host_call_bytes);
+    int status = clo_tool_call_reread(calls->tools, again->tool, again->arguments, again->length,
+                                      &pending->arguments, &why);
+    pending->arguments.may_suspend = again->may_suspend;
+    if (!status)
+        status = clo_pending_call_start(pending, &why);
+    if (!status)
+        return 0;
+    clo_tool_call_clear(&pending->arguments);
+    clo_pending_call_finish(pending, &why);
+    return 0;
+}
+
 /* ---- standard input ---- */
 
 static bool must_end(const struct clo_host_calls *calls, const struct clo_call *call, uint64_t now)

@@ -64,6 +64,20 @@ void clo_host_calls_keep(const struct clo_host_calls *calls, struct clo_host_cal
 /* After the run's input was given, which is long enough, and before its first call. */
 void clo_host_calls_go_on(struct clo_host_calls *calls, const struct clo_host_calls_kept *kept);
 
+/* A call that had not begun when its run was suspended is submitted anew, behind what was put into the
+ * pending calls. What is wrong with it now (the resumer lacks the tool, say) is its answer. `arguments`:
+ * CBOR. Errors: CLO_EBUSY: there are too many; CLO_ENOMEMORY. */
+struct clo_host_call_again {
+    uint32_t id;
+    const char *tool;
+    const uint8_t *arguments;
+    size_t length;
+    uint64_t deadline_ns; /* of the monotonic clock */
+    bool may_suspend;
+};
+int clo_host_calls_again(struct clo_host_calls *calls, const struct clo_host_call_again *again,
+                         struct clo_error *error);
+
 /* Answer one call. 0, or CLO_EGUEST: the call breaks the contract, and the run must end. A wait
  * that is cut by deadline, cancel or abort_fd is answered with CLO_CALL_INTERRUPTED, one that nobody
  * here can end with CLO_CALL_SUSPENDED, where the call says that it may. */

@@ -1,7 +1,8 @@
 /* pending_calls.c - calls in flight.
  *
- * Each is in one of three lists under the lock: `pending` (with the tool threads), `suspended` (with
- * nobody here, arguments and all) or `done` (in the order in which they ended). A call whose run has ended is in neither; its tool thread frees it.
+ * Each is in one of three lists under the lock: `pending` (with the tool threads, or waiting for one
+ * in the lane), `suspended` (with nobody here, arguments and all) or `done` (in the order in which they
+ * ended). A call whose run has ended is in none; its tool thread frees it.
  * The executor's lock may be taken under this one, never the other way round.
  */
 #include "sandbox/call/pending_calls.h"
@@ -180,8 +181,14 @@ static int prepare(struct clo_pending_calls *pending_calls, struct clo_error *er
         return clo_fail_errno(error, CLO_ESYSTEM, "eventfd for calls in flight");
     if (pending_calls->lane)
         return 0;
-    return clo_lane_create(&pending_calls->lane, pending_calls->threads, CLO_PENDING_RUNNING_MAX,
-                           CLO_PENDING_CALLS_MAX, error);
+    int status = clo_lane_create(&pending_calls->lane, pending_calls->threads,
+                                 CLO_PENDING_RUNNING_MAX, CLO_PENDING_CALLS_MAX, error);
+    if (status)
+        return status;
+    pthread_mutex_lock(&pending_calls->lock);
+    hold_or_go_on(pending_calls); /* replies of before a suspension may wait already */
+    pthread_mutex_unlock(&pending_calls->lock);
+    return 0;
 }
 
 /* Into the account and a list, unless there is too much in it. */
@@ -224,9 +231,10 @@ int clo_pending_call_start(struct clo_pending_call *pending, struct clo_error *e
     int status = prepare(pending_calls, error);
     if (status)
         return status;
+    pending->task.run = work;
+    pending->status = CLO_CALL_PENDING;
     if (!add_to(&pending_calls->pending, pending_calls, pending))
         return too_large(pending, error);
-    pending->task.run = work;
     status = clo_lane_add(pending_calls->lane, &pending->task, error);
     if (status)
         remove_pending(pending_calls, pending);
@@ -267,10 +275,24 @@ bool clo_pending_calls_have(struct clo_pending_calls *pending_calls, uint32_t id
     return found;
 }
 
+/* Under the lock: does no tool thread have a call, and gets none while the guest waits? */
+static bool none_in_work(struct clo_pending_calls *pending_calls)
+{
+    struct clo_pending_call *pending;
+    size_t count = 0;
+    if (TAILQ_EMPTY(&pending_calls->pending))
+        return true;
+    if (!pending_calls->held)
+        return false;
+    TAILQ_FOREACH(pending, &pending_calls->pending, entry)
+        count++;
+    return clo_lane_waiting(pending_calls->lane) == count;
+}
+
 bool clo_pending_calls_rest(struct clo_pending_calls *pending_calls, uint32_t id)
 {
     pthread_mutex_lock(&pending_calls->lock);
-    bool rest = TAILQ_EMPTY(&pending_calls->pending) &&
+    bool rest = none_in_work(pending_calls) &&
                 (id ? find(&pending_calls->suspended, id) != NULL
                     : TAILQ_EMPTY(&pending_calls->done) && !TAILQ_EMPTY(&pending_calls->suspended));
     pthread_mutex_unlock(&pending_calls->lock);
@@ -283,10 +305,11 @@ int clo_pending_calls_each(struct clo_pending_calls *pending_calls,
                                        struct clo_error *error),
                            void *context, struct clo_error *error)
 {
-    struct list *const lists[] = {&pending_calls->suspended, &pending_calls->done};
+    struct list *const lists[] = {&pending_calls->suspended, &pending_calls->done,
+                                  &pending_calls->pending};
     struct clo_pending_call *pending;
     int status = 0;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         TAILQ_FOREACH(pending, lists[i], entry) {
             if (!status)
                 status = each(context, pending, error);

@@ -1,7 +1,8 @@
 /* sandbox/call/pending_calls.h - the calls of one run in flight: submitted, and not yet waited for.
  *
  * One whose tool says that somebody has to answer first (CLO_TOOL_SUSPEND) is suspended: nothing
- * happens to it any more in this process. When nothing else is in work, the run is.
+ * happens to it any more in this process. When nothing else is in work, the run is: calls that have
+ * not begun, because too many replies wait, go along as they are and are submitted anew.
  *
  * The guest chooses how many there are and how large, so both have a ceiling, in the bytes that
  * they take of the host: arguments beyond it are refused; while results beyond it wait, no further
@@ -35,7 +36,7 @@ struct clo_pending_call { /* one call */
     struct clo_pending_calls *pending_calls;
     TAILQ_ENTRY(clo_pending_call) entry;
     struct clo_tool_call arguments;
-    uint32_t id, status; /* status: enum clo_call_status, once it has ended */
+    uint32_t id, status; /* status: enum clo_call_status; CLO_CALL_PENDING: it has not ended */
     bool orphan;         /* its run has ended */
     uint64_t deadline_ns;
     struct clo_buffer reply;
@@ -67,11 +68,12 @@ int clo_pending_call_suspend(struct clo_pending_call *pending, struct clo_error 
 /* It has ended elsewhere: its status and reply are filled in. */
 void clo_pending_call_put(struct clo_pending_call *pending);
 
-/* Would a wait for `id` (0: any) last until somebody answers a suspended call? */
+/* Would a wait for `id` (0: any) last until somebody answers a suspended call? No tool thread has a
+ * call then, nor gets one before replies are fetched. */
 bool clo_pending_calls_rest(struct clo_pending_calls *pending_calls, uint32_t id);
 
-/* Each call of a run at rest: those that are suspended in the order in which they came to be, then
- * those that have ended (status says which). The first failure of `each` ends it. */
+/* Each call of a run at rest: those that are suspended in the order in which they came to be, those
+ * that have ended, those that have not begun (status says which). The first failure of `each` ends it. */
 int clo_pending_calls_each(struct clo_pending_calls *pending_calls,
                            int (*each)(void *context, struct clo_pending_call *pending,
                                        struct clo_error *error),

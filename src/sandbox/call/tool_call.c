@@ -46,12 +46,10 @@ void clo_tool_call_clear(struct clo_tool_call *arguments)
 }
 
 static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool_set *tools,
-                          struct clo_value *call, struct clo_error *error)
+                          const struct clo_value *name, struct clo_value *value,
+                          struct clo_error *error)
 {
-    const struct clo_value *name = clo_value_item(call, 0);
-    struct clo_value *value = (struct clo_value *)clo_value_item(call, 1); /* the call is ours */
-    if (clo_value_count(call) != 2 || clo_value_type(name) != CLO_TEXT ||
-        clo_value_type(value) != CLO_MAP)
+    if (clo_value_type(name) != CLO_TEXT || clo_value_type(value) != CLO_MAP)
         return clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
     const struct clo_tool_entry *tool = clo_tool_set_find(tools, name, error);
     int status = tool ? clo_tool_check_arguments(tool, value, error) : CLO_ENOTFOUND;
@@ -68,6 +66,15 @@ static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool
     return 0;
 }
 
+static int take_call(struct clo_tool_call *arguments, const struct clo_tool_set *tools,
+                     struct clo_value *call, struct clo_error *error)
+{
+    if (clo_value_count(call) != 2)
+        return clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
+    struct clo_value *value = (struct clo_value *)clo_value_item(call, 1); /* the call is ours */
+    return take_arguments(arguments, tools, clo_value_item(call, 0), value, error);
+}
+
 int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message, size_t length,
                        struct clo_tool_call *arguments, struct clo_error *error)
 {
@@ -75,8 +82,24 @@ int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message,
     *arguments = (struct clo_tool_call){0};
     int status = clo_cbor_decode(&call, message, length, error);
     if (!status)
-        status = take_arguments(arguments, tools, &call, error);
+        status = take_call(arguments, tools, &call, error);
     clo_value_clear(&call);
+    return status;
+}
+
+int clo_tool_call_reread(const struct clo_tool_set *tools, const char *tool,
+                         const uint8_t *arguments, size_t length, struct clo_tool_call *call,
+                         struct clo_error *error)
+{
+    struct clo_value name = {0}, value = {0};
+    *call = (struct clo_tool_call){0};
+    int status = clo_value_set_text(&name, tool) ? clo_fail_memory(error) : 0;
+    if (!status)
+        status = clo_cbor_decode(&value, arguments, length, error);
+    if (!status)
+        status = take_arguments(call, tools, &name, &value, error);
+    clo_value_clear(&name);
+    clo_value_clear(&value);
     return status;
 }
 

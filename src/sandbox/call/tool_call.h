@@ -25,6 +25,10 @@ struct clo_tool_call {
  * hold too much. After an error *arguments is empty. Thread-safe. */
 int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message, size_t length,
                        struct clo_tool_call *arguments, struct clo_error *error);
+/* Likewise of a call that was read before, maybe for other tools: its arguments alone. */
+int clo_tool_call_reread(const struct clo_tool_set *tools, const char *tool,
+                         const uint8_t *arguments, size_t length, struct clo_tool_call *call,
+                         struct clo_error *error);
 void clo_tool_call_clear(struct clo_tool_call *arguments); /* empty ones too */
 
 /* Call the tool and write what comes of it into `data`, which is empty and has as its limit what a

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "sandbox/call/pending_calls.h"
 #include "sandbox/value/cbor.h"
+
+#define NS_PER_MS 1000000u
 
 void clo_suspended_clear(struct clo_suspended *suspended)
 {
@@ -37,9 +39,8 @@ static int collect_call(void *context, struct clo_pending_call *pending, struct 
         return clo_fail_memory(error);
     suspended->calls = calls;
     struct clo_kept_call *kept = &calls[suspended->call_count];
-    bool open = pending->arguments.tool != NULL; /* of one that has ended they are gone */
-    *kept = (struct clo_kept_call){.id = pending->id,
-                                   .status = open ? CLO_CALL_SUSPENDED : pending->status};
+    bool open = pending->status == CLO_CALL_SUSPENDED || pending->status == CLO_CALL_PENDING;
+    *kept = (struct clo_kept_call){.id = pending->id, .status = pending->status};
     suspended->call_count++;
     struct clo_buffer bytes = CLO_BUFFER(CLO_MESSAGE_MAX);
     int status = 0;
@@ -91,6 +92,20 @@ static int list_places(const struct clo_mounts *mounts, char **places, size_t *l
     return 0;
 }
 
+static int check_length(const struct clo_suspended *suspended, struct clo_error *error)
+{
+    uint64_t length = 0;
+    for (size_t i = 0; i < suspended->call_count; i++)
+        length += suspended->calls[i].length;
+    if (length <= CLO_SUSPENDED_CALLS_MAX)
+        return 0;
+    return clo_fail(
+        error, CLO_ELIMIT,
+        "the calls and replies that wait have %llu MiB; a suspended run may have %llu MiB "
+        "of them: fetch replies before the call that suspends it",
+        (unsigned long long)(length >> 20), (unsigned long long)(CLO_SUSPENDED_CALLS_MAX >> 20));
+}
+
 int clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host_calls *calls,
                           const struct clo_order *order, const struct clo_mounts *mounts,
                           const struct clo_run_used *used, struct clo_error *error)
@@ -111,6 +126,8 @@ int clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host
     int status = list_places(mounts, &suspended->places, &suspended->places_length, error);
     if (!status)
         status = clo_pending_calls_each(kept.pending_calls, collect_call, suspended, error);
+    if (!status)
+        status = check_length(suspended, error);
     if (!status)
         sort_open(suspended);
     else
@@ -215,6 +232,11 @@ bool clo_suspended_elsewhere(const struct clo_suspended *suspended, const struct
     return !same;
 }
 
+static bool has_ended(const struct clo_kept_call *kept)
+{
+    return kept->status != CLO_CALL_SUSPENDED && kept->status != CLO_CALL_PENDING;
+}
+
 static int put_call(struct clo_pending_calls *calls, const struct clo_kept_call *kept,
                     const struct clo_answer *answer, size_t limit, struct clo_error *error)
 {
@@ -232,9 +254,39 @@ static int put_call(struct clo_pending_calls *calls, const struct clo_kept_call 
     return 0;
 }
 
-int clo_suspended_go_on(const struct clo_suspended *suspended, struct clo_host_calls *calls,
-                        const struct clo_run_resume *resume, struct clo_error *error)
+/* Until when a tool may take: the rest of the run's wall time, or of that of its tools. */
+static uint64_t tool_deadline(const struct clo_suspended *suspended)
 {
+    const struct clo_run_used *used = &suspended->used;
+    uint64_t wall = used->wall_end_ns > used->wall_ns ? used->wall_end_ns - used->wall_ns : 0;
+    uint64_t tools = suspended->limits.tool_ms * NS_PER_MS;
+    tools = tools > used->tool_ns ? tools - used->tool_ns : 0;
+    return clo_monotonic_ns() + (tools > wall ? tools : wall);
+}
+
+static int submit_anew(const struct clo_suspended *suspended, struct clo_host_calls *calls,
+                       const struct clo_run *run, struct clo_error *error)
+{
+    uint64_t deadline = tool_deadline(suspended);
+    int status = 0;
+    for (size_t i = 0; i < suspended->call_count && !status; i++) {
+        const struct clo_kept_call *kept = &suspended->calls[i];
+        struct clo_host_call_again again = {.id = kept->id,
+                                            .tool = kept->tool,
+                                            .arguments = kept->bytes,
+                                            .length = kept->length,
+                                            .deadline_ns = deadline,
+                                            .may_suspend = run->suspend != NULL};
+        if (kept->status == CLO_CALL_PENDING)
+            status = clo_host_calls_again(calls, &again, error);
+    }
+    return status;
+}
+
+int clo_suspended_go_on(const struct clo_suspended *suspended, struct clo_host_calls *calls,
+                        const struct clo_run *run, struct clo_error *error)
+{
+    const struct clo_run_resume *resume = run->resume;
     struct clo_host_calls_kept kept;
     clo_host_calls_keep(calls, &kept);
     kept.submitted = suspended->submitted;
@@ -243,11 +295,11 @@ int clo_suspended_go_on(const struct clo_suspended *suspended, struct clo_host_c
     int status = clo_files_reopen(kept.files, suspended->files, suspended->file_count,
                                   suspended->given, error);
     for (size_t i = 0; i < suspended->call_count && !status; i++)
-        if (suspended->calls[i].status != CLO_CALL_SUSPENDED)
+        if (has_ended(&suspended->calls[i]))
             status =
                 put_call(kept.pending_calls, &suspended->calls[i], NULL, CLO_MESSAGE_MAX, error);
     for (size_t i = 0; i < resume->answer_count && !status; i++)
         status = put_call(kept.pending_calls, find_open(suspended, resume->answers[i].id),
                           &resume->answers[i], suspended->limits.host_call_bytes, error);
-    return status;
+    return status ? status : submit_anew(suspended, calls, run, error);
 }

@@ -8,7 +8,8 @@
  *   ─▶ answers ─▶ all of that in any sandbox of the same image; the wait ends with the answers
  *
  * What is always true
- * - A run is suspended at a wait, when no tool is in work for it: no thread knows of it any more.
+ * - A run is suspended at a wait, when no tool is in work for it: no thread knows of it any more. Calls
+ *   that have not begun, because too many replies wait, are kept as they are.
  * - What it had of its limits is this side's account where it lives in a worker, which may have been
  *   taken over.
  * - Bytes that come back are sealed (../snapshot), and checked all the same: each length before there
@@ -20,12 +21,20 @@
 
 #include "sandbox/artifacts/artifact_keep.h"
 #include "sandbox/call/host_calls.h"
+#include "sandbox/call/pending_calls.h"
 #include "sandbox/files/files.h"
 #include "sandbox/files/mounts.h"
 
+/* Bytes of all calls of a run: arguments of at most one message each, and the replies that may wait. */
+#define CLO_SUSPENDED_CALLS_MAX                                                                    \
+    (CLO_PENDING_ARGUMENTS_MAX + CLO_PENDING_REPLIES_MAX +                                         \
+     CLO_PENDING_RUNNING_MAX * CLO_MESSAGE_MAX)
+
 struct clo_kept_call {
     uint32_t id;
-    uint32_t status; /* CLO_CALL_SUSPENDED: nobody has answered it yet; else it has ended */
+    /* CLO_CALL_SUSPENDED: nobody has answered it yet; CLO_CALL_PENDING: it has not begun, and is
+     * submitted anew; else it has ended */
+    uint32_t status;
     char tool[CLO_TOOL_NAME_MAX + 1];
     uint8_t *bytes; /* CBOR: its arguments, or what came of it */
     size_t length;
@@ -53,7 +62,7 @@ void clo_suspended_clear(struct clo_suspended *suspended);
 /* ---- a run is suspended ---- */
 
 /* Before its calls end. `used`: by this side's account; NULL: the other's is this one's
- * (clo_suspended_put is told it). Errors: CLO_ENOMEMORY, and what cannot be told of its calls. */
+ * (clo_suspended_put is told it). Errors: CLO_ENOMEMORY, CLO_ELIMIT: its calls are too large. */
 int clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host_calls *calls,
                           const struct clo_order *order, const struct clo_mounts *mounts,
                           const struct clo_run_used *used, struct clo_error *error);
@@ -71,7 +80,7 @@ bool clo_suspended_elsewhere(const struct clo_suspended *suspended,
                              const struct clo_mounts *mounts);
 /* Into the calls of the run that has begun, its input and files given. The answers were checked. */
 int clo_suspended_go_on(const struct clo_suspended *suspended, struct clo_host_calls *calls,
-                        const struct clo_run_resume *resume, struct clo_error *error);
+                        const struct clo_run *run, struct clo_error *error);
 
 /* ---- bytes: suspend_code.c ---- */
 

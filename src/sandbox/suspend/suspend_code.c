@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "sandbox/call/pending_calls.h"
 #include "sandbox/suspend/suspend.h"
 
 #define HAS_INPUT 1u
@@ -16,8 +15,6 @@
 #define HAS_CLOCK 4u
 #define NOTES_MAX 4096u /* of lines of the host's own in what was printed (capture.c) */
 #define PLACES_MAX (CLO_RUN_MOUNTS_MAX * (CLO_FILE_PATH_MAX + 16u))
-/* Of all calls: arguments of at most one message each, and the replies that may wait. */
-#define CALLS_MAX (CLO_PENDING_ARGUMENTS_MAX + CLO_PENDING_REPLIES_MAX + 16 * CLO_MESSAGE_MAX)
 
 struct code {
     struct clo_limits limits;
@@ -136,7 +133,7 @@ static int get_call(struct clo_suspended *suspended, clo_keep_get get, void *fro
     int status = get(from, &code, sizeof code, error);
     if (status)
         return status;
-    bool open = code.status == CLO_CALL_SUSPENDED;
+    bool open = code.status == CLO_CALL_SUSPENDED || code.status == CLO_CALL_PENDING;
     if (!code.id || code.id == CLO_WAIT_NONE || is_known(suspended, code.id) ||
         (!open && code.status != CLO_CALL_OK && code.status != CLO_CALL_ERROR &&
          code.status != CLO_CALL_INTERRUPTED) ||
@@ -156,7 +153,7 @@ static int get_call(struct clo_suspended *suspended, clo_keep_get get, void *fro
 static int get_calls(struct clo_suspended *suspended, uint32_t count, clo_keep_get get, void *from,
                      struct clo_error *error)
 {
-    uint64_t left = CALLS_MAX;
+    uint64_t left = CLO_SUSPENDED_CALLS_MAX;
     int status = 0;
     suspended->calls = calloc(count + 1, sizeof *suspended->calls);
     if (!suspended->calls)

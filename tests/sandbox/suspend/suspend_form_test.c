@@ -38,7 +38,8 @@ static bool make(struct clo_suspended *suspended)
     static const struct clo_kept_call calls[] = {
         {.id = 3, .status = CLO_CALL_SUSPENDED, .tool = "ask"},
         {.id = 7, .status = CLO_CALL_SUSPENDED, .tool = "allow"},
-        {.id = 5, .status = CLO_CALL_ERROR}};
+        {.id = 5, .status = CLO_CALL_ERROR},
+        {.id = 9, .status = CLO_CALL_PENDING, .tool = "echo"}};
     struct clo_limits none = {0};
     *suspended = (struct clo_suspended){
         .used = {.wall_ns = 5, .wall_end_ns = 9, .refused = 2},
@@ -52,12 +53,12 @@ static bool make(struct clo_suspended *suspended)
                   {.number = 9, .node = 1, .flags = CLO_KEPT_FOLDER, .after = 4}}};
     if (clo_limits_resolve(&suspended->limits, &none, NULL, NULL))
         return false;
-    suspended->calls = calloc(3, sizeof *suspended->calls);
-    for (size_t i = 0; suspended->calls && i < 3; i++) {
+    suspended->calls = calloc(4, sizeof *suspended->calls);
+    for (size_t i = 0; suspended->calls && i < 4; i++) {
         struct clo_kept_call *call = &suspended->calls[suspended->call_count++];
         *call = calls[i];
         call->length = i + 1;
-        call->bytes = (uint8_t *)strdup("\xa0\xa0\xa0");
+        call->bytes = (uint8_t *)strdup("\xa0\xa0\xa0\xa0");
         if (!call->bytes)
             return false;
     }
@@ -97,8 +98,9 @@ static void it_comes_back_as_it_was(void **state)
     int status = clo_suspended_get(&back, get, &reader, &error);
     if (!status) {
         assert_int_equal(reader.at, bytes.length);
-        assert_int_equal(back.call_count, 3);
+        assert_int_equal(back.call_count, 4);
         assert_string_equal(back.calls[1].tool, "allow");
+        assert_int_equal(back.calls[3].status, CLO_CALL_PENDING);
         assert_int_equal(back.input_taken, 70000);
         assert_memory_equal(back.err, "and this", 8);
         status = clo_suspended_put(&back, put, &again, &error);
@@ -154,6 +156,7 @@ static void answers_are_one_for_each_call(void **state)
     struct clo_value value = {0};
     const struct clo_answer both[] = {{.id = 7, .value = &value}, {.id = 3, .error = "no"}};
     const struct clo_answer other[] = {{.id = 7, .value = &value}, {.id = 5, .value = &value}};
+    const struct clo_answer early[] = {{.id = 7, .value = &value}, {.id = 9, .value = &value}};
     struct clo_run_resume resume = {.answers = both, .answer_count = 2};
     struct clo_run run = {.resume = &resume};
     if (make(&suspended)) {
@@ -162,6 +165,8 @@ static void answers_are_one_for_each_call(void **state)
         assert_int_equal(clo_suspended_check(&suspended, &run, &error), CLO_EINVALID);
         resume.answer_count = 2;
         resume.answers = other; /* call 5 has ended already */
+        assert_int_equal(clo_suspended_check(&suspended, &run, &error), CLO_EINVALID);
+        resume.answers = early; /* call 9 has not begun: a tool answers it */
         assert_int_equal(clo_suspended_check(&suspended, &run, &error), CLO_EINVALID);
         resume.answers = both;
         run.input = "short";
