@@ -275,6 +275,9 @@ enum clo_run_error_kind {
     CLO_RUN_WORKER, /* the worker process died */
     /* It waits for answers and is in the file of clo_run_suspend: clo_run_result.calls. */
     CLO_RUN_SUSPENDED,
+    /* It would wait for answers, and its file could not be written: the message says why, and what to
+     * do. Nothing can go on with it; output, usage and artifacts are those until then. */
+    CLO_RUN_NOT_KEPT,
 };
 
 struct clo_run_error {
@@ -349,7 +352,7 @@ struct clo_run_result {
     size_t result_length;
     int exit_code; /* the code's own (sys.exit, os._exit), 1 after an exception; else
                       124 wall_ms or cpu_ms, 137 memory, 1 another limit, 130 cancelled,
-                      139 a fault, a broken contract or a lost worker, 75 suspended */
+                      139 a fault, a broken contract or a lost worker, 75 suspended, 74 not kept */
     struct clo_run_error error;
     struct clo_usage usage;
     char *note; /* one line of at most 1,024 bytes: what was repaired in the code; NULL: nothing */
@@ -410,8 +413,9 @@ CLO_API void clo_sandbox_jail_missing(const struct clo_sandbox *sandbox,
 
 /* Run code to its end. 0: it ran, and *result says how it went (an exception or a limit is a
  * result, not an error). Negative: it could not be run; *result is NULL. */
-/* A run that cannot be suspended because its file cannot be written, or read, is an error: CLO_ELIMIT,
- * CLO_ESYSTEM; what clo_sandbox_restore says of a file; CLO_EINVALID where answers do not fit the calls.
+/* A run that cannot go on because its file cannot be read is an error: what clo_sandbox_restore says of
+ * a file, CLO_ESYSTEM; CLO_EINVALID where answers do not fit the calls. One whose file cannot be written
+ * has a result that says so (CLO_RUN_NOT_KEPT).
  * What is refused before it goes on leaves the sandbox as it was. */
 CLO_API CLO_MUST_USE int clo_sandbox_run(struct clo_sandbox *sandbox, const struct clo_run *run,
                                          struct clo_run_result **result, struct clo_error *error);

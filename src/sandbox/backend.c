@@ -20,6 +20,9 @@
 
 enum { NS_PER_US = 1000 };
 
+#define EXIT_WORKER 139
+#define EXIT_NOT_KEPT 74
+
 struct clo_backend {
     const struct clo_config *config;
     struct clo_worker_client *client; /* CLO_PLACEMENT_WORKER, else NULL */
@@ -152,7 +155,7 @@ static int run_here(struct clo_backend *backend, const struct clo_run *run,
         status = clo_runner_run(backend->runner, order, &host, result, error);
     clo_cancel_remove(run->cancel, &watch);
     if (!status && result->error.kind == CLO_RUN_SUSPENDED)
-        status = clo_suspended_collect(suspended, here.calls, order, mounts, NULL, error);
+        clo_suspended_collect(suspended, here.calls, order, mounts, NULL);
     result->usage.host_calls = clo_host_calls_count(here.calls);
     clo_host_calls_end(here.calls);
     if (!status)
@@ -168,7 +171,7 @@ void clo_run_result_free(struct clo_run_result *result)
     if (!result)
         return;
     clo_artifacts_free(result);
-    clo_suspended_calls_free(result);
+    clo_suspended_calls_forget(result);
     clo_result_free(result);
 }
 
@@ -328,7 +331,7 @@ static void write_id(char text[65], const uint8_t id[CLO_SNAPSHOT_ID_SIZE])
 }
 
 /* A run that waits for answers: into its file. */
-static int suspend(struct turn *turn, struct clo_error *error)
+static int write_suspended(struct turn *turn, struct clo_error *error)
 {
     const struct clo_run_suspend *to = turn->run->suspend;
     struct clo_run_result *result = turn->result;
@@ -336,10 +339,7 @@ static int suspend(struct turn *turn, struct clo_error *error)
     struct clo_snapshot_made made;
     struct clo_state_port port;
     struct clo_worker_port *of_worker;
-    int status = clo_suspended_tell(&turn->suspended, result, error);
-    if (status)
-        return status;
-    status = open_port(turn->backend, &port, &of_worker, error);
+    int status = open_port(turn->backend, &port, &of_worker, error);
     if (!status)
         status = clo_snapshot_write(&port, turn->backend->config->image, turn->backend->output,
                                     to->to, to->options, &in_run, &made, error);
@@ -351,6 +351,35 @@ static int suspend(struct turn *turn, struct clo_error *error)
     result->suspended_bytes = made.bytes;
     write_id(result->suspended_id, made.id);
     return 0;
+}
+
+/* It could not be written, and is gone with what it waited for: its result says so. */
+static int give_up(struct turn *turn, const struct clo_error *why, struct clo_error *error)
+{
+    struct clo_backend *backend = turn->backend;
+    struct clo_run_result *result = turn->result;
+    bool lost = backend->client && !clo_worker_client_is_there(backend->client);
+    char text[sizeof why->message + sizeof why->hint + 64];
+    snprintf(text, sizeof text, "the run could not be kept until its calls are answered: %s%s%s",
+             why->message, why->hint[0] ? ": " : "", why->hint);
+    clo_suspended_calls_forget(result);
+    int status = lost ? clo_result_set_error(result, CLO_RUN_WORKER, "WorkerLost", text)
+                      : clo_result_set_error(result, CLO_RUN_NOT_KEPT, "RunNotKept", text);
+    if (status)
+        return clo_fail_memory(error);
+    result->exit_code = lost ? EXIT_WORKER : EXIT_NOT_KEPT;
+    status = clo_capture_add_note(turn->run, &turn->order.limits, text, result, error);
+    return status || !turn->run->state ? status : clo_session_lose(turn->run->state, result, error);
+}
+
+static int suspend(struct turn *turn, struct clo_error *error)
+{
+    struct clo_error why = turn->suspended.failure;
+    int status =
+        why.code ? (int)why.code : clo_suspended_tell(&turn->suspended, turn->result, &why);
+    if (!status)
+        status = write_suspended(turn, &why);
+    return status ? give_up(turn, &why, error) : 0;
 }
 
 static int keep(struct clo_backend *backend, const struct clo_run_state *state,

@@ -1,6 +1,7 @@
 /* capture.c - two bounded buffers and the caller's callback. */
 #include "sandbox/capture.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -64,6 +65,25 @@ int clo_capture_finish(struct clo_capture *capture, struct clo_run_result *resul
     result->out = clo_buffer_take(&capture->out, &result->out_length);
     result->err = clo_buffer_take(&capture->err, &result->err_length);
     return result->out && result->err ? 0 : clo_fail_memory(error);
+}
+
+int clo_capture_add_note(const struct clo_run *run, const struct clo_limits *limits,
+                         const char *message, struct clo_run_result *result,
+                         struct clo_error *error)
+{
+    struct clo_capture capture;
+    clo_capture_begin(&capture, run, limits->output);
+    int status = clo_capture_go_on(&capture, result->out, result->out_length, result->err,
+                                   result->err_length, error);
+    if (!status) {
+        clo_capture_note(&capture, message);
+        free(result->out);
+        free(result->err);
+        result->out = result->err = NULL;
+        status = clo_capture_finish(&capture, result, error);
+    }
+    clo_capture_clear(&capture);
+    return status;
 }
 
 void clo_capture_clear(struct clo_capture *capture)

@@ -29,6 +29,10 @@ void clo_capture_note(struct clo_capture *capture, const char *message);
 /* Move the output into the result, and its length into the usage. CLO_ENOMEMORY. */
 int clo_capture_finish(struct clo_capture *capture, struct clo_run_result *result,
                        struct clo_error *error);
+/* Such a line for a result that has its output already. CLO_ENOMEMORY. */
+int clo_capture_add_note(const struct clo_run *run, const struct clo_limits *limits,
+                         const char *message, struct clo_run_result *result,
+                         struct clo_error *error);
 void clo_capture_clear(struct clo_capture *capture);
 
 #endif

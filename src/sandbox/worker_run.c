@@ -551,7 +551,7 @@ int clo_worker_client_run(struct clo_worker_client *client, const struct clo_run
     clo_cancel_remove(run->cancel, &watch);
     if (!status && result->error.kind == CLO_RUN_SUSPENDED) {
         struct clo_run_used used = used_by(&here, &here.capture);
-        status = clo_suspended_collect(suspended, client->calls, order, mounts, &used, error);
+        clo_suspended_collect(suspended, client->calls, order, mounts, &used);
     }
     clo_host_calls_end(client->calls);
     if (!status)

@@ -4,9 +4,11 @@
  */
 #include "suspend_fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -616,27 +618,121 @@ static void other_files_are_refused(void **state)
     clo_sandbox_destroy(sandbox);
 }
 
-static void a_run_that_is_too_long_for_its_file_is_an_error(void **state)
+/* Output, usage and files are those until then, the reason is its error and its last line. */
+static void expect_not_kept(struct clo_run_result *result, const char *words)
+{
+    assert_int_equal(result->error.kind, CLO_RUN_NOT_KEPT);
+    assert_string_equal(clo_run_error_name(result->error.kind), "not_kept");
+    assert_string_equal(result->error.type, "RunNotKept");
+    if (!strstr(result->error.message, words))
+        fail_msg("%s", result->error.message);
+    assert_int_equal(result->exit_code, 74);
+    assert_string_equal(result->out, "so far ");
+    assert_memory_equal(result->err, "warned\ncloche: ", 15);
+    assert_non_null(strstr(result->err, words));
+    assert_int_equal(result->usage.output_bytes, result->out_length + result->err_length);
+    assert_int_equal(result->usage.host_calls, 1);
+    assert_true(result->usage.wall_us > 0);
+    assert_int_equal(result->artifact_count, 1);
+    assert_int_equal(result->call_count, 0);
+    assert_int_equal(result->suspended_bytes, 0);
+    clo_run_result_free(result);
+}
+
+static const char too_long[] = "import os, sys\n"
+                               "print('so far', end=' ')\n"
+                               "print('warned', file=sys.stderr)\n"
+                               "open('/output/left.txt', 'w').write('here')\n"
+                               "x = os.urandom(1 << 20); call_tool('ask', value=1)";
+
+static void a_run_that_is_too_long_for_its_file_keeps_its_output(void **state)
+{
+    (void)state;
+    for (int place = 0; place < SNAPSHOT_PLACES; place++) {
+        if (!can(place))
+            continue;
+        struct clo_sandbox *sandbox =
+            suspend_sandbox(&snapshot_places[place], (struct clo_sandbox_config){0});
+        struct clo_snapshot_options small = snapshot_options;
+        small.max_bytes = 100000;
+        int file = snapshot_file();
+        struct clo_run_suspend to = {.to = file, .options = &small};
+        struct clo_run run = {.code = too_long, .code_length = strlen(too_long), .suspend = &to};
+        struct clo_run_result *result;
+        struct clo_error error;
+        if (clo_sandbox_run(sandbox, &run, &result, &error))
+            fail_msg("%s", error.message);
+        expect_not_kept(result, "100000");
+        assert_int_equal(lseek(file, 0, SEEK_END), 0);
+        small.key_length = 3;
+        assert_int_equal(clo_sandbox_run(sandbox, &run, &result, &error), CLO_EINVALID);
+        close(file);
+        snapshot_run(sandbox, "print('x' in globals())", "False\n");
+        clo_sandbox_destroy(sandbox);
+    }
+}
+
+/* A limit on the size of files stands for a disk that is full: writing ends with an error. */
+static void a_disk_that_is_full_costs_the_run_but_not_its_output(void **state)
 {
     (void)state;
     struct clo_sandbox *sandbox = sandbox_here();
-    struct clo_snapshot_options small = snapshot_options;
-    small.max_bytes = 100000;
     int file = snapshot_file();
-    struct clo_run_suspend to = {.to = file, .options = &small};
-    struct clo_run run = {.code = "import os\nx = os.urandom(1 << 20); call_tool('ask', value=1)",
-                          .suspend = &to};
+    struct clo_run_suspend to = {.to = file, .options = &snapshot_options};
+    struct clo_run run = {.code = too_long, .code_length = strlen(too_long), .suspend = &to};
     struct clo_run_result *result;
     struct clo_error error;
-    run.code_length = strlen(run.code);
-    assert_int_equal(clo_sandbox_run(sandbox, &run, &result, &error), CLO_ELIMIT);
-    assert_null(result);
+    struct rlimit before, low;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    low = before;
+    low.rlim_cur = 100000;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    int status = clo_sandbox_run(sandbox, &run, &result, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    if (status)
+        fail_msg("%s", error.message);
+    expect_not_kept(result, "File too large");
     assert_int_equal(lseek(file, 0, SEEK_END), 0);
-    small.key_length = 3;
-    assert_int_equal(clo_sandbox_run(sandbox, &run, &result, &error), CLO_EINVALID);
     close(file);
     snapshot_run(sandbox, "print('x' in globals())", "False\n");
     clo_sandbox_destroy(sandbox);
+}
+
+static void a_session_whose_run_is_not_kept_goes_on_from_before(void **state)
+{
+    (void)state;
+    struct clo_pool *pool = suspend_pool(here(), 1);
+    struct clo_snapshot_options small = snapshot_options;
+    small.max_bytes = 100000;
+    int files[3] = {snapshot_file(), snapshot_file(), snapshot_file()};
+    struct clo_run_suspend to = {.to = files[1], .options = &small};
+    struct clo_run_state kept = {.from = -1, .to = files[0], .to_options = &snapshot_options};
+    struct clo_run_state next = {.from = files[0],
+                                 .from_options = &snapshot_options,
+                                 .to = files[2],
+                                 .to_options = &snapshot_options};
+    struct clo_run first = {.code = "n = 1", .code_length = 5, .state = &kept};
+    struct clo_run second = {
+        .code = too_long, .code_length = strlen(too_long), .state = &next, .suspend = &to};
+    struct clo_run third = {.code = "print(n, 'x' in globals())", .state = &next};
+    struct clo_run_result *result;
+    third.code_length = strlen(third.code);
+    assert_int_equal(clo_pool_run(pool, &first, 60000, &result, NULL), 0);
+    assert_int_equal(result->state, CLO_STATE_KEPT);
+    clo_run_result_free(result);
+    assert_int_equal(clo_pool_run(pool, &second, 60000, &result, NULL), 0);
+    assert_int_equal(result->state, CLO_STATE_LOST);
+    assert_non_null(strstr(result->state_note, "could not be kept"));
+    assert_int_equal(lseek(files[2], 0, SEEK_END), 0);
+    expect_not_kept(result, "100000");
+    assert_int_equal(clo_pool_run(pool, &third, 60000, &result, NULL), 0);
+    assert_string_equal(result->out, "1 False\n");
+    clo_run_result_free(result);
+    for (int i = 0; i < 3; i++)
+        close(files[i]);
+    clo_pool_destroy(pool);
 }
 
 /* ---- sessions, pools, processes ---- */
@@ -774,7 +870,9 @@ int main(int count, char **arguments)
         cmocka_unit_test(output_is_told_once),
         cmocka_unit_test(answers_fit_the_calls),
         cmocka_unit_test(other_files_are_refused),
-        cmocka_unit_test(a_run_that_is_too_long_for_its_file_is_an_error),
+        cmocka_unit_test(a_run_that_is_too_long_for_its_file_keeps_its_output),
+        cmocka_unit_test(a_disk_that_is_full_costs_the_run_but_not_its_output),
+        cmocka_unit_test(a_session_whose_run_is_not_kept_goes_on_from_before),
         cmocka_unit_test(a_session_goes_on_behind_it),
         cmocka_unit_test(a_pool_has_its_worker_back),
         cmocka_unit_test(a_session_of_a_pool_is_kept_behind_it),

@@ -138,6 +138,7 @@ const char *clo_run_error_name(enum clo_run_error_kind kind)
     case CLO_RUN_CANCELLED: return "cancelled";
     case CLO_RUN_WORKER: return "worker";
     case CLO_RUN_SUSPENDED: return "suspended";
+    case CLO_RUN_NOT_KEPT: return "not_kept";
     }
     return "unknown";
 }

@@ -38,6 +38,7 @@ static const char *what_ended_it(const struct clo_run_error *error)
     case CLO_RUN_CANCELLED: return "the run was cancelled";
     case CLO_RUN_WORKER: return "the worker process of the run was lost";
     case CLO_RUN_SUSPENDED: return "the run is suspended, and its state is in that run's file";
+    case CLO_RUN_NOT_KEPT: return "the run had to wait for answers and could not be kept for them";
     }
     return "the run did not end by itself";
 }
@@ -63,6 +64,15 @@ static int set_note(struct clo_run_result *result, const struct clo_error *why,
         snprintf(text, sizeof text, "%s%s%s", why->message, why->hint[0] ? ": " : "", why->hint);
     result->state_note = strdup(text);
     return result->state_note ? 0 : clo_fail_memory(error);
+}
+
+int clo_session_lose(const struct clo_run_state *state, struct clo_run_result *result,
+                     struct clo_error *error)
+{
+    if (state->to < 0)
+        return 0;
+    result->state = CLO_STATE_LOST;
+    return set_note(result, NULL, error);
 }
 
 int clo_session_keep(const struct clo_state_port *port, const struct clo_image *image,

@@ -23,4 +23,8 @@ int clo_session_keep(const struct clo_state_port *port, const struct clo_image *
                      struct clo_artifact_tree *output, const struct clo_run_state *state,
                      struct clo_run_result *result, struct clo_error *error);
 
+/* After a run that has left no state, as its error tells: nothing is written. CLO_ENOMEMORY. */
+int clo_session_lose(const struct clo_run_state *state, struct clo_run_result *result,
+                     struct clo_error *error);
+
 #endif

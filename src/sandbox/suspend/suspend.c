@@ -106,10 +106,11 @@ static int check_length(const struct clo_suspended *suspended, struct clo_error 
         (unsigned long long)(length >> 20), (unsigned long long)(CLO_SUSPENDED_CALLS_MAX >> 20));
 }
 
-int clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host_calls *calls,
-                          const struct clo_order *order, const struct clo_mounts *mounts,
-                          const struct clo_run_used *used, struct clo_error *error)
+void clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host_calls *calls,
+                           const struct clo_order *order, const struct clo_mounts *mounts,
+                           const struct clo_run_used *used)
 {
+    struct clo_error why;
     struct clo_host_calls_kept kept;
     clo_host_calls_keep(calls, &kept);
     clo_suspended_clear(suspended);
@@ -123,16 +124,17 @@ int clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host
     suspended->submitted = kept.submitted;
     suspended->input_taken = kept.input_taken;
     suspended->file_count = clo_files_keep(kept.files, suspended->files, &suspended->given);
-    int status = list_places(mounts, &suspended->places, &suspended->places_length, error);
+    int status = list_places(mounts, &suspended->places, &suspended->places_length, &why);
     if (!status)
-        status = clo_pending_calls_each(kept.pending_calls, collect_call, suspended, error);
+        status = clo_pending_calls_each(kept.pending_calls, collect_call, suspended, &why);
     if (!status)
-        status = check_length(suspended, error);
-    if (!status)
+        status = check_length(suspended, &why);
+    if (!status) {
         sort_open(suspended);
-    else
-        clo_suspended_clear(suspended);
-    return status;
+        return;
+    }
+    clo_suspended_clear(suspended);
+    suspended->failure = why;
 }
 
 int clo_suspended_tell(const struct clo_suspended *suspended, struct clo_run_result *result,
@@ -155,13 +157,15 @@ int clo_suspended_tell(const struct clo_suspended *suspended, struct clo_run_res
     return status;
 }
 
-void clo_suspended_calls_free(struct clo_run_result *result)
+void clo_suspended_calls_forget(struct clo_run_result *result)
 {
     for (size_t i = 0; i < result->call_count; i++) {
         free(result->calls[i].tool);
         clo_value_clear(&result->calls[i].arguments);
     }
     free(result->calls);
+    result->calls = NULL;
+    result->call_count = 0;
 }
 
 /* ---- it goes on ---- */

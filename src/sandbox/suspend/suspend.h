@@ -55,6 +55,7 @@ struct clo_suspended { /* zeroed: nothing of a run */
     char *places; /* where things are mounted, each with a NUL */
     char *out, *err;
     size_t out_length, err_length;
+    struct clo_error failure; /* why it cannot be told; code 0: it can */
 };
 
 void clo_suspended_clear(struct clo_suspended *suspended);
@@ -62,14 +63,15 @@ void clo_suspended_clear(struct clo_suspended *suspended);
 /* ---- a run is suspended ---- */
 
 /* Before its calls end. `used`: by this side's account; NULL: the other's is this one's
- * (clo_suspended_put is told it). Errors: CLO_ENOMEMORY, CLO_ELIMIT: its calls are too large. */
-int clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host_calls *calls,
-                          const struct clo_order *order, const struct clo_mounts *mounts,
-                          const struct clo_run_used *used, struct clo_error *error);
+ * (clo_suspended_put is told it). suspended->failure: CLO_ENOMEMORY, CLO_ELIMIT: its calls are too large. */
+void clo_suspended_collect(struct clo_suspended *suspended, const struct clo_host_calls *calls,
+                           const struct clo_order *order, const struct clo_mounts *mounts,
+                           const struct clo_run_used *used);
 /* Its result's calls. CLO_ENOMEMORY. */
 int clo_suspended_tell(const struct clo_suspended *suspended, struct clo_run_result *result,
                        struct clo_error *error);
-void clo_suspended_calls_free(struct clo_run_result *result);
+/* The result has none any more. */
+void clo_suspended_calls_forget(struct clo_run_result *result);
 
 /* ---- it goes on ---- */
 
