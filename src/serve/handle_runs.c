@@ -1,8 +1,9 @@
-/* handle_runs.c - POST /runs: everything up to handing the job to the executor. */
+/* handle_runs.c - POST /runs: everything up to handing the job to the executor; the end of a run's state. */
 #include "agent/agent.h"
 #include "base/id.h"
 #include "serve/handlers.h"
 #include "serve/job/run_job.h"
+#include "serve/store/store_snapshots.h"
 
 static struct clo_run_job *refuse(struct clo_exchange *exchange, struct clo_problem *problem)
 {
@@ -60,4 +61,24 @@ void clo_handle_run(struct clo_exchange *exchange, const char *id)
         return; /* the exchange is the job's now */
     clo_exchange_refuse(exchange, &problem);
     clo_exchange_resume(exchange);
+}
+
+/* Of a run nothing is stored but its state. Whoever goes on from it just now holds it. */
+void clo_handle_run_delete(struct clo_exchange *exchange, const char *id)
+{
+    struct clo_problem problem;
+    int status = clo_store_session_run_delete(exchange->server->store, exchange->user, id);
+    if (status == 0) {
+        clo_exchange_json(exchange, 200,
+                          json_pack("{s:s, s:s, s:b}", "id", id, "object", "run", "deleted", 1));
+        clo_server_stale(exchange->server);
+        return;
+    }
+    if (status == CLO_ENOTFOUND)
+        clo_problem_set(&problem, 404, "not_found", NULL,
+                        "Run with id '%.128s' has no state: it began clean, or its state is gone.",
+                        id);
+    else
+        clo_problem_internal(&problem);
+    clo_exchange_refuse(exchange, &problem);
 }

@@ -19,6 +19,7 @@ void clo_handle_delete(struct clo_exchange *exchange, const char *id);
 void clo_handle_cancel(struct clo_exchange *exchange, const char *id);
 void clo_handle_input_items(struct clo_exchange *exchange, const char *id);
 void clo_handle_run(struct clo_exchange *exchange, const char *id);
+void clo_handle_run_delete(struct clo_exchange *exchange, const char *id);
 void clo_handle_models(struct clo_exchange *exchange, const char *id);
 void clo_handle_model(struct clo_exchange *exchange, const char *id);
 void clo_handle_upload(struct clo_exchange *exchange, const char *id);

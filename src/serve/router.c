@@ -99,6 +99,7 @@ static const struct route {
     {"DELETE", "/files/*", clo_handle_file_delete, NULL},
     {"GET", "/files/*/content", clo_handle_file_content, NULL},
     {"POST", "/runs", handle_run_unless_stopping, NULL},
+    {"DELETE", "/runs/*", clo_handle_run_delete, NULL},
     {"GET", "/models", clo_handle_models, NULL},
     {"GET", "/models/**", clo_handle_model, NULL},
     {"GET", "/readiness", handle_readiness, NULL},

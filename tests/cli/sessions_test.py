@@ -222,6 +222,55 @@ class Runs(unittest.TestCase):
         self.finds(str(70 << 20), "len(x)", big["id"])
 
 
+class Deleted(unittest.TestCase):
+    """DELETE /v1/runs/{id}."""
+
+    def delete(self, host, one):
+        status, answer = host.request(f"/v1/runs/{one['id']}", method="DELETE")
+        self.assertEqual((status, answer), (200, {"id": one["id"], "object": "run", "deleted": True}))
+
+    def gone(self, host, one):
+        status, answer = host.request(f"/v1/runs/{one['id']}", method="DELETE")
+        self.assertEqual((status, answer["error"]["code"]), (404, "not_found"))
+        self.assertIn(one["id"], answer["error"]["message"])
+        status, answer = host.try_code("x", one["id"])
+        self.assertEqual((status, answer["error"]["param"]), (404, "previous_run_id"))
+
+    @needs_wall
+    def test_a_state_goes_at_once_and_its_branches_stay(self):
+        with serving() as host:
+            root = host.run_code("x = [0]")
+            branch = host.run_code("x.append(1)", root["id"])
+            stands = host.run_code(KILL, root["id"])  # its id stands for the root's state
+            self.assertEqual((stands["state"]["outcome"], len(host.snapshots())), ("as_before", 2))
+            self.delete(host, root)
+            self.gone(host, root)
+            self.assertEqual(host.run_code("x.append(2)\nx", branch["id"])["result"], "[0, 1, 2]")
+            self.assertEqual(host.run_code("x", stands["id"])["result"], "[0]")
+            self.assertEqual(len(host.snapshots()), 4)
+            self.delete(host, stands)
+            wait_until(lambda: len(host.snapshots()) == 3, "nothing refers to the root's any more")
+
+    @needs_wall
+    def test_a_run_that_is_going_on_from_it_notices_nothing(self):
+        with serving(sandbox="{time: 60s}") as host, concurrent.futures.ThreadPoolExecutor(1) as thread:
+            root = host.run_code("x = 1")
+            late = thread.submit(host.run_code, "import time\ntime.sleep(1.5)\nx += 1", root["id"])
+            time.sleep(0.5)
+            self.delete(host, root)
+            self.gone(host, root)
+            self.assertEqual(late.result()["state"]["outcome"], "kept")
+            self.assertEqual(host.run_code("x", late.result()["id"])["result"], "2")
+
+    @needs_wall
+    def test_what_has_no_state_is_a_404(self):
+        with serving() as host:
+            self.gone(host, {"id": "run_none"})
+            self.gone(host, host.request("/v1/runs", {"code": "1"})[1])
+            self.assertEqual(host.request("/v1/runs/run_none")[0], 405)
+            self.assertEqual(host.request("/v1/runs", method="DELETE")[0], 405)
+
+
 class Model(http.server.BaseHTTPRequestHandler):
     """A chat-completions server that has no mind of its own: the user's message is a list of replies, each a
     list of programs, which are called for at once. The answer is what the tools said."""

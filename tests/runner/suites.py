@@ -89,7 +89,7 @@ class Suites:
     RUNS = {**SERVE, "places": ["examples/", "tests/cli/serve_test.py"]}
     RUNS_NAMES = ["Runs", "RunsOfServers", "Again"]
     SESSIONS = {**RUNS, "commands": ["serve"]}
-    SESSIONS_NAMES = ["Runs", "Turns", "Kept", "Many"]
+    SESSIONS_NAMES = ["Runs", "Deleted", "Turns", "Kept", "Many"]
 
     HOSTED = {"commands": ["serve", "check"], "programs": ["examples/example_tools.so"], "image": True,
               "places": ["deploy/foundry/", "examples/", "tests/cli/serve_test.py"]}

@@ -86,11 +86,11 @@ int clo_store_snapshots_totals(struct clo_store *store, const char *session, uin
 
 /* ---- what refers to them ---- */
 
-static int look_up(struct clo_store *store, enum clo_sql which, const char *user, const char *name,
-                   char id[CLO_ID_MAX])
+/* With the lock held. */
+static int find(struct clo_store *store, enum clo_sql which, const char *user, const char *name,
+                char id[CLO_ID_MAX])
 {
     id[0] = '\0';
-    pthread_mutex_lock(&store->lock);
     sqlite3_stmt *row = clo_sql(store, which);
     if (name)
         clo_sql_text(store, row, 1, name);
@@ -99,8 +99,16 @@ static int look_up(struct clo_store *store, enum clo_sql which, const char *user
     if (step == SQLITE_ROW)
         clo_sql_copy(id, CLO_ID_MAX, row, 0);
     int status = clo_sql_finish(store, row, step);
-    pthread_mutex_unlock(&store->lock);
     return status == 0 && step != SQLITE_ROW ? CLO_ENOTFOUND : status;
+}
+
+static int look_up(struct clo_store *store, enum clo_sql which, const char *user, const char *name,
+                   char id[CLO_ID_MAX])
+{
+    pthread_mutex_lock(&store->lock);
+    int status = find(store, which, user, name, id);
+    pthread_mutex_unlock(&store->lock);
+    return status;
 }
 
 int clo_store_snapshot_of_response(struct clo_store *store, const char *response,
@@ -192,6 +200,18 @@ static int run_change(struct clo_store *store, struct change what)
 int clo_store_snapshot_delete(struct clo_store *store, const char *id)
 {
     return run_change(store, (struct change){{SQL_SNAPSHOT_DELETE}, 1, id});
+}
+
+int clo_store_session_run_delete(struct clo_store *store, const char *user, const char *run)
+{
+    struct change what = {{SQL_SESSION_RUN_DELETE}, 1, run};
+    char id[CLO_ID_MAX];
+    pthread_mutex_lock(&store->lock);
+    int status = find(store, SQL_SNAPSHOT_OF_RUN, user, run, id);
+    if (status == 0)
+        status = clo_sql_transaction(store, change, &what);
+    pthread_mutex_unlock(&store->lock);
+    return status;
 }
 
 int clo_store_snapshot_unused(struct clo_store *store, const char *after, char id[CLO_ID_MAX])

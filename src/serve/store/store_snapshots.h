@@ -55,6 +55,9 @@ int clo_store_snapshot_of_run(struct clo_store *store, const char *user, const c
 int clo_store_session_run_add(struct clo_store *store, const char *user, const char *run,
                               const char *session, const char *snapshot, unsigned most);
 
+/* The run has no state any more; its snapshot goes if nothing else refers to it. CLO_ENOTFOUND. */
+int clo_store_session_run_delete(struct clo_store *store, const char *user, const char *run);
+
 /* The next id behind `after` ("": the first) to which something referred that does no longer. */
 int clo_store_snapshot_unused(struct clo_store *store, const char *after, char id[CLO_ID_MAX]);
 /* It has been looked at, and goes, if nothing refers to it now. */

@@ -182,6 +182,7 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_SNAPSHOT_OF_RUN] = "SELECT snapshot FROM session_runs WHERE id = ?1 AND user IS ?2",
     [SQL_SESSION_RUN_ADD] = "INSERT INTO session_runs (id, session, snapshot, user)"
                             " VALUES (?1, ?2, ?3, ?4)",
+    [SQL_SESSION_RUN_DELETE] = "DELETE FROM session_runs WHERE id = ?1",
     [SQL_SESSION_RUNS_CUT] = "DELETE FROM session_runs WHERE number IN (SELECT number FROM"
                              " session_runs WHERE session = ?1 ORDER BY number DESC"
                              " LIMIT -1 OFFSET ?2)",

@@ -189,6 +189,30 @@ static void runs_refer_too_and_are_few(void **state)
     clo_store_close(store);
 }
 
+static void a_run_gives_its_state_up(void **state)
+{
+    struct clo_store *store = open_store();
+    struct clo_snapshot_row row;
+    char id[CLO_ID_MAX];
+    (void)state;
+    add(store, "a", "s", 10);
+    assert_int_equal(clo_store_session_run_add(store, "run_1", "s", "a", 2), 0);
+    assert_int_equal(clo_store_session_run_add(store, "run_2", "s", "a", 2), 0);
+    assert_int_equal(clo_store_session_run_delete(store, "", "run_3"), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_session_run_delete(store, "another", "run_1"), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_session_run_delete(store, "", "run_1"), 0);
+    assert_int_equal(clo_store_session_run_delete(store, "", "run_1"), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_snapshot_of_run(store, "run_1", id), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_snapshot_of_run(store, "run_2", id), 0);
+    assert_unused(store, "a ");
+    assert_int_equal(clo_store_snapshot_drop(store, "a"), 0); /* looked at, and used */
+    assert_int_equal(clo_store_snapshot_get(store, "a", &row), 0);
+    assert_int_equal(clo_store_session_run_delete(store, "", "run_2"), 0);
+    assert_int_equal(clo_store_snapshot_drop(store, "a"), 0);
+    assert_int_equal(clo_store_snapshot_get(store, "a", &row), CLO_ENOTFOUND);
+    clo_store_close(store);
+}
+
 static void orphans_are_found(void **state)
 {
     struct clo_store *store = open_store();
@@ -210,6 +234,7 @@ int main(void)
         cmocka_unit_test(a_response_names_its_snapshot),
         cmocka_unit_test(what_is_referred_to_stays),
         cmocka_unit_test(runs_refer_too_and_are_few),
+        cmocka_unit_test(a_run_gives_its_state_up),
         cmocka_unit_test(orphans_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
