@@ -1,5 +1,6 @@
 """`cloche init`, and examples that are copied: what is written runs from where it lies, without a model."""
 
+import json
 import os
 import re
 import resource
@@ -98,12 +99,27 @@ class Runs(Folder):
 
     def test_copies_of_the_examples_run(self):
         """Those with a file; examples/embed is built and run by install_test, from its source alone."""
-        examples = sorted((ROOT / "examples").glob("*/agent.yaml"))
-        self.assertIn(EXAMPLE / "agent.yaml", examples)
-        for number, path in enumerate(examples):
+        plays = {EXAMPLE / "agent.yaml": self.play_example, ROOT / "examples/notebook/agent.yaml": self.play_notebook}
+        self.assertEqual(sorted(plays), sorted((ROOT / "examples").glob("*/agent.yaml")))
+        for number, (path, play) in enumerate(plays.items()):
             with self.subTest(path):
-                copy = shutil.copytree(path.parent, self.folder / str(number))
-                self.check_answer(self.ask(copy, f"{CLOCHE} serve agent.yaml"))
+                play(shutil.copytree(path.parent, self.folder / str(number)))
+
+    def play_example(self, copy):
+        self.check_answer(self.ask(copy, f"{CLOCHE} serve agent.yaml"))
+
+    def play_notebook(self, copy):
+        """The requests of its README, and a branch of the first."""
+        bodies = [json.loads(body) for body in re.findall(r"-d '(.*)'", (copy / "README.md").read_text())]
+        self.assertEqual(len(bodies), 3)
+        with Host("sh", "-c", f"cd {shlex.quote(str(copy))} && exec {CLOCHE} serve agent.yaml --port 0") as host:
+            answers = [host.request("/v1/responses", body)[1] for body in bodies]
+            last = {"previous_response_id": answers[0]["id"], "input": bodies[-1]["input"]}
+            said = [answer(one) for one in answers + [host.request("/v1/responses", last)[1]]]
+        self.assertRegex(said[0], r"^502 readings, mean 20\.30")
+        self.assertEqual(said[1], "500 readings are left")
+        self.assertRegex(said[2], r"^500 readings, mean 20\.02")
+        self.assertEqual(said[3], said[0])
 
 
 class Writes(Folder):
