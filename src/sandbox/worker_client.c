@@ -1,5 +1,5 @@
 /* worker_client.c - the host's side of a worker process: having one, hearing that it is ready,
- * killing it. What a run takes is in worker_run.c.
+ * killing it. What a run takes is in client/worker_run.c.
  */
 #include "sandbox/worker_client.h"
 

@@ -1,4 +1,4 @@
-/* sandbox/worker_client_state.h - what worker_client.c, the worker itself, and worker_run.c, a run
+/* sandbox/worker_client_state.h - what worker_client.c, the worker itself, and client/worker_run.c, a run
  * in it, share. */
 #ifndef CLO_SANDBOX_WORKER_CLIENT_STATE_H
 #define CLO_SANDBOX_WORKER_CLIENT_STATE_H

@@ -13,7 +13,7 @@
  * What is always true
  * - The micro-VM, the runner and the loop belong to one thread.
  * - Whatever the guest wrote is copied once, checked, then used; what the host is told has passed
- *   those checks, and the host checks it again (worker_run.c).
+ *   those checks, and the host checks it again (client/worker_run.c).
  * - Nothing on this side shares memory with another thread, but for the kick: there are no locks.
  */
 #ifndef CLO_SANDBOX_RUN_RUN_H

@@ -213,7 +213,7 @@ static const struct lie {
     {"empty words for ever", "output of no bytes", NULL, 0},
     {"a byte at a time", "did not end in time", NULL, 200},
     {"a cancellation", "it was not", NULL, 0},
-#ifndef __SANITIZE_ADDRESS__ /* there a worker may have more: worker_run.c */
+#ifndef __SANITIZE_ADDRESS__ /* there a worker may have more: client/worker_accounts.c */
     {"memory that it did not ask for", "more memory than is reserved", NULL, 0},
 #endif
     {"memory beyond its limit", "it asked for 18446744073709551615 bytes of memory", NULL, 0},
