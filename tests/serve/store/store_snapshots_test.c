@@ -196,14 +196,14 @@ static void a_run_gives_its_state_up(void **state)
     char id[CLO_ID_MAX];
     (void)state;
     add(store, "a", "s", 10);
-    assert_int_equal(clo_store_session_run_add(store, "run_1", "s", "a", 2), 0);
-    assert_int_equal(clo_store_session_run_add(store, "run_2", "s", "a", 2), 0);
+    assert_int_equal(clo_store_session_run_add(store, "", "run_1", "s", "a", 2), 0);
+    assert_int_equal(clo_store_session_run_add(store, "", "run_2", "s", "a", 2), 0);
     assert_int_equal(clo_store_session_run_delete(store, "", "run_3"), CLO_ENOTFOUND);
     assert_int_equal(clo_store_session_run_delete(store, "another", "run_1"), CLO_ENOTFOUND);
     assert_int_equal(clo_store_session_run_delete(store, "", "run_1"), 0);
     assert_int_equal(clo_store_session_run_delete(store, "", "run_1"), CLO_ENOTFOUND);
-    assert_int_equal(clo_store_snapshot_of_run(store, "run_1", id), CLO_ENOTFOUND);
-    assert_int_equal(clo_store_snapshot_of_run(store, "run_2", id), 0);
+    assert_int_equal(clo_store_snapshot_of_run(store, "", "run_1", id), CLO_ENOTFOUND);
+    assert_int_equal(clo_store_snapshot_of_run(store, "", "run_2", id), 0);
     assert_unused(store, "a ");
     assert_int_equal(clo_store_snapshot_drop(store, "a"), 0); /* looked at, and used */
     assert_int_equal(clo_store_snapshot_get(store, "a", &row), 0);
