@@ -34,7 +34,7 @@ static int take_seconds(const char *name, bool *set, unsigned *ms, struct clo_er
         return 0;
     errno = 0;
     double seconds = strtod(text, &end);
-    if (*text < '0' || *text > '9' || *end || errno || seconds > CLO_SERVE_TIME_MS_MAX / 1000) {
+    if (*text < '0' || *text > '9' || *end || errno || seconds * 1000 > CLO_SERVE_TIME_MS_MAX) {
         clo_fail(error, CLO_EINVALID,
                  "the environment's %s is '%.32s', which is no number of seconds from 0 to %d",
                  name, text, CLO_SERVE_TIME_MS_MAX / 1000);

@@ -120,13 +120,11 @@ static void take_call(struct scribe *scribe, const json_t *item)
     bool good = json_is_string(code) && json_object_size(arguments) == 1 &&
                 strlen(json_string_value(code)) == json_string_length(code);
     struct step *step = good ? this_step(scribe) : NULL;
-    if (!arguments && clo_json_no_memory(&why))
-        scribe->no_memory = true;
-    else if (!good)
+    if (!good && !clo_json_no_memory(&why))
         scribe->why = "the arguments of a call are no object with \"code\" alone, a text";
     else if (step && json_array_size(step->codes) == CLO_SCRIPT_CALLS_MAX)
         scribe->why = "there are more calls at once than a script has";
-    else if (step && json_array_append(step->codes, code))
+    else if (!arguments || (step && json_array_append(step->codes, code)))
         scribe->no_memory = true;
     json_decref(arguments);
 }

@@ -96,7 +96,8 @@ static int refuse(struct clo_problem *problem, const char *hook, const char *why
 {
     char code[40];
     snprintf(code, sizeof code, "invalid_%s_request", hook);
-    return clo_problem_set(problem, 400, code, NULL, "%s", why);
+    clo_problem_set(problem, 400, code, NULL, "%s", why);
+    return CLO_EINVALID;
 }
 
 /* The body, an object; NULL: the problem says why not. */
