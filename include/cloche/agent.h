@@ -9,6 +9,7 @@
 
 #include "cloche/cancel.h"
 #include "cloche/error.h"
+#include "cloche/hooks.h"
 #include "cloche/isolation.h"
 #include "cloche/sandbox.h"
 #include "cloche/tool.h"
@@ -76,6 +77,8 @@ struct clo_agent_config {
     /* clo_serve: variables, modules and /output last across the runs of one conversation, where a
      * request does not say otherwise. clo_agent_ask: each run is clean. */
     bool sessions;
+    const struct clo_hooks *hooks; /* copied; the first is outermost (cloche/hooks.h) */
+    size_t hook_count;
 };
 
 struct clo_agent;

@@ -5,6 +5,7 @@
 #include "cloche/agent.h"
 #include "cloche/cancel.h"
 #include "cloche/error.h"
+#include "cloche/hooks.h"
 #include "cloche/image.h"
 #include "cloche/isolation.h"
 #include "cloche/sandbox.h"

@@ -219,6 +219,31 @@ struct clo_run_resume {
     size_t answer_count;
 };
 
+/* Tools of some runs, besides those of their sandbox, and a function that stands around each call of a
+ * tool. References are counted, since a call that nobody waited for may outlast its run: each holds one.
+ * Immutable once created; any thread may use it. */
+struct clo_run_tools;
+
+struct clo_run_tools_config {
+    const struct clo_tool *tools; /* copied, the strings too */
+    size_t tool_count;
+    /* In the place of each call's tool, on the thread on which that would be called, several at once; NULL:
+     * nothing stands around them. It returns what a tool's function returns, and reaches the tool by
+     * clo_tool_go_on. A tool that is `serial` is so behind it. */
+    int (*around)(void *context, struct clo_tool_step *step, const struct clo_value *arguments,
+                  struct clo_value *result, struct clo_error *error);
+    void (*release)(void *context); /* with the last reference, on any thread; may be NULL */
+    void *context;
+};
+
+/* CLO_EINVALID names the tool that is wrong; CLO_ELIMIT, CLO_ENOMEMORY. After an error `release` is not
+ * called. */
+CLO_API CLO_MUST_USE int clo_run_tools_create(struct clo_run_tools **tools,
+                                              const struct clo_run_tools_config *config,
+                                              struct clo_error *error);
+CLO_API struct clo_run_tools *clo_run_tools_retain(struct clo_run_tools *tools); /* returns it */
+CLO_API void clo_run_tools_release(struct clo_run_tools *tools); /* NULL is allowed */
+
 struct clo_run {
     const char *code; /* UTF-8 source */
     size_t code_length;
@@ -263,6 +288,11 @@ struct clo_run {
     const struct clo_run_suspend *suspend;
     const struct clo_run_resume *resume; /* NULL: a run from its start */
     struct clo_cancel *cancel; /* once triggered the run ends with CLO_RUN_CANCELLED; may be NULL */
+    /* Of this run, besides the sandbox's: a tool that has the name of one of those is CLO_EINVALID, and
+     * together they may be CLO_TOOLS_MAX. The caller keeps a reference until the run has ended; NULL: none.
+     * Of a run that goes on with a suspended one the tools are not shown to the code, which knows
+     * those that it began with, but called where it names them. */
+    struct clo_run_tools *tools;
 };
 
 enum clo_run_error_kind {

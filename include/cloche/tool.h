@@ -9,6 +9,8 @@
 #ifndef CLOCHE_TOOL_H
 #define CLOCHE_TOOL_H
 
+#include <stdbool.h>
+
 #include "cloche/error.h"
 #include "cloche/value.h"
 
@@ -42,6 +44,23 @@ struct clo_tool {
     /* Each call suspends the run: as if `call`, which may be NULL, returned CLO_TOOL_SUSPEND. */
     bool suspends;
 };
+
+/* A call on its way to its tool, in the hands of a function that stands around it (`around` of struct
+ * clo_run_tools_config, `around_tool` of struct clo_hooks). It is good until that function returns,
+ * on its thread. */
+struct clo_tool_step;
+
+CLO_API const char *clo_tool_step_name(const struct clo_tool_step *step); /* the tool's */
+/* The call is the model's own, of execute_code: its arguments are {"code": text}, its result is the
+ * text that the model reads. Else the code in the sandbox calls a tool. */
+CLO_API bool clo_tool_step_runs_code(const struct clo_tool_step *step);
+
+/* Let the call go on: to the next function around it, in the end to the tool. `arguments`: a map in the
+ * place of those that came, which stays the caller's and may be changed meanwhile (what is a tool's is
+ * checked against its schema anew); NULL: those that came. `result` is cleared first. Returns what the
+ * tool returns, CLO_TOOL_SUSPEND too. May be called any number of times, one after another. */
+CLO_API CLO_MUST_USE int clo_tool_go_on(struct clo_tool_step *step, struct clo_value *arguments,
+                                        struct clo_value *result, struct clo_error *error);
 
 #define CLO_PLUGIN_VERSION 1
 

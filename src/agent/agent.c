@@ -120,6 +120,7 @@ static int make_tool(struct clo_agent *agent, const struct clo_agent_config *con
                                        .packages = clo_image_packages(agent->image),
                                        .tools = config->tools,
                                        .tool_count = config->tool_count,
+                                       .more_tools = clo_hooks_add_tools(agent->hooks),
                                        .limits = *limits,
                                        .output_max = agent->tool_output_max,
                                        .places = places,
@@ -182,6 +183,7 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
     agent->limits = limits;
     agent->isolation = config->isolation;
     agent->sessions = config->sessions;
+    agent->has_tools = config->tool_count > 0;
     status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
     if (!status && config->fixed.timezone)
         status = try_timezone(agent, error);
@@ -208,6 +210,8 @@ int clo_agent_create(struct clo_agent **out, const struct clo_agent_config *conf
         status = take_number(&agent->wait_ms, "wait_ms", config->wait_ms, DEFAULT_WAIT_MS, 1,
                              CLO_AGENT_WAIT_MS_MAX, error);
     if (!status)
+        status = clo_hooks_copy(&agent->hooks, config->hooks, config->hook_count, error);
+    if (!status)
         status = clo_model_create(&agent->model, &config->model, error);
     if (!status)
         status = make_sandboxes(agent, config, error);
@@ -226,7 +230,8 @@ void clo_agent_destroy(struct clo_agent *agent)
 {
     if (!agent)
         return;
-    clo_pool_destroy(agent->pool);
+    clo_pool_destroy(agent->pool); /* waits for calls that hooks stand around */
+    clo_hooks_free(agent->hooks);
     clo_image_close(agent->image);
     for (size_t i = 0; i < agent->library_count; i++)
         clo_tool_library_close(agent->libraries[i]);

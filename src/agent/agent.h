@@ -44,7 +44,13 @@ struct clo_turn_session {
     void *context;
 };
 
+/* What hooks may know of a turn (cloche/hooks.h); each may be NULL. */
+struct clo_turn_about {
+    const char *response, *conversation, *session, *user;
+};
+
 struct clo_turn {
+    struct clo_turn_about about;
     const json_t *input;        /* array of items: history, then what is new */
     const char *instructions;   /* of the request, added to the agent's; or NULL */
     const json_t *options;      /* see struct clo_model_request; or NULL */

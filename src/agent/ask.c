@@ -10,8 +10,7 @@
 
 #define ANSWER_MAX CLO_MODEL_REPLY_MAX
 
-/* The text of the messages behind the last call's result. */
-static char *read_answer(const json_t *output)
+char *clo_answer_text(const json_t *output)
 {
     struct clo_buffer text = CLO_BUFFER(ANSWER_MAX);
     size_t index, at;
@@ -62,7 +61,7 @@ int clo_agent_ask(struct clo_agent *agent, const char *question, struct clo_canc
     struct clo_turn_result result;
     clo_agent_turn(agent, &turn, &result);
     int status = explain(&result, error);
-    if (!status && !(*answer = read_answer(result.output)))
+    if (!status && !(*answer = clo_answer_text(result.output)))
         status = clo_fail_memory(error);
     clo_turn_result_clear(&result);
     json_decref(input);

@@ -15,6 +15,7 @@
 struct batch {
     struct clo_agent *agent;
     const struct clo_turn *turn;
+    struct clo_hook_turn *hooks;
     struct clo_code_call *calls;
     size_t count;
     const struct clo_mount *mounts;
@@ -47,7 +48,13 @@ static void keep_artifacts(const struct clo_turn *turn, const struct clo_run_res
     char *told = NULL, *both = NULL;
     if (!result->artifact_count || !turn->files.keep)
         return;
+    json_t *before = call->artifacts; /* of a run that a hook has had repeated */
     call->artifacts = turn->files.keep(turn->files.context, result, &told);
+    if (before) {
+        json_array_extend(before, call->artifacts);
+        json_decref(call->artifacts);
+        call->artifacts = before;
+    }
     if (told && call->output && asprintf(&both, "%s%s", call->output, told) >= 0) {
         free(call->output);
         call->output = both;
@@ -55,44 +62,126 @@ static void keep_artifacts(const struct clo_turn *turn, const struct clo_run_res
     free(told);
 }
 
-static void execute(const struct batch *batch, struct clo_code_call *call)
+/* What a call says that is to be run. */
+struct code {
+    char *text; /* owned */
+    size_t length;
+    bool plain; /* the code itself, or something that it is to be found in */
+};
+
+/* Run it; fills in what came of it. */
+static void run_code(const struct batch *batch, const struct code *code, struct clo_code_call *call)
 {
-    char *code = NULL;
-    size_t length = 0;
     struct clo_run_result *result = NULL;
     struct clo_error error = {0};
-    bool plain; /* the code itself, or something that it is to be found in */
-    if (clo_codeact_arguments(json_object_get(call->item, "arguments"), &code, &length, &plain,
-                              &error)) {
-        call->output = clo_codeact_refusal(error.message);
-        call->failed = true;
-        return;
-    }
-    struct clo_run run = {.code = code,
-                          .code_length = length,
+    struct clo_run run = {.code = code->text,
+                          .code_length = code->length,
                           .wants_result = true,
-                          .repair = plain ? CLO_REPAIR_CODE : CLO_REPAIR_ARGUMENTS,
+                          .repair = code->plain ? CLO_REPAIR_CODE : CLO_REPAIR_ARGUMENTS,
                           .mounts = batch->mounts,
                           .mount_count = batch->mount_count,
+                          .tools = clo_hooks_tools(batch->hooks),
                           .cancel = batch->turn->cancel};
     const struct clo_turn_session *session = &batch->turn->session;
     char anew[CLO_TURN_ANEW_MAX] = "";
     int status = session->run ? session->run(session->context, &run, &result, anew, &error)
                               : clo_agent_run(batch->agent, &run, &result, &error);
+    free(call->output);
     if (status) {
         char text[EXPLANATION_MAX];
         call->output = clo_codeact_refusal(explain(&error, text));
         call->failed = true;
         if (error.code != CLO_ECANCELLED)
             call->trouble = error;
-    } else {
-        call->isolation = clo_isolation_name(result->usage.isolation);
-        call->output = clo_codeact_outcome(result, batch->agent->tool_output_max, anew);
-        call->failed = result->error.kind != CLO_RUN_OK || result->exit_code != 0;
-        keep_artifacts(batch->turn, result, call);
-        clo_run_result_free(result);
+        return;
     }
-    free(code);
+    call->isolation = clo_isolation_name(result->usage.isolation);
+    call->output = clo_codeact_outcome(result, batch->agent->tool_output_max, anew);
+    call->failed = result->error.kind != CLO_RUN_OK || result->exit_code != 0;
+    keep_artifacts(batch->turn, result, call);
+    clo_run_result_free(result);
+}
+
+/* ---- with hooks around it ---- */
+
+struct code_step {
+    struct clo_tool_step step; /* first: hooks are given this address */
+    const struct batch *batch;
+    const struct code *code;
+    struct clo_code_call *call;
+};
+
+static int run_step(struct clo_tool_step *step, struct clo_value *arguments,
+                    struct clo_value *result, struct clo_error *error)
+{
+    struct code_step *here = (struct code_step *)step;
+    struct code code = *here->code;
+    const char *text =
+        arguments ? clo_value_text_n(clo_value_get(arguments, "code"), &code.length) : code.text;
+    if (!text)
+        return clo_fail(error, CLO_EINVALID,
+                        "the arguments of " CLO_CODEACT_TOOL " are to be {\"code\": text}");
+    code.plain = code.plain || arguments;
+    code.text = (char *)text;
+    run_code(here->batch, &code, here->call);
+    return here->call->output ? clo_value_set_text(result, here->call->output) : CLO_ENOMEMORY;
+}
+
+/* What the model reads is what the hooks have made of it. */
+static void take_result(struct clo_code_call *call, int status, const struct clo_value *result,
+                        const struct clo_error *error)
+{
+    const char *text = clo_value_text(result);
+    bool ran = call->output != NULL;
+    if (!status && ran && text && strcmp(text, call->output) == 0)
+        return;
+    free(call->output);
+    if (status == CLO_TOOL_SUSPEND)
+        call->output = clo_codeact_refusal("a hook cannot have a run of code suspended");
+    else if (status)
+        call->output =
+            clo_codeact_refusal(error->message[0] ? error->message : "the call was refused");
+    else if (!text)
+        call->output = clo_codeact_refusal("a hook has put no text in the place of its output");
+    else
+        call->output = strdup(text);
+    call->failed = status || !text || (ran && call->failed);
+}
+
+static void pass_hooks(const struct batch *batch, const struct code *code,
+                       struct clo_code_call *call)
+{
+    struct code_step here = {
+        .step = {.name = CLO_CODEACT_TOOL, .runs_code = true, .next = run_step},
+        .batch = batch,
+        .code = code,
+        .call = call};
+    struct clo_value arguments = {0}, result = {0};
+    struct clo_error error = {0};
+    clo_value_set_map(&arguments);
+    int status = clo_value_set_text_n(clo_value_put(&arguments, "code"), code->text, code->length);
+    if (!status)
+        status = clo_hooks_around(batch->hooks, &here.step, &arguments, &result, &error);
+    take_result(call, status, &result, &error);
+    clo_value_clear(&arguments);
+    clo_value_clear(&result);
+}
+
+static void execute(const struct batch *batch, struct clo_code_call *call)
+{
+    struct code code = {0};
+    struct clo_error error = {0};
+    if (clo_codeact_arguments(json_object_get(call->item, "arguments"), &code.text, &code.length,
+                              &code.plain, &error)) {
+        call->output = clo_codeact_refusal(error.message);
+        call->failed = true;
+        return;
+    }
+    if (clo_hooks_stand_around(batch->agent->hooks))
+        pass_hooks(batch, &code, call);
+    else
+        run_code(batch, &code, call);
+    free(code.text);
 }
 
 static void *work(void *context)
@@ -113,9 +202,10 @@ static void *work(void *context)
 }
 
 void clo_calls_run(struct clo_agent *agent, const struct clo_turn *turn,
-                   struct clo_code_call *calls, size_t count)
+                   struct clo_hook_turn *hooks, struct clo_code_call *calls, size_t count)
 {
-    struct batch batch = {.agent = agent, .turn = turn, .calls = calls, .count = count};
+    struct batch batch = {
+        .agent = agent, .turn = turn, .hooks = hooks, .calls = calls, .count = count};
     pthread_t threads[CLO_AGENT_BATCH_THREADS];
     size_t wanted = 0, started = 0;
     for (size_t i = 0; i < count; i++)

@@ -7,6 +7,7 @@
 #define CLO_AGENT_INTERNAL_H
 
 #include "agent/agent.h"
+#include "agent/hooks/hooks.h"
 #include "agent/settings.h"
 #include "cloche/image.h"
 #include "cloche/sandbox.h"
@@ -27,7 +28,9 @@ struct clo_agent {
     struct clo_image *image;
     struct clo_pool *pool;
     json_t *tool, *session_tool; /* execute_code, likewise */
+    bool has_tools;              /* of its own, that the code reaches */
     bool sessions;               /* where a request does not say */
+    struct clo_hooks_of *hooks;  /* NULL: none */
     unsigned max_iterations, tool_output_max, wait_ms, sandboxes;
     uint64_t memory;       /* limit of one run */
     uint64_t memory_start; /* what it begins with */
@@ -54,9 +57,12 @@ struct clo_code_call {
 };
 
 /* Carry out those that are to be, several at once, in a session one after another; fills output of all
- * but the client's. */
+ * but the client's. `hooks` may be NULL. */
 void clo_calls_run(struct clo_agent *agent, const struct clo_turn *turn,
-                   struct clo_code_call *calls, size_t count);
+                   struct clo_hook_turn *hooks, struct clo_code_call *calls, size_t count);
+
+/* The text of the messages behind the last call's result; the caller frees it. NULL: out of memory. */
+char *clo_answer_text(const json_t *output);
 
 /* Read KEY=VALUE lines into the environment, leaving alone what is set. A file that is not there is
  * no error. CLO_EINVALID names file and line. */

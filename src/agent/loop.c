@@ -10,7 +10,9 @@
 
 #include "agent/answer/answer_format.h"
 #include "agent/answer/turn_record.h"
+#include "agent/hooks/hooks.h"
 #include "agent/internal.h"
+#include "agent/offer/offer.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/id.h"
@@ -26,9 +28,8 @@ struct loop {
     struct clo_agent *agent;
     const struct clo_turn *turn;
     struct clo_turn_result *result;
-    json_t *history; /* what the model is shown: the turn's input and the result's output */
-    json_t *tools;
-    char *instructions;
+    struct clo_hook_turn *hooks;
+    struct clo_offer offer; /* its history: the turn's input and the result's output */
     unsigned tool_calls;
     char id[CLO_ID_MAX]; /* of the item that is open */
     bool broken;         /* the last reply broke off: nobody acts on its calls */
@@ -169,7 +170,7 @@ static void relay(void *context, const struct clo_item_event *event)
     json_t *item = event->item ? with_id(loop, event->item) : NULL;
     if (event->item && !item)
         loop->failed = true;
-    if (event->kind == CLO_ITEM_DONE && json_array_append(loop->history, item))
+    if (event->kind == CLO_ITEM_DONE && json_array_append(loop->offer.history, item))
         loop->failed = true;
     if (event->kind == CLO_ITEM_DONE && !may_take_back(loop))
         name_files(loop, &item); /* which the model's server does not know */
@@ -271,7 +272,7 @@ static void answer_calls(struct loop *loop, size_t first, const char *refusal, s
         *client += calls[*count].client;
         ++*count;
     }
-    clo_calls_run(loop->agent, loop->turn, calls, *count);
+    clo_calls_run(loop->agent, loop->turn, loop->hooks, calls, *count);
     for (size_t i = 0; i < *count; i++) {
         if (!calls[i].client)
             add_output(loop, &calls[i]);
@@ -344,7 +345,7 @@ static bool mend_format(struct loop *loop, size_t first, bool last)
         text, sizeof text,
         "Your answer does not have the form that is wanted: %s. Answer again, with the JSON document alone.",
         why);
-    if (json_array_append_new(loop->history, json_pack("{s:s, s:s, s:s}", "type", "message", "role",
+    if (json_array_append_new(loop->offer.history, json_pack("{s:s, s:s, s:s}", "type", "message", "role",
                                                        "user", "content", text)))
         loop->failed = true;
     return true;
@@ -363,9 +364,9 @@ static bool step(struct loop *loop, unsigned iteration)
         loop->failed = true;
         return false;
     }
-    struct clo_model_request request = {.instructions = loop->instructions,
-                                        .input = loop->history,
-                                        .tools = loop->tools,
+    struct clo_model_request request = {.instructions = loop->offer.instructions,
+                                        .input = loop->offer.history,
+                                        .tools = loop->offer.tools,
                                         .options = options,
                                         .traceparent = loop->turn->traceparent,
                                         .cancel = loop->turn->cancel};
@@ -433,30 +434,43 @@ static void name_the_rest(struct loop *loop)
     clo_buffer_free(&text);
 }
 
-static char *join_instructions(const struct clo_agent *agent, bool session, const char *more)
+/* The hooks' failure, in their own words. */
+static void fail_by_hook(struct loop *loop, const struct clo_error *error)
 {
-    struct clo_buffer text = CLO_BUFFER(CLO_AGENT_PROMPT_MAX);
-    clo_buffer_text(&text, session ? agent->session_prompt : agent->prompt);
-    if (more && *more) {
-        clo_buffer_text(&text, "\n\n");
-        clo_buffer_text(&text, more);
+    if (error->code == CLO_ENOMEMORY) {
+        loop->failed = true;
+        return;
     }
-    char *taken = clo_buffer_take(&text, NULL);
-    clo_buffer_free(&text);
-    return taken;
+    note_trouble(loop, error);
+    if (error->code == CLO_ECANCELLED && clo_cancel_is_set(loop->turn->cancel))
+        loop->result->status = CLO_TURN_CANCELLED;
+    else
+        fail(loop, CLO_ERROR_CODE_SERVER, error->message);
 }
 
-static json_t *gather_tools(const struct clo_agent *agent, bool session, const json_t *clients)
+/* Everything before the model's first call. */
+static void prepare(struct loop *loop)
 {
-    json_t *tools = json_array(), *tool;
-    size_t index;
-    int bad = !tools || json_array_append(tools, session ? agent->session_tool : agent->tool);
-    json_array_foreach((json_t *)clients, index, tool)
-        bad |= json_array_append(tools, tool);
-    if (!bad)
-        return tools;
-    json_decref(tools);
-    return NULL;
+    const struct clo_turn *turn = loop->turn;
+    struct clo_error error = {0};
+    if (turn->instructions && strlen(turn->instructions) > CLO_AGENT_TEXT_MAX)
+        fail(loop, CLO_ERROR_CODE_PROMPT, "The instructions are longer than 256 KiB.");
+    else if (is_clients(loop, CLO_CODEACT_TOOL))
+        fail(loop, CLO_ERROR_CODE_PROMPT,
+             "The name " CLO_CODEACT_TOOL " is the agent's own tool's; give yours another.");
+    else if (clo_hooks_begin(&loop->hooks, loop->agent->hooks, turn, &error) ||
+             clo_offer_make(&loop->offer, loop->agent, turn, loop->hooks, &error))
+        fail_by_hook(loop, &error);
+}
+
+static void finish(struct loop *loop)
+{
+    struct clo_error error = {0};
+    char *text = loop->hooks ? clo_answer_text(loop->result->output) : NULL;
+    if (clo_hooks_end(loop->hooks, loop->result, text, &error))
+        note_trouble(loop, &error);
+    free(text);
+    clo_offer_clear(&loop->offer);
 }
 
 void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
@@ -464,21 +478,10 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
 {
     *result = (struct clo_turn_result){.status = CLO_TURN_COMPLETED, .output = json_array()};
     clo_text_copy(result->model, sizeof result->model, clo_model_name(agent->model));
-    bool session = turn->session.run != NULL;
-    struct loop loop = {.agent = agent,
-                        .turn = turn,
-                        .result = result,
-                        .history = clo_json_copy(turn->input),
-                        .tools = gather_tools(agent, session, turn->client_tools),
-                        .instructions = join_instructions(agent, session, turn->instructions)};
-    if (turn->instructions && strlen(turn->instructions) > CLO_AGENT_TEXT_MAX)
-        fail(&loop, CLO_ERROR_CODE_PROMPT, "The instructions are longer than 256 KiB.");
-    else if (is_clients(&loop, CLO_CODEACT_TOOL))
-        fail(&loop, CLO_ERROR_CODE_PROMPT,
-             "The name " CLO_CODEACT_TOOL " is the agent's own tool's; give yours another.");
-    else if (!result->output || !loop.history || !loop.tools || !loop.instructions)
-        loop.failed = true;
-    else
+    struct loop loop = {.agent = agent, .turn = turn, .result = result, .failed = !result->output};
+    if (!loop.failed)
+        prepare(&loop);
+    if (!loop.failed && result->status == CLO_TURN_COMPLETED)
         for (unsigned i = 0; step(&loop, i); i++)
             continue;
     clo_turn_record(agent, turn, result);
@@ -486,9 +489,7 @@ void clo_agent_turn(struct clo_agent *agent, const struct clo_turn *turn,
         name_the_rest(&loop);
     if (loop.failed && result->status != CLO_TURN_CANCELLED)
         fail(&loop, CLO_ERROR_CODE_SERVER, "The agent's host is out of memory.");
-    json_decref(loop.history);
-    json_decref(loop.tools);
-    free(loop.instructions);
+    finish(&loop);
 }
 
 void clo_turn_result_clear(struct clo_turn_result *result)

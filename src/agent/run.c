@@ -59,5 +59,18 @@ int clo_agent_check_run(const struct clo_agent *agent, const struct clo_run *run
 int clo_agent_run(struct clo_agent *agent, const struct clo_run *run,
                   struct clo_run_result **result, struct clo_error *error)
 {
-    return clo_pool_run(agent->pool, run, agent->wait_ms, result, error);
+    /* of a turn these are there already */
+    bool alone = !run->tools && !run->no_tools && clo_hooks_stand_around(agent->hooks);
+    if (!alone)
+        return clo_pool_run(agent->pool, run, agent->wait_ms, result, error);
+    struct clo_hook_turn *hooks;
+    *result = NULL;
+    struct clo_run guarded = *run;
+    int status =
+        clo_hooks_begin(&hooks, agent->hooks, &(struct clo_turn){.cancel = run->cancel}, error);
+    guarded.tools = clo_hooks_tools(hooks);
+    if (!status)
+        status = clo_pool_run(agent->pool, &guarded, agent->wait_ms, result, error);
+    clo_hooks_end(hooks, NULL, NULL, NULL);
+    return status;
 }

@@ -30,6 +30,7 @@ struct clo_codeact_config {
     unsigned output_max;       /* bytes of a run's output that the model is shown */
     const char *const *places; /* of what is mounted: folders with a '/' at the end */
     size_t place_count;
+    bool more_tools;      /* may come with a turn: clo_codeact_tool_more */
     bool session;         /* what the code did lasts from run to run */
     const char *packages; /* beside the standard library: clo_image_packages; "" or NULL: none */
 };
@@ -37,6 +38,11 @@ struct clo_codeact_config {
 /* {type: "function", name, description, parameters, strict}: a new reference in *tool. */
 int clo_codeact_tool(json_t **tool, const struct clo_codeact_config *config,
                      struct clo_error *error);
+
+/* The same tool with more host functions in its description; `beside`: it has some already. Of tools that
+ * passed clo_tool_check. */
+int clo_codeact_tool_more(json_t **more, const json_t *tool, const struct clo_tool *tools,
+                          size_t count, bool beside, struct clo_error *error);
 
 /* The code in a call's arguments, which a model wrote: a new string in *code, and *plain. Arguments
  * that are no JSON object with it are handed on as they came, and *plain is false: what code there is

@@ -87,22 +87,25 @@ static int write_tool(struct clo_buffer *out, const struct clo_tool *tool, struc
     return 0;
 }
 
+#define HOST_FUNCTIONS                                                                             \
+    "\nHost functions\n"                                                                           \
+    "These are already defined; call them with keyword arguments. They are the only way "          \
+    "out of the sandbox. call_tool(\"NAME\", ...) does the same by name. To run several "          \
+    "at the same time:\n"                                                                          \
+    "    import asyncio\n"                                                                         \
+    "    first, second = await asyncio.gather(call_tool_async(\"NAME\", ...), "                    \
+    "call_tool_async(\"NAME\", ...))\n"                                                            \
+    "They return plain Python values. One that fails raises ToolError, which is a RuntimeError.\n"
+
 static int write_tools(struct clo_buffer *out, const struct clo_codeact_config *config,
                        struct clo_error *error)
 {
     if (config->tool_count == 0) {
-        clo_buffer_text(out, "\nThere are no host functions: the code can only compute.\n");
+        if (!config->more_tools)
+            clo_buffer_text(out, "\nThere are no host functions: the code can only compute.\n");
         return 0;
     }
-    clo_buffer_text(
-        out,
-        "\nHost functions\n"
-        "These are already defined; call them with keyword arguments. They are the only way "
-        "out of the sandbox. call_tool(\"NAME\", ...) does the same by name. To run several "
-        "at the same time:\n"
-        "    import asyncio\n"
-        "    first, second = await asyncio.gather(call_tool_async(\"NAME\", ...), call_tool_async(\"NAME\", ...))\n"
-        "They return plain Python values. One that fails raises ToolError, which is a RuntimeError.\n");
+    clo_buffer_text(out, HOST_FUNCTIONS);
     int status = 0;
     for (size_t i = 0; i < config->tool_count && !status; i++)
         status = write_tool(out, &config->tools[i], error);
@@ -209,6 +212,41 @@ int clo_codeact_tool(json_t **tool, const struct clo_codeact_config *config,
                           CLO_CODEACT_DESCRIPTION_MAX >> 10);
     if (!status && !(*tool = make_tool(&text)))
         status = clo_fail_memory(error);
+    clo_buffer_free(&text);
+    return status;
+}
+
+static int write_more(struct clo_buffer *text, const struct clo_tool *tools, size_t count,
+                      bool beside, struct clo_error *error)
+{
+    int status = 0;
+    clo_buffer_text(text, beside ? "\n\nMore host functions\nTo be called in the same way, in this "
+                                   "answer alone.\n"
+                                 : "\n" HOST_FUNCTIONS);
+    for (size_t i = 0; i < count && !status; i++)
+        status = write_tool(text, &tools[i], error);
+    if (!status && text->no_memory)
+        return clo_fail_memory(error);
+    if (!status && text->failed)
+        return clo_fail(error, CLO_ELIMIT,
+                        "with the tools of this turn the description of " CLO_CODEACT_TOOL
+                        " is longer than %u KiB",
+                        CLO_CODEACT_DESCRIPTION_MAX >> 10);
+    return status;
+}
+
+int clo_codeact_tool_more(json_t **more, const json_t *tool, const struct clo_tool *tools,
+                          size_t count, bool beside, struct clo_error *error)
+{
+    struct clo_buffer text = CLO_BUFFER(CLO_CODEACT_DESCRIPTION_MAX);
+    clo_buffer_text(&text, clo_json_text(tool, "description"));
+    int status = write_more(&text, tools, count, beside, error);
+    *more = NULL;
+    if (!status) {
+        *more = clo_json_copy(tool);
+        clo_json_put(more, "description", json_stringn(text.data, text.length));
+        status = *more ? 0 : clo_fail_memory(error);
+    }
     clo_buffer_free(&text);
     return status;
 }

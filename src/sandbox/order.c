@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "sandbox/run/fixed.h"
 #include "sandbox/snapshot/session.h"
+#include "sandbox/tool/run_tools.h"
 
 static int check_arguments(const struct clo_run *run, struct clo_error *error)
 {
@@ -94,6 +95,8 @@ static int make_new(const struct clo_config *config, const struct clo_run *run,
                                 .repair = run->repair,
                                 .no_tools = run->no_tools,
                                 .may_suspend = run->suspend != NULL};
+    if (run->tools && !run->no_tools)
+        order->more_tools = clo_tool_set_manifest(run->tools->set, &order->more_tools_length);
     status = clo_fixed_check(&run->fixed, error);
     if (status)
         return status;
@@ -104,7 +107,9 @@ static int make_new(const struct clo_config *config, const struct clo_run *run,
 int clo_order_make(const struct clo_config *config, const struct clo_run *run,
                    struct clo_order *order, struct clo_error *error)
 {
-    int status = (run->resume ? make_resume : make_new)(config, run, order, error);
+    int status = clo_run_tools_check(run->tools, config->tools, error);
+    if (!status)
+        status = (run->resume ? make_resume : make_new)(config, run, order, error);
     if (!status && run->suspend)
         status = clo_session_check_file(run->suspend->to, true, run->suspend->options, error);
     return status;

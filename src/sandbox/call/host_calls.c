@@ -31,6 +31,7 @@ struct clo_host_calls {
     const struct clo_run *run; /* where standard input comes from; NULL: there is none */
     size_t input_taken;        /* bytes of run->input */
     bool no_tools;             /* this run reaches none */
+    struct clo_run_tools *own; /* of this run; NULL: it has none */
 };
 
 int clo_host_calls_create(struct clo_host_calls **result, const struct clo_tool_set *tools,
@@ -71,6 +72,7 @@ void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits 
     calls->submitted = 0;
     calls->run = NULL;
     calls->no_tools = false;
+    calls->own = NULL;
     calls->has_files = false;
 }
 
@@ -84,6 +86,7 @@ void clo_host_calls_files(struct clo_host_calls *calls, const struct clo_mounts 
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run)
 {
     calls->no_tools = run->no_tools;
+    calls->own = run->tools;
     calls->run = run->input || run->on_input ? run : NULL;
     calls->input_taken = 0;
 }
@@ -144,7 +147,8 @@ static void call_now(struct clo_host_calls *calls, const struct clo_call *call,
 {
     struct clo_tool_call arguments;
     struct clo_error error;
-    if (clo_tool_call_read(calls->tools, call->message, call->length, &arguments, &error)) {
+    if (clo_tool_call_read(calls->tools, calls->own, call->message, call->length, &arguments,
+                           &error)) {
         reply->status = clo_tool_call_error(&reply->data, &error);
         return;
     }
@@ -175,8 +179,8 @@ static void submit(struct clo_host_calls *calls, const struct clo_call *call,
         pending->deadline_ns =
             call->tool_deadline_ns > call->deadline_ns ? call->tool_deadline_ns : call->deadline_ns;
         pending->reply = CLO_BUFFER(calls->limits.host_call_bytes);
-        status = clo_tool_call_read(calls->tools, call->message, call->length, &pending->arguments,
-                                    &error);
+        status = clo_tool_call_read(calls->tools, calls->own, call->message, call->length,
+                                    &pending->arguments, &error);
         pending->arguments.may_suspend = call->may_suspend;
         if (!status)
             status = clo_pending_call_start(pending, &error);
@@ -203,8 +207,8 @@ int clo_host_calls_again(struct clo_host_calls *calls, const struct clo_host_cal
         return clo_fail(error, why.code, "%s", why.message);
     pending->deadline_ns = again->deadline_ns;
     pending->reply = CLO_BUFFER(calls->limits.host_call_bytes);
-    int status = clo_tool_call_reread(calls->tools, again->tool, again->arguments, again->length,
-                                      &pending->arguments, &why);
+    int status = clo_tool_call_reread(calls->tools, calls->own, again->tool, again->arguments,
+                                      again->length, &pending->arguments, &why);
     pending->arguments.may_suspend = again->may_suspend;
     if (!status)
         status = clo_pending_call_start(pending, &why);

@@ -45,8 +45,8 @@ void clo_host_calls_free(struct clo_host_calls *calls); /* waits for tools still
 void clo_host_calls_begin(struct clo_host_calls *calls, const struct clo_limits *limits,
                           struct clo_cancel *cancel, int abort_fd);
 
-/* Take from `run`, which stays until its end, the standard input of the run that has begun, and whether
- * it has tools. */
+/* Take from `run`, which stays until its end, the standard input of the run that has begun, whether it
+ * has tools, and those of its own. */
 void clo_host_calls_input(struct clo_host_calls *calls, const struct clo_run *run);
 
 /* The run that has begun sees `mounts` and writes to `output` (NULL: it has none), which stay until its

@@ -42,16 +42,18 @@ void clo_tool_call_clear(struct clo_tool_call *arguments)
     clo_value_clear(&arguments->value);
     if (arguments->bytes > CLO_ARGUMENTS_SMALL)
         atomic_fetch_sub(&large_bytes, arguments->bytes);
+    clo_run_tools_release(arguments->own);
     *arguments = (struct clo_tool_call){0};
 }
 
 static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool_set *tools,
-                          const struct clo_value *name, struct clo_value *value,
-                          struct clo_error *error)
+                          struct clo_run_tools *own, const struct clo_value *name,
+                          struct clo_value *value, struct clo_error *error)
 {
     if (clo_value_type(name) != CLO_TEXT || clo_value_type(value) != CLO_MAP)
         return clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
-    const struct clo_tool_entry *tool = clo_tool_set_find(tools, name, error);
+    const struct clo_tool_entry *tool =
+        clo_tool_set_find(tools, own ? own->set : NULL, name, error);
     int status = tool ? clo_tool_check_arguments(tool, value, error) : CLO_ENOTFOUND;
     if (status)
         return status;
@@ -61,35 +63,39 @@ static int take_arguments(struct clo_tool_call *arguments, const struct clo_tool
             error, CLO_EBUSY,
             "the arguments of this host call take %zu KiB of the host, and there is no room for them in the %llu MiB of all runs; try again later, or with less",
             bytes >> 10, CLO_ARGUMENTS_LARGE_MAX >> 20);
-    *arguments = (struct clo_tool_call){.tool = tool, .value = *value, .bytes = bytes};
+    *arguments = (struct clo_tool_call){.tool = tool,
+                                        .own = own ? clo_run_tools_retain(own) : NULL,
+                                        .value = *value,
+                                        .bytes = bytes};
     *value = (struct clo_value){0};
     return 0;
 }
 
 static int take_call(struct clo_tool_call *arguments, const struct clo_tool_set *tools,
-                     struct clo_value *call, struct clo_error *error)
+                     struct clo_run_tools *own, struct clo_value *call, struct clo_error *error)
 {
     if (clo_value_count(call) != 2)
         return clo_fail(error, CLO_EINVALID, "a tool call is not [name, {argument: value}]");
     struct clo_value *value = (struct clo_value *)clo_value_item(call, 1); /* the call is ours */
-    return take_arguments(arguments, tools, clo_value_item(call, 0), value, error);
+    return take_arguments(arguments, tools, own, clo_value_item(call, 0), value, error);
 }
 
-int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message, size_t length,
-                       struct clo_tool_call *arguments, struct clo_error *error)
+int clo_tool_call_read(const struct clo_tool_set *tools, struct clo_run_tools *own,
+                       const uint8_t *message, size_t length, struct clo_tool_call *arguments,
+                       struct clo_error *error)
 {
     struct clo_value call;
     *arguments = (struct clo_tool_call){0};
     int status = clo_cbor_decode(&call, message, length, error);
     if (!status)
-        status = take_call(arguments, tools, &call, error);
+        status = take_call(arguments, tools, own, &call, error);
     clo_value_clear(&call);
     return status;
 }
 
-int clo_tool_call_reread(const struct clo_tool_set *tools, const char *tool,
-                         const uint8_t *arguments, size_t length, struct clo_tool_call *call,
-                         struct clo_error *error)
+int clo_tool_call_reread(const struct clo_tool_set *tools, struct clo_run_tools *own,
+                         const char *tool, const uint8_t *arguments, size_t length,
+                         struct clo_tool_call *call, struct clo_error *error)
 {
     struct clo_value name = {0}, value = {0};
     *call = (struct clo_tool_call){0};
@@ -97,7 +103,7 @@ int clo_tool_call_reread(const struct clo_tool_set *tools, const char *tool,
     if (!status)
         status = clo_cbor_decode(&value, arguments, length, error);
     if (!status)
-        status = take_arguments(call, tools, &name, &value, error);
+        status = take_arguments(call, tools, own, &name, &value, error);
     clo_value_clear(&name);
     clo_value_clear(&value);
     return status;
@@ -121,8 +127,8 @@ uint32_t clo_tool_call_run(const struct clo_tool_call *arguments, uint64_t deadl
 {
     struct clo_value result = {0};
     struct clo_error error;
-    int failed = clo_tool_entry_call(arguments->tool, &arguments->value, deadline_ns, cancel,
-                                     &result, &error);
+    int failed = clo_run_tools_call(arguments->own, arguments->tool, &arguments->value, deadline_ns,
+                                    cancel, &result, &error);
     uint32_t status;
     if (failed == CLO_TOOL_SUSPEND && arguments->may_suspend) {
         status = CLO_CALL_SUSPENDED;

@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "cloche/cancel.h"
 #include "cloche/sandbox.h"
-#include "sandbox/tool/tool_set.h"
+#include "sandbox/tool/run_tools.h"
 
 /* Arguments of up to 64 KiB in memory are always let in; larger ones, of all runs of the process
  * together, up to 512 MiB. */
@@ -15,20 +15,22 @@
 #define CLO_ARGUMENTS_LARGE_MAX (512ull << 20)
 
 struct clo_tool_call {
-    const struct clo_tool_entry *tool; /* of the set that they were read for */
+    const struct clo_tool_entry *tool; /* of a set that they were read for */
+    struct clo_run_tools *own;         /* of the run, a reference; NULL: it has none */
     struct clo_value value;            /* a map */
     size_t bytes;                      /* of this process's memory */
     bool may_suspend;                  /* the caller's to set: else a suspension is an error */
 };
 
-/* Read [name, {argument: value, ...}] and check it against the tool's schema. CLO_EBUSY: other runs
- * hold too much. After an error *arguments is empty. Thread-safe. */
-int clo_tool_call_read(const struct clo_tool_set *tools, const uint8_t *message, size_t length,
-                       struct clo_tool_call *arguments, struct clo_error *error);
+/* Read [name, {argument: value, ...}] and check it against the tool's schema. `own`: the run's tools, or
+ * NULL. CLO_EBUSY: other runs hold too much. After an error *arguments is empty. Thread-safe. */
+int clo_tool_call_read(const struct clo_tool_set *tools, struct clo_run_tools *own,
+                       const uint8_t *message, size_t length, struct clo_tool_call *arguments,
+                       struct clo_error *error);
 /* Likewise of a call that was read before, maybe for other tools: its arguments alone. */
-int clo_tool_call_reread(const struct clo_tool_set *tools, const char *tool,
-                         const uint8_t *arguments, size_t length, struct clo_tool_call *call,
-                         struct clo_error *error);
+int clo_tool_call_reread(const struct clo_tool_set *tools, struct clo_run_tools *own,
+                         const char *tool, const uint8_t *arguments, size_t length,
+                         struct clo_tool_call *call, struct clo_error *error);
 void clo_tool_call_clear(struct clo_tool_call *arguments); /* empty ones too */
 
 /* Call the tool and write what comes of it into `data`, which is empty and has as its limit what a

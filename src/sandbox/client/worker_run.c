@@ -293,14 +293,15 @@ static int send_run(struct client_run *run, const struct clo_order *order, struc
 
 static int check_size(const struct clo_order *order, struct clo_error *error)
 {
-    size_t arguments = 0;
+    size_t arguments = order->more_tools_length;
     for (size_t i = 0; i < order->argument_count; i++)
         arguments += strlen(order->arguments[i]) + 1;
     if (order->code_length <= CLO_MESSAGE_MAX && arguments <= CLO_MESSAGE_MAX - order->code_length)
         return 0;
-    return clo_fail(error, CLO_EINVALID,
-                    "the code has %zu bytes and its arguments %zu; at most %llu are allowed",
-                    order->code_length, arguments, CLO_MESSAGE_MAX);
+    return clo_fail(
+        error, CLO_EINVALID,
+        "the code has %zu bytes, its arguments and tools have %zu; at most %llu are allowed",
+        order->code_length, arguments, CLO_MESSAGE_MAX);
 }
 
 static int go_on(struct client_run *run, const struct clo_suspended *suspended,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "abi/cbor.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/utf8.h"
@@ -125,6 +126,30 @@ static void encode_arguments(struct clo_buffer *request, const struct clo_order 
         clo_cbor_put_bytes(request, order->arguments[i], strlen(order->arguments[i]));
 }
 
+/* The manifest is a list. How many are in it; *head: bytes before the first. 0: it is not well-formed. */
+static uint64_t manifest_count(const char *manifest, size_t length, size_t *head)
+{
+    struct clo_cbor_head list = {0};
+    *head = clo_cbor_head_read(&list, (const uint8_t *)manifest, length);
+    return *head && list.major == CLO_CBOR_ARRAY && list.argument <= CLO_TOOLS_MAX ? list.argument
+                                                                                   : 0;
+}
+
+/* One list of both. */
+static void encode_tools(struct clo_buffer *request, const struct clo_runner *runner,
+                         const struct clo_order *order)
+{
+    size_t head, more_head;
+    uint64_t count = manifest_count(runner->manifest, runner->manifest_length, &head);
+    uint64_t more = manifest_count(order->more_tools, order->more_tools_length, &more_head);
+    clo_cbor_put_list(request, count + more);
+    if (count)
+        clo_buffer_append(request, runner->manifest + head, runner->manifest_length - head);
+    if (more)
+        clo_buffer_append(request, order->more_tools + more_head,
+                          order->more_tools_length - more_head);
+}
+
 static int encode_request(struct clo_runner *runner, const struct clo_order *order,
                           struct clo_error *error)
 {
@@ -140,6 +165,8 @@ static int encode_request(struct clo_runner *runner, const struct clo_order *ord
     clo_cbor_put_string(request, "tools");
     if (order->no_tools)
         clo_cbor_put_list(request, 0);
+    else if (order->more_tools)
+        encode_tools(request, runner, order);
     else
         clo_buffer_append(request, runner->manifest, runner->manifest_length);
     if (order->has_input) {

@@ -247,21 +247,39 @@ const char *clo_tool_set_manifest(const struct clo_tool_set *tools, size_t *leng
     return tools->manifest.data;
 }
 
+static const struct clo_tool_entry *find_named(const struct clo_tool_set *tools, const char *name,
+                                               size_t length)
+{
+    for (size_t i = 0; tools && i < tools->count; i++) {
+        const char *known = tools->entries[i].tool.name;
+        if (strlen(known) == length && memcmp(known, name, length) == 0)
+            return &tools->entries[i];
+    }
+    return NULL;
+}
+
+static void list_names(struct clo_buffer *names, const struct clo_tool_set *tools)
+{
+    for (size_t i = 0; tools && i < tools->count; i++)
+        clo_buffer_format(names, "%s%s", names->length ? ", " : "", tools->entries[i].tool.name);
+}
+
 const struct clo_tool_entry *clo_tool_set_find(const struct clo_tool_set *tools,
+                                               const struct clo_tool_set *beside,
                                                const struct clo_value *name,
                                                struct clo_error *error)
 {
     size_t length;
     const char *wanted = clo_value_text_n(name, &length);
-    for (size_t i = 0; i < tools->count; i++) {
-        const char *known = tools->entries[i].tool.name;
-        if (strlen(known) == length && memcmp(known, wanted, length) == 0)
-            return &tools->entries[i];
-    }
+    const struct clo_tool_entry *found = find_named(tools, wanted, length);
+    if (!found)
+        found = find_named(beside, wanted, length);
+    if (found)
+        return found;
     struct clo_buffer names = CLO_BUFFER(500);
-    for (size_t i = 0; i < tools->count; i++)
-        clo_buffer_format(&names, "%s%s", i ? ", " : "", tools->entries[i].tool.name);
-    if (tools->count)
+    list_names(&names, tools);
+    list_names(&names, beside);
+    if (names.length)
         clo_fail(error, CLO_ENOTFOUND, "there is no tool '%.64s'; the tools are %s%s", wanted,
                  names.data, names.failed ? ", ..." : "");
     else
@@ -269,6 +287,24 @@ const struct clo_tool_entry *clo_tool_set_find(const struct clo_tool_set *tools,
                  wanted);
     clo_buffer_free(&names);
     return NULL;
+}
+
+int clo_tool_set_check_beside(const struct clo_tool_set *tools, const struct clo_tool_set *beside,
+                              struct clo_error *error)
+{
+    if (tools->count + beside->count > CLO_TOOLS_MAX)
+        return clo_fail(error, CLO_ELIMIT,
+                        "%zu tools of the run beside %zu of its sandbox; at most %d are allowed",
+                        tools->count, beside->count, CLO_TOOLS_MAX);
+    for (size_t i = 0; i < tools->count; i++) {
+        const char *name = tools->entries[i].tool.name;
+        if (find_named(beside, name, strlen(name))) {
+            clo_fail(error, CLO_EINVALID, "tool '%s' of the run has the name of one of its sandbox",
+                     name);
+            return clo_hint(error, CLO_EINVALID, "give it another name");
+        }
+    }
+    return 0;
 }
 
 int clo_tool_check_arguments(const struct clo_tool_entry *entry, struct clo_value *arguments,

@@ -38,10 +38,16 @@ int clo_tool_check(const struct clo_tool *tool, struct clo_error *error);
 /* The "tools" of a run request (abi/hostcall.h), as CBOR; owned by the set. */
 const char *clo_tool_set_manifest(const struct clo_tool_set *tools, size_t *length);
 
-/* NULL, with a message that lists the tools there are. */
+/* The tool of that name in `tools` or, if not NULL, in `beside`. NULL, with a message that lists the tools
+ * there are. */
 const struct clo_tool_entry *clo_tool_set_find(const struct clo_tool_set *tools,
+                                               const struct clo_tool_set *beside,
                                                const struct clo_value *name,
                                                struct clo_error *error);
+
+/* Both may be those of one run: CLO_EINVALID, a name is in both; CLO_ELIMIT, they are too many. */
+int clo_tool_set_check_beside(const struct clo_tool_set *tools, const struct clo_tool_set *beside,
+                              struct clo_error *error);
 
 /* Check the arguments (an integral number may become an integer). */
 int clo_tool_check_arguments(const struct clo_tool_entry *entry, struct clo_value *arguments,

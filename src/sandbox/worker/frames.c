@@ -37,16 +37,19 @@ void clo_frame_put_run(struct clo_frame_socket *frames, const struct clo_order *
                                 .has_clock = order->fixed.has_clock,
                                 .seed = order->fixed.seed,
                                 .clock_ns = order->fixed.clock_ns,
-                                .timezone_length = (uint32_t)zone};
+                                .timezone_length = (uint32_t)zone,
+                                .more_tools_length = order->more_tools_length};
     for (size_t i = 0; i < order->argument_count; i++)
         body.argument_bytes += (uint32_t)strlen(order->arguments[i]) + 1;
     clo_frame_socket_begin(frames, CLO_FRAME_RUN,
-                           sizeof body + name + zone + body.argument_bytes + order->code_length);
+                           sizeof body + name + zone + body.argument_bytes +
+                               order->more_tools_length + order->code_length);
     clo_frame_socket_put(frames, &body, sizeof body);
     clo_frame_socket_put(frames, order->name, name);
     clo_frame_socket_put(frames, order->fixed.timezone, zone);
     for (size_t i = 0; i < order->argument_count; i++)
         clo_frame_socket_put(frames, order->arguments[i], strlen(order->arguments[i]) + 1);
+    clo_frame_socket_put(frames, order->more_tools, order->more_tools_length);
     clo_frame_socket_put(frames, order->code, order->code_length);
 }
 
@@ -229,10 +232,17 @@ int clo_frame_read_run(const struct clo_frame *frame, struct clo_order *order, u
         find_arguments(after, body.argument_bytes, body.argument_count, arguments))
         return clo_fail(error, CLO_EGUEST, "%u arguments of a run in %u bytes", body.argument_count,
                         body.argument_bytes);
+    after += body.argument_bytes;
+    length -= body.argument_bytes;
+    if (body.more_tools_length > length)
+        return clo_fail(error, CLO_EGUEST, "a run's tools of %llu bytes",
+                        (unsigned long long)body.more_tools_length);
     if (body.repair > CLO_REPAIR_ARGUMENTS)
         return clo_fail(error, CLO_EGUEST, "repair %u of a run", body.repair);
-    *order = (struct clo_order){.code = after + body.argument_bytes,
-                                .code_length = length - body.argument_bytes,
+    *order = (struct clo_order){.code = after + body.more_tools_length,
+                                .code_length = length - body.more_tools_length,
+                                .more_tools = body.more_tools_length ? after : NULL,
+                                .more_tools_length = body.more_tools_length,
                                 .name = name,
                                 .limits = body.limits,
                                 .reserved = body.reserved,

@@ -13,8 +13,8 @@
     (1u << CLO_FRAME_RUN | 1u << CLO_FRAME_REPLY | 1u << CLO_FRAME_SAVE | 1u << CLO_FRAME_LOAD |   \
      1u << CLO_FRAME_PAGES | 1u << CLO_FRAME_GRANT | 1u << CLO_FRAME_CLEAN)
 
-struct
-    clo_run_body { /* then the name, then the time zone, then each argument and its NUL, then the code */
+/* Then the name, the time zone, each argument and its NUL, the manifest of more tools, the code. */
+struct clo_run_body {
     struct clo_limits limits;
     uint64_t reserved; /* bytes of guest memory that need not be asked for */
     uint32_t sequence; /* of the run; a cancellation names it */
@@ -24,6 +24,7 @@ struct
     uint64_t seed, clock_ns;
     uint32_t argument_count, argument_bytes;
     uint32_t name_length, timezone_length /* 0: none */;
+    uint64_t more_tools_length; /* 0: none */
 };
 
 struct clo_output_body { /* then the bytes */

@@ -323,7 +323,13 @@ static json_t *finish(struct clo_response_job *job, const struct clo_turn_result
 static bool turn(struct clo_response_job *job, const json_t *input,
                  const struct clo_item_sink *sink, struct clo_turn_result *result)
 {
+    const json_t *body = job->request.body;
+    const char *user = clo_json_text(body, "safety_identifier");
     struct clo_turn turn = {
+        .about = {.response = job->id,
+                  .conversation = job->request.conversation,
+                  .session = job->request.session,
+                  .user = user ? user : clo_json_text(body, "user")},
         .input = input,
         .instructions = job->request.instructions,
         .options = job->request.options,
