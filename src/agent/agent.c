@@ -111,6 +111,20 @@ static int keep_places(struct clo_agent *agent, const char *const *places, size_
     return 0;
 }
 
+static int keep_tool_names(struct clo_agent *agent, const struct clo_agent_config *config,
+                           struct clo_error *error)
+{
+    agent->tool_names = calloc(config->tool_count + 1, sizeof *agent->tool_names);
+    if (!agent->tool_names)
+        return clo_fail_memory(error);
+    for (; agent->tool_count < config->tool_count; agent->tool_count++) {
+        agent->tool_names[agent->tool_count] = strdup(config->tools[agent->tool_count].name);
+        if (!agent->tool_names[agent->tool_count])
+            return clo_fail_memory(error);
+    }
+    return 0;
+}
+
 static int make_tool(struct clo_agent *agent, const struct clo_agent_config *config,
                      const struct clo_limits *limits, struct clo_error *error)
 {
@@ -183,10 +197,11 @@ static int make_sandboxes(struct clo_agent *agent, const struct clo_agent_config
     agent->limits = limits;
     agent->isolation = config->isolation;
     agent->sessions = config->sessions;
-    agent->has_tools = config->tool_count > 0;
     status = clo_pool_create(&agent->pool, &sandbox, agent->sandboxes, error);
     if (!status && config->fixed.timezone)
         status = try_timezone(agent, error);
+    if (!status)
+        status = keep_tool_names(agent, config, error);
     return status ? status : make_tool(agent, config, &limits, error);
 }
 
@@ -241,6 +256,9 @@ void clo_agent_destroy(struct clo_agent *agent)
     json_decref(agent->session_tool);
     for (size_t i = 0; i < agent->place_count; i++)
         free(agent->places[i]);
+    for (size_t i = 0; i < agent->tool_count; i++)
+        free(agent->tool_names[i]);
+    free(agent->tool_names);
     free(agent->name);
     free(agent->instructions);
     free(agent->prompt);

@@ -28,9 +28,10 @@ struct clo_agent {
     struct clo_image *image;
     struct clo_pool *pool;
     json_t *tool, *session_tool; /* execute_code, likewise */
-    bool has_tools;              /* of its own, that the code reaches */
-    bool sessions;               /* where a request does not say */
-    struct clo_hooks_of *hooks;  /* NULL: none */
+    char **tool_names;           /* of its own tools, that the code reaches */
+    size_t tool_count;
+    bool sessions;              /* where a request does not say */
+    struct clo_hooks_of *hooks; /* NULL: none */
     unsigned max_iterations, tool_output_max, wait_ms, sandboxes;
     uint64_t memory;       /* limit of one run */
     uint64_t memory_start; /* what it begins with */

@@ -2,6 +2,7 @@
 #include "agent/offer/offer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -58,6 +59,23 @@ static int add_messages(json_t *history, const json_t *messages, struct clo_erro
     return 0;
 }
 
+/* Before the model is asked: a run would be refused for it, each time. */
+static int check_names(const struct clo_agent *agent, const struct clo_tool *more, size_t count,
+                       struct clo_error *error)
+{
+    if (count > CLO_TOOLS_MAX - agent->tool_count)
+        return clo_fail(error, CLO_ELIMIT,
+                        "%zu tools of hooks beside %zu of the agent; at most %d are allowed", count,
+                        agent->tool_count, CLO_TOOLS_MAX);
+    for (size_t i = 0; i < count * agent->tool_count; i++) {
+        const char *name = more[i % count].name;
+        if (strcmp(name, agent->tool_names[i / count]) == 0)
+            return clo_fail(error, CLO_EINVALID,
+                            "tool '%s' of a hook has the name of one of the agent", name);
+    }
+    return 0;
+}
+
 static int gather_tools(json_t **gathered, const struct clo_agent *agent,
                         const struct clo_turn *turn, const struct clo_hook_turn *hooks,
                         struct clo_error *error)
@@ -66,11 +84,11 @@ static int gather_tools(json_t **gathered, const struct clo_agent *agent,
     size_t count, index;
     const struct clo_tool *more = clo_hooks_more_tools(hooks, &count);
     json_t *tools = json_array(), *tool = NULL;
-    int status = 0;
+    int status = check_names(agent, more, count, error);
     *gathered = tools;
-    if (more)
-        status = clo_codeact_tool_more(&tool, code, more, count, agent->has_tools, error);
-    else
+    if (!status && more)
+        status = clo_codeact_tool_more(&tool, code, more, count, agent->tool_count > 0, error);
+    else if (!status)
         tool = json_incref((json_t *)code);
     if (status)
         return status;
