@@ -1,6 +1,5 @@
 /* main.c - the example agent built with the C API: two tools, an agent, a server on port 8088.
- *
- * Build against an installed libcloche:
+ * Build it against an installed libcloche:
  *
  *   cc main.c $(pkg-config --cflags --libs --static cloche) -lm    (a shared one: no --static)
  *   CLOCHE_IMAGE=$(pkg-config --variable=image cloche) ./a.out
@@ -15,45 +14,42 @@ static int compute(void *context, const struct clo_value *arguments, struct clo_
                    struct clo_error *error)
 {
     (void)context;
-    const char *operation = clo_value_text(clo_value_get(arguments, "operation"));
+    const char *word = clo_value_text(clo_value_get(arguments, "operation"));
     double a = NAN, b = NAN;
     clo_value_number(clo_value_get(arguments, "a"), &a);
     clo_value_number(clo_value_get(arguments, "b"), &b);
-    if (!operation)
-        return clo_tool_fail(error, "compute needs an operation");
-    switch (operation[0]) { /* the schema allows four words, each with its own first letter */
-    case 'a': clo_value_set_number(result, a + b); break;
-    case 's': clo_value_set_number(result, a - b); break;
-    case 'm': clo_value_set_number(result, a * b); break;
-    default: clo_value_set_number(result, b == 0 ? INFINITY : a / b);
+    switch (word ? word[0] : 0) { /* the schema allows four words, each with its own first letter */
+    case 'a': clo_value_set_number(result, a + b); return 0;
+    case 's': clo_value_set_number(result, a - b); return 0;
+    case 'm': clo_value_set_number(result, a * b); return 0;
+    case 'd': clo_value_set_number(result, b == 0 ? INFINITY : a / b); return 0;
+    default: return clo_tool_fail(error, "compute needs an operation");
     }
-    return 0;
 }
 
 static int fetch_data(void *context, const struct clo_value *arguments, struct clo_value *result,
                       struct clo_error *error)
 {
-    static const char *const users[][2] = {
-        {"Alice", "admin"}, {"Bob", "user"}, {"Charlie", "admin"}};
-    static const char *const products[][2] = {{"Widget", "9.99"}, {"Gadget", "19.99"}};
+    static const char *const rows[][4] = {{"users", "1", "Alice", "admin"},
+                                          {"users", "2", "Bob", "user"},
+                                          {"users", "3", "Charlie", "admin"},
+                                          {"products", "101", "Widget", "9.99"},
+                                          {"products", "102", "Gadget", "19.99"}};
     (void)context;
     const char *table = clo_value_text(clo_value_get(arguments, "table"));
-    int is_users = table && strcmp(table, "users") == 0;
-    int count = is_users ? 3 : table && strcmp(table, "products") == 0 ? 2 : 0;
     clo_value_set_list(result);
-    for (int i = 0; i < count; i++) {
-        const char *const *row = is_users ? users[i] : products[i];
-        struct clo_value *record = clo_value_append(result);
-        if (!record)
-            return clo_tool_fail(error, "out of memory");
-        clo_value_set_map(record);
-        clo_value_set_integer(clo_value_put(record, "id"), is_users ? i + 1 : i + 101);
-        if (clo_value_set_text(clo_value_put(record, "name"), row[0]))
-            return clo_tool_fail(error, "out of memory");
-        struct clo_value *last = clo_value_put(record, is_users ? "role" : "price");
-        if (!is_users)
-            clo_value_set_number(last, strtod(row[1], NULL));
-        else if (clo_value_set_text(last, row[1]))
+    for (size_t i = 0; table && i < sizeof rows / sizeof *rows; i++) {
+        if (strcmp(table, rows[i][0]) != 0)
+            continue;
+        struct clo_value *row = clo_value_append(result);
+        clo_value_set_map(row);
+        clo_value_set_integer(clo_value_put(row, "id"), atoi(rows[i][1]));
+        int failed = clo_value_set_text(clo_value_put(row, "name"), rows[i][2]);
+        if (*table == 'p')
+            clo_value_set_number(clo_value_put(row, "price"), atof(rows[i][3]));
+        else
+            failed |= clo_value_set_text(clo_value_put(row, "role"), rows[i][3]);
+        if (failed)
             return clo_tool_fail(error, "out of memory");
     }
     return 0;
@@ -89,8 +85,7 @@ int main(int argc, char **argv)
         .tools = tools,
         .tool_count = 2,
         .placement = CLO_PLACEMENT_WORKER,
-        .isolation = argc > 1 && strcmp(argv[1], "process") == 0 ? CLO_ISOLATION_PROCESS
-                                                                 : CLO_ISOLATION_MICROVM,
+        .isolation = argc > 1 ? CLO_ISOLATION_PROCESS : CLO_ISOLATION_MICROVM,
     };
     struct clo_agent *agent = NULL;
     struct clo_error error;
