@@ -29,9 +29,31 @@ struct clo_http {
     atomic_uint exchanges; /* under way */
 };
 
+/* Behind the segments of `pattern`, of which '*' is any one; NULL: the path does not begin with them. */
+static const char *behind(const char *path, const char *pattern)
+{
+    for (; *pattern; pattern++) {
+        size_t any = *pattern == '*' ? strcspn(path, "/") : 0;
+        if (*pattern == '*' ? !any : *path != *pattern)
+            return NULL;
+        path += *pattern == '*' ? any : 1;
+    }
+    return *path == '/' ? path : NULL;
+}
+
+/* Clients of other services ask for responses below the paths that these have; what is a project's or an agent's
+ * name there means nothing here. */
 static char *path_without_prefix(const char *url)
 {
-    return strdup(strncmp(url, "/v1/", 4) == 0 ? url + 3 : url);
+    static const char *const elsewhere[] = {"/openai/v1", "/api/projects/*/openai/v1",
+                                            "/api/projects/*/agents/*"};
+    const char *path = behind(url, "/v1");
+    for (size_t i = 0; !path && i < sizeof elsewhere / sizeof *elsewhere; i++) {
+        const char *rest = behind(url, elsewhere[i]);
+        if (rest && strncmp(rest, "/responses", 10) == 0 && (rest[10] == '/' || !rest[10]))
+            path = rest;
+    }
+    return strdup(path ? path : url);
 }
 
 /* The one that came, else the id of the trace that it belongs to, else a new one. */

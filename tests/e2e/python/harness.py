@@ -38,7 +38,7 @@ BUILD = Path(os.environ["CLOCHE_BUILD"])
 PROGRAM = os.environ.get("CLOCHE_BIN", BUILD / "cloche")
 AGENT = HERE.parent / "agents" / "quick.yaml"
 DATA = json.loads((HERE.parent / "clients" / "cases.json").read_text())
-START = 60  # seconds until a server must listen
+START = 300  # seconds until a server must listen
 LIMIT = 240  # seconds for all tests of a client
 
 
@@ -57,6 +57,7 @@ class Server:
         end = time.monotonic() + START
         while not (found := re.search(rb"listening on (http://\S+)", self.said())):
             if self.process.poll() is not None or time.monotonic() > end:
+                self.process.kill()
                 raise AssertionError(f"{words[0]} did not start: {self.said().decode()}")
             time.sleep(0.02)
         self.url = found.group(1).decode()

@@ -24,7 +24,7 @@ import hypervisor  # noqa: E402
 from environments import NoNetwork, install, place_of  # noqa: E402
 
 AT_ONCE = 2
-TIMEOUT = 300  # seconds for one client, which should have given up before
+TIMEOUT = 900  # seconds for one client, which should have given up before
 # Nothing is asked for, and nothing told, anywhere but at the server under test.
 QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_AGENTS_DISABLE_TRACING": "1",
          "LANGSMITH_TRACING": "false"}
