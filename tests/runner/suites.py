@@ -164,6 +164,13 @@ class Suites:
                    {"places": ["tests/models/", "tests/environments.py", "tests/cli/serve_test.py", "tests/cli/tls_test.py"],
                     "commands": ["serve", "check", "doctor"], "image": True, "packages": ("build", "test")}, slots=PROCESSOR)
 
+    def peer(self):
+        """Agent Framework's own host and ours before one model, asked the same."""
+        yield Part("peer", "all", lambda: play.counted(
+            "clients", ["tests/e2e/python/run.py", "--folder", "tests/peer", "--build", self.build], timeout=1800),
+                   {"places": ["tests/peer/", "docs/agent-framework.md", *E2E], "commands": ["serve"], "image": True,
+                    "programs": ["examples/example_tools.so"], "packages": ("build", "test")}, slots=PROCESSOR)
+
     def analyses(self):
         """Files in and files out, of the sizes that people have."""
         yield Part("analyses", "all", lambda: play.counted("analyses", ["tests/analyses/run.py", "--build", self.build]),

@@ -4,7 +4,9 @@ requirements.txt becomes a virtual environment in the cache (${CLOCHE_CACHE:-~/.
 installed by version and hash, once for all builds, as a whole or not at all; each client_*.py in it is
 run there by itself, two at once.
 
-    tests/e2e/python/run.py [--build BUILD] [--only PART-OF-A-FILE-NAME] [PART-OF-A-TEST-NAME]
+    tests/e2e/python/run.py [--build BUILD] [--folder FOLDER] [--only PART-OF-A-FILE-NAME] [PART-OF-A-TEST-NAME]
+
+With --folder those of another folder alone, such as tests/peer.
 
 Ends with one line: `clients: N passed, N failed, N skipped`.
 """
@@ -66,8 +68,9 @@ def play(script, place, build, only):
     return script, rows
 
 
-def scripts(part):
-    found = [script for script in sorted(HERE.glob("*/client_*.py")) if part in script.stem]
+def scripts(part, folder=None):
+    every = folder.resolve().glob("client_*.py") if folder else HERE.glob("*/client_*.py")
+    found = [script for script in sorted(every) if part in script.stem]
     return sorted(found, key=lambda script: -script.stat().st_size)  # the longest first, as good as any
 
 
@@ -96,10 +99,11 @@ def play_all(files, places, build, only):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=Path, default=ROOT / "build")
+    parser.add_argument("--folder", type=Path, help="another than those beside this program")
     parser.add_argument("--only", default="", help="the files whose name contains this")
     parser.add_argument("test", nargs="?", default="", help="the tests whose name contains this")
     arguments = parser.parse_args()
-    build, files = arguments.build.resolve(), scripts(arguments.only)
+    build, files = arguments.build.resolve(), scripts(arguments.only, arguments.folder)
     passed = failed = skipped = 0
     if not (hypervisor.PROCESS or hypervisor.present()):
         skipped = len(files)
