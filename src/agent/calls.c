@@ -136,7 +136,9 @@ static void take_result(struct clo_code_call *call, int status, const struct clo
     if (!status && ran && text && strcmp(text, call->output) == 0)
         return;
     free(call->output);
-    if (status == CLO_TOOL_SUSPEND)
+    if (status == CLO_ENOMEMORY)
+        call->output = NULL;
+    else if (status == CLO_TOOL_SUSPEND)
         call->output = clo_codeact_refusal("a hook cannot have a run of code suspended");
     else if (status)
         call->output =

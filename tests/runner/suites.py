@@ -219,8 +219,8 @@ class Suites:
         yield from self._cases("process", "sessions_test", self.SESSIONS_NAMES, self.SESSIONS, env=PROCESS)
         yield from self._cases("process", "image_test", ["Image", "Doctor"], self.IMAGE, env=PROCESS)
         for test in self.tests():
-            if test["name"] == "agent":
-                yield Part("process", "agent", lambda test=test: play.cmocka(test, self.build, PROCESS), self.needs(test))
+            if test["name"] in ("agent", "hooks"):
+                yield Part("process", test["name"], lambda test=test: play.cmocka(test, self.build, PROCESS), self.needs(test))
             if test["name"] in ("rounds, process", "kick, process"):
                 yield Part("process", test["name"], lambda test=test: play.cmocka(test, self.build, MANY),
                            self.needs(test), slots=PROCESSOR)

@@ -72,7 +72,9 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
                               .argument_count = 3,
                               .has_input = true,
                               .wants_result = true,
-                              .repair = CLO_REPAIR_ARGUMENTS};
+                              .repair = CLO_REPAIR_ARGUMENTS,
+                              .more_tools = "\x80",
+                              .more_tools_length = 1};
     struct clo_order got;
     uint32_t sequence;
     clo_frame_put_run(&pair->host, &order, 77);
@@ -90,6 +92,8 @@ static void a_run_and_its_result_arrive_as_they_were(void **state)
     assert_string_equal(got.arguments[0], "a");
     assert_string_equal(got.arguments[1], "");
     assert_string_equal(got.arguments[2], "\xff b");
+    assert_int_equal(got.more_tools_length, 1);
+    assert_memory_equal(got.more_tools, "\x80", 1);
 
     struct clo_run_result *result = calloc(1, sizeof *result), *back = calloc(1, sizeof *back);
     struct clo_limits limits = {.wall_ms = 200};
@@ -270,7 +274,10 @@ static void bodies_are_not_trusted(void **state)
         {.argument_count = 3, .argument_bytes = 4},
         {.argument_count = 1},
         {.argument_bytes = 4},
-        {.argument_count = UINT32_MAX, .argument_bytes = 4}};
+        {.argument_count = UINT32_MAX, .argument_bytes = 4},
+        {.more_tools_length = 9},
+        {.argument_count = 2, .argument_bytes = 4, .more_tools_length = 5},
+        {.more_tools_length = UINT64_MAX}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         uint8_t bytes[sizeof *wrong + 8] = {0};
         memcpy(bytes, &wrong[i], sizeof *wrong);
