@@ -5,6 +5,8 @@ its own; a stream becomes the types of its events in order, with pieces of the s
 event's fields, and its last response. What differs has a name, `KIND PLACE`:
 
     status                      the HTTP status
+    kind                        what came: a response and how it ended, an error, something else. Where these differ the
+                                rest of the body is not compared
     header NAME                 there or not; of cache-control, content-type, x-accel-buffering and allow the value
     body PLACE                  a value of the JSON, `output[].content[].text`: of a list all elements alike
     events                      the types of the events of a stream, in order
@@ -61,6 +63,9 @@ def in_order(events):
     return types
 
 
+NO_JSON = {"text": "no JSON"}
+
+
 class Answer:
     def __init__(self, status, headers, text):
         self.status, self.text = status, text
@@ -73,11 +78,18 @@ class Answer:
             try:
                 self.body = json.loads(text)
             except ValueError:
-                self.body = {"text": "no JSON"}
+                self.body = NO_JSON
+
+    def kind(self):
+        if self.body.get("object") == "response" and "status" in self.body:
+            return "response " + self.body["status"]
+        if set(self.body) == {"error"}:
+            return "error"
+        return "text" if self.body == NO_JSON else self.body.get("object", "JSON")
 
     def facts(self):
         """{name of the fact: its value}"""
-        facts = {"status": str(self.status)}
+        facts = {"status": str(self.status), "kind": self.kind()}
         for name in HEADERS:
             facts[f"header {name}"] = "there" if name in self.headers else None
         for name in VALUES:
@@ -96,4 +108,7 @@ class Answer:
 def differences(peer, ours):
     """{name of the fact: (the peer's, ours)}, None: not there."""
     a, b = peer.facts(), ours.facts()
-    return {name: (a.get(name), b.get(name)) for name in sorted({*a, *b}) if a.get(name) != b.get(name)}
+    names = sorted({*a, *b})
+    if a["kind"] != b["kind"]:
+        names = [name for name in names if not name.startswith(("body", "fields", "events"))]
+    return {name: (a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name)}
