@@ -168,12 +168,16 @@ void *clo_hook_turn_get(const struct clo_hook_turn *turn, const void *key)
 
 /* ---- what they add ---- */
 
+static int check_open(const struct clo_hook_turn *turn, const char *what, struct clo_error *error)
+{
+    return turn->open ? 0
+                      : clo_fail(error, CLO_EINVALID, "%s can be added in before_run alone", what);
+}
+
 /* May this text be added? Counts it. */
 static int take_text(struct clo_hook_turn *turn, const char *what, const char *text,
                      struct clo_error *error)
 {
-    if (!turn->open)
-        return clo_fail(error, CLO_EINVALID, "%s can be added in before_run alone", what);
     size_t length = strnlen(text, CLO_HOOK_TEXT_MAX + 1);
     if (length > CLO_HOOK_TEXT_MAX)
         return clo_fail(error, CLO_ELIMIT, "%s of a hook: longer than %u KiB", what,
@@ -190,7 +194,9 @@ static int take_text(struct clo_hook_turn *turn, const char *what, const char *t
 
 int clo_hook_add_instructions(struct clo_hook_turn *turn, const char *text, struct clo_error *error)
 {
-    int status = take_text(turn, "instructions", text, error);
+    int status = check_open(turn, "instructions", error);
+    if (!status)
+        status = take_text(turn, "instructions", text, error);
     if (status)
         return status;
     if (turn->more.length)
@@ -204,6 +210,9 @@ int clo_hook_add_message(struct clo_hook_turn *turn, const char *role, const cha
 {
     static const char *const roles[] = {"user", "assistant", "system", "developer"};
     size_t known = 0;
+    int status = check_open(turn, "a message", error);
+    if (status)
+        return status;
     while (known < 4 && strcmp(roles[known], role) != 0)
         known++;
     if (known == 4)
@@ -214,7 +223,7 @@ int clo_hook_add_message(struct clo_hook_turn *turn, const char *role, const cha
     if (json_array_size(turn->messages) >= CLO_HOOK_MESSAGES_MAX)
         return clo_fail(error, CLO_ELIMIT, "the hooks of one turn add more than %d messages",
                         CLO_HOOK_MESSAGES_MAX);
-    int status = take_text(turn, "a message", text, error);
+    status = take_text(turn, "a message", text, error);
     if (status)
         return status;
     json_t *item =
@@ -236,15 +245,16 @@ static bool copy_tool(struct clo_tool *to, const struct clo_tool *from)
 int clo_hook_add_tools(struct clo_hook_turn *turn, const struct clo_tool *tools, size_t count,
                        struct clo_error *error)
 {
-    if (!turn->open)
-        return clo_fail(error, CLO_EINVALID, "tools can be added in before_run alone");
+    int status = check_open(turn, "tools", error);
+    if (status)
+        return status;
     if (count && !tools)
         return clo_fail(error, CLO_EINVALID, "%zu tools are added, but tools is NULL", count);
     if (count > CLO_TOOLS_MAX - turn->tool_count)
         return clo_fail(error, CLO_ELIMIT, "the hooks of one turn add more than %d tools",
                         CLO_TOOLS_MAX);
     for (size_t i = 0; i < count; i++) { /* the caller is told at once, and of this tool */
-        int status = clo_tool_check(&tools[i], error);
+        status = clo_tool_check(&tools[i], error);
         if (status)
             return status;
     }
