@@ -1,22 +1,23 @@
-/* cloche/hooks.h - functions of yours that an agent calls: for its instructions, before and after each turn,
- * and around each call of a tool.
+/* cloche/hooks.h - functions of yours that an agent calls: for its instructions, before and after
+ * each turn, and around each call of a tool.
  *
  *   before_run 0, 1 … ─▶ model ─▶ execute_code ─▶ model … ─▶ after_run … 1, 0
  *                                   │ around_tool 0 ( 1 ( the run of code ) )
  *                                   └─▶ call_tool: around_tool 0 ( 1 ( the tool ) )
  *
  * Threads. One turn's instructions, before_run and after_run are called on one thread, one after
- * another; those of different turns at the same time on many. around_tool is called on the thread on
- * which its tool would be, several at once, also within one turn.
+ * another; those of different turns at the same time on many. around_tool is called on the thread
+ * on which its tool would be, several at once, also within one turn.
  *
  * Time. A turn waits for its hooks as long as they take: one that may take long asks
  * clo_hook_turn_cancelled now and then, which is true once the turn is to end.
  *
- * Failure. A hook that returns a negative status fails the turn, but for after_run and around_tool. Its
- * message is shown to the client, its hint and the status to the operator's log alone.
+ * Failure. A hook that returns a negative status fails the turn, but for after_run and around_tool.
+ * Its message is shown to the client, its hint and the status to the operator's log alone.
  *
- * Ownership. `context` is kept, and must outlive the agent. What a hook adds is copied. What it is given
- * is borrowed, and good until it returns; a struct clo_hook_turn is the turn's, the same in all its hooks.
+ * Ownership. `context` is kept, and must outlive the agent. What a hook adds is copied. What it is
+ * given is borrowed, and good until it returns; a struct clo_hook_turn is the turn's, the same in
+ * all its hooks.
  */
 #ifndef CLOCHE_HOOKS_H
 #define CLOCHE_HOOKS_H
@@ -62,22 +63,23 @@ struct clo_hook_answer {
 
 /* Each may be NULL. */
 struct clo_hooks {
-    /* The agent's instructions for this turn, in the place of those of its configuration: set `text`, a
-     * null on entry, to a text; left as null the others hold. Of several hooks the last counts that set it. */
+    /* The agent's instructions for this turn, in the place of those of its configuration: set
+     * `text`, a null on entry, to a text; left as null the others hold. Of several hooks the last
+     * counts that set it. */
     int (*instructions)(void *context, struct clo_hook_turn *turn, struct clo_value *text,
                         struct clo_error *error);
     /* Before the model's first call: clo_hook_add_… may be called here, and here alone. */
     int (*before_run)(void *context, struct clo_hook_turn *turn, struct clo_error *error);
-    /* Around a run of code that the model calls for, and around each tool that the code calls. Reach
-     * what is behind it by clo_tool_go_on, or put another answer into `result`, or return a negative status:
-     * its message is what the model reads, or what ToolError says in the code, and the turn goes on. Code
-     * that a client runs by POST /runs passes here, too; its turn has no id and no input. May be called
-     * when the turn is over, for a call that nobody waited for. */
+    /* Around a run of code that the model calls for, and around each tool that the code calls.
+     * Reach what is behind it by clo_tool_go_on, or put another answer into `result`, or return a
+     * negative status: its message is what the model reads, or what ToolError says in the code, and
+     * the turn goes on. Code that a client runs by POST /runs passes here, too; its turn has no id
+     * and no input. May be called when the turn is over, for a call that nobody waited for. */
     int (*around_tool)(void *context, struct clo_hook_turn *turn, struct clo_tool_step *step,
                        const struct clo_value *arguments, struct clo_value *result,
                        struct clo_error *error);
-    /* When the turn is over, whatever ended it, once for each before_run that returned 0 (or is NULL),
-     * the last one first. The answer stands: a failure goes to the operator's log. */
+    /* When the turn is over, whatever ended it, once for each before_run that returned 0 (or is
+     * NULL), the last one first. The answer stands: a failure goes to the operator's log. */
     int (*after_run)(void *context, struct clo_hook_turn *turn,
                      const struct clo_hook_answer *answer, struct clo_error *error);
     void *context;
@@ -87,40 +89,40 @@ struct clo_hooks {
 
 /* The response's id; "" where it has none: clo_agent_ask, POST /runs. */
 CLO_API const char *clo_hook_turn_response(const struct clo_hook_turn *turn);
-/* Whose turn it is, in the client's own words (conversation, agent_session_id, safety_identifier or else
- * user): nobody has checked them. "" where the request does not say. */
+/* Whose turn it is, in the client's own words (conversation, agent_session_id, safety_identifier or
+ * else user): nobody has checked them. "" where the request does not say. */
 CLO_API const char *clo_hook_turn_conversation(const struct clo_hook_turn *turn);
 CLO_API const char *clo_hook_turn_session(const struct clo_hook_turn *turn);
 CLO_API const char *clo_hook_turn_user(const struct clo_hook_turn *turn);
 
-/* What the model is to answer: a list of items of the Responses protocol, history first. NULL in around_tool,
- * and where there is no memory for it. */
+/* What the model is to answer: a list of items of the Responses protocol, history first. NULL in
+ * around_tool, and where there is no memory for it. */
 CLO_API const struct clo_value *clo_hook_turn_input(struct clo_hook_turn *turn);
 
 /* The client has gone, has cancelled, or the turn is over. */
 CLO_API bool clo_hook_turn_cancelled(const struct clo_hook_turn *turn);
 
 /* Something of yours that lasts as long as the turn may be used; `key` is any address of your own,
- * such as that of a static variable. `release`, which may be NULL, is called once, on any thread, in
- * the end or when another value takes its place. CLO_ELIMIT, CLO_ENOMEMORY: it was not, and `value` is
- * still the caller's. */
+ * such as that of a static variable. `release`, which may be NULL, is called once, on any thread,
+ * in the end or when another value takes its place. CLO_ELIMIT, CLO_ENOMEMORY: it was not, and
+ * `value` is still the caller's. */
 CLO_API CLO_MUST_USE int clo_hook_turn_set(struct clo_hook_turn *turn, const void *key, void *value,
                                            void (*release)(void *value), struct clo_error *error);
 CLO_API void *clo_hook_turn_get(const struct clo_hook_turn *turn, const void *key); /* or NULL */
 
-/* ---- in before_run; CLO_EINVALID says what is wrong, CLO_ELIMIT which ceiling, CLO_ENOMEMORY ---- */
+/* ---- in before_run; CLO_EINVALID: what is wrong; CLO_ELIMIT: which ceiling; CLO_ENOMEMORY ---- */
 
 /* Behind the agent's instructions and before those of the request. */
 CLO_API CLO_MUST_USE int clo_hook_add_instructions(struct clo_hook_turn *turn, const char *text,
                                                    struct clo_error *error);
 
-/* In front of the user's last message, in the order of the calls, for this turn alone: it is neither stored
- * nor shown to the client. `role`: "user", "assistant", "system" or "developer". */
+/* In front of the user's last message, in the order of the calls, for this turn alone: it is
+ * neither stored nor shown to the client. `role`: "user", "assistant", "system" or "developer". */
 CLO_API CLO_MUST_USE int clo_hook_add_message(struct clo_hook_turn *turn, const char *role,
                                               const char *text, struct clo_error *error);
 
-/* Tools that the code reaches in this turn, besides the agent's. Their contexts must last as long as the turn
- * may be used (clo_hook_turn_set). */
+/* Tools that the code reaches in this turn, besides the agent's. Their contexts must last as long
+ * as the turn may be used (clo_hook_turn_set). */
 CLO_API CLO_MUST_USE int clo_hook_add_tools(struct clo_hook_turn *turn,
                                             const struct clo_tool *tools, size_t count,
                                             struct clo_error *error);

@@ -1,4 +1,5 @@
-/* hooks_test.c - an agent's hooks in whole turns: a prepared model server, real runs in real sandboxes.
+/* hooks_test.c - an agent's hooks in whole turns: a prepared model server, real runs in real
+ * sandboxes.
  *
  * Needs what agent_test.c needs (turns.h). */
 #include <setjmp.h>
@@ -753,7 +754,8 @@ static int keep_one(void *context, struct clo_hook_turn *turn, struct clo_error 
     return clo_hook_turn_set(turn, &key_of_value, "it", give_back, error);
 }
 
-/* The code ends without waiting for its call, and the turn too: what the call stands on is there still. */
+/* The code ends without waiting for its call, and the turn too: what the call stands on is there
+ * still. */
 static void a_call_may_outlast_its_turn(void **state)
 {
     (void)state;

@@ -6,10 +6,12 @@
  *   clo_hooks_end   ─▶ after_run of each that has begun
  *
  * What is always true
- * - A struct clo_hook_turn is counted: the turn has a reference until it ends, and so has every call of
- *   a tool that may outlast it. Tools and functions of the turn are reached by the latter alone.
- * - Before the turn's loop and after it, its thread alone has it. In between, on any thread, nothing of it
- *   changes but what the lock guards: whether it is over, and the values of the hooks.
+ * - A struct clo_hook_turn is counted: the turn has a reference until it ends, and so has every
+ *   call of a tool that may outlast it. Tools and functions of the turn are reached by the latter
+ *   alone.
+ * - Before the turn's loop and after it, its thread alone has it. In between, on any thread,
+ *   nothing of it changes but what the lock guards: whether it is over, and the values of the
+ *   hooks.
  * - The lock is held while no hook is called.
  */
 #ifndef CLO_AGENT_HOOKS_HOOKS_H
@@ -29,9 +31,9 @@ void clo_hooks_free(struct clo_hooks_of *hooks);               /* NULL is allowe
 bool clo_hooks_add_tools(const struct clo_hooks_of *hooks);    /* may any? NULL: no */
 bool clo_hooks_stand_around(const struct clo_hooks_of *hooks); /* likewise */
 
-/* A turn, and its instructions and before_run. `hooks` NULL: none, and *turn is NULL, which all of the
- * following take. A negative status is a hook's own, its message fit for clients, or CLO_ENOMEMORY; *turn is
- * to be ended in any case. */
+/* A turn, and its instructions and before_run. `hooks` NULL: none, and *turn is NULL, which all of
+ * the following take. A negative status is a hook's own, its message fit for clients, or
+ * CLO_ENOMEMORY; *turn is to be ended in any case. */
 int clo_hooks_begin(struct clo_hook_turn **turn, const struct clo_hooks_of *hooks,
                     const struct clo_turn *about, struct clo_error *error);
 
@@ -49,8 +51,9 @@ int clo_hooks_around(struct clo_hook_turn *turn, struct clo_tool_step *step,
                      const struct clo_value *arguments, struct clo_value *result,
                      struct clo_error *error);
 
-/* after_run, and the end of the turn's reference. `result` NULL: there was no turn (a run of a client's
- * code), and none is called. `text`: of the answer. A negative status is the first failure of a hook. */
+/* after_run, and the end of the turn's reference. `result` NULL: there was no turn (a run of a
+ * client's code), and none is called. `text`: of the answer. A negative status is the first failure
+ * of a hook. */
 int clo_hooks_end(struct clo_hook_turn *turn, const struct clo_turn_result *result,
                   const char *text, struct clo_error *error);
 

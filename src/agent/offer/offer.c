@@ -44,7 +44,8 @@ static int join_instructions(char **joined, const struct clo_agent *agent,
     return *joined ? 0 : clo_fail_memory(error);
 }
 
-/* In front of the user's last message; where there is none, of all. A call and its output stay together. */
+/* In front of the user's last message; where there is none, of all. A call and its output stay
+ * together. */
 static int add_messages(json_t *history, const json_t *messages, struct clo_error *error)
 {
     size_t at = json_array_size(history), index;

@@ -1,5 +1,5 @@
-/* agent/offer/offer.h - what a turn puts before the model: instructions, history, tools; the agent's, the hooks' and
- * the request's. */
+/* agent/offer/offer.h - what a turn puts before the model: instructions, history, tools; the
+ * agent's, the hooks' and the request's. */
 #ifndef CLO_AGENT_OFFER_OFFER_H
 #define CLO_AGENT_OFFER_OFFER_H
 
@@ -12,8 +12,8 @@ struct clo_offer {
     json_t *tools;   /* an array */
 };
 
-/* CLO_EINVALID, CLO_ELIMIT: what the hooks added does not fit; CLO_ENOMEMORY. Cleared by the caller in any
- * case. */
+/* CLO_EINVALID, CLO_ELIMIT: what the hooks added does not fit; CLO_ENOMEMORY. Cleared by the caller
+ * in any case. */
 int clo_offer_make(struct clo_offer *offer, const struct clo_agent *agent,
                    const struct clo_turn *turn, const struct clo_hook_turn *hooks,
                    struct clo_error *error);

@@ -1,4 +1,5 @@
-/* run_tools.c - tools of some runs, and the way of a call to its tool through what stands around it. */
+/* run_tools.c - tools of some runs, and the way of a call to its tool through what stands around
+ * it. */
 #include "sandbox/tool/run_tools.h"
 
 #include <stdlib.h>

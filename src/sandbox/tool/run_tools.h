@@ -1,4 +1,5 @@
-/* sandbox/tool/run_tools.h - tools of some runs, and what stands around calls of tools (cloche/sandbox.h). */
+/* sandbox/tool/run_tools.h - tools of some runs, and what stands around calls of tools
+ * (cloche/sandbox.h). */
 #ifndef CLO_SANDBOX_TOOL_RUN_TOOLS_H
 #define CLO_SANDBOX_TOOL_RUN_TOOLS_H
 
@@ -21,13 +22,13 @@ struct clo_tool_step {
                 struct clo_error *error);
 };
 
-/* No tool of `tools` (NULL: there are none) has the name of one of the sandbox's, and together they are not
- * too many. */
+/* No tool of `tools` (NULL: there are none) has the name of one of the sandbox's, and together they
+ * are not too many. */
 int clo_run_tools_check(const struct clo_run_tools *tools, const struct clo_tool_set *sandbox,
                         struct clo_error *error);
 
-/* Call the tool as clo_tool_entry_call does, by way of what stands around it; `tools` may be NULL. A failure
- * that is not one of waiting is CLO_EINVALID. */
+/* Call the tool as clo_tool_entry_call does, by way of what stands around it; `tools` may be NULL.
+ * A failure that is not one of waiting is CLO_EINVALID. */
 int clo_run_tools_call(const struct clo_run_tools *tools, const struct clo_tool_entry *entry,
                        const struct clo_value *arguments, uint64_t deadline_ns,
                        const struct clo_cancel *cancel, struct clo_value *result,

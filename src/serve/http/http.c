@@ -29,7 +29,8 @@ struct clo_http {
     atomic_uint exchanges; /* under way */
 };
 
-/* Behind the segments of `pattern`, of which '*' is any one; NULL: the path does not begin with them. */
+/* Behind the segments of `pattern`, of which '*' is any one; NULL: the path does not begin with
+ * them. */
 static const char *behind(const char *path, const char *pattern)
 {
     for (; *pattern; pattern++) {
@@ -41,8 +42,8 @@ static const char *behind(const char *path, const char *pattern)
     return *path == '/' ? path : NULL;
 }
 
-/* Clients of other services ask for responses below the paths that these have; what is a project's or an agent's
- * name there means nothing here. */
+/* Clients of other services ask for responses below the paths that these have; what is a project's
+ * or an agent's name there means nothing here. */
 static char *path_without_prefix(const char *url)
 {
     static const char *const elsewhere[] = {"/openai/v1", "/api/projects/*/openai/v1",
@@ -367,9 +368,9 @@ static int fail_address(const struct clo_server *server, int code, struct clo_er
                                        : "check the address and the rights to use this port");
 }
 
-/* A client whose machine or network went away says nothing. The kernel asks it on a connection on which
- * nothing happens, also while its request is carried out, and then the watch sees it gone. What is
- * between keeps the connection open by the same. Connections have it from the listener. */
+/* A client whose machine or network went away says nothing. The kernel asks it on a connection on
+ * which nothing happens, also while its request is carried out, and then the watch sees it gone.
+ * What is between keeps the connection open by the same. Connections have it from the listener. */
 static void keep_alive(int listener)
 {
     int yes = 1, idle = CLO_SERVE_PROBE_S, interval = CLO_SERVE_PROBE_S / 3, count = 3;
