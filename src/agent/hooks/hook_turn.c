@@ -1,4 +1,4 @@
-/* hook_turn.c - a turn as its hooks see it: what it is about, what they keep with it, what they add. */
+/* hook_turn.c - a turn as its hooks see it: what it is about, what they keep with it and add. */
 #include "agent/hooks/hook_turn.h"
 
 #include <stdlib.h>
