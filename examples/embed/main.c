@@ -44,13 +44,11 @@ static int fetch_data(void *context, const struct clo_value *arguments, struct c
         struct clo_value *row = clo_value_append(result);
         clo_value_set_map(row);
         clo_value_set_integer(clo_value_put(row, "id"), atoi(rows[i][1]));
-        int failed = clo_value_set_text(clo_value_put(row, "name"), rows[i][2]);
+        if (clo_value_set_text(clo_value_put(row, "name"), rows[i][2]) ||
+            (*table == 'u' && clo_value_set_text(clo_value_put(row, "role"), rows[i][3])))
+            return clo_tool_fail(error, "out of memory");
         if (*table == 'p')
             clo_value_set_number(clo_value_put(row, "price"), atof(rows[i][3]));
-        else
-            failed |= clo_value_set_text(clo_value_put(row, "role"), rows[i][3]);
-        if (failed)
-            return clo_tool_fail(error, "out of memory");
     }
     return 0;
 }
@@ -85,7 +83,8 @@ int main(int argc, char **argv)
         .tools = tools,
         .tool_count = 2,
         .placement = CLO_PLACEMENT_WORKER,
-        .isolation = argc > 1 ? CLO_ISOLATION_PROCESS : CLO_ISOLATION_MICROVM,
+        .isolation = argc > 1 && strcmp(argv[1], "process") == 0 ? CLO_ISOLATION_PROCESS
+                                                                 : CLO_ISOLATION_MICROVM,
     };
     struct clo_agent *agent = NULL;
     struct clo_error error;
