@@ -283,7 +283,7 @@ class Reach(unittest.TestCase):
 
     def test_a_file_of_serve(self):
         self.assertEqual(self.suites("src/serve/router.c") - {"harness"},
-                         {"unit and vm", "cli", "end to end", "models", "analyses", "clean", "process", "container", "dist",
+                         {"unit and vm", "cli", "end to end", "peer", "models", "analyses", "clean", "process", "container", "dist",
                           "sanitizers", "clang", "lint"})
         reached = self.reached("src/serve/store/store.c")
         self.assertIn("unit and vm: store", reached)

@@ -363,5 +363,5 @@ class Suites:
         yield Part("faults", "all", lambda: play.counted("faults", words, timeout=7200), None, slots=ALL)
 
     QUICK = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "tree")
-    ALL = ("unit_and_vm", "cli", "end_to_end", "hostile", "harness", "models", "analyses", "clean", "process", "cpython", "wasm",
+    ALL = ("unit_and_vm", "cli", "end_to_end", "peer", "hostile", "harness", "models", "analyses", "clean", "process", "cpython", "wasm",
            "hw", "reproducible", "dist", "container", "sanitizers", "undefined", "clang", "lint", "fuzz", "faults")
