@@ -115,9 +115,9 @@ struct clo_order { /* one run, with its limits resolved */
     enum clo_repair repair;
     struct clo_fixed fixed;
     bool no_tools;
-    bool may_suspend; /* there is a place for it meanwhile */
-    bool resume;      /* go on with the run that was loaded (state.h): no code, no request */
-    bool elsewhere;   /* of that: what is mounted has changed */
+    bool may_suspend;       /* there is a place for it meanwhile */
+    bool resume;            /* go on with the run that was loaded (state.h): no code, no request */
+    bool elsewhere;         /* of that: what is mounted has changed */
     const char *more_tools; /* a manifest (clo_tool_set_manifest) beside the runner's; NULL: none */
     size_t more_tools_length;
 };
