@@ -345,8 +345,8 @@ static bool mend_format(struct loop *loop, size_t first, bool last)
         text, sizeof text,
         "Your answer does not have the form that is wanted: %s. Answer again, with the JSON document alone.",
         why);
-    if (json_array_append_new(loop->offer.history, json_pack("{s:s, s:s, s:s}", "type", "message", "role",
-                                                       "user", "content", text)))
+    if (json_array_append_new(loop->offer.history, json_pack("{s:s, s:s, s:s}", "type", "message",
+                                                             "role", "user", "content", text)))
         loop->failed = true;
     return true;
 }
