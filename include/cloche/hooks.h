@@ -90,7 +90,9 @@ struct clo_hooks {
 /* The response's id; "" where it has none: clo_agent_ask, POST /runs. */
 CLO_API const char *clo_hook_turn_response(const struct clo_hook_turn *turn);
 /* Whose turn it is, in the client's own words (conversation, agent_session_id, safety_identifier or
- * else user): nobody has checked them. "" where the request does not say. */
+ * else user): nobody has checked them. "" where the request does not say. Where a platform hosts the
+ * server (clo_serve_config.hosted) the session is its container's, if it has one, and the user is the
+ * platform's word alone: the SHA-256 of x-agent-user-id, 64 hexadecimal digits, or "". */
 CLO_API const char *clo_hook_turn_conversation(const struct clo_hook_turn *turn);
 CLO_API const char *clo_hook_turn_session(const struct clo_hook_turn *turn);
 CLO_API const char *clo_hook_turn_user(const struct clo_hook_turn *turn);

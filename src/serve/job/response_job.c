@@ -319,17 +319,24 @@ static json_t *finish(struct clo_response_job *job, const struct clo_turn_result
     return response;
 }
 
+/* For hooks: where a platform says whose requests are, nobody else is asked. */
+static const char *user_of(const struct clo_response_job *job)
+{
+    if (job->server->config.hosted)
+        return job->request.user;
+    const char *user = clo_json_text(job->request.body, "safety_identifier");
+    return user ? user : clo_json_text(job->request.body, "user");
+}
+
 /* The items go to the sink (NULL: to none). False: out of memory on the way there. */
 static bool turn(struct clo_response_job *job, const json_t *input,
                  const struct clo_item_sink *sink, struct clo_turn_result *result)
 {
-    const json_t *body = job->request.body;
-    const char *user = clo_json_text(body, "safety_identifier");
     struct clo_turn turn = {
         .about = {.response = job->id,
                   .conversation = job->request.conversation,
                   .session = job->request.session,
-                  .user = user ? user : clo_json_text(body, "user")},
+                  .user = user_of(job)},
         .input = input,
         .instructions = job->request.instructions,
         .options = job->request.options,
