@@ -190,7 +190,7 @@ class Makers(unittest.TestCase):
     # ---- tools that the maker runs ----
 
     FOUND = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "six"}}
-    SEARCH = {"type": "web_search", "search_context_size": "low", "user_location": {"type": "approximate", "country": "DE"}}
+    SEARCH = {"type": "web_search_preview", "search_context_size": "low", "user_location": {"type": "approximate", "country": "DE"}}
 
     @needs_wall
     def test_tools_of_the_maker_are_handed_on(self):
@@ -201,7 +201,7 @@ class Makers(unittest.TestCase):
             env = {**NOWHERE, **NO_VARIABLE, "SSL_CERT_FILE": str(self.top / "ca.pem"), **self.project(vendor),
                    **self.application(vendor)}
             with Host(PROGRAM, "serve", "--port", "0", str(path), env=env) as host:
-                body = {"input": "What is six times seven?", "tools": [self.SEARCH], "tool_choice": {"type": "web_search"},
+                body = {"input": "What is six times seven?", "tools": [self.SEARCH], "tool_choice": {"type": "web_search_preview"},
                         "include": ["web_search_call.action.sources"]}
                 response = host.request("/responses", body)[1]
                 again = {"input": "And again?", "previous_response_id": response["id"]}
@@ -212,9 +212,9 @@ class Makers(unittest.TestCase):
         self.assertEqual(response["output"][0], self.FOUND)
         self.assertEqual(response["tools"], [self.SEARCH])
         first, second, third, fourth = (one.json() for one in vendor.models())
-        self.assertEqual([one["type"] for one in first["tools"]], ["function", "web_search"])
+        self.assertEqual([one["type"] for one in first["tools"]], ["function", "web_search_preview"])
         self.assertEqual(first["tools"][1], self.SEARCH)
-        self.assertEqual((first["tool_choice"], "tool_choice" in second), ({"type": "web_search"}, False))
+        self.assertEqual((first["tool_choice"], "tool_choice" in second), ({"type": "web_search_preview"}, False))
         self.assertEqual(first["include"], ["reasoning.encrypted_content", "web_search_call.action.sources"])
         for one in second, third:  # in the same turn and in the next, as it came
             self.assertEqual([item for item in one["input"] if item.get("type") == "web_search_call"], [self.FOUND])
