@@ -69,10 +69,11 @@ static int set_note(struct clo_run_result *result, const struct clo_error *why,
 int clo_session_lose(const struct clo_run_state *state, struct clo_run_result *result,
                      struct clo_error *error)
 {
+    const struct clo_error none = {0};
     if (state->to < 0)
         return 0;
     result->state = CLO_STATE_LOST;
-    return set_note(result, NULL, error);
+    return set_note(result, &none, error);
 }
 
 int clo_session_keep(const struct clo_state_port *port, const struct clo_image *image,
