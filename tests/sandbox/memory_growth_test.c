@@ -275,6 +275,7 @@ static void a_wait_for_more_ends_by_its_time_by_cancel_and_with_the_pool(void **
 {
     (void)state;
     struct clo_cancel *cancel = clo_cancel_create();
+    assert_non_null(cancel);
     begin(300);
     begin(100);
     struct asker brief = {.mib = 100, .wait_ms = 50}; /* nobody ends meanwhile */

@@ -98,15 +98,12 @@ static void a_token_has_a_ceiling(void **state)
     struct clo_error error;
     struct clo_token token;
     for (size_t length = CLO_TOKEN_MAX; length <= CLO_TOKEN_MAX + 1; length++) {
-        char *json = malloc(length + 64);
-        assert_non_null(json);
-        int head = sprintf(json, "{\"access_token\":\"");
-        memset(json + head, 'x', length);
-        strcpy(json + head + length, "\"}");
+        static char json[CLO_TOKEN_MAX + 64], text[CLO_TOKEN_MAX + 2];
+        memset(text, 'x', length);
+        snprintf(json, sizeof json, "{\"access_token\":\"%s\"}", text);
         int status = clo_token_read(&token, json, strlen(json), &error);
         assert_int_equal(status, length > CLO_TOKEN_MAX ? CLO_EMODEL : 0);
         clo_token_clear(&token);
-        free(json);
     }
 }
 

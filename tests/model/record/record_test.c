@@ -333,6 +333,7 @@ static void expect_read_back(const char *text, size_t column)
     clo_yaml_text_write(&yaml, text, strlen(text), column);
     clo_buffer_format(&yaml, "%*sthird:\n%*s- ", (int)column, "", (int)column + 2, "");
     clo_yaml_text_write(&yaml, text, strlen(text), column + 2);
+    assert_false(yaml.failed);
     if (clo_yaml_parse(&tree, "x", yaml.data, yaml.length, &error))
         fail_msg("%s\n%s", error.message, yaml.data);
     const struct clo_yaml_node *map = &clo_yaml_get(clo_yaml_root(tree), "list")->items[0];
