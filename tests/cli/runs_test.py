@@ -174,7 +174,7 @@ class Runs(unittest.TestCase):
         self.refused(400, "invalid_value", "clock", "1970 to 2261", code="1", clock="1969-01-01T00:00:00Z")
         self.refused(400, "string_above_max_length", "code", "4194304", code="#" * (4 << 20) + "1")
         self.assertEqual(self.host.request("/v1/runs", method="GET")[0], 405)
-        self.assertEqual(self.host.request("/v1/runs/run_1", method="GET")[0], 404)
+        self.assertEqual(self.host.request("/v1/runs/run_1", method="GET")[0], 405)
         # and nothing of it broke a sandbox
         self.assertEqual(self.run_code("1 + 1")["result"], "2")
 
