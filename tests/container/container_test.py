@@ -215,6 +215,46 @@ def wait_for_health(served, wanted):
     return status
 
 
+class Foundry(unittest.TestCase):
+    """deploy/foundry, built and started as the platform would: no device, its variables, its headers."""
+
+    SESSION = "session-1"
+    PLATFORM = (*BARE[1:], "-e", "FOUNDRY_HOSTING_ENVIRONMENT=test", "-e", f"FOUNDRY_AGENT_SESSION_ID={SESSION}",
+                "-e", "HOME=/home/agent", "-e", "AZURE_AI_MODEL_DEPLOYMENT_NAME=", "-v", "cloche-test-home:/home/agent")
+
+    def setUp(self):
+        self.engine = stage()
+        self.engine.docker("build", "--tag", "cloche-test-foundry", "--build-arg", f"CLOCHE={IMAGE}", ROOT / "deploy/foundry")
+        self.addCleanup(self.engine.docker, "volume", "rm", "--force", "cloche-test-home")
+
+    def request(self, served, path, *words, body=None, user="user-1"):
+        """(status, headers, answer)"""
+        given = ["-H", "Content-Type: application/json", "-d", json.dumps(body)] if body else []
+        said = served.curl("--include", f"http://localhost:8088{path}", "-H", f"x-agent-user-id: {user}", *given, *words).stdout
+        head, _, text = said.partition("\n\n")
+        lines = head.splitlines()
+        return int(lines[0].split()[1]), dict(line.lower().split(": ", 1) for line in lines[1:]), json.loads(text)
+
+    def test_the_request_of_the_seed_and_the_platforms(self):
+        with Served(*self.PLATFORM, image="cloche-test-foundry") as served:
+            answer = json.loads(self.engine.bash(CURL).stdout)
+            self.assertEqual(answer["status"], "completed", answer)
+            self.assertIn("Admins: Alice, Charlie", text_of(answer))
+            self.assertRegex(answer["id"], r"^caresp_[0-9a-f]{16}00\w{32}$")
+            self.assertIn("function_call", [item["type"] for item in answer["output"]])  # serve.items: calls
+            self.assertEqual(self.request(served, "/readiness")[0], 200)
+            status, headers, answer = self.request(served, "/responses", body={"input": "multiply 7 by 6"})
+            self.assertEqual((status, headers["x-agent-session-id"]), (200, self.SESSION))
+            name = answer["id"]
+            self.assertEqual(self.request(served, f"/responses/{name}")[0], 200)
+            status, headers, _ = self.request(served, f"/responses/{name}", user="user-2")
+            self.assertEqual((status, headers["x-platform-error-source"]), (404, "user"))
+            status, _, answer = self.request(served, "/invocations", body={"message": "multiply 7 by 6"})
+            self.assertEqual(status, 200, answer)
+        with Served(*self.PLATFORM, image="cloche-test-foundry") as served:  # the platform keeps the home folder
+            self.assertEqual(self.request(served, f"/responses/{name}")[0], 200)
+
+
 class End(unittest.TestCase):
     def setUp(self):
         self.engine = stage()
